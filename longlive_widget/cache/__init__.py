@@ -1,0 +1,1 @@
+"""What the network remembers: keys and values of latent frames and of the prompt."""

@@ -1,0 +1,76 @@
+"""Pictures, latents and tokens in each other's units: the only home of the strides 8, 4 and 2.
+
+Loads no torch.
+"""
+
+from dataclasses import dataclass
+
+from longlive_widget.errors import GeometryError
+
+PICTURES_PER_SECOND = 16
+LATENT_CHANNELS = 16
+PIXELS_PER_LATENT = 8
+PICTURES_PER_LATENT_FRAME = 4
+LATENTS_PER_TOKEN = 2
+PIXELS_PER_TOKEN = PIXELS_PER_LATENT * LATENTS_PER_TOKEN
+
+
+def pictures_before(latent_frame: int) -> int:
+    """The pictures shown before a latent frame begins; the first latent frame is one picture."""
+    return 0 if latent_frame == 0 else PICTURES_PER_LATENT_FRAME * (latent_frame - 1) + 1
+
+
+def seconds_at(latent_frame: int) -> float:
+    """The time in the video, in seconds, at which a latent frame begins."""
+    return pictures_before(latent_frame) / PICTURES_PER_SECOND
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """The sizes of one video: `width_px` x `height_px`, `block_frames` latent frames a block.
+
+    Raises:
+        GeometryError: a side is not a positive multiple of 16, or a block has no latent frame.
+    """
+
+    width_px: int
+    height_px: int
+    block_frames: int = 3
+
+    def __post_init__(self) -> None:
+        for name, side_px in (("width", self.width_px), ("height", self.height_px)):
+            if side_px <= 0 or side_px % PIXELS_PER_TOKEN:
+                nearest_px = max(1, round(side_px / PIXELS_PER_TOKEN)) * PIXELS_PER_TOKEN
+                raise GeometryError(
+                    f"{name} {side_px} is not a positive multiple of {PIXELS_PER_TOKEN}: "
+                    f"use {nearest_px}"
+                )
+        if self.block_frames < 1:
+            raise GeometryError(
+                f"a block of {self.block_frames} latent frames is empty: use 1 or more"
+            )
+
+    @property
+    def latent_width(self) -> int:
+        """Columns of a latent frame."""
+        return self.width_px // PIXELS_PER_LATENT
+
+    @property
+    def latent_height(self) -> int:
+        """Rows of a latent frame."""
+        return self.height_px // PIXELS_PER_LATENT
+
+    @property
+    def tokens_per_frame(self) -> int:
+        """Tokens of a latent frame; 1560 at 832 x 480."""
+        return (self.latent_width // LATENTS_PER_TOKEN) * (self.latent_height // LATENTS_PER_TOKEN)
+
+    @property
+    def latent_block_shape(self) -> tuple[int, int, int, int]:
+        """`(frames, channels, height, width)` of one block of latents."""
+        return (self.block_frames, LATENT_CHANNELS, self.latent_height, self.latent_width)
+
+    def pictures_in_block(self, block: int) -> int:
+        """The pictures that block number `block` (from 0) decodes to: 9 for the first, then 12."""
+        first = block * self.block_frames
+        return pictures_before(first + self.block_frames) - pictures_before(first)

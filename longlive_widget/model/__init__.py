@@ -1,0 +1,1 @@
+"""The arithmetic of the model; knows caches, neither presets nor prompts."""

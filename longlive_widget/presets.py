@@ -1,0 +1,70 @@
+"""Named settings that trade speed, memory and picture.
+
+Loads no torch. Knows no model: what a field does is decided where it is read, in `engine/`.
+"""
+
+import difflib
+from dataclasses import dataclass
+from itertools import pairwise
+
+from longlive_widget.errors import PresetError
+
+TRAINING_STEPS = 1000
+
+
+@dataclass(frozen=True)
+class Preset:
+    """One choice for every setting; each default is the reference's value.
+
+    `denoise_steps` are timesteps of the training schedule, high to low, before the shift is
+    applied. `window_frames` is the memory in latent frames, the sink counted in.
+
+    Raises:
+        PresetError: the steps do not go down from at most 1000 to at least 1, or the window is
+            empty.
+    """
+
+    name: str
+    summary: str
+    denoise_steps: tuple[int, ...] = (1000, 750, 500, 250)
+    window_frames: int = 12
+
+    def __post_init__(self) -> None:
+        steps = self.denoise_steps
+        falling = all(a > b for a, b in pairwise(steps))
+        if not steps or not falling or steps[0] > TRAINING_STEPS or steps[-1] < 1:
+            raise PresetError(
+                f"denoise_steps {list(steps)} must go down from at most {TRAINING_STEPS} to at "
+                "least 1: for example [1000, 750, 500, 250]"
+            )
+        if self.window_frames < 1:
+            raise PresetError(
+                f"window_frames {self.window_frames} keeps nothing: the reference keeps 12"
+            )
+
+
+PRESETS: dict[str, Preset] = {
+    preset.name: preset
+    for preset in (
+        Preset("reference", "what all others are compared with: 4 steps, 12 latent frames"),
+        Preset(
+            "turbo",
+            "3 steps and a window of 8 latent frames: faster, with less detail",
+            denoise_steps=(1000, 500, 250),
+            window_frames=8,
+        ),
+    )
+}
+
+
+def preset_named(name: str) -> Preset:
+    """The preset of that name.
+
+    Raises:
+        PresetError: there is none; the message lists those that exist.
+    """
+    if name in PRESETS:
+        return PRESETS[name]
+    close = difflib.get_close_matches(name, PRESETS, n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    raise PresetError(f"no preset is called {name!r}: {hint}there are {', '.join(PRESETS)}")

@@ -1,0 +1,185 @@
+"""Prompts at latent frames, and the blocks that they land on.
+
+Loads no torch. Knows no session: a timeline is a plan, what really happened is told by `Landing`s.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import yaml
+
+from longlive_widget.errors import TimelineError
+from longlive_widget.geometry import seconds_at
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A prompt and the latent frame from which it should steer.
+
+    Raises:
+        TimelineError: the prompt is empty, or the latent frame is not a whole number from 0 up.
+    """
+
+    latent_frame: int
+    prompt: str
+
+    def __post_init__(self) -> None:
+        if isinstance(self.latent_frame, bool) or not isinstance(self.latent_frame, int):
+            raise TimelineError(
+                f"latent frame {self.latent_frame!r} is not a whole number: "
+                "count latent frames from 0, 4 pictures each"
+            )
+        if self.latent_frame < 0:
+            raise TimelineError(
+                f"latent frame {self.latent_frame} is before the video begins: use 0 or more"
+            )
+        require_prompt(self.prompt)
+
+
+@dataclass(frozen=True)
+class Landing:
+    """Where an entry takes effect.
+
+    `lands_at` is the first latent frame of block number `block`. `replaced_by` is the later prompt
+    that lands on the same block and so wins over this one.
+    """
+
+    prompt: str
+    asked_at: int
+    lands_at: int
+    block: int
+    replaced_by: str | None = None
+
+    def __str__(self) -> str:
+        place = f"lands at latent frame {self.lands_at} (block {self.block}, "
+        place += f"{seconds_at(self.lands_at):.2f} s)"
+        asked = "" if self.asked_at == self.lands_at else f", asked at {self.asked_at}"
+        lost = "" if self.replaced_by is None else f"; replaced by {self.replaced_by!r}"
+        return f"{self.prompt!r} {place}{asked}{lost}"
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Prompts in the order of their latent frames; the first one starts at 0.
+
+    Raises:
+        TimelineError: no entry, a first entry that is not at 0, entries out of order, or two at
+            one latent frame.
+    """
+
+    entries: tuple[Entry, ...]
+
+    def __post_init__(self) -> None:
+        if not self.entries:
+            raise TimelineError("a timeline needs a prompt at latent frame 0, this one has none")
+        if self.entries[0].latent_frame != 0:
+            raise TimelineError(
+                f"the first prompt starts at latent frame {self.entries[0].latent_frame}: "
+                "start it at 0"
+            )
+        for before, after in pairwise(self.entries):
+            if after.latent_frame == before.latent_frame:
+                raise TimelineError(
+                    f"{before.prompt!r} and {after.prompt!r} both start at latent frame "
+                    f"{after.latent_frame}: keep one of them"
+                )
+            if after.latent_frame < before.latent_frame:
+                raise TimelineError(
+                    f"latent frame {after.latent_frame} comes after {before.latent_frame}: "
+                    "sort the entries by latent frame"
+                )
+
+    @classmethod
+    def of(cls, prompt: str, *switches: tuple[int, str]) -> "Timeline":
+        """A timeline that begins with `prompt` and switches at `(latent frame, prompt)` pairs."""
+        return cls((Entry(0, prompt), *(Entry(frame, text) for frame, text in switches)))
+
+    def landings(self, block_frames: int = 3) -> tuple[Landing, ...]:
+        """Where each entry lands: the first block that starts at or after its latent frame."""
+        blocks = [-(-entry.latent_frame // block_frames) for entry in self.entries]
+        last_on = dict(zip(blocks, self.entries, strict=True))
+        return tuple(
+            Landing(
+                prompt=entry.prompt,
+                asked_at=entry.latent_frame,
+                lands_at=block * block_frames,
+                block=block,
+                replaced_by=None if last_on[block] is entry else last_on[block].prompt,
+            )
+            for entry, block in zip(self.entries, blocks, strict=True)
+        )
+
+    def to_json(self) -> str:
+        """The timeline as JSON: a list of `{"latent_frame": ..., "prompt": ...}`."""
+        return json.dumps(self._rows(), ensure_ascii=False, indent=2)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Timeline":
+        """The timeline that `to_json` wrote.
+
+        Raises:
+            TimelineError: the text is not JSON, or not a timeline.
+        """
+        try:
+            rows = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise TimelineError(f"this is not JSON: {error}") from error
+        return cls(_entries(rows))
+
+    def to_yaml(self) -> str:
+        """The timeline as YAML, with the rows of `to_json`."""
+        return str(yaml.safe_dump(self._rows(), allow_unicode=True, sort_keys=False))
+
+    @classmethod
+    def from_yaml(cls, text: str) -> "Timeline":
+        """The timeline that `to_yaml` wrote.
+
+        Raises:
+            TimelineError: the text is not YAML, or not a timeline.
+        """
+        try:
+            rows = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise TimelineError(f"this is not YAML: {error}") from error
+        return cls(_entries(rows))
+
+    def _rows(self) -> list[dict[str, int | str]]:
+        return [{"latent_frame": e.latent_frame, "prompt": e.prompt} for e in self.entries]
+
+
+def require_prompt(prompt: object) -> str:
+    """The prompt itself, if it says anything.
+
+    Raises:
+        TimelineError: it is no text, or only white space.
+    """
+    if not isinstance(prompt, str):
+        raise TimelineError(f"prompt {prompt!r} is not text: write what the video should show")
+    if not prompt.strip():
+        raise TimelineError(f"prompt {prompt!r} is empty: write what the video should show")
+    return prompt
+
+
+def _entries(rows: object) -> tuple[Entry, ...]:
+    wanted = 'a list of {"latent_frame": ..., "prompt": ...}'
+    if not isinstance(rows, Sequence) or isinstance(rows, str):
+        raise TimelineError(f"a timeline is {wanted}, not {type(rows).__name__}")
+    return tuple(_entry(row, wanted) for row in _mappings(rows, wanted))
+
+
+def _mappings(rows: Iterable[object], wanted: str) -> Iterable[Mapping[object, object]]:
+    for row in rows:
+        if not isinstance(row, Mapping):
+            raise TimelineError(f"a timeline is {wanted}, but one row is {row!r}")
+        yield row
+
+
+def _entry(row: Mapping[object, object], wanted: str) -> Entry:
+    if set(row) != {"latent_frame", "prompt"}:
+        raise TimelineError(f"a timeline is {wanted}, but one row is {dict(row)!r}")
+    frame, prompt = row["latent_frame"], row["prompt"]
+    if not isinstance(frame, int):
+        raise TimelineError(f"latent frame {frame!r} is not a whole number")
+    return Entry(frame, require_prompt(prompt))

@@ -1,0 +1,1 @@
+"""The embedded model: its scenes, its training and its weights."""

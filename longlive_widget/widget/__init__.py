@@ -1,0 +1,1 @@
+"""The engine in a notebook cell; the only part that knows Jupyter."""
