@@ -1,0 +1,84 @@
+# The verbs of the project, the same for people and CI: `make help` lists them.
+#
+# Whatever a verb needs is installed before it, once: a virtual environment in .venv, the Python and
+# node packages, the page's bundle, a Chromium for the browser test. Files in .venv say what is done.
+
+PYTHON ?= python3
+# Installed before all else: this line alone decides which build of torch is used.
+TORCH ?= torch==2.13.0
+
+BIN := .venv/bin
+BUNDLE := longlive_widget/static/widget.js
+AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup demo lab test fix lint clean
+
+help: ## list these verbs
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
+
+setup: .venv/.packages $(BUNDLE) ## install all that the others need (they do it themselves)
+
+demo: setup ## run the quickstart: demo/quickstart.html and demo/quickstart.mp4
+	@$(BIN)/python notebooks/demo.py
+
+lab: setup ## open the quickstart in JupyterLab
+	@$(BIN)/jupyter lab $(AS_ROOT) notebooks/quickstart.ipynb
+
+test: lint .venv/.chromium ## run all checks: lint, units, parity, browser, notebooks
+	@npm --prefix js --silent test
+	@$(BIN)/pytest -q
+	@$(BIN)/pytest -q --nbval --nbval-current-env --nbval-sanitize-with notebooks/sanitize.cfg notebooks
+
+lint: setup ## look for mistakes without changing anything
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --quiet --check
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports --no-timing
+	@npm --prefix js --silent run check
+
+fix: setup ## mend what can be mended by itself, and format
+	@$(BIN)/ruff check --quiet --fix
+	@$(BIN)/ruff format --quiet
+	@npm --prefix js --silent run fix
+
+clean: ## remove all that make has made
+	rm -rf .venv js/node_modules longlive_widget/static demo build dist
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+
+.venv/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo 'Python 3.11 or newer is needed: name one, as in `make PYTHON=python3.12`' >&2; exit 1; }
+	@echo "==> virtual environment"
+	@$(PYTHON) -m venv .venv >/dev/null 2>&1 || { \
+	  .ci/apt_install $$($(PYTHON) -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])') && \
+	  $(PYTHON) -m venv .venv; }
+	@touch $@
+
+.venv/.torch: .venv/.created
+	@echo "==> $(TORCH) (hundreds of megabytes)"
+	@$(BIN)/pip install --quiet $(TORCH)
+	@touch $@
+
+# make builds the bundle itself, so the package's own build hook has nothing to do here.
+.venv/.packages: .venv/.torch pyproject.toml
+	@echo "==> Python packages (one or two minutes)"
+	@SKIP_JUPYTER_BUILDER=1 $(BIN)/pip install --quiet --editable '.[dev]'
+	@touch $@
+
+.venv/.chromium: .venv/.packages
+	@.ci/install_chromium $(BIN)/python
+	@touch $@
+
+js/node_modules/.installed: js/package.json js/package-lock.json
+	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' || \
+	  { echo "node 20 or newer is needed, with npm beside it" >&2; exit 1; }
+	@echo "==> node packages"
+	@npm --prefix js ci --silent --no-audit --no-fund
+	@touch $@
+
+$(BUNDLE): js/node_modules/.installed $(shell find js/src -type f)
+	@echo "==> bundle for the page"
+	@npm --prefix js run --silent build
+	@touch $@
