@@ -25,7 +25,7 @@ FLAGS = (
 
 
 def chromium_path() -> Path | None:
-    """The browser in `LONGLIVE_CHROMIUM`, else one on this machine, else playwright's, else None."""
+    """`LONGLIVE_CHROMIUM`, else a browser on this machine, else playwright's, else None."""
     if named := os.environ.get("LONGLIVE_CHROMIUM"):
         return Path(named)
     installed = [Path(found) for name in NAMES if (found := shutil.which(name))]

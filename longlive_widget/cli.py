@@ -1,0 +1,178 @@
+"""The command `longlive-widget`: what the package does, without a notebook.
+
+Each sub-command is one function, and one `_add_...` that names its options. Bad input is told in
+one sentence, before any work starts. Only the commands that need torch load it.
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from tqdm import tqdm
+
+from longlive_widget.errors import LongLiveError, TimelineError
+from longlive_widget.geometry import PICTURES_PER_SECOND, pictures_before
+from longlive_widget.presets import PRESETS, preset_named
+from longlive_widget.timeline import Timeline
+
+if TYPE_CHECKING:
+    from longlive_widget.engine.session import Block
+
+BAD_INPUT = 2
+INTERRUPTED = 130
+PROGRESS = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} pictures, {rate_fmt}, {remaining} left"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command with these arguments, by default those of the process.
+
+    Returns:
+        The exit code: 0 when all went well, 2 for input that cannot be used, 130 after Ctrl-C.
+    """
+    chosen = _parser().parse_args(arguments)
+    run: Callable[[argparse.Namespace], None] = chosen.run
+    try:
+        run(chosen)
+    except LongLiveError as error:
+        print(f"longlive-widget: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("longlive-widget: stopped, nothing was written", file=sys.stderr)
+        return INTERRUPTED
+    return 0
+
+
+def generate(chosen: argparse.Namespace) -> None:
+    """Make a video from a prompt and its switches, and write it to a file."""
+    preset = preset_named(chosen.preset)
+    timeline = Timeline.of(chosen.prompt, *map(_switch, chosen.switch))
+
+    from longlive_widget.engine.recording import VideoFile, writable_video_path
+
+    out = writable_video_path(chosen.out)
+
+    from longlive_widget.engine.engine import Engine
+
+    engine = Engine.load(chosen.model, preset)
+    if engine.weights == "random":
+        print(f"{engine.name} has random weights: its pictures mean nothing, its timing does")
+    geometry = engine.geometry
+    require_landings(timeline, chosen.blocks, geometry.block_frames)
+    session = engine.session(timeline, seed=chosen.seed)
+    started_s = time.perf_counter()
+    with VideoFile(out, geometry.width_px, geometry.height_px) as video:
+        pictures = pictures_before(chosen.blocks * geometry.block_frames)
+        for block in _with_progress(session.blocks(chosen.blocks), pictures):
+            video.append(block.frames)
+    elapsed_s = time.perf_counter() - started_s
+
+    for landing in session.landings:
+        print(landing)
+    print(
+        f"{pictures} pictures, {pictures / PICTURES_PER_SECOND:.1f} s of video, in "
+        f"{elapsed_s:.1f} s: {pictures / elapsed_s:.1f} pictures/s"
+    )
+    print(out)
+
+
+def presets(_chosen: argparse.Namespace) -> None:
+    """List the presets, one a line."""
+    print(f"{'preset':<12}{'denoise steps':<24}{'window':<10}")
+    for preset in PRESETS.values():
+        steps = ", ".join(map(str, preset.denoise_steps))
+        print(f"{preset.name:<12}{steps:<24}{preset.window_frames:<10}{preset.summary}")
+
+
+def require_landings(timeline: Timeline, blocks: int, block_frames: int) -> None:
+    """Make sure that each prompt steers at least one of the blocks.
+
+    Raises:
+        TimelineError: a prompt lands after the last block, or loses its only block to a later one.
+    """
+    for landing in timeline.landings(block_frames):
+        if landing.block >= blocks:
+            raise TimelineError(
+                f"{landing.prompt!r} lands at block {landing.block}, but the video ends after "
+                f"{blocks} blocks: make {landing.block + 1} blocks or more, or switch earlier"
+            )
+        if landing.replaced_by is not None:
+            raise TimelineError(
+                f"{landing.prompt!r} and {landing.replaced_by!r} land on one block, of "
+                f"{block_frames} latent frames: put them further apart"
+            )
+
+
+def _with_progress(blocks: "Iterable[Block]", pictures: int) -> "Iterable[Block]":
+    with tqdm(total=pictures, unit="pictures", bar_format=PROGRESS, smoothing=0.1) as progress:
+        for block in blocks:
+            yield block
+            progress.update(len(block.frames))
+
+
+def _switch(words: Sequence[str]) -> tuple[int, str]:
+    latent_frame, prompt = words
+    try:
+        return int(latent_frame), prompt
+    except ValueError as error:
+        raise TimelineError(
+            f"latent frame {latent_frame!r} is not a whole number: write --switch 24 '{prompt}'"
+        ) from error
+
+
+def _block_count(text: str) -> int:
+    try:
+        count = int(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number: 16 make 12 s") from error
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"{count} blocks are no video: ask for 1 or more")
+    return count
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser that tells a mistake in one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(BAD_INPUT, f"{self.prog}: {message}\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="longlive-widget", description="Videos that are steered while they run.")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    _add_generate(commands)
+    _add_presets(commands)
+    return parser
+
+
+def _add_generate(commands: "argparse._SubParsersAction[Any]") -> None:
+    parser = commands.add_parser("generate", help="make a video file from prompts")
+    parser.set_defaults(run=generate)
+    parser.add_argument("--prompt", required=True, help="what the video shows")
+    parser.add_argument(
+        "--switch",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("LATENT_FRAME", "PROMPT"),
+        help="go over to another prompt at this latent frame; may be given again, in order",
+    )
+    parser.add_argument("--out", required=True, help="the video to write, ending in .mp4")
+    parser.add_argument(
+        "--blocks", type=_block_count, default=16, help="blocks to make (default: 16, 12 s)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="the noise to begin with (default: 0)")
+    parser.add_argument("--model", default="tiny", help="name or folder (default: tiny)")
+    parser.add_argument(
+        "--preset", default="reference", help="settings, see `presets` (default: reference)"
+    )
+
+
+def _add_presets(commands: "argparse._SubParsersAction[Any]") -> None:
+    parser = commands.add_parser("presets", help="list the named settings")
+    parser.set_defaults(run=presets)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

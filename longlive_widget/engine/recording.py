@@ -1,0 +1,128 @@
+"""Pictures into a video file, whole or not at all.
+
+H.264 in MP4, at the rate of the model. Knows no session: whoever has frames appends them.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+import numpy as np
+from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
+from numpy.typing import NDArray
+
+from longlive_widget.errors import GeometryError, OutputError
+from longlive_widget.geometry import PICTURES_PER_SECOND
+
+SUFFIX = ".mp4"
+QUALITY = {"crf": "18", "preset": "medium"}
+
+
+def writable_video_path(path: str | Path) -> Path:
+    """The path itself, if a video can be written there.
+
+    Raises:
+        OutputError: it does not end in .mp4, its folder is missing or may not be written to, or a
+            folder has that name.
+    """
+    path = Path(path)
+    if path.suffix.lower() != SUFFIX:
+        raise OutputError(f"{str(path)!r} does not end in {SUFFIX}: call it '{path.stem}{SUFFIX}'")
+    if path.is_dir():
+        raise OutputError(f"{str(path)!r} is a folder: give the video a name of its own in it")
+    if not path.parent.is_dir():
+        raise OutputError(f"the folder of {str(path)!r} does not exist: make it first")
+    if not os.access(path.parent, os.W_OK):
+        raise OutputError(f"the folder of {str(path)!r} may not be written to: choose another one")
+    return path
+
+
+class VideoFile:
+    """A video of `width_px` x `height_px`, at `path` once its `with` block has ended well.
+
+    It is written beside `path` under a temporary name. If the block ends with an error, or with
+    Ctrl-C, nothing is left, and a file that stood at `path` before stays as it was.
+
+    Raises:
+        OutputError: no video can be written there, the disk is full, or no frame was appended.
+    """
+
+    def __init__(self, path: str | Path, width_px: int, height_px: int) -> None:
+        self.path = writable_video_path(path)
+        self.width_px = width_px
+        self.height_px = height_px
+        self.pictures = 0
+        self._unfinished = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
+
+    def __enter__(self) -> Self:
+        with self._disk_errors_explained():
+            self._container = av.open(
+                str(self._unfinished), "w", format="mp4", options={"movflags": "+faststart"}
+            )
+        self._stream = self._container.add_stream("libx264", PICTURES_PER_SECOND, options=QUALITY)
+        self._stream.width, self._stream.height = self.width_px, self.height_px
+        self._stream.pix_fmt = "yuv420p"
+        coding = self._stream.codec_context
+        coding.colorspace, coding.color_range = Colorspace.ITU709, ColorRange.MPEG
+        coding.color_primaries, coding.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
+        return self
+
+    def append(self, frames: NDArray[np.uint8]) -> None:
+        """Add pictures at the end: uint8 RGB, `[F, H, W, 3]`.
+
+        Raises:
+            GeometryError: the pictures have another size or type than the video.
+        """
+        size = (self.height_px, self.width_px, 3)
+        if frames.dtype != np.uint8 or frames.shape[1:] != size:
+            raise GeometryError(
+                f"frames of {frames.dtype} {list(frames.shape)} do not fit a video of "
+                f"{self.width_px} x {self.height_px}: give uint8 [F, {size[0]}, {size[1]}, 3]"
+            )
+        with self._disk_errors_explained():
+            for picture in frames:
+                self._container.mux(self._stream.encode(self._coded(picture)))
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if kind is None:
+                self._finish()
+        finally:
+            with suppress(OSError):  # what made the disk fail has been told already
+                self._container.close()
+            self._unfinished.unlink(missing_ok=True)
+
+    def _finish(self) -> None:
+        if not self.pictures:
+            raise OutputError(f"{str(self.path)!r} got no picture: append frames before it ends")
+        with self._disk_errors_explained():
+            self._container.mux(self._stream.encode())
+            self._container.close()
+            self._unfinished.replace(self.path)
+
+    def _coded(self, picture: NDArray[np.uint8]) -> av.VideoFrame:
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24").reformat(
+            format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
+        )
+        frame.pts = self.pictures
+        self.pictures += 1
+        return frame
+
+    @contextmanager
+    def _disk_errors_explained(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise OutputError(
+                f"{str(self.path)!r} could not be written ({error.strerror or error}): "
+                "free some space, or choose another place"
+            ) from error

@@ -1,0 +1,99 @@
+"""A timeline says what is to steer when, and on which block that lands."""
+
+import pytest
+
+from longlive_widget.errors import LongLiveError, TimelineError
+from longlive_widget.timeline import Entry, Landing, Timeline, require_prompt
+
+
+def test_a_timeline_begins_with_its_first_prompt():
+    assert Timeline.of("a red ball").entries == (Entry(0, "a red ball"),)
+
+
+def test_an_entry_lands_on_the_first_block_that_starts_at_or_after_it():
+    for asked_at in range(1, 40):
+        landing = Timeline.of("a", (asked_at, "b")).landings(block_frames=3)[1]
+        starts = [block * 3 for block in range(20)]
+        assert landing.lands_at == min(start for start in starts if start >= asked_at)
+        assert landing.block * 3 == landing.lands_at
+        assert landing.asked_at == asked_at
+
+
+def test_of_two_entries_on_one_block_the_later_one_wins_and_the_other_says_so():
+    first, lost, winner = Timeline.of("a", (4, "b"), (6, "c")).landings(block_frames=3)
+    assert (lost.block, winner.block) == (2, 2)
+    assert (first.replaced_by, lost.replaced_by, winner.replaced_by) == (None, "c", None)
+
+
+def test_a_landing_reads_as_a_sentence():
+    landing = Landing("a blue star", asked_at=23, lands_at=24, block=8)
+    assert str(landing) == ("'a blue star' lands at latent frame 24 (block 8, 5.81 s), asked at 23")
+
+
+@pytest.mark.parametrize(
+    ("entries", "said"),
+    [
+        ((), "needs a prompt at latent frame 0"),
+        ((Entry(3, "a"),), "starts at latent frame 3: start it at 0"),
+        ((Entry(0, "a"), Entry(6, "b"), Entry(6, "c")), "'b' and 'c' both start at latent frame 6"),
+        ((Entry(0, "a"), Entry(9, "b"), Entry(6, "c")), "6 comes after 9: sort the entries"),
+    ],
+)
+def test_a_timeline_out_of_order_is_refused_with_the_way_out(entries, said):
+    with pytest.raises(TimelineError, match=said):
+        Timeline(entries)
+
+
+@pytest.mark.parametrize(
+    ("latent_frame", "said"),
+    [
+        (-1, "latent frame -1 is before the video begins: use 0 or more"),
+        (1.5, "latent frame 1.5 is not a whole number"),
+        (True, "latent frame True is not a whole number"),
+        ("3", "latent frame '3' is not a whole number"),
+    ],
+)
+def test_a_latent_frame_is_a_whole_number_from_0_up(latent_frame, said):
+    with pytest.raises(TimelineError, match=said):
+        Entry(latent_frame, "a")
+
+
+@pytest.mark.parametrize("prompt", ["", "   ", "\n\t", None, 3])
+def test_a_prompt_says_something(prompt):
+    with pytest.raises(TimelineError, match="write what the video should show"):
+        require_prompt(prompt)
+
+
+@pytest.mark.parametrize("form", ["json", "yaml"])
+def test_a_timeline_comes_back_from_text_as_it_was(form):
+    timeline = Timeline.of("a 'quoted' ball: red", (3, "ein grüner Würfel"), (24, "- not: a list"))
+    text = getattr(timeline, f"to_{form}")()
+    assert getattr(Timeline, f"from_{form}")(text) == timeline
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "3",
+        '"a"',
+        "{}",
+        "[3]",
+        "[]",
+        '[{"latent_frame": 0}]',
+        '[{"latent_frame": 0, "prompt": "a", "seed": 1}]',
+        '[{"latent_frame": "0", "prompt": "a"}]',
+        '[{"latent_frame": 0, "prompt": 7}]',
+        '[{"latent_frame": 0, "prompt": ""}]',
+    ],
+)
+def test_text_that_is_no_timeline_is_refused(text):
+    with pytest.raises(TimelineError):
+        Timeline.from_json(text)
+    with pytest.raises(TimelineError):
+        Timeline.from_yaml(text)
+
+
+def test_whoever_catches_the_package_s_errors_or_value_errors_catches_these():
+    assert issubclass(TimelineError, LongLiveError)
+    assert issubclass(TimelineError, ValueError)
