@@ -51,7 +51,8 @@ def test_a_page_can_play_a_video_before_it_has_all_of_it(tmp_path):
 
 def test_an_error_on_the_way_leaves_no_file(tmp_path):
     with pytest.raises(KeyboardInterrupt), VideoFile(tmp_path / "x.mp4", WIDTH, HEIGHT) as video:
-        video.append(coloured_frames())
+        video.append(coloured_frames(90))
+        assert [path.suffix for path in tmp_path.iterdir()] == [".tmp"]
         raise KeyboardInterrupt
     assert list(tmp_path.iterdir()) == []
 
@@ -59,7 +60,7 @@ def test_an_error_on_the_way_leaves_no_file(tmp_path):
 def test_an_error_on_the_way_leaves_the_older_video_as_it_was(tmp_path):
     (tmp_path / "x.mp4").write_bytes(b"older")
     with pytest.raises(GeometryError), VideoFile(tmp_path / "x.mp4", WIDTH, HEIGHT) as video:
-        video.append(coloured_frames())
+        video.append(coloured_frames(90))
         video.append(coloured_frames()[:, :48])
     assert [path.name for path in tmp_path.iterdir()] == ["x.mp4"]
     assert (tmp_path / "x.mp4").read_bytes() == b"older"
