@@ -1,0 +1,55 @@
+"""The embedded model's own tokenizer: one token per word of the caption language.
+
+Made from code alone, saved as a folder that `transformers` loads, with T5's special tokens so that
+the text encoder treats it like umT5's.
+"""
+
+from pathlib import Path
+
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.normalizers import Lowercase
+from tokenizers.pre_tokenizers import Whitespace
+from tokenizers.processors import TemplateProcessing
+from transformers import PreTrainedTokenizerFast
+
+from longlive_widget.tiny.captions import words
+from longlive_widget.tiny.scenes import SIMPLE, Vocabulary
+
+PAD, END, UNKNOWN = "<pad>", "</s>", "<unk>"
+LONGEST = 64
+"""The most tokens of a prompt, the end included."""
+
+
+def tiny_tokenizer(vocabulary: Vocabulary = SIMPLE) -> PreTrainedTokenizerFast:
+    """A tokenizer for captions of these scenes: lower case, words and marks apart, an end token."""
+    known = [PAD, END, UNKNOWN, *words(vocabulary)]
+    tokenizer = Tokenizer(
+        WordLevel({word: index for index, word in enumerate(known)}, unk_token=UNKNOWN)
+    )
+    tokenizer.normalizer = Lowercase()
+    tokenizer.pre_tokenizer = Whitespace()
+    tokenizer.post_processor = TemplateProcessing(
+        single=f"$A {END}", special_tokens=[(END, known.index(END))]
+    )
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]  # untyped in transformers
+        tokenizer_object=tokenizer,
+        pad_token=PAD,
+        eos_token=END,
+        unk_token=UNKNOWN,
+        model_max_length=LONGEST,
+        padding_side="right",
+    )
+
+
+def save_tokenizer(folder: Path, vocabulary: Vocabulary = SIMPLE) -> None:
+    """Write `tokenizer.json` and `tokenizer_config.json` for captions of these scenes."""
+    tiny_tokenizer(vocabulary).save_pretrained(folder)
+
+
+def unknown_words(tokenizer: PreTrainedTokenizerFast, prompt: str) -> tuple[str, ...]:
+    """The words of a prompt that the tokenizer doesn't know, as written, each once."""
+    encoding = tokenizer.backend_tokenizer.encode(prompt, add_special_tokens=False)
+    unknown = tokenizer.convert_tokens_to_ids(UNKNOWN)
+    spans = zip(encoding.ids, encoding.offsets, strict=True)
+    return tuple(dict.fromkeys(prompt[a:b] for token, (a, b) in spans if token == unknown))
