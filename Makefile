@@ -58,13 +58,13 @@ clean: ## remove all that make has made
 
 .venv/.torch: .venv/.created
 	@echo "==> $(TORCH) (hundreds of megabytes)"
-	@$(BIN)/pip install --quiet $(TORCH)
+	@$(BIN)/pip install -qq $(TORCH)
 	@touch $@
 
 # make builds the bundle itself, so the package's own build hook has nothing to do here.
 .venv/.packages: .venv/.torch pyproject.toml
 	@echo "==> Python packages (one or two minutes)"
-	@SKIP_JUPYTER_BUILDER=1 $(BIN)/pip install --quiet --editable '.[dev]'
+	@SKIP_JUPYTER_BUILDER=1 $(BIN)/pip install -qq --editable '.[dev]'
 	@touch $@
 
 .venv/.chromium: .venv/.packages
