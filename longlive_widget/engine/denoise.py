@@ -1,0 +1,79 @@
+"""One block from noise to clean latents, and what it leaves in memory.
+
+Axes: B batch, F latent frames, C channels, H rows, W columns.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from longlive_widget.cache.text import TextMemory
+from longlive_widget.cache.window import RollingWindow
+from longlive_widget.engine.noise_schedule import Level
+from longlive_widget.model.transformer import Transformer
+
+
+@dataclass(frozen=True, eq=False)
+class Denoiser:
+    """A network and the window that it reads and writes."""
+
+    network: Transformer
+    window: RollingWindow
+
+    def flow(self, x_BFCHW: Tensor, timestep: float, text: TextMemory) -> Tensor:
+        """One pass over the open block at one timestep: the predicted flow."""
+        told_BF = torch.full(x_BFCHW.shape[:2], timestep, device=x_BFCHW.device)
+        return self.network(x_BFCHW, told_BF, text, self.window)
+
+    def denoise(
+        self,
+        noise_BFCHW: Tensor,
+        renoise: Callable[[int], Tensor],
+        text: TextMemory,
+        levels: Sequence[Level],
+    ) -> Tensor:
+        """The clean latents of the block that is open in the window.
+
+        Args:
+            noise_BFCHW: where denoising begins.
+            renoise: fresh noise of the same shape for the way from step i to step i + 1.
+            text: the prompt.
+            levels: one noise level a step, from high to low.
+        """
+        x = noise_BFCHW
+        for step, level in enumerate(levels):
+            x0 = level.clean(x, self.flow(x, level.timestep, text))
+            if step + 1 < len(levels):
+                x = levels[step + 1].noisy(x0, renoise(step))
+        return x0
+
+    def write_context(self, latent_BFCHW: Tensor, text: TextMemory) -> None:
+        """The context pass: overwrite the open block's place with clean keys and values."""
+        self.flow(latent_BFCHW, 0.0, text)
+
+    def recache(
+        self, latest_BFCHW: Tensor, next_frame: int, text: TextMemory, *, global_sink: bool = True
+    ) -> None:
+        """Recompute memory for a new prompt, from the clean latents before `next_frame`.
+
+        With a global sink and more frames than the window holds, the sink stays as it is and only
+        the others are computed; else all are, and the oldest of them become the sink. They see
+        each other both ways.
+
+        Args:
+            latest_BFCHW: the last clean latents, as many as the window holds or all there are.
+            next_frame: the first latent frame of the block to come.
+            text: the new prompt.
+            global_sink: keep the sink over prompt switches, as interactive use does.
+        """
+        window = self.window
+        keep_sink = global_sink and next_frame > window.window_frames
+        frames = min(window.window_frames, next_frame)
+        if keep_sink:
+            frames -= window.sink_frames
+        window.clear(keep_sink=keep_sink)
+        if frames:
+            window.open_block(next_frame - frames, frames)
+            self.write_context(latest_BFCHW[:, -frames:], text)

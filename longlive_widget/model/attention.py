@@ -1,0 +1,104 @@
+"""Attention over the window and over the prompt.
+
+Axes: B batch, T tokens, C features, H heads, D head size.
+"""
+
+from typing import Protocol
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from longlive_widget.cache.text import TextMemory
+from longlive_widget.model.config import TransformerConfig
+from longlive_widget.model.rotary import Turn
+
+
+class Memory(Protocol):
+    """What self attention needs of a window: write this block's keys, get all that it may see."""
+
+    relative: bool
+    mask: Tensor | None
+
+    @property
+    def query_positions(self) -> tuple[int, ...]:
+        """The time positions of the frames being written."""
+
+    @property
+    def key_positions(self) -> tuple[int, ...]:
+        """The time positions of all frames that are seen."""
+
+    def append(self, layer: int, k_BTHD: Tensor, v_BTHD: Tensor) -> tuple[Tensor, Tensor]:
+        """Write the keys and values of one layer; return all that the block sees."""
+
+
+class RMSNorm(nn.Module):
+    """x / rms(x) in float32, then a weight per feature."""
+
+    def __init__(self, dim: int, eps: float) -> None:
+        super().__init__()
+        self.eps = eps
+        self.weight = nn.Parameter(Tensor(dim).fill_(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise over the last axis."""
+        return F.rms_norm(x.float(), x.shape[-1:], eps=self.eps).type_as(x) * self.weight
+
+
+class Projections(nn.Module):
+    """The four linear layers and two norms that both kinds of attention have."""
+
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__()
+        self.head_dim = config.head_dim
+        self.q = nn.Linear(config.dim, config.dim)
+        self.k = nn.Linear(config.dim, config.dim)
+        self.v = nn.Linear(config.dim, config.dim)
+        self.o = nn.Linear(config.dim, config.dim)
+        self.norm_q = RMSNorm(config.dim, config.eps)
+        self.norm_k = RMSNorm(config.dim, config.eps)
+
+    def queries(self, x_BTC: Tensor) -> Tensor:
+        """Normalised queries, `BTHD`."""
+        return self._split(self.norm_q(self.q(x_BTC)))
+
+    def keys_and_values(self, x_BTC: Tensor) -> tuple[Tensor, Tensor]:
+        """Normalised keys, and values, `BTHD`."""
+        return self._split(self.norm_k(self.k(x_BTC))), self._split(self.v(x_BTC))
+
+    def attend(self, q_BTHD: Tensor, k_BTHD: Tensor, v_BTHD: Tensor, mask: Tensor | None) -> Tensor:
+        """Attention and the output projection, `BTC`."""
+        q, k, v = (x.transpose(1, 2) for x in (q_BTHD, k_BTHD, v_BTHD))
+        seen = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        return self.o(seen.transpose(1, 2).flatten(2))
+
+    def _split(self, x_BTC: Tensor) -> Tensor:
+        return x_BTC.unflatten(-1, (-1, self.head_dim))
+
+
+class SelfAttention(Projections):
+    """Attention of a block over everything in its memory."""
+
+    def forward(
+        self, x_BTC: Tensor, layer: int, memory: Memory, query_turn: Turn, key_turn: Turn
+    ) -> Tensor:
+        """Write keys and values into `memory`, then attend to all of it.
+
+        A relative memory holds keys as they are and turns them at each reading; an absolute one
+        holds them turned.
+        """
+        q_BTHD = query_turn(self.queries(x_BTC))
+        k_BTHD, v_BTHD = self.keys_and_values(x_BTC)
+        if memory.relative:
+            k_BTHD, v_BTHD = memory.append(layer, k_BTHD, v_BTHD)
+            return self.attend(q_BTHD, key_turn(k_BTHD), v_BTHD, memory.mask)
+        k_BTHD, v_BTHD = memory.append(layer, query_turn(k_BTHD), v_BTHD)
+        return self.attend(q_BTHD, k_BTHD, v_BTHD, memory.mask)
+
+
+class CrossAttention(Projections):
+    """Attention of a block over the prompt; without positions."""
+
+    def forward(self, x_BTC: Tensor, layer: int, text: TextMemory) -> Tensor:
+        """Attend to every row of the prompt, the padded ones too."""
+        k_BTHD, v_BTHD = text.layers[layer]
+        return self.attend(self.queries(x_BTC), k_BTHD, v_BTHD, text.mask)
