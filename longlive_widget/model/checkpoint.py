@@ -1,0 +1,262 @@
+"""Weight files into modules: read safely, compared in full, then loaded or not at all.
+
+Knows the wrappings of LongLive's files; what the names inside mean is the modules' own business.
+"""
+
+import pickle
+import zipfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from longlive_widget.errors import CheckpointError
+
+TORCH_SUFFIXES = (".pt", ".pth")
+ADAPTER_PREFIX = "base_model.model."
+SHOWN_NAMES = 3
+
+Checkpoint = Mapping[str, object]
+
+
+def read_weights(path: Path | str) -> dict[str, Tensor]:
+    """All tensors of a file that holds nothing but named tensors, on the CPU.
+
+    Any reason not to is a `CheckpointError`, as in `read_checkpoint`.
+    """
+    checkpoint = read_checkpoint(path)
+    if (tensors := _tensors_of(checkpoint)) is None:
+        raise CheckpointError(
+            f"{path} is not a flat file of named tensors, it holds {_some(checkpoint)}: "
+            f"give the file of this one network"
+        )
+    return tensors
+
+
+def read_checkpoint(path: Path | str) -> Checkpoint:
+    """What a `.safetensors`, `.pt` or `.pth` file holds, tensors on the CPU, read as needed.
+
+    Raises:
+        CheckpointError: there is no such file, it is damaged, holds code, or is not what its name
+            says.
+    """
+    path = Path(path)
+    if path.is_dir():
+        raise CheckpointError(f"{path} is a folder: name the weight file inside it")
+    if not path.is_file():
+        raise CheckpointError(f"{path} does not exist: check the path, or download it first")
+    if path.suffix == ".safetensors":
+        return _read_safetensors(path)
+    if path.suffix in TORCH_SUFFIXES:
+        return _read_torch(path)
+    raise CheckpointError(
+        f"{path} has the suffix {path.suffix!r}: weights are read from .safetensors, "
+        f"{' or '.join(TORCH_SUFFIXES)} files"
+    )
+
+
+def load_strictly(module: nn.Module, weights: Mapping[str, Tensor], path: Path | str) -> None:
+    """Load `weights` into `module` if every name and every shape agrees.
+
+    A module on the meta device takes the tensors themselves, in the file's dtype; any other gets
+    copies in its own. `path` is where the weights came from, for the message.
+
+    Raises:
+        CheckpointError: anything is missing, left over or of another shape; nothing is loaded.
+    """
+    expected = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+    _check_fit(expected, weights, type(module).__name__, path)
+    on_meta = any(tensor.is_meta for tensor in module.state_dict().values())
+    module.load_state_dict(weights, strict=True, assign=on_meta)
+    left_on_meta = [
+        name
+        for named in (module.named_parameters(), module.named_buffers())
+        for name, tensor in named
+        if tensor.is_meta
+    ]
+    if left_on_meta:
+        raise CheckpointError(
+            f"{type(module).__name__} has tensors that no file holds, still without values: "
+            f"{_some(left_on_meta)}: make them outside of the meta device"
+        )
+
+
+def unwrap_generator(checkpoint: Checkpoint, path: Path | str) -> dict[str, Tensor]:
+    """The transformer's weights out of what `longlive_base.pt` holds, under Wan's own names.
+
+    Raises:
+        CheckpointError: there is neither `generator` nor `generator_ema` in it.
+    """
+    for key in ("generator", "generator_ema"):
+        if (tensors := _tensors_of(checkpoint.get(key))) is not None:
+            return {_plain_name(name): tensor for name, tensor in tensors.items()}
+    raise CheckpointError(
+        f"{path} holds no 'generator' and no 'generator_ema', but {_some(checkpoint)}: "
+        f"give LongLive's longlive_base.pt"
+    )
+
+
+def unwrap_lora(checkpoint: Checkpoint, path: Path | str) -> dict[str, Tensor]:
+    """The adapter's weights out of what `lora.pt` holds, under peft's names.
+
+    Raises:
+        CheckpointError: it is neither an adapter nor a dict with one under `generator_lora`.
+    """
+    tensors = _tensors_of(checkpoint.get("generator_lora", checkpoint))
+    if tensors and all(name.startswith(ADAPTER_PREFIX) for name in tensors):
+        return tensors
+    raise CheckpointError(
+        f"{path} holds no adapter, but {_some(checkpoint)}: give LongLive's lora.pt, or a file "
+        f"of tensors whose names begin with {ADAPTER_PREFIX!r}"
+    )
+
+
+def merge_adapter(
+    transformer: nn.Module, weights: Mapping[str, Tensor], *, alpha: int, path: Path | str
+) -> nn.Module:
+    """`transformer` with an adapter added for good: W + alpha / rank * B A in every block's Linear.
+
+    The module is changed and returned; names and dtypes stay. The sum is taken in float32. A
+    file that does not cover exactly the Linear modules of `transformer.blocks` is a
+    `CheckpointError`, and the transformer is as it was.
+
+    Source: Hu et al. 2021, LoRA, section 4.1; merged by peft.
+    """
+    from peft import LoraConfig, get_peft_model, set_peft_model_state_dict  # slow to import
+
+    linears = {
+        name: module
+        for name, module in transformer.named_modules()
+        if name.startswith("blocks.") and isinstance(module, nn.Linear)
+    }
+    rank = _rank_of(weights, path)
+    _check_fit(_adapter_shapes(linears, rank), weights, "the adapter of this transformer", path)
+    dtypes = {name: linear.weight.dtype for name, linear in linears.items()}
+    gradients = {
+        name: parameter.requires_grad for name, parameter in transformer.named_parameters()
+    }
+    for linear in linears.values():
+        linear.float()
+    config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=list(linears))
+    adapted = get_peft_model(transformer, config, low_cpu_mem_usage=True)
+    in_float32 = {name: tensor.float() for name, tensor in weights.items()}
+    set_peft_model_state_dict(adapted, in_float32, low_cpu_mem_usage=True)
+    merged = adapted.merge_and_unload(safe_merge=True)
+    for name, dtype in dtypes.items():
+        merged.get_submodule(name).to(dtype)
+    for name, parameter in merged.named_parameters():
+        parameter.requires_grad_(gradients[name])
+    return merged
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    if _begins_like_pickle(path):
+        raise CheckpointError(
+            f"{path} is a pickle under the name of a safetensors file: "
+            f"rename it to .pt to have it read without running code, or get the real file"
+        )
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(
+            f"{path} is damaged or cut short ({error}): download it again"
+        ) from error
+
+
+def _read_torch(path: Path) -> Checkpoint:
+    try:
+        content = torch.load(
+            path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
+        )
+    except pickle.UnpicklingError as error:
+        raise CheckpointError(
+            f"{path} holds more than tensors, and reading it could run code "
+            f"({_first_line(error)}): save its state_dict alone, best as .safetensors"
+        ) from error
+    except (RuntimeError, OSError, EOFError, ValueError) as error:
+        raise CheckpointError(
+            f"{path} is damaged or cut short ({_first_line(error)}): download it again"
+        ) from error
+    if not isinstance(content, Mapping):
+        raise CheckpointError(f"{path} holds a {type(content).__name__}, not named tensors")
+    return content
+
+
+def _begins_like_pickle(path: Path) -> bool:
+    with path.open("rb") as file:
+        start = file.read(4)
+    return start == b"PK\x03\x04" or start[:1] == b"\x80"
+
+
+def _tensors_of(content: object) -> dict[str, Tensor] | None:
+    if not isinstance(content, Mapping):
+        return None
+    tensors = {
+        name: value
+        for name, value in content.items()
+        if isinstance(name, str) and isinstance(value, Tensor)
+    }
+    return tensors if len(tensors) == len(content) else None
+
+
+def _plain_name(name: str) -> str:
+    return name.replace("_fsdp_wrapped_module.", "").removeprefix("model.")
+
+
+def _rank_of(weights: Mapping[str, Tensor], path: Path | str) -> int:
+    ranks = {tensor.shape[0] for name, tensor in weights.items() if name.endswith("lora_A.weight")}
+    if len(ranks) != 1:
+        raise CheckpointError(
+            f"{path} has adapters of ranks {sorted(ranks)}: one rank for all is needed"
+        )
+    return ranks.pop()
+
+
+def _adapter_shapes(linears: Mapping[str, nn.Linear], rank: int) -> dict[str, tuple[int, ...]]:
+    shapes: dict[str, tuple[int, ...]] = {}
+    for name, linear in linears.items():
+        shapes[f"{ADAPTER_PREFIX}{name}.lora_A.weight"] = (rank, linear.in_features)
+        shapes[f"{ADAPTER_PREFIX}{name}.lora_B.weight"] = (linear.out_features, rank)
+    return shapes
+
+
+def _check_fit(
+    expected: Mapping[str, tuple[int, ...]],
+    weights: Mapping[str, Tensor],
+    what: str,
+    path: Path | str,
+) -> None:
+    missing = [name for name in expected if name not in weights]
+    unexpected = [name for name in weights if name not in expected]
+    reshaped = [
+        f"{name} is {list(weights[name].shape)} where {list(shape)} belongs"
+        for name, shape in expected.items()
+        if name in weights and tuple(weights[name].shape) != shape
+    ]
+    faults = [
+        f"{len(names)} {fault} ({_some(names)})"
+        for fault, names in (
+            ("missing", missing),
+            ("unexpected", unexpected),
+            ("of another shape", reshaped),
+        )
+        if names
+    ]
+    if faults:
+        raise CheckpointError(
+            f"{path} does not fit {what}, of whose {len(expected)} tensors it must hold each: "
+            f"{'; '.join(faults)}. Give the file that belongs to this model"
+        )
+
+
+def _some(names: Iterable[str]) -> str:
+    names = [str(name) for name in names]
+    shown = ", ".join(names[:SHOWN_NAMES]) or "nothing"
+    return shown if len(names) <= SHOWN_NAMES else f"{shown}, and {len(names) - SHOWN_NAMES} more"
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -1,0 +1,284 @@
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from longlive_widget.errors import CheckpointError
+from longlive_widget.model.checkpoint import (
+    load_strictly,
+    merge_adapter,
+    read_checkpoint,
+    read_weights,
+    unwrap_generator,
+    unwrap_lora,
+)
+
+RANK, ALPHA = 3, 12
+
+
+class Layer(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.q = nn.Linear(6, 6)
+        self.ffn = nn.Sequential(nn.Linear(6, 10), nn.GELU(), nn.Linear(10, 6, bias=False))
+
+    def forward(self, x):
+        return x + self.ffn(self.q(x))
+
+
+class Network(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Linear(4, 6)
+        self.blocks = nn.ModuleList(Layer() for _ in range(2))
+
+    def forward(self, x):
+        x = self.embedding(x)
+        for block in self.blocks:
+            x = block(x)
+        return x
+
+
+@pytest.fixture
+def network():
+    torch.manual_seed(0)
+    return Network()
+
+
+def adapter_for(network, rank=RANK):
+    generator = torch.Generator().manual_seed(1)
+    weights = {}
+    for name, module in network.named_modules():
+        if name.startswith("blocks") and isinstance(module, nn.Linear):
+            shapes = {"A": (rank, module.in_features), "B": (module.out_features, rank)}
+            for side, shape in shapes.items():
+                key = f"base_model.model.{name}.lora_{side}.weight"
+                weights[key] = torch.randn(shape, generator=generator)
+    return weights
+
+
+def merged_by_hand(network, adapter, alpha):
+    merged = {name: value.double() for name, value in network.state_dict().items()}
+    for name, module in network.named_modules():
+        if f"base_model.model.{name}.lora_A.weight" in adapter:
+            A, B = (adapter[f"base_model.model.{name}.lora_{side}.weight"] for side in "AB")
+            merged[f"{name}.weight"] = (
+                module.weight.double() + alpha / A.shape[0] * B.double() @ A.double()
+            )
+    return merged
+
+
+# Reading
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pt", ".pth"])
+def test_tensors_come_back_as_they_were_saved(tmp_path, network, suffix):
+    path = tmp_path / f"weights{suffix}"
+    save = save_file if suffix == ".safetensors" else torch.save
+    save(dict(network.state_dict()), path)
+    read = read_weights(path)
+    assert read.keys() == network.state_dict().keys()
+    assert all(torch.equal(read[name], value) for name, value in network.state_dict().items())
+
+
+def test_a_file_of_the_time_before_zip_is_read_too(tmp_path):
+    path = tmp_path / "old.pth"
+    torch.save({"a": torch.ones(2)}, path, _use_new_zipfile_serialization=False)
+    assert torch.equal(read_weights(path)["a"], torch.ones(2))
+
+
+def test_a_missing_file_and_a_folder_are_named(tmp_path):
+    with pytest.raises(CheckpointError, match=r"nowhere.pt does not exist"):
+        read_weights(tmp_path / "nowhere.pt")
+    with pytest.raises(CheckpointError, match="is a folder"):
+        read_weights(tmp_path)
+
+
+def test_a_file_of_another_kind_is_refused(tmp_path):
+    path = tmp_path / "weights.txt"
+    path.write_text("hello")
+    with pytest.raises(CheckpointError, match=r"suffix '.txt'"):
+        read_weights(path)
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pt"])
+@pytest.mark.parametrize("kept_bytes", [0, 5, 200])
+def test_a_truncated_file_is_called_damaged(tmp_path, network, suffix, kept_bytes):
+    path = tmp_path / f"weights{suffix}"
+    save = save_file if suffix == ".safetensors" else torch.save
+    save(dict(network.state_dict()), path)
+    path.write_bytes(path.read_bytes()[:kept_bytes])
+    with pytest.raises(CheckpointError, match=rf"weights{suffix} is damaged or cut short"):
+        read_weights(path)
+
+
+@pytest.mark.parametrize("as_zip", [True, False])
+def test_a_pickle_under_a_safetensors_name_is_found_out(tmp_path, as_zip):
+    path = tmp_path / "weights.safetensors"
+    torch.save({"a": torch.ones(2)}, path, _use_new_zipfile_serialization=as_zip)
+    with pytest.raises(CheckpointError, match="is a pickle under the name of a safetensors file"):
+        read_weights(path)
+
+
+class Intruder:
+    def __reduce__(self) -> tuple:
+        return Path.touch, (Path(self.path),)
+
+
+@pytest.mark.parametrize("save", [torch.save, lambda o, p: p.write_bytes(pickle.dumps(o, 2))])
+def test_a_pickle_with_code_inside_is_refused_and_not_run(tmp_path, save):
+    intruder = Intruder()
+    intruder.path = str(tmp_path / "was-here")
+    save({"a": intruder}, tmp_path / "weights.pt")
+    with pytest.raises(CheckpointError, match="could run code"):
+        read_weights(tmp_path / "weights.pt")
+    assert not (tmp_path / "was-here").exists()
+
+
+def test_a_nested_file_is_not_taken_for_flat(tmp_path):
+    path = tmp_path / "longlive_base.pt"
+    torch.save({"generator": {"model.a": torch.ones(2)}}, path)
+    with pytest.raises(CheckpointError, match="it holds generator"):
+        read_weights(path)
+    assert read_checkpoint(path)["generator"]["model.a"].shape == (2,)
+
+
+def test_a_lone_tensor_is_not_taken_for_a_model(tmp_path):
+    torch.save(torch.ones(2), tmp_path / "weights.pt")
+    with pytest.raises(CheckpointError, match="holds a Tensor"):
+        read_weights(tmp_path / "weights.pt")
+
+
+# Loading
+
+
+def test_a_module_on_the_meta_device_takes_the_tensors_themselves(network):
+    weights = {name: value.bfloat16() for name, value in network.state_dict().items()}
+    with torch.device("meta"):
+        empty = Network()
+    load_strictly(empty, weights, "weights.pt")
+    assert all(torch.equal(empty.state_dict()[name], value) for name, value in weights.items())
+    assert empty.embedding.weight.data_ptr() == weights["embedding.weight"].data_ptr()
+
+
+def test_a_module_with_storage_keeps_its_dtype(network):
+    weights = {name: value.bfloat16() for name, value in network.state_dict().items()}
+    load_strictly(network, weights, "weights.pt")
+    assert network.embedding.weight.dtype == torch.float32
+
+
+def test_all_faults_of_a_file_are_told_at_once_and_nothing_is_loaded(network):
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    weights = {name: torch.zeros_like(value) for name, value in before.items()}
+    del weights["embedding.bias"]
+    weights["stranger"] = torch.zeros(1)
+    weights["blocks.0.q.weight"] = torch.zeros(6, 7)
+    with pytest.raises(CheckpointError) as raised:
+        load_strictly(network, weights, "weights.pt")
+    message = str(raised.value)
+    assert "weights.pt does not fit Network" in message
+    assert "1 missing (embedding.bias)" in message
+    assert "1 unexpected (stranger)" in message
+    assert "blocks.0.q.weight is [6, 7] where [6, 6] belongs" in message
+    assert all(torch.equal(network.state_dict()[name], value) for name, value in before.items())
+
+
+def test_a_long_list_of_faults_is_counted_and_cut(network):
+    with pytest.raises(CheckpointError, match=r"12 missing \(.*, and 9 more\)"):
+        load_strictly(network, {}, "weights.pt")
+
+
+def test_values_that_no_file_holds_do_not_stay_on_the_meta_device(network):
+    with torch.device("meta"):
+        empty = Network()
+        empty.register_buffer("table", torch.ones(3), persistent=False)
+    with pytest.raises(CheckpointError, match="table"):
+        load_strictly(empty, network.state_dict(), "weights.pt")
+
+
+# LongLive's wrappings
+
+
+@pytest.mark.parametrize(
+    ("key", "prefix"), [("generator", "model."), ("generator_ema", "model._fsdp_wrapped_module.")]
+)
+def test_the_generator_is_unwrapped_to_plain_names(network, key, prefix):
+    inside = {
+        prefix + name.replace("blocks.0.", "blocks.0._fsdp_wrapped_module."): value
+        for name, value in network.state_dict().items()
+    }
+    unwrapped = unwrap_generator({key: inside, "step": 1}, "longlive_base.pt")
+    assert unwrapped.keys() == network.state_dict().keys()
+
+
+def test_a_file_without_a_generator_is_refused():
+    with pytest.raises(CheckpointError, match=r"no 'generator' .* but critic"):
+        unwrap_generator({"critic": {}}, "longlive_base.pt")
+
+
+def test_an_adapter_is_found_wrapped_or_bare(network):
+    adapter = adapter_for(network)
+    assert unwrap_lora({"generator_lora": adapter}, "lora.pt").keys() == adapter.keys()
+    assert unwrap_lora(adapter, "lora.pt").keys() == adapter.keys()
+    with pytest.raises(CheckpointError, match="holds no adapter"):
+        unwrap_lora(dict(network.state_dict()), "lora.pt")
+
+
+# Adapters
+
+
+def test_a_merged_adapter_is_the_sum_computed_by_hand(network):
+    adapter = adapter_for(network)
+    expected, names = merged_by_hand(network, adapter, ALPHA), list(network.state_dict())
+    merged = merge_adapter(network, adapter, alpha=ALPHA, path="lora.pt")
+    assert list(merged.state_dict()) == names
+    assert type(merged) is Network
+    for name, value in merged.state_dict().items():
+        assert (value - expected[name]).norm() <= 1e-6 * expected[name].norm(), name
+
+
+def test_a_merge_sums_in_float32_and_gives_the_dtype_back(network):
+    network.bfloat16()
+    adapter = {name: tensor.bfloat16() for name, tensor in adapter_for(network).items()}
+    expected = merged_by_hand(network, adapter, ALPHA)
+    merged = merge_adapter(network, adapter, alpha=ALPHA, path="lora.pt")
+    for name, value in merged.state_dict().items():
+        assert torch.equal(value, expected[name].bfloat16()), name
+
+
+def test_a_merge_leaves_no_trace_but_the_sum(network):
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+    merged = merge_adapter(network, adapter_for(network), alpha=ALPHA, path="lora.pt")
+    assert torch.equal(torch.get_rng_state(), before)
+    assert all(parameter.requires_grad for parameter in merged.parameters())
+    assert {type(module) for module in merged.modules()} == {type(m) for m in Network().modules()}
+
+
+@pytest.mark.parametrize("fault", ["missing", "unexpected", "of another shape"])
+def test_an_adapter_that_does_not_fit_is_refused_whole(network, fault):
+    adapter = adapter_for(network)
+    name = "base_model.model.blocks.1.q.lora_B.weight"
+    match fault:
+        case "missing":
+            del adapter[name]
+        case "unexpected":
+            adapter["base_model.model.blocks.7.q.lora_B.weight"] = torch.zeros(6, RANK)
+        case "of another shape":
+            adapter[name] = torch.zeros(5, RANK)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    with pytest.raises(CheckpointError, match=rf"1 {fault} \(base_model.model.blocks"):
+        merge_adapter(network, adapter, alpha=ALPHA, path="lora.pt")
+    assert network.state_dict().keys() == before.keys()
+    assert all(torch.equal(network.state_dict()[name], value) for name, value in before.items())
+
+
+def test_adapters_of_several_ranks_are_refused(network):
+    adapter = adapter_for(network) | {
+        "base_model.model.blocks.0.q.lora_A.weight": torch.zeros(RANK + 1, 6)
+    }
+    with pytest.raises(CheckpointError, match=r"ranks \[3, 4\]"):
+        merge_adapter(network, adapter, alpha=ALPHA, path="lora.pt")
