@@ -67,7 +67,7 @@ def main() -> int:
 
 
 def execute(notebook: NotebookNode) -> None:
-    """Run all cells in `demo/`; a bar tells how far it is, and the last line that a cell said."""
+    """Run all cells in `demo/`; a bar tells the cells and the blocks that are done."""
     cells = sum(cell.cell_type == "code" for cell in notebook.cells)
     with tqdm(total=cells, desc="quickstart", bar_format=PROGRESS) as bar:
         _WatchedClient(
@@ -80,20 +80,24 @@ def execute(notebook: NotebookNode) -> None:
 
 
 class _WatchedClient(NotebookClient):
-    """Runs a notebook, and moves a bar on as its cells speak and end."""
+    """Runs a notebook, and moves a bar on as its cells end and its widgets send blocks."""
 
     def __init__(self, notebook: NotebookNode, bar: "tqdm[Any]", **settings: object) -> None:
         super().__init__(notebook, on_cell_executed=self._cell_executed, **settings)
         self.bar = bar
+        self.blocks = 0
 
     def process_message(self, msg: dict[str, Any], cell: NotebookNode, cell_index: int) -> object:
-        if msg["msg_type"] == "stream":
-            last_line = msg["content"]["text"].strip().splitlines()[-1:]
-            self.bar.set_postfix_str("".join(last_line).strip())
+        if msg["msg_type"] == "comm_msg":
+            self._told(msg["content"]["data"].get("content"))
         return super().process_message(msg, cell, cell_index)
 
+    def _told(self, message: object) -> None:
+        if isinstance(message, dict) and message.get("type") == "block":
+            self.blocks += 1
+            self.bar.set_postfix_str(f"{self.blocks} blocks")
+
     def _cell_executed(self, **_told: object) -> None:
-        self.bar.set_postfix_str("", refresh=False)
         self.bar.update()
 
 
