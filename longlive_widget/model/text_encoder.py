@@ -1,0 +1,204 @@
+"""Prompts to the rows that the transformer attends to: umT5's encoder and its tokenizer.
+
+The network is the transformers library's; files carry Wan's names, and a `TextEncoder` reads and
+writes those. One class serves umT5-xxl and the small embedded encoder.
+
+Axes: B batch, L tokens, D channels.
+
+Source: Chung et al. 2023, UniMax (umT5); Wan2.1 for the cleaning and the padding.
+"""
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import ftfy
+import torch
+from torch import Tensor, nn
+from transformers import AutoTokenizer, PreTrainedTokenizerBase, UMT5Config, UMT5EncoderModel
+
+from longlive_widget.errors import CheckpointError
+from longlive_widget.model.checkpoint import load_strictly, read_weights
+
+_EMBEDDING, _SAME_EMBEDDING = "umt5.shared.weight", "umt5.encoder.embed_tokens.weight"
+_NAMES = {
+    "token_embedding.weight": _EMBEDDING,
+    "norm.weight": "umt5.encoder.final_layer_norm.weight",
+}
+_LAYER_NAMES = {
+    "norm1": "layer.0.layer_norm",
+    "attn.q": "layer.0.SelfAttention.q",
+    "attn.k": "layer.0.SelfAttention.k",
+    "attn.v": "layer.0.SelfAttention.v",
+    "attn.o": "layer.0.SelfAttention.o",
+    "pos_embedding.embedding": "layer.0.SelfAttention.relative_attention_bias",
+    "norm2": "layer.1.layer_norm",
+    "ffn.gate.0": "layer.1.DenseReluDense.wi_0",
+    "ffn.fc1": "layer.1.DenseReluDense.wi_1",
+    "ffn.fc2": "layer.1.DenseReluDense.wo",
+}
+
+
+@dataclass(frozen=True)
+class TextEncoderConfig:
+    """The sizes of the encoder; each default is umT5-xxl's, as Wan2.1 uses it.
+
+    `tokens` is the fixed length that prompts are padded or cut to.
+    """
+
+    vocab: int = 256384
+    dim: int = 4096
+    dim_attn: int = 4096
+    dim_ffn: int = 10240
+    num_heads: int = 64
+    num_layers: int = 24
+    num_buckets: int = 32
+    tokens: int = 512
+
+
+class TextEncoder(nn.Module):
+    """Prompts to embeddings, `tokens` rows each, zero past the prompt.
+
+    Without a tokenizer only `forward` works. A module made on the meta device costs nothing until
+    its weights are loaded.
+    """
+
+    def __init__(
+        self,
+        config: TextEncoderConfig | None = None,
+        tokenizer: PreTrainedTokenizerBase | None = None,
+    ) -> None:
+        super().__init__()
+        self.config = config or TextEncoderConfig()
+        self.tokenizer = tokenizer
+        self.umt5 = UMT5EncoderModel(_umt5_config(self.config))
+        self.register_state_dict_post_hook(_to_wan_names)
+        self.register_load_state_dict_pre_hook(_from_wan_names)
+        self.register_load_state_dict_post_hook(_tie_embeddings)
+
+    @classmethod
+    def load(
+        cls,
+        weights_path: Path | str,
+        tokenizer_folder: Path | str,
+        config: TextEncoderConfig | None = None,
+    ) -> "TextEncoder":
+        """The encoder in a weight file, in the file's dtype, with the tokenizer in a folder.
+
+        Raises:
+            CheckpointError: a file or folder is missing, damaged or of another model.
+        """
+        tokenizer = load_tokenizer(tokenizer_folder)
+        with torch.device("meta"):
+            encoder = cls(config, tokenizer)
+        if len(tokenizer) > encoder.config.vocab:
+            raise CheckpointError(
+                f"the tokenizer in {tokenizer_folder} knows {len(tokenizer)} tokens, the encoder "
+                f"{encoder.config.vocab}: give the tokenizer that belongs to {weights_path}"
+            )
+        load_strictly(encoder, read_weights(weights_path), weights_path)
+        return encoder.eval()
+
+    def forward(self, ids_BL: Tensor, mask_BL: Tensor) -> Tensor:
+        """Embeddings, `BLD`, of the tokens whose mask is 1; the other rows are zero."""
+        hidden_BLD: Tensor = self.umt5(input_ids=ids_BL, attention_mask=mask_BL).last_hidden_state
+        return hidden_BLD.masked_fill(mask_BL.unsqueeze(-1) == 0, 0)
+
+    @torch.no_grad()
+    def encode(self, prompts: Sequence[str]) -> Tensor:
+        """Embeddings, `BLD`, of prompts as a person types them."""
+        ids_BL, mask_BL = self.tokenize(prompts)
+        device = self.umt5.shared.weight.device
+        embeds_BLD: Tensor = self(ids_BL.to(device), mask_BL.to(device))
+        return embeds_BLD
+
+    def tokenize(self, prompts: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """Token ids and mask, both int64 `BL`: cleaned, cut to length, the end token last, padded.
+
+        Raises:
+            CheckpointError: the encoder has no tokenizer.
+        """
+        if self.tokenizer is None:
+            raise CheckpointError(
+                "this text encoder has no tokenizer: give one, or call it with token ids"
+            )
+        length, tokenizer = self.config.tokens, self.tokenizer
+        ids_BL = torch.full((len(prompts), length), tokenizer.pad_token_id)
+        mask_BL = torch.zeros_like(ids_BL)
+        for row, prompt in enumerate(prompts):
+            ids = tokenizer.encode(clean(prompt), add_special_tokens=False)[: length - 1]
+            ids.append(tokenizer.eos_token_id)
+            ids_BL[row, : len(ids)] = torch.tensor(ids)
+            mask_BL[row, : len(ids)] = 1
+        return ids_BL, mask_BL
+
+
+def clean(prompt: str) -> str:
+    """A prompt without mojibake, HTML entities (escaped once or twice) and spare white space."""
+    return " ".join(html.unescape(html.unescape(ftfy.fix_text(prompt))).split())
+
+
+def load_tokenizer(folder: Path | str) -> PreTrainedTokenizerBase:
+    """The tokenizer that a folder holds; nothing is fetched.
+
+    Raises:
+        CheckpointError: there is no folder, no tokenizer in it, or one without end and padding.
+    """
+    if not Path(folder).is_dir():
+        raise CheckpointError(f"{folder} is not a folder: name the one that holds the tokenizer")
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError, KeyError) as error:
+        raise CheckpointError(f"{folder} holds no tokenizer that can be read: {error}") from error
+    if tokenizer.eos_token_id is None or tokenizer.pad_token_id is None:
+        raise CheckpointError(
+            f"the tokenizer in {folder} has no end token or no padding token: set both and save it"
+        )
+    return tokenizer
+
+
+def _umt5_config(config: TextEncoderConfig) -> UMT5Config:
+    return UMT5Config(
+        vocab_size=config.vocab,
+        d_model=config.dim,
+        d_kv=config.dim_attn // config.num_heads,
+        d_ff=config.dim_ffn,
+        num_layers=config.num_layers,
+        num_heads=config.num_heads,
+        relative_attention_num_buckets=config.num_buckets,
+        relative_attention_max_distance=128,
+        dropout_rate=0.0,
+    )
+
+
+def _names(layers: int) -> dict[str, str]:
+    """Wan's name of each tensor, and the one that it has inside `TextEncoder`."""
+    names = dict(_NAMES)
+    for layer in range(layers):
+        for wan, ours in _LAYER_NAMES.items():
+            names[f"blocks.{layer}.{wan}.weight"] = f"umt5.encoder.block.{layer}.{ours}.weight"
+    return names
+
+
+def _to_wan_names(
+    module: TextEncoder, tensors: dict[str, Tensor], prefix: str, _metadata: object
+) -> None:
+    for wan, ours in _names(module.config.num_layers).items():
+        tensors[prefix + wan] = tensors.pop(prefix + ours)
+    del tensors[prefix + _SAME_EMBEDDING]
+
+
+def _from_wan_names(
+    module: TextEncoder, tensors: dict[str, Tensor], prefix: str, *_report: object
+) -> None:
+    for wan, ours in _names(module.config.num_layers).items():
+        if prefix + wan in tensors:
+            tensors[prefix + ours] = tensors.pop(prefix + wan)
+    if prefix + _EMBEDDING in tensors:
+        tensors[prefix + _SAME_EMBEDDING] = tensors[prefix + _EMBEDDING]
+
+
+def _tie_embeddings(module: TextEncoder, _incompatible: object) -> None:
+    """Make the two names one parameter again: tensors that are assigned come apart."""
+    module.umt5.encoder.embed_tokens.weight = module.umt5.shared.weight
