@@ -33,8 +33,8 @@ PAGE = """<!doctype html>
 :root { color-scheme: light dark; }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
 pre { background: light-dark(#f4f4f6, #24242a); padding: .6rem .9rem; overflow-x: auto; }
-img, video { max-width: 100%; image-rendering: pixelated; }
-video { width: 40rem; }
+img, video { max-width: 100%; }
+video { width: 40rem; image-rendering: pixelated; }
 table { border-collapse: collapse; }
 td, th { padding: .2rem .8rem; border-bottom: 1px solid #8885; text-align: left; }
 .prompt, .anchor-link { display: none; }
@@ -106,20 +106,26 @@ def report(notebook: NotebookNode) -> str:
     notebook.metadata.pop("widgets", None)
     with_script = True
     for cell in notebook.cells:
-        outputs = [output for output in cell.get("outputs", []) if output.get("name") != "stderr"]
-        for output in outputs:
+        if cell.cell_type != "code":
+            continue
+        cell.outputs = [output for output in cell.outputs if _stays(output)]
+        for output in cell.outputs:
             data = output.get("data", {})
-            data.pop(WIDGET, None)
             if PLOTLY in data:
-                figure = plotly_io.from_json(json.dumps(data.pop(PLOTLY)), skip_invalid=True)
-                data["text/html"] = plotly_io.to_html(
-                    figure, full_html=False, include_plotlyjs=with_script
-                )
+                data["text/html"] = _chart(data.pop(PLOTLY), with_script=with_script)
                 with_script = False
-        if cell.cell_type == "code":
-            cell.outputs = outputs
     body, _ = HTMLExporter(template_name="basic").from_notebook_node(notebook)
     return PAGE.replace("<!-- the notebook -->", body)
+
+
+def _stays(output: NotebookNode) -> bool:
+    """Whether the output says something without a kernel: neither progress nor a widget does."""
+    return output.get("name") != "stderr" and WIDGET not in output.get("data", {})
+
+
+def _chart(figure: NotebookNode, *, with_script: bool) -> str:
+    chart = plotly_io.from_json(json.dumps(figure), skip_invalid=True)
+    return plotly_io.to_html(chart, full_html=False, include_plotlyjs=with_script)
 
 
 def printed_lines(notebook: NotebookNode) -> list[str]:
