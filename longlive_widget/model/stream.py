@@ -84,7 +84,7 @@ class DecoderStream:
 
     def branch(self) -> "DecoderStream":
         """A second stream that goes on from here, independent of this one."""
-        return replace(self, state=list(self.state))
+        return replace(self)
 
 
 def same_shape(first: tuple[int, ...] | None, x_BFCHW: Tensor) -> tuple[int, ...]:

@@ -190,7 +190,7 @@ class EncoderStream:
 
     def branch(self) -> "EncoderStream":
         """A second stream that goes on from here, independent of this one."""
-        return replace(self, state=list(self.state))
+        return replace(self)
 
 
 class Causal:
@@ -398,8 +398,8 @@ def convolve(
 ) -> Tensor:
     """Convolve: rows and columns keep their number, frames only give whole windows (maybe none).
 
-    On CPUs torch takes a slow path for small 3-D convolutions, six times slower than oneDNN's
-    own; so oneDNN is asked for by name where it is.
+    On CPUs torch runs small 3-D convolutions on a path several times slower than oneDNN's, so
+    oneDNN is asked for by name where it is.
     """
     frames, rows, columns = weight.shape[2:]
     padding = (0, rows // 2, columns // 2)
