@@ -35,7 +35,7 @@ lint: setup ## look for mistakes without changing anything
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/ruff format --quiet --check
 	@$(BIN)/mypy --no-error-summary
-	@$(BIN)/lint-imports --no-timing
+	@$(BIN)/lint-imports --no-logo
 	@npm --prefix js --silent run check
 
 fix: setup ## mend what can be mended by itself, and format
