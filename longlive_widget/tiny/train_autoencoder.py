@@ -1,0 +1,287 @@
+"""First stage of training: the video autoencoder, on scenes that are drawn as it learns.
+
+Axes: B clips, F pictures or latent frames, C channels, H rows, W columns.
+"""
+
+import json
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import simplejpeg  # type: ignore[import-untyped]
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from longlive_widget.geometry import LATENT_CHANNELS, PICTURES_PER_LATENT_FRAME, PIXELS_PER_LATENT
+from longlive_widget.model.video_decoder import (
+    Posterior,
+    VideoDecoder,
+    VideoDecoderConfig,
+    VideoEncoder,
+)
+from longlive_widget.tiny.scenes import (
+    Scene,
+    Vocabulary,
+    draw,
+    draw_with_cover,
+    random_change,
+    random_scene,
+)
+from longlive_widget.tiny.training import Learner, Stage, optimizers_for
+
+TINY_AUTOENCODER = VideoDecoderConfig(
+    dim=8,
+    dim_mult=(1, 2, 5, 6),
+    num_res_blocks=1,
+    latent_mean=(0.0,) * 16,
+    latent_std=(1.0,) * 16,
+)
+CLIP_PICTURES = 1 + 4 * PICTURES_PER_LATENT_FRAME
+SCENES = Vocabulary(two_things=0.3)
+"""More than the transformer learns at first, so that it can learn more from the same latents."""
+
+LEARNING_RATE = 2e-3
+KL_WEIGHT = 5e-5
+EDGE_WEIGHT = 0.5
+SQUARE_WEIGHT = 4.0
+THING_WEIGHT = 3.0
+"""How much more a pixel in or around a thing counts than one of the ground."""
+_THING_MARGIN_PX = 3
+_LATEST_PICTURE = 2000
+_SWITCH_SHARE = 0.4
+_REPORT_STEPS = 100
+_UNSEEN_CLIPS = 48
+_UNSEEN_PICTURES = 1 + 8 * PICTURES_PER_LATENT_FRAME
+_STATISTICS_CLIPS = 96
+_CLIPS_AT_ONCE = 16
+_STRIP_CLIPS = 8
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What the trained autoencoder does with scenes that it never saw."""
+
+    psnr_db: float
+    """Of the mean squared error over all clips, 8-bit pictures."""
+    worst_clip_psnr_db: float
+
+
+def train_autoencoder(
+    folder: Path,
+    *,
+    steps: int,
+    seed: int,
+    device: str,
+    batch: int,
+    max_seconds: float | None = None,
+    compiled: bool = False,
+) -> None:
+    """Train Wan's video autoencoder at a small size, or go on where an earlier run stopped.
+
+    Writes into `folder`: `video_decoder.safetensors` (decoder and encoder, running average,
+    float32, Wan's names), `video_decoder.json` (sizes with the measured latent mean and deviation,
+    and the PSNR on unseen scenes), `autoencoder.jpg` (unseen scenes above their reconstructions),
+    the loss in `autoencoder.curve.jsonl` and the PSNR while training in `autoencoder.psnr.jsonl`.
+    """
+    place = torch.device(device)
+    torch.manual_seed(seed)
+    decoder, encoder = VideoDecoder(TINY_AUTOENCODER), VideoEncoder(TINY_AUTOENCODER)
+    modules = nn.ModuleDict({"decoder": decoder, "encoder": encoder}).to(place)
+    learner = Learner(modules, optimizers_for(modules, (), rate=LEARNING_RATE))
+    stage = Stage("autoencoder", folder, steps, max_seconds)
+    reconstruct = Reconstruction(encoder, decoder)
+    loss = _Loss(
+        torch.compile(reconstruct) if compiled else reconstruct,
+        seed,
+        batch,
+        place,
+        folder / "autoencoder.psnr.jsonl",
+    )
+    with _fast_convolutions():
+        stage.run(learner, loss, report_every=_REPORT_STEPS)
+        learner.load_average()
+        _write(folder, encoder.eval(), decoder.eval(), seed, place)
+
+
+class Reconstruction(nn.Module):
+    """Pictures through the encoder, a draw from the posterior, and the decoder."""
+
+    def __init__(self, encoder: VideoEncoder, decoder: VideoDecoder) -> None:
+        super().__init__()
+        self.encoder, self.decoder = encoder, decoder
+
+    def forward(self, pictures_BFCHW: Tensor, noise_BFCHW: Tensor) -> tuple[Tensor, Posterior]:
+        """Reconstructed pictures, and the posterior that they were drawn from."""
+        posterior, _ = self.encoder(pictures_BFCHW)
+        deviation = torch.exp(0.5 * posterior.log_variance_BFCHW.clamp(-20, 10))
+        latent = self.encoder.normalise(posterior.mean_BFCHW + deviation * noise_BFCHW)
+        pictures, _ = self.decoder(latent)
+        return pictures, posterior
+
+
+@dataclass(frozen=True, eq=False)
+class _Loss:
+    """The loss of a step; which clips it is about, the seed and the step's number say alone."""
+
+    reconstruct: Callable[[Tensor, Tensor], tuple[Tensor, Posterior]]
+    seed: int
+    batch: int
+    device: torch.device
+    psnr_path: Path
+
+    def __call__(self, step: int) -> Tensor:
+        pictures, cover = training_clips(self.seed, step, self.batch, self.device)
+        draws = torch.Generator(self.device).manual_seed(self.seed * 1_000_003 + step)
+        noise = torch.randn(_latent_shape(pictures), generator=draws, device=self.device)
+        half = self.device.type == "cuda"
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=half):
+            seen, posterior = self.reconstruct(pictures, noise)
+        seen = seen.float()
+        if (step + 1) % _REPORT_STEPS == 0:
+            self._note(step + 1, F.mse_loss(seen.detach(), pictures))
+        return picture_loss(seen, pictures, cover) + KL_WEIGHT * divergence(posterior)
+
+    def _note(self, step: int, squared_error: Tensor) -> None:
+        self.psnr_path.parent.mkdir(parents=True, exist_ok=True)
+        with self.psnr_path.open("a") as curve:
+            curve.write(json.dumps({"step": step, "psnr_db": psnr_db(squared_error)}) + "\n")
+
+
+def training_clips(seed: int, step: int, batch: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """The clips of a step and the cover of their things; some clips have a switch in them."""
+    rng = random.Random(f"autoencoder {seed} {step}")
+    return draw_with_cover(*_random_clips(rng, batch), CLIP_PICTURES, device)
+
+
+def picture_loss(seen: Tensor, pictures: Tensor, cover: Tensor) -> Tensor:
+    """Absolute and squared error, things weighted, plus the absolute error of edges."""
+    near = F.max_pool2d(cover.flatten(0, 1), 2 * _THING_MARGIN_PX + 1, 1, _THING_MARGIN_PX)
+    weight = 1 + THING_WEIGHT * near.view_as(cover)
+    weight = weight / weight.mean()
+    error = seen - pictures
+    absolute = (weight * (error.abs() + SQUARE_WEIGHT * error.square())).mean()
+    edges = error.diff(dim=-1).abs().mean() + error.diff(dim=-2).abs().mean()
+    return absolute + EDGE_WEIGHT * edges
+
+
+def divergence(posterior: Posterior) -> Tensor:
+    """Mean KL divergence of a latent number from the standard normal distribution, in nats.
+
+    Source: D. P. Kingma, M. Welling, Auto-encoding variational Bayes (2013), appendix B.
+    """
+    mean, log_variance = posterior.mean_BFCHW.float(), posterior.log_variance_BFCHW.float()
+    log_variance = log_variance.clamp(-20, 10)
+    return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean()
+
+
+def psnr_db(squared_error: Tensor) -> float:
+    """Peak signal-to-noise ratio of a mean squared error of pictures in [-1, 1]."""
+    return float(10 * torch.log10(4 / squared_error))
+
+
+@torch.inference_mode()
+def latent_statistics(
+    encoder: VideoEncoder, seed: int, device: torch.device
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and deviation of each latent channel over clips of training scenes.
+
+    The posterior's own variance counts too: a channel that says nothing then stays near zero
+    instead of being blown up to deviation 1.
+    """
+    rng = random.Random(f"latent statistics {seed}")
+    means, variances = [], []
+    for _ in range(_STATISTICS_CLIPS // _CLIPS_AT_ONCE):
+        pictures = draw(*_random_clips(rng, _CLIPS_AT_ONCE), CLIP_PICTURES, device)
+        posterior, _ = encoder(pictures)
+        means.append(posterior.mean_BFCHW.double())
+        variances.append(posterior.log_variance_BFCHW.double().exp())
+    mean_BFCHW, variance_BFCHW = torch.cat(means), torch.cat(variances)
+    axes = (0, 1, 3, 4)
+    deviation = (mean_BFCHW.var(axes) + variance_BFCHW.mean(axes)).sqrt()
+    return tuple(mean_BFCHW.mean(axes).tolist()), tuple(deviation.tolist())
+
+
+@torch.inference_mode()
+def measure(
+    encoder: VideoEncoder, decoder: VideoDecoder, seed: int, device: torch.device
+) -> Quality:
+    """The quality of reconstruction over clips that no training step draws."""
+    rng = random.Random(f"unseen {seed}")
+    errors = []
+    for _ in range(_UNSEEN_CLIPS // _CLIPS_AT_ONCE):
+        pictures = draw(*_random_clips(rng, _CLIPS_AT_ONCE), _UNSEEN_PICTURES, device)
+        errors.append((reconstructed(encoder, decoder, pictures) - pictures).square())
+    error_B = torch.cat(errors).mean(dim=(1, 2, 3, 4))
+    return Quality(round(psnr_db(error_B.mean()), 2), round(psnr_db(error_B.max()), 2))
+
+
+def reconstructed(encoder: VideoEncoder, decoder: VideoDecoder, pictures_BFCHW: Tensor) -> Tensor:
+    """The pictures through both halves, rounded to 8 bits, in [-1, 1]."""
+    posterior, _ = encoder(pictures_BFCHW)
+    seen: Tensor = decoder(encoder.normalise(posterior.mean_BFCHW))[0]
+    return ((seen.clamp(-1, 1) + 1) * 127.5).round() / 127.5 - 1
+
+
+def _write(
+    folder: Path, encoder: VideoEncoder, decoder: VideoDecoder, seed: int, device: torch.device
+) -> None:
+    mean, deviation = latent_statistics(encoder, seed, device)
+    config = replace(TINY_AUTOENCODER, latent_mean=mean, latent_std=deviation)
+    weights = {**encoder.state_dict(), **decoder.state_dict()}
+    final_encoder, final_decoder = VideoEncoder(config), VideoDecoder(config)
+    final_encoder.load_state_dict(encoder.state_dict())
+    final_decoder.load_state_dict(decoder.state_dict())
+    quality = measure(final_encoder.to(device), final_decoder.to(device), seed, device)
+    report = {"config": asdict(config), "quality": asdict(quality), "seed": seed}
+    save_file(
+        {name: value.float().cpu().contiguous() for name, value in weights.items()},
+        folder / "video_decoder.safetensors",
+    )
+    (folder / "video_decoder.json").write_text(json.dumps(report, indent=2) + "\n")
+    _write_strip(folder / "autoencoder.jpg", final_encoder, final_decoder, seed, device)
+
+
+@torch.inference_mode()
+def _write_strip(
+    path: Path, encoder: VideoEncoder, decoder: VideoDecoder, seed: int, device: torch.device
+) -> None:
+    """Unseen clips, one under the other: every fourth picture, and below it what was made of it."""
+    clips = _random_clips(random.Random(f"unseen {seed}"), _STRIP_CLIPS)
+    pictures = draw(*clips, CLIP_PICTURES, device)
+    pair = torch.stack((pictures, reconstructed(encoder, decoder, pictures)), dim=1)
+    shown = ((pair[:, :, ::PICTURES_PER_LATENT_FRAME] + 1) * 127.5).round().byte()
+    rows = shown.permute(0, 1, 4, 2, 5, 3).flatten(3, 4).flatten(0, 2)
+    path.write_bytes(simplejpeg.encode_jpeg(rows.cpu().contiguous().numpy(), quality=95))
+
+
+def _random_clips(rng: random.Random, count: int) -> tuple[list[Scene], list[int]]:
+    """Scenes and the picture at which each clip begins, early or late."""
+    clips = [_random_clip(rng) for _ in range(count)]
+    return [scene for scene, _ in clips], [first for _, first in clips]
+
+
+def _random_clip(rng: random.Random) -> tuple[Scene, int]:
+    scene = random_scene(rng, SCENES)
+    first = rng.randrange(_LATEST_PICTURE)
+    if rng.random() < _SWITCH_SHARE:
+        change = random_change(rng, scene, SCENES)
+        scene = scene.switched(change, first + rng.randrange(1, CLIP_PICTURES))
+    return scene, first
+
+
+def _latent_shape(pictures_BFCHW: Tensor) -> tuple[int, ...]:
+    clips, pictures, _, height_px, width_px = pictures_BFCHW.shape
+    frames = 1 + pictures // PICTURES_PER_LATENT_FRAME
+    rows, columns = height_px // PIXELS_PER_LATENT, width_px // PIXELS_PER_LATENT
+    return clips, frames, LATENT_CHANNELS, rows, columns
+
+
+@contextmanager
+def _fast_convolutions() -> Iterator[None]:
+    """Let cuDNN try its ways and pick the fastest, and round products as TF32 does."""
+    with torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=True):
+        yield

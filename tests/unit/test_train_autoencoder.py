@@ -1,0 +1,47 @@
+import pytest
+import torch
+
+from longlive_widget.model.video_decoder import Posterior
+from longlive_widget.tiny.train_autoencoder import (
+    CLIP_PICTURES,
+    divergence,
+    picture_loss,
+    psnr_db,
+    training_clips,
+)
+
+CPU = torch.device("cpu")
+
+
+def test_the_clips_of_a_step_depend_on_the_seed_and_its_number_alone():
+    pictures, cover = training_clips(seed=1, step=7, batch=2, device=CPU)
+    again, _ = training_clips(seed=1, step=7, batch=2, device=CPU)
+    assert pictures.shape[:2] == cover.shape[:2] == (2, CLIP_PICTURES)
+    assert torch.equal(pictures, again)
+    assert not torch.equal(pictures, training_clips(1, 8, 2, CPU)[0])
+    assert not torch.equal(pictures, training_clips(2, 7, 2, CPU)[0])
+
+
+def test_an_error_on_a_thing_costs_more_than_one_on_the_ground():
+    pictures, cover = torch.zeros(1, 1, 3, 32, 32), torch.zeros(1, 1, 1, 32, 32)
+    cover[..., :8, :8] = 1
+    on_thing, on_ground = pictures.clone(), pictures.clone()
+    on_thing[..., 2, 2] = on_ground[..., 28, 28] = 0.5
+    assert picture_loss(pictures, pictures, cover) == 0
+    assert picture_loss(on_thing, pictures, cover) > 2 * picture_loss(on_ground, pictures, cover)
+
+
+def test_divergence_agrees_with_torch():
+    mean, log_variance = torch.randn(2, 3, 4, 5, 6, 7)
+    theirs = torch.distributions.kl_divergence(
+        torch.distributions.Normal(mean, (0.5 * log_variance).exp()),
+        torch.distributions.Normal(0.0, 1.0),
+    )
+    assert divergence(Posterior(mean, log_variance)).item() == pytest.approx(
+        theirs.mean().item(), rel=1e-5
+    )
+
+
+def test_psnr_counts_from_the_whole_range_of_pictures():
+    assert psnr_db(torch.tensor(4.0)) == 0
+    assert psnr_db(torch.tensor(0.04)) == pytest.approx(20)
