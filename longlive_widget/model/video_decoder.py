@@ -22,6 +22,7 @@ from longlive_widget.errors import GeometryError
 from longlive_widget.model.stream import DecoderStream, Memory, same_shape
 
 PICTURE_CHANNELS = 3
+HAS_ONEDNN = torch.backends.mkldnn.is_available()
 WAN_LATENT_MEAN = (
     -0.7571, -0.7089, -0.9113, 0.1075, -0.1745, 0.9653, -0.1517, 1.5508,
     0.4134, -0.0715, 0.5517, -0.3632, -0.1922, -0.9497, 0.2503, -0.2921,
@@ -406,7 +407,7 @@ def convolve(
     stride = (frame_stride, 1, 1)
     if x_BCTHW.shape[2] < frames:
         return x_BCTHW.new_empty(x_BCTHW.shape[0], weight.shape[0], 0, *x_BCTHW.shape[3:])
-    if x_BCTHW.device.type == "cpu" and x_BCTHW.dtype == torch.float32 and _has_onednn():
+    if _suits_onednn(x_BCTHW):
         dilation, groups = (1, 1, 1), 1
         return torch.mkldnn_convolution(x_BCTHW, weight, bias, padding, stride, dilation, groups)
     return F.conv3d(x_BCTHW, weight, bias, stride=stride, padding=padding)
@@ -427,8 +428,9 @@ def video_of(frames: Tensor, *, batch: int) -> Tensor:
     return frames.view(batch, -1, *frames.shape[1:]).transpose(1, 2)
 
 
-def _has_onednn() -> bool:
-    return bool(torch.backends.mkldnn.is_available())
+def _suits_onednn(x_BCTHW: Tensor) -> bool:
+    on_cpu = x_BCTHW.device.type == "cpu" and x_BCTHW.dtype == torch.float32
+    return HAS_ONEDNN and on_cpu and not torch.compiler.is_compiling()  # it cannot be traced
 
 
 def _middle(channels: int) -> Chain:
