@@ -16,7 +16,7 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 .PHONY: help setup demo lab test fix lint clean
 
 help: ## list these verbs
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
 
 setup: .venv/.packages $(BUNDLE) ## install all that the others need (they do it themselves)
 
@@ -78,7 +78,7 @@ js/node_modules/.installed: js/package.json js/package-lock.json
 	@npm --prefix js ci --silent --no-audit --no-fund
 	@touch $@
 
-$(BUNDLE): js/node_modules/.installed $(shell find js/src -type f)
+$(BUNDLE): js/node_modules/.installed $(wildcard js/*.mjs) $(shell find js/src -type f)
 	@echo "==> bundle for the page"
 	@npm --prefix js run --silent build
 	@touch $@
