@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-import simplejpeg  # type: ignore[import-untyped]
+import simplejpeg
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -51,6 +51,7 @@ SQUARE_WEIGHT = 4.0
 THING_WEIGHT = 3.0
 """How much more a pixel in or around a thing counts than one of the ground."""
 _THING_MARGIN_PX = 3
+_FIRST_LOG_VARIANCE = -5.0
 _LATEST_PICTURE = 2000
 _SWITCH_SHARE = 0.4
 _REPORT_STEPS = 100
@@ -88,8 +89,7 @@ def train_autoencoder(
     the loss in `autoencoder.curve.jsonl` and the PSNR while training in `autoencoder.psnr.jsonl`.
     """
     place = torch.device(device)
-    torch.manual_seed(seed)
-    decoder, encoder = VideoDecoder(TINY_AUTOENCODER), VideoEncoder(TINY_AUTOENCODER)
+    encoder, decoder = _untrained(seed)
     modules = nn.ModuleDict({"decoder": decoder, "encoder": encoder}).to(place)
     learner = Learner(modules, optimizers_for(modules, (), rate=LEARNING_RATE))
     stage = Stage("autoencoder", folder, steps, max_seconds)
@@ -105,6 +105,15 @@ def train_autoencoder(
         stage.run(learner, loss, report_every=_REPORT_STEPS)
         learner.load_average()
         _write(folder, encoder.eval(), decoder.eval(), seed, place)
+
+
+def _untrained(seed: int) -> tuple[VideoEncoder, VideoDecoder]:
+    """Both halves as training begins: with a narrow posterior, or its noise hides the pictures."""
+    torch.manual_seed(seed)
+    encoder, decoder = VideoEncoder(TINY_AUTOENCODER), VideoDecoder(TINY_AUTOENCODER)
+    with torch.no_grad():
+        encoder.get_parameter("conv1.bias")[LATENT_CHANNELS:] = _FIRST_LOG_VARIANCE
+    return encoder, decoder
 
 
 class Reconstruction(nn.Module):
