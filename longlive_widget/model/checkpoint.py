@@ -84,6 +84,11 @@ def load_strictly(module: nn.Module, weights: Mapping[str, Tensor], path: Path |
         )
 
 
+def part_of(weights: Mapping[str, Tensor], prefixes: tuple[str, ...]) -> dict[str, Tensor]:
+    """The tensors whose names begin with one of `prefixes`: one network of a file that has two."""
+    return {name: tensor for name, tensor in weights.items() if name.startswith(prefixes)}
+
+
 def unwrap_generator(checkpoint: Checkpoint, path: Path | str) -> dict[str, Tensor]:
     """The transformer's weights out of what `longlive_base.pt` holds, under Wan's own names.
 

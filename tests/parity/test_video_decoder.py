@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from longlive_widget.model.checkpoint import load_strictly, part_of
 from longlive_widget.model.video_decoder import VideoDecoder, VideoDecoderConfig, VideoEncoder
 from tests.parity.cases import BOUND, read_case, read_weights, relative_error
 
@@ -14,8 +15,7 @@ GROUPINGS = {"recorded": CASE.metadata["chunks"], "one by one": [1] * TOTAL, "at
 
 def loaded(module_class):
     module = module_class(VideoDecoderConfig(**CONFIG))
-    names = [name for name in WEIGHTS if name.startswith(module_class.PREFIXES)]
-    module.load_state_dict({name: WEIGHTS[name] for name in names}, strict=True)
+    load_strictly(module, part_of(WEIGHTS, module_class.PREFIXES), "golden")
     return module
 
 

@@ -10,6 +10,7 @@ from longlive_widget.errors import CheckpointError
 from longlive_widget.model.checkpoint import (
     load_strictly,
     merge_adapter,
+    part_of,
     read_checkpoint,
     read_weights,
     unwrap_generator,
@@ -197,6 +198,11 @@ def test_values_that_no_file_holds_do_not_stay_on_the_meta_device(network):
         empty.register_buffer("table", torch.ones(3), persistent=False)
     with pytest.raises(CheckpointError, match="table"):
         load_strictly(empty, network.state_dict(), "weights.pt")
+
+
+def test_one_network_is_taken_out_of_a_file_that_holds_two():
+    file = {"encoder.a": torch.ones(1), "decoder.a": torch.ones(1), "conv2.bias": torch.ones(1)}
+    assert list(part_of(file, ("decoder.", "conv2."))) == ["decoder.a", "conv2.bias"]
 
 
 # LongLive's wrappings
