@@ -40,7 +40,9 @@ TINY_AUTOENCODER = VideoDecoderConfig(
     latent_mean=(0.0,) * 16,
     latent_std=(1.0,) * 16,
 )
-CLIP_PICTURES = 1 + 4 * PICTURES_PER_LATENT_FRAME
+SHORT_PICTURES = 1 + 4 * PICTURES_PER_LATENT_FRAME
+LONG_PICTURES = 1 + 16 * PICTURES_PER_LATENT_FRAME
+"""Long clips see to it that an endless stream looks like its beginning."""
 SCENES = Vocabulary(two_things=0.3)
 """More than the transformer learns at first, so that it can learn more from the same latents."""
 
@@ -55,11 +57,13 @@ _FIRST_LOG_VARIANCE = -5.0
 _LATEST_PICTURE = 2000
 _SWITCH_SHARE = 0.4
 _REPORT_STEPS = 100
-_UNSEEN_CLIPS = 48
-_UNSEEN_PICTURES = 1 + 8 * PICTURES_PER_LATENT_FRAME
-_STATISTICS_CLIPS = 96
-_CLIPS_AT_ONCE = 16
+_LONG_EVERY = 4
+_UNSEEN_CLIPS = 32
+_UNSEEN_PICTURES = 1 + 24 * PICTURES_PER_LATENT_FRAME
+_STATISTICS_CLIPS = 64
+_CLIPS_AT_ONCE = 8
 _STRIP_CLIPS = 8
+_STRIP_STRIDE = 9
 
 
 @dataclass(frozen=True)
@@ -161,9 +165,15 @@ class _Loss:
 
 
 def training_clips(seed: int, step: int, batch: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """The clips of a step and the cover of their things; some clips have a switch in them."""
+    """The clips of a step and the cover of their things; some clips have a switch in them.
+
+    `batch` short clips, or every fourth step about as many pictures in long ones.
+    """
     rng = random.Random(f"autoencoder {seed} {step}")
-    return draw_with_cover(*_random_clips(rng, batch), CLIP_PICTURES, device)
+    if step % _LONG_EVERY:
+        return draw_with_cover(*_random_clips(rng, batch, SHORT_PICTURES), SHORT_PICTURES, device)
+    count = max(1, batch * SHORT_PICTURES // LONG_PICTURES)
+    return draw_with_cover(*_random_clips(rng, count, LONG_PICTURES), LONG_PICTURES, device)
 
 
 def picture_loss(seen: Tensor, pictures: Tensor, cover: Tensor) -> Tensor:
@@ -204,7 +214,7 @@ def latent_statistics(
     rng = random.Random(f"latent statistics {seed}")
     means, variances = [], []
     for _ in range(_STATISTICS_CLIPS // _CLIPS_AT_ONCE):
-        pictures = draw(*_random_clips(rng, _CLIPS_AT_ONCE), CLIP_PICTURES, device)
+        pictures = draw(*_random_clips(rng, _CLIPS_AT_ONCE, LONG_PICTURES), LONG_PICTURES, device)
         posterior, _ = encoder(pictures)
         means.append(posterior.mean_BFCHW.double())
         variances.append(posterior.log_variance_BFCHW.double().exp())
@@ -222,7 +232,8 @@ def measure(
     rng = random.Random(f"unseen {seed}")
     errors = []
     for _ in range(_UNSEEN_CLIPS // _CLIPS_AT_ONCE):
-        pictures = draw(*_random_clips(rng, _CLIPS_AT_ONCE), _UNSEEN_PICTURES, device)
+        clips = _random_clips(rng, _CLIPS_AT_ONCE, _UNSEEN_PICTURES)
+        pictures = draw(*clips, _UNSEEN_PICTURES, device)
         errors.append((reconstructed(encoder, decoder, pictures) - pictures).square())
     error_B = torch.cat(errors).mean(dim=(1, 2, 3, 4))
     return Quality(round(psnr_db(error_B.mean()), 2), round(psnr_db(error_B.max()), 2))
@@ -258,27 +269,27 @@ def _write(
 def _write_strip(
     path: Path, encoder: VideoEncoder, decoder: VideoDecoder, seed: int, device: torch.device
 ) -> None:
-    """Unseen clips, one under the other: every fourth picture, and below it what was made of it."""
-    clips = _random_clips(random.Random(f"unseen {seed}"), _STRIP_CLIPS)
-    pictures = draw(*clips, CLIP_PICTURES, device)
+    """Unseen clips, one under the other: some pictures, and below it what was made of it."""
+    clips = _random_clips(random.Random(f"unseen {seed}"), _STRIP_CLIPS, LONG_PICTURES)
+    pictures = draw(*clips, LONG_PICTURES, device)
     pair = torch.stack((pictures, reconstructed(encoder, decoder, pictures)), dim=1)
-    shown = ((pair[:, :, ::PICTURES_PER_LATENT_FRAME] + 1) * 127.5).round().byte()
+    shown = ((pair[:, :, ::_STRIP_STRIDE] + 1) * 127.5).round().byte()
     rows = shown.permute(0, 1, 4, 2, 5, 3).flatten(3, 4).flatten(0, 2)
     path.write_bytes(simplejpeg.encode_jpeg(rows.cpu().contiguous().numpy(), quality=95))
 
 
-def _random_clips(rng: random.Random, count: int) -> tuple[list[Scene], list[int]]:
-    """Scenes and the picture at which each clip begins, early or late."""
-    clips = [_random_clip(rng) for _ in range(count)]
+def _random_clips(rng: random.Random, count: int, pictures: int) -> tuple[list[Scene], list[int]]:
+    """Scenes, some with a switch, and the picture at which each clip begins, early or late."""
+    clips = [_random_clip(rng, pictures) for _ in range(count)]
     return [scene for scene, _ in clips], [first for _, first in clips]
 
 
-def _random_clip(rng: random.Random) -> tuple[Scene, int]:
+def _random_clip(rng: random.Random, pictures: int) -> tuple[Scene, int]:
     scene = random_scene(rng, SCENES)
     first = rng.randrange(_LATEST_PICTURE)
     if rng.random() < _SWITCH_SHARE:
         change = random_change(rng, scene, SCENES)
-        scene = scene.switched(change, first + rng.randrange(1, CLIP_PICTURES))
+        scene = scene.switched(change, first + rng.randrange(1, pictures))
     return scene, first
 
 

@@ -3,7 +3,8 @@ import torch
 
 from longlive_widget.model.video_decoder import Posterior
 from longlive_widget.tiny.train_autoencoder import (
-    CLIP_PICTURES,
+    LONG_PICTURES,
+    SHORT_PICTURES,
     divergence,
     picture_loss,
     psnr_db,
@@ -16,10 +17,18 @@ CPU = torch.device("cpu")
 def test_the_clips_of_a_step_depend_on_the_seed_and_its_number_alone():
     pictures, cover = training_clips(seed=1, step=7, batch=2, device=CPU)
     again, _ = training_clips(seed=1, step=7, batch=2, device=CPU)
-    assert pictures.shape[:2] == cover.shape[:2] == (2, CLIP_PICTURES)
+    assert pictures.shape[:2] == cover.shape[:2] == (2, SHORT_PICTURES)
     assert torch.equal(pictures, again)
-    assert not torch.equal(pictures, training_clips(1, 8, 2, CPU)[0])
+    assert not torch.equal(pictures, training_clips(1, 9, 2, CPU)[0])
     assert not torch.equal(pictures, training_clips(2, 7, 2, CPU)[0])
+
+
+def test_every_fourth_step_sees_long_clips_of_about_as_many_pictures():
+    pictures, _ = training_clips(seed=1, step=8, batch=8, device=CPU)
+    assert pictures.shape[:2] == (2, LONG_PICTURES)
+    assert abs(2 * LONG_PICTURES - 8 * SHORT_PICTURES) < SHORT_PICTURES
+    pictures, _ = training_clips(seed=1, step=8, batch=1, device=CPU)
+    assert pictures.shape[:2] == (1, LONG_PICTURES)
 
 
 def test_an_error_on_a_thing_costs_more_than_one_on_the_ground():
