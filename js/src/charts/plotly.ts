@@ -1,0 +1,58 @@
+// Plotly, which comes from the kernel once a page, and only when a chart is wanted.
+
+export type Figure = { data: object[]; layout: object; config: object };
+
+export type Plotly = {
+  newPlot: (
+    element: HTMLElement,
+    data: object[],
+    layout: object,
+    config: object,
+  ) => Promise<unknown>;
+  extendTraces: (
+    element: HTMLElement,
+    values: Record<string, unknown[][]>,
+    traces: number[],
+    mostPoints: number,
+  ) => Promise<unknown>;
+  relayout: (element: HTMLElement, changes: object) => Promise<unknown>;
+  restyle: (element: HTMLElement, changes: object, traces: number[]) => Promise<unknown>;
+  purge: (element: HTMLElement) => void;
+  Plots: { resize: (element: HTMLElement) => Promise<unknown> };
+};
+
+declare global {
+  // One for all widgets of a page: each of them brings its own copy of this module.
+  var longlivePlotly: Promise<Plotly> | undefined;
+}
+
+/** The page's Plotly; `fetch` brings its source where no other widget has asked for it yet. */
+export function sharedPlotly(fetch: () => Promise<Uint8Array<ArrayBuffer>>): Promise<Plotly> {
+  if (globalThis.longlivePlotly === undefined) {
+    const loading = fetch().then(load);
+    globalThis.longlivePlotly = loading;
+    loading.catch(() => {
+      globalThis.longlivePlotly = undefined;
+    });
+  }
+  return globalThis.longlivePlotly;
+}
+
+/** Run the source as a module, so that a Plotly that the page has of its own stays as it was. */
+async function load(source: Uint8Array<ArrayBuffer>): Promise<Plotly> {
+  const wrapped = new Blob(
+    [
+      "const module = { exports: {} }; const before = window.Plotly; (function () {",
+      source,
+      "\n}).call(window); window.Plotly = before; export default module.exports;",
+    ],
+    { type: "text/javascript" },
+  );
+  const address = URL.createObjectURL(wrapped);
+  try {
+    const loaded: { default: Plotly } = await import(address);
+    return loaded.default;
+  } finally {
+    URL.revokeObjectURL(address);
+  }
+}

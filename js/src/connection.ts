@@ -1,0 +1,42 @@
+// One view's line to its model in the kernel. Knows the host's model, but no element of the page.
+
+import type { AnyModel } from "@anywidget/types";
+import { type Command, type PageMessage, parse, parseState, type State } from "./protocol.ts";
+
+export type Connection = {
+  /** This view's name among all views of all pages. */
+  view: string;
+  state: () => State;
+  send: (command: Command) => void;
+};
+
+export type Listener = {
+  onMessage: (message: PageMessage) => void;
+  onState: (state: State) => void;
+  onError: (message: string) => void;
+};
+
+/** Listen to the kernel until the signal; a message that cannot be read is told as an error. */
+export function connect(model: AnyModel, signal: AbortSignal, listener: Listener): Connection {
+  const guarded = (work: () => void) => {
+    try {
+      work();
+    } catch (error) {
+      listener.onError(error instanceof Error ? error.message : String(error));
+    }
+  };
+  const take = (content: unknown, buffers: unknown) =>
+    guarded(() => listener.onMessage(parse(content, Array.isArray(buffers) ? buffers : [])));
+  const takeState = () => guarded(() => listener.onState(parseState(model.get("page_state"))));
+  model.on("msg:custom", take);
+  model.on("change:page_state", takeState);
+  signal.addEventListener("abort", () => {
+    model.off("msg:custom", take);
+    model.off("change:page_state", takeState);
+  });
+  return {
+    view: crypto.getRandomValues(new Uint32Array(2)).join("-"),
+    state: () => parseState(model.get("page_state")),
+    send: (command) => model.send(command),
+  };
+}

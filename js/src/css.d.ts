@@ -1,0 +1,2 @@
+// esbuild gathers style sheets into widget.css.
+declare module "*.css";

@@ -1,0 +1,135 @@
+// Blocks that have arrived, in whatever rhythm, as one even stream of pictures. Pure: it draws
+// nothing, and callers say what time it is.
+
+import type { BlockRecord } from "../protocol.ts";
+import { MediaClock } from "./media-clock.ts";
+
+export type Disposable = { close: () => void };
+
+export type BufferedBlock<Picture> = { record: BlockRecord; pictures: Picture[] };
+
+/** A picture to be shown, and where it stands in its block and in the video. */
+export type Shown<Picture> = { picture: Picture; record: BlockRecord; number: number };
+
+type Waiting<Picture> = BufferedBlock<Picture> & { begin: number };
+
+/**
+ * After a start, and after running dry, pictures flow again once `delayMs` has passed since the
+ * next block came: so a block that is a little late does not stop the video each time.
+ */
+export class JitterBuffer<Picture extends Disposable> {
+  private readonly clock: MediaClock;
+  private blocks: Waiting<Picture>[] = [];
+  private end = 0;
+  private flowsAtMs: number | null = null;
+  private held = false;
+
+  constructor(
+    picturesPerSecond: number,
+    private readonly delayMs: number,
+  ) {
+    this.clock = new MediaClock(picturesPerSecond);
+  }
+
+  /** The blocks that are here, the one on the screen not counted. */
+  get waiting(): number {
+    return Math.max(0, this.blocks.length - 1);
+  }
+
+  push(block: BufferedBlock<Picture>, nowMs: number): void {
+    this.settle(nowMs);
+    this.blocks.push({ ...block, begin: this.end });
+    this.end += block.pictures.length;
+    if (!this.clock.running && !this.held) {
+      this.flowsAtMs ??= nowMs + this.delayMs;
+    }
+  }
+
+  /** The picture to be shown now, undefined before the first one came. */
+  at(nowMs: number): Shown<Picture> | undefined {
+    const position = this.settle(nowMs);
+    const block = this.blocks[0];
+    const index = block === undefined ? 0 : Math.max(0, Math.floor(position - block.begin));
+    const picture = block?.pictures[index];
+    return block === undefined || picture === undefined
+      ? undefined
+      : { picture, record: block.record, number: block.record.first_picture + index };
+  }
+
+  /** Seconds of video that are here and were not seen yet. */
+  aheadSeconds(nowMs: number, picturesPerSecond: number): number {
+    return Math.max(0, this.end - this.clock.at(nowMs, this.end)) / picturesPerSecond;
+  }
+
+  /** Stand still on the present picture, until `goOn`. */
+  hold(nowMs: number): void {
+    this.settle(nowMs);
+    this.held = true;
+    this.clock.hold(nowMs, this.end);
+    this.flowsAtMs = null;
+  }
+
+  goOn(nowMs: number): void {
+    if (this.held) {
+      this.held = false;
+      this.flowsAtMs = nowMs;
+    }
+  }
+
+  /** Stand still, and forget the blocks that have not been begun. */
+  clearAhead(nowMs: number): void {
+    this.hold(nowMs);
+    const [present, ...ahead] = this.blocks;
+    for (const block of ahead) {
+      dispose(block.pictures);
+    }
+    this.blocks = present === undefined ? [] : [present];
+    if (present !== undefined) {
+      this.end = present.begin + present.pictures.length;
+    }
+  }
+
+  /** Forget everything. */
+  clear(): void {
+    for (const block of this.blocks) {
+      dispose(block.pictures);
+    }
+    this.blocks = [];
+  }
+
+  /** Bring all up to this moment, however long nobody asked; the position on the screen. */
+  private settle(nowMs: number): number {
+    this.flow(nowMs);
+    if (this.clock.running && this.clock.at(nowMs) >= this.end) {
+      this.clock.hold(nowMs, this.end);
+    }
+    const position = this.clock.at(nowMs, this.end - 1);
+    this.dropSeen(position);
+    return position;
+  }
+
+  private flow(nowMs: number): void {
+    if (this.held || this.clock.running || this.flowsAtMs === null || nowMs < this.flowsAtMs) {
+      return;
+    }
+    if (this.clock.at(nowMs) < this.end) {
+      this.clock.start(this.flowsAtMs);
+      this.flowsAtMs = null;
+    }
+  }
+
+  private dropSeen(position: number): void {
+    let first = this.blocks[0];
+    while (first !== undefined && position >= first.begin + first.pictures.length) {
+      dispose(first.pictures);
+      this.blocks.shift();
+      first = this.blocks[0];
+    }
+  }
+}
+
+function dispose(pictures: readonly Disposable[]): void {
+  for (const picture of pictures) {
+    picture.close();
+  }
+}

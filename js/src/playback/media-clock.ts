@@ -1,0 +1,32 @@
+// Where a video stands, in its own pictures. Knows no picture and no timer: callers say what time it is.
+
+/** A position that moves at `picturesPerSecond` while it runs, and never by itself past a limit. */
+export class MediaClock {
+  private position = 0;
+  private since: number | null = null;
+
+  constructor(private readonly picturesPerSecond: number) {}
+
+  get running(): boolean {
+    return this.since !== null;
+  }
+
+  /** The position in pictures, fractions counted, but never behind `limit`. */
+  at(nowMs: number, limit: number = Number.POSITIVE_INFINITY): number {
+    if (this.since === null) {
+      return Math.min(this.position, limit);
+    }
+    const moved = ((nowMs - this.since) / 1000) * this.picturesPerSecond;
+    return Math.min(this.position + Math.max(0, moved), limit);
+  }
+
+  start(nowMs: number): void {
+    this.since ??= nowMs;
+  }
+
+  /** Stand still, at most at `limit`. */
+  hold(nowMs: number, limit: number = Number.POSITIVE_INFINITY): void {
+    this.position = this.at(nowMs, limit);
+    this.since = null;
+  }
+}

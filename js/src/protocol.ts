@@ -1,0 +1,218 @@
+// The messages between page and kernel, in both directions: the other side of widget/protocol.py.
+// All that comes in is unknown until it has been parsed here.
+
+export const statuses = [
+  "idle",
+  "running",
+  "paused",
+  "done",
+  "stopped",
+  "failed",
+  "closed",
+] as const;
+export type Status = (typeof statuses)[number];
+
+export type Command =
+  | { type: "start" | "pause" | "resume" | "stop" }
+  | { type: "switch"; prompt: string }
+  | { type: "credit"; run: number; block: number }
+  | { type: "attach"; view: string }
+  | { type: "asset"; name: "plotly" };
+
+/** Where a prompt takes effect: latent frame `lands_at`, the first one of block `block`. */
+export type Landing = {
+  prompt: string;
+  asked_at: number;
+  lands_at: number;
+  block: number;
+  replaced_by: string | null;
+};
+
+/** What was measured of one block. */
+export type BlockRecord = {
+  block: number;
+  latent_frame: number;
+  first_picture: number;
+  pictures: number;
+  prompt: string;
+  landed: Landing | null;
+  latency_ms: number;
+  encode_ms: number;
+  displayed: boolean;
+};
+
+/** All that a view must know to draw itself, pictures and measurements apart. */
+export type State = {
+  status: Status;
+  run: number;
+  model: string;
+  preset: string;
+  weights: string;
+  width_px: number;
+  height_px: number;
+  block_frames: number;
+  pictures_per_second: number;
+  seed: number;
+  made: number;
+  dropped: number;
+  marks: Landing[];
+};
+
+export type BlockMessage = {
+  type: "block";
+  run: number;
+  record: BlockRecord;
+  view: string | null;
+  pictures: Uint8Array<ArrayBuffer>[];
+};
+
+export type HistoryMessage = { type: "history"; view: string; run: number; records: BlockRecord[] };
+
+export type PageMessage =
+  | BlockMessage
+  | { type: "state"; state: State }
+  | HistoryMessage
+  | { type: "receipt"; landing: Landing }
+  | { type: "failure"; message: string; details: string }
+  | { type: "asset"; name: string; bytes: Uint8Array<ArrayBuffer> };
+
+export class ProtocolError extends Error {}
+
+/** The message that the kernel has sent, with its buffers in one form whatever the host gave. */
+export function parse(content: unknown, buffers: readonly unknown[] = []): PageMessage {
+  const fields = object(content, "a message");
+  const type = text(fields, "type");
+  switch (type) {
+    case "block":
+      return {
+        type,
+        run: number(fields, "run"),
+        record: parseRecord(fields["record"]),
+        view: fields["view"] === null ? null : text(fields, "view"),
+        pictures: buffers.map(bytesOf),
+      };
+    case "state":
+      return { type, state: parseState(fields["state"]) };
+    case "history":
+      return {
+        type,
+        view: text(fields, "view"),
+        run: number(fields, "run"),
+        records: list(fields, "records").map(parseRecord),
+      };
+    case "receipt":
+      return { type, landing: parseLanding(fields["landing"]) };
+    case "failure":
+      return { type, message: text(fields, "message"), details: text(fields, "details") };
+    case "asset":
+      return { type, name: text(fields, "name"), bytes: bytesOf(buffers[0]) };
+    default:
+      throw new ProtocolError(`no message is called ${JSON.stringify(type)}`);
+  }
+}
+
+export function parseState(value: unknown): State {
+  const fields = object(value, "the state");
+  return {
+    status: oneOf(fields, "status", statuses),
+    run: number(fields, "run"),
+    model: text(fields, "model"),
+    preset: text(fields, "preset"),
+    weights: text(fields, "weights"),
+    width_px: number(fields, "width_px"),
+    height_px: number(fields, "height_px"),
+    block_frames: number(fields, "block_frames"),
+    pictures_per_second: number(fields, "pictures_per_second"),
+    seed: number(fields, "seed"),
+    made: number(fields, "made"),
+    dropped: number(fields, "dropped"),
+    marks: list(fields, "marks").map(parseLanding),
+  };
+}
+
+function parseRecord(value: unknown): BlockRecord {
+  const fields = object(value, "a record");
+  return {
+    block: number(fields, "block"),
+    latent_frame: number(fields, "latent_frame"),
+    first_picture: number(fields, "first_picture"),
+    pictures: number(fields, "pictures"),
+    prompt: text(fields, "prompt"),
+    landed: fields["landed"] === null ? null : parseLanding(fields["landed"]),
+    latency_ms: number(fields, "latency_ms"),
+    encode_ms: number(fields, "encode_ms"),
+    displayed: boolean(fields, "displayed"),
+  };
+}
+
+function parseLanding(value: unknown): Landing {
+  const fields = object(value, "a landing");
+  return {
+    prompt: text(fields, "prompt"),
+    asked_at: number(fields, "asked_at"),
+    lands_at: number(fields, "lands_at"),
+    block: number(fields, "block"),
+    replaced_by: fields["replaced_by"] === null ? null : text(fields, "replaced_by"),
+  };
+}
+
+/** The bytes of a buffer: hosts hand over a DataView, an ArrayBuffer or a typed array. */
+export function bytesOf(buffer: unknown): Uint8Array<ArrayBuffer> {
+  if (buffer instanceof ArrayBuffer) {
+    return new Uint8Array(buffer);
+  }
+  if (ArrayBuffer.isView(buffer)) {
+    return new Uint8Array(buffer.buffer as ArrayBuffer, buffer.byteOffset, buffer.byteLength);
+  }
+  throw new ProtocolError(`a buffer is missing, or no bytes: ${String(buffer)}`);
+}
+
+type Fields = Record<string, unknown>;
+
+function object(value: unknown, what: string): Fields {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new ProtocolError(`${what} is no object: ${JSON.stringify(value)}`);
+  }
+  return value as Fields;
+}
+
+function number(fields: Fields, name: string): number {
+  const value = fields[name];
+  if (typeof value !== "number" || !Number.isFinite(value)) {
+    throw new ProtocolError(`${name} is no number: ${JSON.stringify(value)}`);
+  }
+  return value;
+}
+
+function text(fields: Fields, name: string): string {
+  const value = fields[name];
+  if (typeof value !== "string") {
+    throw new ProtocolError(`${name} is no text: ${JSON.stringify(value)}`);
+  }
+  return value;
+}
+
+function boolean(fields: Fields, name: string): boolean {
+  const value = fields[name];
+  if (typeof value !== "boolean") {
+    throw new ProtocolError(`${name} is neither true nor false: ${JSON.stringify(value)}`);
+  }
+  return value;
+}
+
+function list(fields: Fields, name: string): unknown[] {
+  const value = fields[name];
+  if (!Array.isArray(value)) {
+    throw new ProtocolError(`${name} is no list: ${JSON.stringify(value)}`);
+  }
+  return value;
+}
+
+function oneOf<T extends string>(fields: Fields, name: string, allowed: readonly T[]): T {
+  const value = text(fields, name);
+  const found = allowed.find((candidate) => candidate === value);
+  if (found === undefined) {
+    throw new ProtocolError(`${name} ${JSON.stringify(value)} is none of ${allowed.join(", ")}`);
+  }
+  return found;
+}

@@ -1,0 +1,71 @@
+// Where prompts, blocks and the playhead lie on the strip. Pure: latent frames in, fractions out.
+
+import type { Landing } from "../protocol.ts";
+
+const SHORTEST_SPAN = 48;
+const LONGEST_SPAN = 120;
+const PLAYHEAD_AT = 0.7;
+const TICK_STEPS_S = [1, 2, 5, 10, 15, 30, 60];
+const MOST_TICKS = 12;
+
+/** Latent frames, `end` not included. */
+export type Span = { begin: number; end: number };
+
+export type Segment = Span & { prompt: string; landed: boolean; order: number };
+
+export type Tick = { seconds: number; frame: number };
+
+/** The latent frame that holds a picture, as a fraction; the first one holds one, others four. */
+export function frameOfPicture(picture: number): number {
+  return picture < 1 ? picture : (picture - 1) / 4 + 1;
+}
+
+/** The latent frame at a time in the video, as a fraction. */
+export function frameAtSeconds(seconds: number, picturesPerSecond: number): number {
+  return frameOfPicture(seconds * picturesPerSecond);
+}
+
+/** The stretches that each prompt steers: of several that land on one block, the last one does. */
+export function segments(marks: readonly Landing[], madeBlocks: number): Segment[] {
+  const winners = new Map<number, Landing>();
+  for (const mark of marks) {
+    winners.set(mark.block, mark);
+  }
+  const sorted = [...winners.values()].sort((one, other) => one.block - other.block);
+  return sorted.map((mark, order) => ({
+    prompt: mark.prompt,
+    begin: mark.lands_at,
+    end: sorted[order + 1]?.lands_at ?? Number.POSITIVE_INFINITY,
+    landed: mark.block < madeBlocks,
+    order,
+  }));
+}
+
+/** What the strip shows: all from the beginning, until that is too much; then it follows the playhead. */
+export function visibleSpan(marks: readonly Landing[], madeFrames: number, playhead: number): Span {
+  const planned = Math.max(0, ...marks.map((mark) => mark.lands_at));
+  const needed = Math.ceil((Math.max(planned, madeFrames) + 12) / 12) * 12;
+  if (needed <= LONGEST_SPAN) {
+    return { begin: 0, end: Math.max(SHORTEST_SPAN, needed) };
+  }
+  const begin = Math.max(0, playhead - PLAYHEAD_AT * LONGEST_SPAN);
+  return { begin, end: begin + LONGEST_SPAN };
+}
+
+/** Where a latent frame lies in a span: 0 at its left edge, 1 at its right one, and not beyond. */
+export function fraction(frame: number, span: Span): number {
+  return Math.min(1, Math.max(0, (frame - span.begin) / (span.end - span.begin)));
+}
+
+/** The whole seconds to be marked on a span, not too many of them. */
+export function ticks(span: Span, picturesPerSecond: number): Tick[] {
+  const framesPerSecond = picturesPerSecond / 4;
+  const seconds = (span.end - span.begin) / framesPerSecond;
+  const step = TICK_STEPS_S.find((each) => seconds / each <= MOST_TICKS) ?? 60;
+  const first = Math.ceil(span.begin / framesPerSecond / step) * step;
+  const found: Tick[] = [];
+  for (let at = first; frameAtSeconds(at, picturesPerSecond) < span.end; at += step) {
+    found.push({ seconds: at, frame: frameAtSeconds(at, picturesPerSecond) });
+  }
+  return found.filter((tick) => tick.frame >= span.begin);
+}

@@ -1,0 +1,37 @@
+// What went wrong, in a sentence, with the traceback folded below it.
+
+import { make } from "./elements.ts";
+
+export type ErrorPanel = {
+  element: HTMLElement;
+  show: (message: string, details?: string) => void;
+};
+
+export function errorPanel(signal: AbortSignal): ErrorPanel {
+  const element = make("div", "ll-errors");
+  const message = make("div", "ll-error-message");
+  const folded = make("details", "ll-error-details");
+  const traceback = make("pre", "ll-traceback");
+  const dismiss = make("button", "ll-button ll-quiet", "Dismiss");
+  element.setAttribute("role", "alert");
+  element.hidden = true;
+  dismiss.type = "button";
+  dismiss.addEventListener(
+    "click",
+    () => {
+      element.hidden = true;
+    },
+    { signal },
+  );
+  folded.append(make("summary", "", "traceback"), traceback);
+  element.append(message, dismiss, folded);
+  return {
+    element,
+    show(text, details = "") {
+      message.textContent = text;
+      traceback.textContent = details;
+      folded.hidden = details === "";
+      element.hidden = false;
+    },
+  };
+}

@@ -1,0 +1,67 @@
+// The box in which a prompt is typed, and the line that says what became of it.
+
+import type { Landing, Status } from "../protocol.ts";
+import { make } from "./elements.ts";
+
+export type PromptBar = {
+  element: HTMLElement;
+  /** The line below the box; a live region. */
+  receipt: HTMLElement;
+  update: (status: Status) => void;
+  taken: (landing: Landing, inSeconds: number) => void;
+  landed: (landing: Landing, atSeconds: number) => void;
+};
+
+/** `submit` gets each prompt that is sent with Enter or with the button. */
+export function promptBar(submit: (prompt: string) => void, signal: AbortSignal): PromptBar {
+  const element = make("form", "ll-prompt-bar");
+  const input = make("input", "ll-input");
+  const button = make("button", "ll-button", "Switch");
+  const receipt = make("div", "ll-receipt");
+  input.type = "text";
+  input.autocomplete = "off";
+  input.spellcheck = false;
+  input.setAttribute("aria-label", "Prompt to switch to");
+  // the notebook would take typed letters for its own shortcuts
+  input.dataset["lmSuppressShortcuts"] = "true";
+  for (const kind of ["keydown", "keypress", "keyup"]) {
+    element.addEventListener(kind, (event) => event.stopPropagation(), { signal });
+  }
+  button.type = "submit";
+  receipt.setAttribute("role", "status");
+  receipt.setAttribute("aria-live", "polite");
+  element.append(input, button);
+  element.addEventListener(
+    "submit",
+    (event) => {
+      event.preventDefault();
+      const prompt = input.value.trim();
+      if (prompt !== "") {
+        submit(prompt);
+        input.value = "";
+      }
+    },
+    { signal },
+  );
+  return {
+    element,
+    receipt,
+    update(status) {
+      const steerable = status === "running" || status === "paused" || status === "done";
+      input.disabled = !steerable;
+      button.disabled = !steerable;
+      input.placeholder = steerable
+        ? "a prompt to switch to, then Enter"
+        : "start, then steer here";
+    },
+    taken(landing, inSeconds) {
+      const when = inSeconds > 0.05 ? `, in about ${inSeconds.toFixed(1)} s` : "";
+      receipt.dataset["phase"] = "taken";
+      receipt.textContent = `“${landing.prompt}” lands at block ${landing.block}${when}`;
+    },
+    landed(landing, atSeconds) {
+      receipt.dataset["phase"] = "landed";
+      receipt.textContent = `“${landing.prompt}” landed at block ${landing.block}, ${atSeconds.toFixed(2)} s`;
+    },
+  };
+}

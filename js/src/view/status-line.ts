@@ -1,0 +1,49 @@
+// One line: what plays, and how well.
+
+import type { State } from "../protocol.ts";
+import { make } from "./elements.ts";
+
+export type Health = { rate: number; aheadSeconds: number };
+
+export type StatusLine = {
+  element: HTMLElement;
+  update: (state: State) => void;
+  measure: (health: Health, dropped: number) => void;
+};
+
+export function statusLine(): StatusLine {
+  const element = make("div", "ll-status-line");
+  const about = make("span", "ll-about");
+  const status = make("span", "ll-status");
+  const rate = make("span", "ll-figure");
+  const ahead = make("span", "ll-figure");
+  const dropped = make("span", "ll-figure");
+  rate.title = "pictures shown per second; the video's own rate is 16";
+  ahead.title = "how much video is here and was not seen yet";
+  dropped.title = "blocks that were made while this page had no room for them: kept, but not shown";
+  const figures = make("span", "ll-figures");
+  figures.append(rate, ahead, dropped);
+  element.append(status, about, figures);
+  return {
+    element,
+    update(state) {
+      status.textContent = state.status;
+      status.dataset["status"] = state.status;
+      const weights =
+        state.weights === "random" ? " · random weights: the pictures mean nothing" : "";
+      about.textContent = `${state.model} · ${state.preset} · ${state.width_px} × ${state.height_px} · seed ${state.seed}${weights}`;
+    },
+    measure(health, blocks) {
+      write(rate, `${health.rate.toFixed(1)} pictures/s`);
+      write(ahead, `${health.aheadSeconds.toFixed(1)} s ahead`);
+      write(dropped, `${blocks} dropped`);
+      dropped.dataset["some"] = String(blocks > 0);
+    },
+  };
+}
+
+function write(element: HTMLElement, text: string): void {
+  if (element.textContent !== text) {
+    element.textContent = text;
+  }
+}

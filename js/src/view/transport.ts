@@ -1,0 +1,54 @@
+// Start, pause, resume and stop.
+
+import type { Command, Status } from "../protocol.ts";
+import { icon, make } from "./elements.ts";
+
+const PLAY = "M4 2.5v11l9-5.5z";
+const PAUSE = "M4 2.5h3v11H4zM9 2.5h3v11H9z";
+const STOP = "M3.5 3.5h9v9h-9z";
+
+type Main = { label: string; path: string; command: Command };
+
+export type Transport = { element: HTMLElement; update: (status: Status) => void };
+
+export function transport(send: (command: Command) => void, signal: AbortSignal): Transport {
+  const element = make("div", "ll-transport");
+  const main = make("button", "ll-button ll-main");
+  const stop = make("button", "ll-button");
+  main.type = "button";
+  stop.type = "button";
+  stop.dataset["action"] = "stop";
+  stop.append(icon(STOP), make("span", "", "Stop"));
+  element.append(main, stop);
+  let now = mainAction("idle");
+  main.addEventListener("click", () => send(now.command), { signal });
+  stop.addEventListener("click", () => send({ type: "stop" }), { signal });
+  return {
+    element,
+    update(status) {
+      now = mainAction(status);
+      main.dataset["action"] = now.command.type;
+      main.replaceChildren(icon(now.path), make("span", "", now.label));
+      main.disabled = status === "closed";
+      stop.disabled = !(status === "running" || status === "paused" || status === "done");
+    },
+  };
+}
+
+function mainAction(status: Status): Main {
+  switch (status) {
+    case "running":
+      return { label: "Pause", path: PAUSE, command: { type: "pause" } };
+    case "paused":
+      return { label: "Resume", path: PLAY, command: { type: "resume" } };
+    case "done":
+      return { label: "Go on", path: PLAY, command: { type: "start" } };
+    case "idle":
+    case "stopped":
+    case "failed":
+    case "closed":
+      return { label: "Start", path: PLAY, command: { type: "start" } };
+    default:
+      return status satisfies never;
+  }
+}

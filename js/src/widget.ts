@@ -1,0 +1,200 @@
+// A view: the parts of the page put together, and each message brought to those that it concerns.
+
+import type { AnyModel, RenderProps } from "@anywidget/types";
+import { latencyChart } from "./charts/latency-chart.ts";
+import { sharedPlotly } from "./charts/plotly.ts";
+import { connect } from "./connection.ts";
+import { Player, type ShownPicture } from "./playback/player.ts";
+import type {
+  BlockMessage,
+  BlockRecord,
+  HistoryMessage,
+  Landing,
+  PageMessage,
+  State,
+} from "./protocol.ts";
+import { timelineStrip } from "./timeline/strip.ts";
+import { make } from "./view/elements.ts";
+import { errorPanel } from "./view/error-panel.ts";
+import { promptBar } from "./view/prompt-bar.ts";
+import { screen } from "./view/screen.ts";
+import { statusLine } from "./view/status-line.ts";
+import { transport } from "./view/transport.ts";
+import "./widget.css";
+
+const MEASURE_MS = 250;
+
+function render({ model, el, signal }: RenderProps): void {
+  el.append(view(model, signal));
+}
+
+function view(model: AnyModel, signal: AbortSignal): HTMLElement {
+  const root = make("div", "longlive");
+  const errors = errorPanel(signal);
+  const assets = assetShelf(signal);
+  const connection = connect(model, signal, {
+    onMessage: take,
+    onState: follow,
+    onError: errors.show,
+  });
+  const { send } = connection;
+  let state = connection.state();
+  let shown: ShownPicture | undefined;
+  let received = 0;
+
+  const display = screen(state.width_px, state.height_px);
+  const status = statusLine();
+  const buttons = transport(send, signal);
+  const prompts = promptBar((prompt) => send({ type: "switch", prompt }), signal);
+  const strip = timelineStrip();
+  const rate = state.pictures_per_second;
+  const plotly = sharedPlotly(() => assets.wait(() => send({ type: "asset", name: "plotly" })));
+  const chart = latencyChart(plotly, rate, signal);
+  const player = new Player(
+    rate,
+    {
+      draw,
+      credit: (run, block) => send({ type: "credit", run, block }),
+      fail: errors.show,
+    },
+    signal,
+  );
+
+  const stage = make("div", "ll-stage");
+  stage.append(display.element, chart.element);
+  const controls = make("div", "ll-controls");
+  controls.append(buttons.element, prompts.element);
+  const frame = make("div", "ll-frame");
+  frame.append(status.element, stage, strip.element, controls, prompts.receipt, errors.element);
+  root.append(frame);
+  root.dataset["frame"] = "-1";
+  root.dataset["prompt"] = "";
+  root.dataset["landed"] = "";
+  const measuring = setInterval(measure, MEASURE_MS);
+  signal.addEventListener("abort", () => clearInterval(measuring));
+  follow(state);
+  measure();
+  send({ type: "attach", view: connection.view });
+  return root;
+
+  function take(message: PageMessage): void {
+    switch (message.type) {
+      case "block":
+        takeBlock(message);
+        break;
+      case "state":
+        follow(message.state);
+        break;
+      case "history":
+        takeHistory(message);
+        break;
+      case "receipt":
+        prompts.taken(message.landing, secondsUntil(message.landing));
+        break;
+      case "failure":
+        errors.show(message.message, message.details);
+        break;
+      case "asset":
+        assets.put(message.bytes);
+        break;
+      default:
+        message satisfies never;
+    }
+  }
+
+  function takeBlock(message: BlockMessage): void {
+    if (message.view === null) {
+      count(message.record, message.run);
+    }
+    if (message.view === null || message.view === connection.view) {
+      player.take(message);
+    }
+  }
+
+  function takeHistory({ view: wanting, run, records }: HistoryMessage): void {
+    if (wanting === connection.view && run === state.run) {
+      chart.clear();
+      chart.add(records);
+    }
+  }
+
+  function follow(next: State): void {
+    if (next.run !== state.run) {
+      chart.clear();
+      shown = undefined;
+      received = 0;
+      root.dataset["landed"] = "";
+    }
+    state = next;
+    player.follow(state);
+    status.update(state);
+    buttons.update(state.status);
+    prompts.update(state.status);
+    strip.update(state, shown?.number ?? -1);
+    root.dataset["status"] = state.status;
+    root.dataset["run"] = String(state.run);
+    root.dataset["dropped"] = String(state.dropped);
+  }
+
+  function count(record: BlockRecord, run: number): void {
+    if (run !== state.run) {
+      return;
+    }
+    received += record.displayed ? 1 : 0;
+    state = {
+      ...state,
+      made: record.block + 1,
+      dropped: state.dropped + (record.displayed ? 0 : 1),
+    };
+    root.dataset["blocks"] = String(received);
+    root.dataset["dropped"] = String(state.dropped);
+    chart.add([record]);
+    strip.update(state, shown?.number ?? -1);
+  }
+
+  function draw(next: ShownPicture): void {
+    const { record, number } = next;
+    const before = shown?.record.block;
+    shown = next;
+    display.update(next);
+    strip.update(state, number);
+    root.dataset["frame"] = String(number);
+    root.dataset["prompt"] = record.prompt;
+    if (record.block !== before && record.landed !== null) {
+      root.dataset["landed"] = record.landed.prompt;
+      prompts.landed(record.landed, record.first_picture / rate);
+    }
+  }
+
+  function measure(): void {
+    status.measure({ rate: player.rate, aheadSeconds: player.aheadSeconds }, state.dropped);
+    root.dataset["queue"] = String(player.waiting);
+  }
+
+  /** From the picture on the screen to the first one that the prompt will have steered. */
+  function secondsUntil(landing: Landing): number {
+    const first = landing.lands_at === 0 ? 0 : 4 * (landing.lands_at - 1) + 1;
+    return shown === undefined ? 0 : (first - shown.number) / rate;
+  }
+}
+
+type AssetShelf = {
+  /** Ask, and wait for the bytes that `put` brings. */
+  wait: (ask: () => void) => Promise<Uint8Array<ArrayBuffer>>;
+  put: (bytes: Uint8Array<ArrayBuffer>) => void;
+};
+
+function assetShelf(signal: AbortSignal): AssetShelf {
+  let put: (bytes: Uint8Array<ArrayBuffer>) => void = () => {};
+  return {
+    wait: (ask) =>
+      new Promise((resolve, reject) => {
+        put = resolve;
+        signal.addEventListener("abort", () => reject(new Error("the view was closed")));
+        ask();
+      }),
+    put: (bytes) => put(bytes),
+  };
+}
+
+export default { render };

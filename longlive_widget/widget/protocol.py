@@ -1,0 +1,232 @@
+"""The messages between kernel and page, in both directions.
+
+Loads no torch. Knows neither threads nor comms: a message is a dict of plain values, and the
+pictures of a block travel beside it as one JPEG each. `js/src/protocol.ts` is the other side, and
+`tests/fixtures/protocol.json` holds both to the same words.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+from longlive_widget.errors import LongLiveError
+from longlive_widget.timeline import Landing, require_prompt
+
+Status = Literal["idle", "running", "paused", "done", "stopped", "failed", "closed"]
+AssetName = Literal["plotly"]
+
+
+class MessageError(LongLiveError, ValueError):
+    """A message that is not part of the protocol."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """Begin a video, or go on with the one that is paused."""
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Hold the video; the block in the making is finished first."""
+
+
+@dataclass(frozen=True)
+class Resume:
+    """Go on after a pause."""
+
+
+@dataclass(frozen=True)
+class Stop:
+    """End the video; the next start begins a new one."""
+
+
+@dataclass(frozen=True)
+class Switch:
+    """Steer by `prompt` from the next block on."""
+
+    prompt: str
+
+
+@dataclass(frozen=True)
+class Credit:
+    """A page has taken in block `block` of video `run` and has room for another one."""
+
+    run: int
+    block: int
+
+
+@dataclass(frozen=True)
+class Attach:
+    """A view has appeared and wants to know what it missed."""
+
+    view: str
+
+
+@dataclass(frozen=True)
+class AssetRequest:
+    """The page wants a file that is too large to travel with each widget."""
+
+    name: AssetName
+
+
+Command = Start | Pause | Resume | Stop | Switch | Credit | Attach | AssetRequest
+
+
+@dataclass(frozen=True)
+class BlockRecord:
+    """What was measured of one block.
+
+    `first_picture` counts from the beginning of the video. `latency_ms` is the time from asking
+    the engine for the block to having its pictures, `encode_ms` the time to make JPEGs of them.
+    A block that is not `displayed` was made while the page had no room for it.
+    """
+
+    block: int
+    latent_frame: int
+    first_picture: int
+    pictures: int
+    prompt: str
+    landed: Landing | None
+    latency_ms: float
+    encode_ms: float
+    displayed: bool
+
+
+@dataclass(frozen=True)
+class State:
+    """All that a view must know to draw itself, pictures and measurements apart.
+
+    `run` counts the videos that were begun, `made` and `dropped` the blocks of this one. `marks`
+    are the prompts of the timeline and the live switches, in the order of their blocks; the last
+    one on a block steers it.
+    """
+
+    status: Status
+    run: int
+    model: str
+    preset: str
+    weights: str
+    width_px: int
+    height_px: int
+    block_frames: int
+    pictures_per_second: int
+    seed: int
+    made: int
+    dropped: int
+    marks: tuple[Landing, ...]
+
+
+@dataclass(frozen=True)
+class BlockMessage:
+    """A block; its pictures follow as buffers if it is displayed.
+
+    With a `view`, it repeats the newest block for that view alone.
+    """
+
+    run: int
+    record: BlockRecord
+    view: str | None = None
+
+
+@dataclass(frozen=True)
+class StateMessage:
+    """The state has changed."""
+
+    state: State
+
+
+@dataclass(frozen=True)
+class History:
+    """The measurements that a view missed, oldest first."""
+
+    view: str
+    run: int
+    records: tuple[BlockRecord, ...]
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """A live switch was taken, and will land here."""
+
+    landing: Landing
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Something went wrong: a sentence for the user and, where there is one, the traceback."""
+
+    message: str
+    details: str
+
+
+@dataclass(frozen=True)
+class Asset:
+    """A file that the page asked for; its bytes follow as the only buffer."""
+
+    name: AssetName
+
+
+PageMessage = BlockMessage | StateMessage | History | Receipt | Failure | Asset
+
+_NAMES: dict[type[PageMessage], str] = {
+    BlockMessage: "block",
+    StateMessage: "state",
+    History: "history",
+    Receipt: "receipt",
+    Failure: "failure",
+    Asset: "asset",
+}
+_BARE_COMMANDS: dict[object, Command] = {
+    "start": Start(),
+    "pause": Pause(),
+    "resume": Resume(),
+    "stop": Stop(),
+}
+_COMMANDS = "start, pause, resume, stop, switch, credit, attach, asset"
+
+
+def encode(message: PageMessage) -> dict[str, object]:
+    """The message as plain values, its kind under `type`."""
+    return {"type": _NAMES[type(message)], **asdict(message)}
+
+
+def parse(content: object) -> Command:
+    """The command that a page has sent; an empty prompt is told as `require_prompt` tells it.
+
+    Raises:
+        MessageError: it is none, or one of its fields has a wrong type.
+    """
+    if not isinstance(content, Mapping):
+        raise MessageError(f"a command is an object with a type, not {content!r}")
+    kind = content.get("type")
+    if kind in _BARE_COMMANDS:
+        return _BARE_COMMANDS[kind]
+    match kind:
+        case "switch":
+            return Switch(require_prompt(content.get("prompt")).strip())
+        case "credit":
+            return Credit(_whole_number(content, "run"), _whole_number(content, "block"))
+        case "attach":
+            return Attach(_text(content, "view"))
+        case "asset":
+            if content.get("name") != "plotly":
+                raise MessageError(f"no asset is called {content.get('name')!r}: there is 'plotly'")
+            return AssetRequest("plotly")
+        case _:
+            raise MessageError(f"no command is called {kind!r}: there are {_COMMANDS}")
+
+
+def _whole_number(content: Mapping[object, object], field: str) -> int:
+    value = content.get(field)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise MessageError(
+            f"{field} {value!r} of command {content['type']!r} is not a whole number"
+        )
+    return value
+
+
+def _text(content: Mapping[object, object], field: str) -> str:
+    value = content.get(field)
+    if not isinstance(value, str):
+        raise MessageError(f"{field} {value!r} of command {content['type']!r} is not text")
+    return value

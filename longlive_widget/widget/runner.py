@@ -1,0 +1,396 @@
+"""The worker thread that owns a running video, and the verbs that steer it from other threads.
+
+Knows messages and how to send one, but neither Jupyter nor the page: whoever builds a runner
+gives it `send`.
+"""
+
+import atexit
+import logging
+import threading
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
+
+from longlive_widget.errors import LongLiveError, SessionError
+from longlive_widget.geometry import PICTURES_PER_SECOND, pictures_before
+from longlive_widget.timeline import Landing, Timeline, require_prompt
+from longlive_widget.widget.frame_codec import encode_jpegs
+from longlive_widget.widget.pace import Pace
+from longlive_widget.widget.protocol import (
+    BlockMessage,
+    BlockRecord,
+    Failure,
+    History,
+    PageMessage,
+    Receipt,
+    State,
+    StateMessage,
+    Status,
+)
+from longlive_widget.widget.reel import Reel
+
+if TYPE_CHECKING:
+    from longlive_widget.engine.engine import Engine
+    from longlive_widget.engine.session import Block, Session
+
+CREDITS = 2
+HISTORY_BLOCKS = 10_000
+PAGE_HISTORY_BLOCKS = 500
+MARKS = 200
+ERRORS = 100
+GOODBYE_S = 10.0
+
+log = logging.getLogger(__name__)
+# Without a handler of its own, logging would print into whatever notebook cell is current.
+logging.getLogger("longlive_widget").addHandler(logging.NullHandler())
+
+
+class Send(Protocol):
+    """Bring a message to the page, with buffers beside it; may be called from any thread."""
+
+    def __call__(self, message: PageMessage, buffers: Sequence[bytes] = ()) -> None:
+        """Bring it, and return at once."""
+
+
+@dataclass(frozen=True, eq=False)
+class Stretch:
+    """Blocks that were asked for together: a number of them, or an endless stream with a pace."""
+
+    blocks: "Iterator[Block]"
+    pace: Pace | None
+    finished: Future[None]
+
+
+class Runner:
+    """One video at a time, made block by block on a thread of its own.
+
+    Every verb returns at once and may be called from any thread. A block that is being made when
+    the video is paused is finished and shown; one that is being made at a stop is thrown away.
+
+    The page has room for `CREDITS` blocks and gives a credit back for each that it has taken in.
+    Making blocks never waits for that: without a credit a block is recorded, but not displayed.
+    """
+
+    def __init__(
+        self,
+        engine: "Engine",
+        timeline: Timeline,
+        seed: int,
+        send: Send,
+        *,
+        clock_s: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._engine: Engine | None = engine
+        self._timeline = timeline
+        self._seed = seed
+        self._send = send
+        self._about = _about(engine, seed)
+        self._clock_s = clock_s
+        self._changed = threading.Condition(threading.RLock())
+        self._status: Status = "idle"
+        self._run = 0
+        self._session: Session | None = None
+        self._stretch: Stretch | None = None
+        self._clear()
+        self._errors: deque[Exception] = deque(maxlen=ERRORS)
+        self._thread = threading.Thread(target=self._work, name="longlive-runner", daemon=True)
+        self._thread.start()
+        atexit.register(self.close)
+
+    def _clear(self) -> None:
+        self.reel = Reel()
+        self._history: deque[BlockRecord] = deque(maxlen=HISTORY_BLOCKS)
+        self._asked: tuple[Landing, ...] = self._timeline.landings(self._about.block_frames)
+        self._uncredited: set[int] = set()
+        self._dropped = 0
+        self._made = 0
+        self._newest: tuple[BlockRecord, list[bytes]] | None = None
+
+    @property
+    def status(self) -> Status:
+        """What is going on."""
+        return self._status
+
+    @property
+    def history(self) -> tuple[BlockRecord, ...]:
+        """The measurements of this video's newest 10 000 blocks, oldest first."""
+        with self._changed:
+            return tuple(self._history)
+
+    @property
+    def errors(self) -> tuple[Exception, ...]:
+        """What went wrong, oldest first."""
+        with self._changed:
+            return tuple(self._errors)
+
+    @property
+    def landings(self) -> tuple[Landing, ...]:
+        """The prompts of this video that have landed."""
+        return tuple(record.landed for record in self.history if record.landed is not None)
+
+    def state(self) -> State:
+        """What a view must know to draw itself."""
+        with self._changed:
+            return replace(
+                self._about,
+                status=self._status,
+                run=self._run,
+                made=self._made,
+                dropped=self._dropped,
+                marks=self._asked[-MARKS:],
+            )
+
+    def start(self) -> None:
+        """Begin a video, or go on with one that is paused or done; live, at its own rate."""
+        with self._changed:
+            if self._status == "running":
+                return
+            if self._status == "paused" and self._stretch is not None:
+                if self._stretch.pace is not None:
+                    self._stretch.pace.go_on(self._clock_s())
+            else:
+                session = self._session_to_go_on()
+                self._stretch = Stretch(session.blocks(), Pace(), Future())
+            self._become("running")
+
+    def make(self, blocks: int) -> Future[None]:
+        """Begin a video, or go on with one, for that many blocks and as fast as they come.
+
+        Returns:
+            What is done with the last block, or with the error that ended them.
+
+        Raises:
+            SessionError: the count is below 1, a video is running or paused, or the studio is
+                closed.
+        """
+        with self._changed:
+            if blocks < 1:
+                raise SessionError(f"{blocks} blocks are no video: ask for 1 or more")
+            if self._status in {"running", "paused"}:
+                raise SessionError(f"a video is {self._status}: stop() it before run()")
+            session = self._session_to_go_on()
+            self._stretch = Stretch(session.blocks(blocks), None, Future())
+            self._become("running")
+            return self._stretch.finished
+
+    def pause(self) -> None:
+        """Hold the video; nothing happens where none is running."""
+        with self._changed:
+            if self._status != "running":
+                return
+            if self._stretch is not None and self._stretch.pace is not None:
+                self._stretch.pace.hold(self._clock_s())
+            self._become("paused")
+
+    def resume(self) -> None:
+        """Go on after a pause.
+
+        Raises:
+            SessionError: nothing is paused.
+        """
+        with self._changed:
+            if self._status not in {"paused", "running"}:
+                raise SessionError(f"nothing is paused, the video is {self._status}: start() it")
+            self.start()
+
+    def stop(self) -> None:
+        """End the video; the next start begins a new one. Nothing happens where there is none."""
+        with self._changed:
+            if self._session is None:
+                return
+            self._end(None)
+            self._become("stopped")
+
+    def switch(self, prompt: str) -> Landing:
+        """Steer by `prompt` from the next block on; returns where it lands.
+
+        Raises:
+            SessionError: no video has begun.
+        """
+        require_prompt(prompt)
+        with self._changed:
+            if self._session is None:
+                raise SessionError(
+                    f"there is no video to steer, it is {self._status}: start() one first"
+                )
+            landing = self._session.switch(prompt)
+            self._asked = _with_switch(self._asked, landing)
+            self._send(Receipt(landing))
+            self._tell_state()
+            return landing
+
+    def credit(self, run: int, block: int) -> None:
+        """A page has taken in a block; a second page's word for the same one changes nothing."""
+        with self._changed:
+            if run == self._run:
+                self._uncredited.discard(block)
+
+    def attach(self, view: str) -> None:
+        """Tell a view that has appeared what it missed, and the newest block with its pictures.
+
+        Credits that a vanished page has kept are taken back.
+        """
+        with self._changed:
+            self._uncredited.clear()
+            records = tuple(self._history)[-PAGE_HISTORY_BLOCKS:]
+            self._tell_state()
+            self._send(History(view, self._run, records))
+            if self._newest is not None:
+                record, jpegs = self._newest
+                self._send(BlockMessage(self._run, record, view), jpegs)
+
+    def tell(self, error: Exception) -> None:
+        """Show an error to the user: in the log, in `errors`, and on the page."""
+        expected = isinstance(error, LongLiveError)
+        details = "" if expected else "".join(traceback.format_exception(error))
+        with self._changed:
+            self._errors.append(error)
+            self._send(Failure(str(error) if expected else _sentence(error), details))
+
+    def close(self) -> None:
+        """End the thread; the block in the making is thrown away. A second time does nothing."""
+        with self._changed:
+            if self._status == "closed":
+                return
+            self._end(None)
+            self._clear()
+            self._engine = None
+            self._become("closed")
+        if threading.current_thread() is not self._thread:
+            self._thread.join(GOODBYE_S)
+        atexit.unregister(self.close)
+
+    def _session_to_go_on(self) -> "Session":
+        if self._engine is None:
+            raise SessionError("this studio is closed: make a new LongLiveWidget")
+        if self._session is None:
+            self._session = self._engine.session(self._timeline, self._seed)
+            self._run += 1
+            self._clear()
+        return self._session
+
+    def _end(self, error: Exception | None) -> None:
+        """Let go of the session, and of whoever waits for its blocks."""
+        stretch, self._stretch, self._session = self._stretch, None, None
+        if stretch is None or stretch.finished.done():
+            return
+        if error is None:
+            stretch.finished.set_result(None)
+        else:
+            stretch.finished.set_exception(error)
+
+    def _become(self, status: Status) -> None:
+        self._status = status
+        self._changed.notify_all()
+        self._tell_state()
+
+    def _tell_state(self) -> None:
+        self._send(StateMessage(self.state()))
+
+    def _work(self) -> None:
+        while (stretch := self._next_stretch()) is not None:
+            self._make_one(stretch)
+
+    def _next_stretch(self) -> Stretch | None:
+        """The stretch whose next block is due, once there is one; None when all is over."""
+        with self._changed:
+            while self._status != "closed":
+                stretch = self._stretch
+                if self._status != "running" or stretch is None:
+                    self._changed.wait()
+                    continue
+                wait_s = 0.0 if stretch.pace is None else stretch.pace.wait_s(self._clock_s())
+                if wait_s <= 0:
+                    return stretch
+                self._changed.wait(wait_s)
+        return None
+
+    def _make_one(self, stretch: Stretch) -> None:
+        begun_s = time.perf_counter()
+        try:
+            block = next(stretch.blocks, None)
+            made_s = time.perf_counter()
+            jpegs = [] if block is None else encode_jpegs(block.frames)
+        except Exception as error:
+            log.exception("a block could not be made")
+            self._fail(stretch, error)
+            return
+        encoded_s = time.perf_counter()
+        with self._changed:
+            if self._stretch is not stretch:
+                return
+            if block is None:
+                self._finish(stretch)
+            else:
+                self._show(block, jpegs, 1e3 * (made_s - begun_s), 1e3 * (encoded_s - made_s))
+                if stretch.pace is not None:
+                    stretch.pace.made(len(block.frames), self._clock_s())
+
+    def _fail(self, stretch: Stretch, error: Exception) -> None:
+        with self._changed:
+            if self._stretch is not stretch:
+                return
+            self.tell(error)
+            self._end(error)
+            self._become("failed")
+
+    def _finish(self, stretch: Stretch) -> None:
+        self._stretch = None
+        self._become("done")
+        stretch.finished.set_result(None)
+
+    def _show(
+        self, block: "Block", jpegs: list[bytes], latency_ms: float, encode_ms: float
+    ) -> None:
+        displayed = len(self._uncredited) < CREDITS
+        record = BlockRecord(
+            block=block.index,
+            latent_frame=block.latent_frame,
+            first_picture=pictures_before(block.latent_frame),
+            pictures=len(block.frames),
+            prompt=block.prompt,
+            landed=block.landed,
+            latency_ms=round(latency_ms, 3),
+            encode_ms=round(encode_ms, 3),
+            displayed=displayed,
+        )
+        self._made += 1
+        self._dropped += not displayed
+        self._history.append(record)
+        self.reel.append(block)
+        self._newest = record, jpegs
+        if displayed:
+            self._uncredited.add(block.index)
+        self._send(BlockMessage(self._run, record), jpegs if displayed else ())
+
+
+def _about(engine: "Engine", seed: int) -> State:
+    """The part of the state that does not change, before anything was made."""
+    return State(
+        status="idle",
+        run=0,
+        model=engine.name,
+        preset=engine.preset.name,
+        weights=engine.weights,
+        width_px=engine.geometry.width_px,
+        height_px=engine.geometry.height_px,
+        block_frames=engine.geometry.block_frames,
+        pictures_per_second=PICTURES_PER_SECOND,
+        seed=seed,
+        made=0,
+        dropped=0,
+        marks=(),
+    )
+
+
+def _with_switch(asked: tuple[Landing, ...], switch: Landing) -> tuple[Landing, ...]:
+    """The landings with one more behind those of its block, in the order of their blocks."""
+    return tuple(sorted((*asked, switch), key=lambda landing: landing.block))
+
+
+def _sentence(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -1,0 +1,197 @@
+"""What stays in a saved notebook, where no widget can draw: pictures, a table, a chart."""
+
+import html
+from collections.abc import Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from longlive_widget.errors import SessionError
+from longlive_widget.geometry import PICTURES_PER_SECOND, pictures_before
+from longlive_widget.widget.protocol import BlockRecord
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+    from longlive_widget.engine.session import Block
+
+GAP_PX = 6
+LINE_PX = 16
+TEXT_PX = 12
+GROUND, INK, RULE = "#ffffff", "#33383f", "#8a929c"
+LATENCY_COLOUR, SWITCH_COLOUR = "#3d7dca", "#c8762b"
+CAPTION_LINES = 3
+
+
+def picture_strip(
+    blocks: "Sequence[Block]", pictures: int = 8, *, width_px: int = 1200
+) -> Image.Image:
+    """Pictures taken evenly from `blocks`, side by side, with the prompts that steered them below.
+
+    Each picture is the middle one of its block; its time in the video stands on it. A prompt is
+    written once under all the pictures that it steered.
+
+    Raises:
+        SessionError: there is no block, or no picture is asked for.
+    """
+    if not blocks or pictures < 1:
+        raise SessionError(
+            f"a strip of {pictures} pictures from {len(blocks)} blocks is empty: make blocks first"
+        )
+    count = min(pictures, len(blocks))
+    chosen = [blocks[index] for index in np.linspace(0, len(blocks) - 1, count).round().astype(int)]
+    cell_px = (width_px - GAP_PX * (count - 1)) // count
+    height, width = chosen[0].frames.shape[1:3]
+    cell_px = min(cell_px, 2 * width)
+    picture_px = (cell_px, round(cell_px * height / width))
+    groups = [list(group) for _, group in groupby(chosen, key=lambda block: block.prompt)]
+    font = ImageFont.load_default(TEXT_PX)
+    captions = [
+        _wrapped(g[0].prompt, font, len(g) * (cell_px + GAP_PX) - 2 * GAP_PX) for g in groups
+    ]
+    lines = max(len(caption) for caption in captions)
+    strip_px = (
+        count * (cell_px + GAP_PX) + GAP_PX,
+        picture_px[1] + LINE_PX * (lines + 1) + 4 * GAP_PX,
+    )
+    strip = Image.new("RGB", strip_px, GROUND)
+    draw = ImageDraw.Draw(strip)
+    left = GAP_PX
+    for group, caption in zip(groups, captions, strict=True):
+        begin = left
+        for block in group:
+            middle = len(block.frames) // 2
+            picture = Image.fromarray(block.frames[middle]).resize(
+                picture_px, Image.Resampling.LANCZOS
+            )
+            strip.paste(picture, (left, GAP_PX))
+            time_s = _time_s(block)
+            draw.text((left, picture_px[1] + GAP_PX + 2), f"{time_s:.1f} s", RULE, font)
+            left += cell_px + GAP_PX
+        top = picture_px[1] + LINE_PX + 2 * GAP_PX
+        draw.line((begin, top, left - GAP_PX - 1, top), RULE)
+        draw.text((begin, top + 3), "\n".join(caption), INK, font, spacing=3)
+    return strip
+
+
+def latency_figure(records: Sequence[BlockRecord]) -> "go.Figure":
+    """The latency of each block, with the switches and the line above which no video keeps up."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure(
+        go.Scatter(
+            x=[record.block for record in records],
+            y=[record.latency_ms for record in records],
+            mode="lines+markers",
+            name="latency",
+            line={"color": LATENCY_COLOUR, "width": 1.5},
+            marker={"size": 5},
+            customdata=[html.escape(record.prompt) for record in records],
+            hovertemplate="block %{x}: %{y:.0f} ms<br>%{customdata}<extra></extra>",
+        )
+    )
+    for record in records:
+        if record.landed is not None and record.block > 0:
+            figure.add_vline(
+                x=record.block,
+                line={"color": SWITCH_COLOUR, "width": 1, "dash": "dot"},
+                annotation={
+                    "text": html.escape(_short(record.landed.prompt)),
+                    "font": {"size": 11, "color": SWITCH_COLOUR},
+                },
+                annotation_position="top right",
+            )
+    if records:
+        figure.add_hline(
+            y=real_time_ms(records[-1]),
+            line={"color": RULE, "width": 1, "dash": "dash"},
+            annotation={"text": "real time", "font": {"size": 11, "color": RULE}},
+            annotation_position="bottom right",
+        )
+    figure.update_layout(
+        height=280,
+        margin={"l": 56, "r": 16, "t": 24, "b": 44},
+        template="plotly_white",
+        showlegend=False,
+        xaxis={"title": "block"},
+        yaxis={"title": "latency, ms", "rangemode": "tozero"},
+    )
+    return figure
+
+
+def record_table(records: Sequence[BlockRecord]) -> str:
+    """Blocks, rate and switches as a Markdown table.
+
+    Raises:
+        SessionError: there is no record.
+    """
+    if not records:
+        raise SessionError("there is nothing to report yet: make blocks first, with run(blocks=8)")
+    latencies_ms = np.array([record.latency_ms for record in records])
+    pictures = sum(record.pictures for record in records)
+    rows = [
+        ("blocks", f"{len(records)} ({pictures} pictures, {pictures / PICTURES_PER_SECOND:.1f} s)"),
+        (
+            "pictures/s",
+            f"{1e3 * pictures / latencies_ms.sum():.1f} made, {PICTURES_PER_SECOND} shown",
+        ),
+        (
+            "latency of a block",
+            f"median {np.median(latencies_ms):.0f} ms, longest {latencies_ms.max():.0f} ms; "
+            f"real time is {real_time_ms(records[-1]):.0f} ms",
+        ),
+    ]
+    rows += [
+        (
+            f"block {record.block}, {_seconds(record.first_picture):.2f} s",
+            _cell(record.landed.prompt),
+        )
+        for record in records
+        if record.landed is not None
+    ]
+    lines = [f"| {name} | {value} |" for name, value in rows]
+    return "\n".join(["| | |", "|---|---|", *lines])
+
+
+def real_time_ms(record: BlockRecord) -> float:
+    """How long the pictures of a block play: it must be made in less."""
+    return 1e3 * record.pictures / PICTURES_PER_SECOND
+
+
+def _seconds(picture: int) -> float:
+    return picture / PICTURES_PER_SECOND
+
+
+def _time_s(block: "Block") -> float:
+    return _seconds(pictures_before(block.latent_frame) + len(block.frames) // 2)
+
+
+def _short(prompt: str, limit: int = 36) -> str:
+    return prompt if len(prompt) <= limit else prompt[: limit - 1].rstrip() + "…"
+
+
+def _cell(prompt: str) -> str:
+    """A prompt as plain text in a Markdown table: nothing in it is markup."""
+    escaped = html.escape(" ".join(prompt.split()), quote=False)
+    return "".join(
+        f"&#{ord(mark)};" if mark in "\\`*_{}[]()#+-!|~$:@" else mark for mark in escaped
+    )
+
+
+def _wrapped(
+    text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width_px: int
+) -> list[str]:
+    """The text in at most `CAPTION_LINES` lines of `width_px`; an ellipsis says that it goes on."""
+    lines: list[str] = []
+    words = text.split()
+    while words and len(lines) < CAPTION_LINES:
+        count = 1
+        while count < len(words) and font.getlength(" ".join(words[: count + 1])) <= width_px:
+            count += 1
+        lines.append(" ".join(words[:count]))
+        words = words[count:]
+    if words:
+        lines[-1] += " …"
+    return lines

@@ -1,0 +1,291 @@
+"""The studio: a running video in a notebook cell, steered by clicks or by methods alike."""
+
+import asyncio
+import logging
+import threading
+import weakref
+from collections.abc import Mapping, Sequence
+from concurrent.futures import wait
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, assert_never
+
+import anywidget
+import numpy as np
+import traitlets
+from IPython import get_ipython
+from IPython.display import Markdown, display
+from numpy.typing import NDArray
+
+from longlive_widget.engine.recording import VideoFile
+from longlive_widget.errors import CapabilityError, LongLiveError, SessionError
+from longlive_widget.timeline import Landing, Timeline
+from longlive_widget.widget.protocol import (
+    Asset,
+    AssetRequest,
+    Attach,
+    BlockRecord,
+    Command,
+    Credit,
+    PageMessage,
+    Pause,
+    Resume,
+    Start,
+    StateMessage,
+    Status,
+    Stop,
+    Switch,
+    encode,
+    parse,
+)
+from longlive_widget.widget.runner import Runner
+from longlive_widget.widget.still import latency_figure, picture_strip, record_table
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+    from longlive_widget.engine.engine import Engine
+    from longlive_widget.engine.session import Block
+
+STATIC = Path(__file__).parents[1] / "static"
+PATIENCE_S = 0.2
+
+log = logging.getLogger(__name__)
+_open_studios: "weakref.WeakSet[LongLiveWidget]" = weakref.WeakSet()
+
+
+class LongLiveWidget(anywidget.AnyWidget):
+    """The player, the timeline and the latency chart of one video after another.
+
+    `start()` returns at once: the video is made on a thread of its own, at its own rate. An engine
+    has one open studio: a second one closes the first, and so does running the same cell again.
+
+    Raises:
+        SessionError: the seed is out of range.
+        TimelineError: the timeline cannot be played.
+        CapabilityError: the page's part of this package was not built.
+    """
+
+    _esm = traitlets.Unicode().tag(sync=True)
+    _css = traitlets.Unicode().tag(sync=True)
+    page_state = traitlets.Dict().tag(sync=True)
+    _engine: "Engine | None" = None
+
+    def __init__(self, engine: "Engine", timeline: Timeline | str, seed: int = 0) -> None:
+        timeline = Timeline.of(timeline) if isinstance(timeline, str) else timeline
+        page, style = _bundled("widget.js"), _bundled("widget.css")
+        self._engine = engine
+        self._about = f"LongLiveWidget({engine.name!r}, preset={engine.preset.name!r}, seed={seed})"
+        self._cell, self._execution = _current_cell()
+        self._close_predecessors()
+        self._traits_lock = threading.Lock()
+        self._loop = _running_loop()
+        self._runner = Runner(engine, timeline, seed, self._tell_page)
+        super().__init__(_esm=page, _css=style, page_state=asdict(self._runner.state()))
+        self.on_msg(self._on_page_message)
+        _open_studios.add(self)
+
+    def __repr__(self) -> str:
+        return self._about
+
+    @property
+    def status(self) -> Status:
+        """What is going on: idle, running, paused, done, stopped, failed or closed."""
+        return self._runner.status
+
+    @property
+    def history(self) -> tuple[BlockRecord, ...]:
+        """What was measured of each block of this video: the newest 10 000, oldest first."""
+        return self._runner.history
+
+    @property
+    def errors(self) -> tuple[Exception, ...]:
+        """What went wrong, oldest first."""
+        return self._runner.errors
+
+    @property
+    def landings(self) -> tuple[Landing, ...]:
+        """The prompts that have landed, and where."""
+        return self._runner.landings
+
+    @property
+    def blocks(self) -> "tuple[Block, ...]":
+        """The newest blocks of this video, up to 256 MiB of pictures, oldest first.
+
+        That is 6 minutes at 160 x 96 and 14 s at 832 x 480.
+        """
+        return self._runner.reel.blocks
+
+    @property
+    def frames(self) -> NDArray[np.uint8]:
+        """The pictures of `blocks` as they were made: uint8 RGB, `[F, H, W, 3]`."""
+        return np.concatenate([block.frames for block in self._made_blocks()])
+
+    def start(self) -> None:
+        """Begin a video, or go on with the one that is paused or done. Returns at once."""
+        self._runner.start()
+
+    def pause(self) -> None:
+        """Hold the video; the block in the making is finished first."""
+        self._runner.pause()
+
+    def resume(self) -> None:
+        """Go on after a pause."""
+        self._runner.resume()
+
+    def stop(self) -> None:
+        """End the video; the next start begins a new one. What was made stays at hand till then."""
+        self._runner.stop()
+
+    def switch(self, prompt: str) -> Landing:
+        """Steer by `prompt` from the next block on; returns where it lands."""
+        return self._runner.switch(prompt)
+
+    def run(self, *, blocks: int) -> None:
+        """Make that many blocks, as fast as they come, and wait for them; no page is needed.
+
+        The video can be gone on with: by another `run`, or by `start`. Ctrl-C ends it.
+        """
+        made = self._runner.make(blocks)
+        try:
+            while not made.done():
+                wait(
+                    [made], timeout=PATIENCE_S
+                )  # a wait without end does not hear Ctrl-C everywhere
+            made.result()
+        except KeyboardInterrupt:
+            self._runner.stop()
+            raise
+
+    async def arun(self, *, blocks: int) -> None:
+        """Make that many blocks as `run` does, while the kernel goes on listening to the page."""
+        made = self._runner.make(blocks)
+        try:
+            await asyncio.wrap_future(made)
+        except asyncio.CancelledError:
+            self._runner.stop()
+            raise
+
+    def close(self) -> None:
+        """End the video and its thread, and let go of the engine and of all pictures."""
+        if self._engine is None:
+            return
+        self._runner.close()
+        self._engine = None
+        _open_studios.discard(self)
+        super().close()
+
+    def figure(self, name: Literal["latency"] = "latency") -> "go.Figure":
+        """A chart of this video: the latency of each block, with the switches.
+
+        Raises:
+            SessionError: no chart has that name.
+        """
+        if name != "latency":
+            raise SessionError(f"no chart is called {name!r}: there is 'latency'")
+        return latency_figure(self.history)
+
+    def save(self, path: str | Path) -> None:
+        """Write the pictures of `blocks` to an MP4 file, at the video's own rate."""
+        blocks = self._made_blocks()
+        height_px, width_px = blocks[0].frames.shape[1:3]
+        with VideoFile(path, width_px, height_px) as video:
+            for block in blocks:
+                video.append(block.frames)
+
+    def report(self) -> None:
+        """Show what stays in a saved notebook: a strip of pictures, and a table."""
+        strip, table = picture_strip(self._made_blocks()), record_table(self.history)
+        display(strip)
+        display(Markdown(table))
+
+    def _made_blocks(self) -> "tuple[Block, ...]":
+        if not self.blocks:
+            raise SessionError("nothing was made yet: call run(blocks=8), or start()")
+        return self.blocks
+
+    def _close_predecessors(self) -> None:
+        for other in list(_open_studios):
+            same_cell = self._cell is not None and other._cell == self._cell
+            if other._engine is self._engine or (same_cell and other._execution != self._execution):
+                other.close()
+
+    def _tell_page(self, message: PageMessage, buffers: Sequence[bytes] = ()) -> None:
+        self.send(encode(message), list(buffers))
+        if isinstance(message, StateMessage):
+            self._sync_state()
+
+    def _sync_state(self) -> None:
+        """Bring the trait up to date, on the thread that traits belong to."""
+        if self._loop is None or threading.current_thread() is threading.main_thread():
+            self._write_state()
+        elif not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._write_state)
+
+    def _write_state(self) -> None:
+        state = asdict(self._runner.state())
+        with self._traits_lock:
+            self.page_state = state
+
+    def _on_page_message(self, _widget: object, content: object, _buffers: object) -> None:
+        try:
+            self._obey(parse(content))
+        except LongLiveError as error:
+            self._runner.tell(error)
+        except Exception as error:
+            log.exception("a command from the page failed")
+            self._runner.tell(error)
+
+    def _obey(self, command: Command) -> None:
+        match command:
+            case Credit(run, block):
+                self._runner.credit(run, block)
+            case Attach(view):
+                self._runner.attach(view)
+            case AssetRequest(name):
+                self._tell_page(Asset(name), [(STATIC / f"{name}.js").read_bytes()])
+            case _:
+                self._steer(command)
+
+    def _steer(self, command: Start | Pause | Resume | Stop | Switch) -> None:
+        match command:
+            case Start():
+                self.start()
+            case Pause():
+                self.pause()
+            case Resume():
+                self.resume()
+            case Stop():
+                self.stop()
+            case Switch(prompt):
+                self.switch(prompt)
+            case _:
+                assert_never(command)
+
+
+def _bundled(name: str) -> str:
+    path = STATIC / name
+    if not path.is_file():
+        raise CapabilityError(
+            f"{path} is missing: build the page's part with `npm --prefix js ci` and "
+            "`npm --prefix js run build`"
+        )
+    return path.read_text(encoding="utf-8")
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    """The loop of the notebook's kernel; None in a plain program."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def _current_cell() -> tuple[str | None, str | None]:
+    """The notebook cell that is running, and this execution of it; None for what is not known."""
+    get_parent = getattr(get_ipython(), "get_parent", None)
+    if get_parent is None:
+        return None, None
+    request: Mapping[str, Mapping[str, Any]] = get_parent()
+    cell = request.get("metadata", {}).get("cellId")
+    return cell, request.get("header", {}).get("msg_id")

@@ -1,0 +1,133 @@
+"""A JupyterLab of its own on one notebook, and a headless page that looks at it."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Locator, Page, sync_playwright
+
+from tests.browser.chromium import FLAGS, chromium_path
+
+ROOT = Path(__file__).parents[2]
+TOKEN = "nobody-else"
+NO_NEWS = {
+    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}
+}
+KERNEL_IS = "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status"
+PATIENCE_S = 60
+
+
+@contextmanager
+def opened_lab(notebook: Path, folder: Path, *, dark: bool = False) -> Iterator[Page]:
+    """A page that shows a copy of `notebook`, its kernel ready; all files are under `folder`."""
+    work = folder / "work"
+    work.mkdir(parents=True)
+    shutil.copy(notebook, work / notebook.name)
+    port = free_port()
+    server = start_server(work, folder, port, dark=dark)
+    try:
+        wait_until_up(f"http://127.0.0.1:{port}/api?token={TOKEN}", server, folder / "log")
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(
+                executable_path=chromium_path(), args=list(FLAGS), headless=True
+            )
+            page = browser.new_page(viewport={"width": 1280, "height": 1000})
+            page.set_default_timeout(1000 * PATIENCE_S)
+            page.goto(f"http://127.0.0.1:{port}/lab/tree/{notebook.name}?token={TOKEN}")
+            page.wait_for_function(f"{KERNEL_IS} === 'idle'")
+            yield page
+            browser.close()
+    finally:
+        server.terminate()
+        try:
+            server.wait(20)
+        except subprocess.TimeoutExpired:
+            server.kill()
+
+
+def start_server(work: Path, folder: Path, port: int, *, dark: bool) -> subprocess.Popen[bytes]:
+    settings = folder / "settings"
+    settings.mkdir()
+    theme = "JupyterLab Dark" if dark else "JupyterLab Light"
+    overrides = {**NO_NEWS, "@jupyterlab/apputils-extension:themes": {"theme": theme}}
+    (settings / "overrides.json").write_text(json.dumps(overrides))
+    fresh = ("CONFIG_DIR", "DATA_DIR", "RUNTIME_DIR")
+    environment = {
+        **os.environ,
+        **{f"JUPYTER_{name}": str(folder / name.lower()) for name in fresh},
+        "JUPYTERLAB_SETTINGS_DIR": str(folder / "user-settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
+        "IPYTHONDIR": str(folder / "ipython"),
+        "PYTHONPATH": str(ROOT),
+    }
+    command = [
+        sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={port}",
+        "--ServerApp.port_retries=0", f"--IdentityProvider.token={TOKEN}",
+        "--expose-app-in-browser", f"--LabApp.app_settings_dir={settings}",
+    ]  # fmt: skip
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        command.append("--allow-root")
+    with (folder / "log").open("wb") as log:
+        return subprocess.Popen(command, cwd=work, env=environment, stdout=log, stderr=log)
+
+
+def wait_until_up(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    until = time.monotonic() + PATIENCE_S
+    while time.monotonic() < until and server.poll() is None:
+        try:
+            with urllib.request.urlopen(address, timeout=5):
+                return
+        except OSError:
+            time.sleep(0.2)
+    raise RuntimeError(f"JupyterLab did not come up:\n{log.read_text()[-3000:]}")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def run_all_cells(page: Page) -> None:
+    page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells') }")
+
+
+def studio(page: Page) -> Locator:
+    """The last player on the page, once it is there."""
+    found = page.locator(".longlive").last
+    found.wait_for(state="attached")
+    found.scroll_into_view_if_needed()
+    return found
+
+
+def wait_for_data(page: Page, condition: str, patience_s: float = PATIENCE_S) -> None:
+    """Wait until JavaScript `condition` holds of `d`, the dataset of the last player."""
+    page.wait_for_function(
+        f"() => {{ const d = [...document.querySelectorAll('.longlive')].at(-1)?.dataset;"
+        f" return d !== undefined && ({condition}); }}",
+        timeout=1000 * patience_s,
+    )
+
+
+def data(page: Page) -> dict[str, str]:
+    """The dataset of the last player."""
+    return page.evaluate("() => ({...[...document.querySelectorAll('.longlive')].at(-1).dataset})")
+
+
+def canvas_pixels(page: Page) -> list[int]:
+    """RGBA of the picture that the last player shows."""
+    return page.evaluate(
+        """() => {
+          const canvas = [...document.querySelectorAll('.longlive canvas.ll-canvas')].at(-1);
+          const { width, height } = canvas;
+          return [...canvas.getContext('2d').getImageData(0, 0, width, height).data];
+        }"""
+    )

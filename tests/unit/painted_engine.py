@@ -1,0 +1,76 @@
+"""A stand-in for an engine: it paints moving stripes in a colour of the prompt, fast and exactly."""
+
+import threading
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from longlive_widget.engine.session import Block
+from longlive_widget.geometry import Geometry, pictures_before
+from longlive_widget.presets import PRESETS
+from longlive_widget.timeline import Landing, Timeline, require_prompt
+
+
+@dataclass(eq=False)
+class PaintedEngine:
+    """Paints a block in `seconds_per_block`; block number `fails_at` raises instead."""
+
+    seconds_per_block: float = 0.0
+    fails_at: int | None = None
+    name: str = "painted"
+    weights: str = "trained"
+    preset: object = PRESETS["reference"]
+    geometry: Geometry = field(default_factory=lambda: Geometry(160, 96))
+
+    def session(self, timeline, seed=0):
+        return PaintedSession(self, timeline, seed)
+
+
+class PaintedSession:
+    def __init__(self, engine, timeline, seed):
+        self.engine = engine
+        self.timeline = Timeline.of(timeline) if isinstance(timeline, str) else timeline
+        self.seed = seed
+        self.next_block = 0
+        self._asked = list(self.timeline.landings(engine.geometry.block_frames))
+        self._prompt = ""
+        self._lock = threading.Lock()
+
+    def switch(self, prompt):
+        require_prompt(prompt)
+        with self._lock:
+            frame = self.next_block * self.engine.geometry.block_frames
+            landing = Landing(prompt, frame, frame, self.next_block)
+            self._asked.append(landing)
+        return landing
+
+    def blocks(self, count=None):
+        made = 0
+        while count is None or made < count:
+            yield self._next()
+            made += 1
+
+    def _next(self):
+        with self._lock:
+            index = self.next_block
+            self.next_block += 1
+            landed = [landing for landing in self._asked if landing.block == index]
+            self._prompt = landed[-1].prompt if landed else self._prompt
+        time.sleep(self.engine.seconds_per_block)
+        if index == self.engine.fails_at:
+            raise RuntimeError("the painter ran out of paint")
+        frame = index * self.engine.geometry.block_frames
+        frames = paint(self._prompt, index, self.engine.geometry)
+        return Block(index, frame, frames, self._prompt, landed[-1] if landed else None)
+
+
+def paint(prompt, block, geometry):
+    """Diagonal stripes that move by two pixels a picture."""
+    count = geometry.pictures_in_block(block)
+    first = pictures_before(block * geometry.block_frames)
+    colour = np.random.default_rng(sum(prompt.encode())).integers(40, 256, 3)
+    rows, columns = np.mgrid[: geometry.height_px, : geometry.width_px]
+    at = np.arange(first, first + count)[:, None, None]
+    bright = 0.55 + 0.45 * np.sin((columns + rows - 2 * at) / 12)
+    return (bright[..., None] * colour).astype(np.uint8)
