@@ -176,7 +176,7 @@ _NAMES: dict[type[PageMessage], str] = {
     Failure: "failure",
     Asset: "asset",
 }
-_BARE_COMMANDS: dict[object, Command] = {
+_BARE_COMMANDS: dict[str, Command] = {
     "start": Start(),
     "pause": Pause(),
     "resume": Resume(),
@@ -199,7 +199,7 @@ def parse(content: object) -> Command:
     if not isinstance(content, Mapping):
         raise MessageError(f"a command is an object with a type, not {content!r}")
     kind = content.get("type")
-    if kind in _BARE_COMMANDS:
+    if isinstance(kind, str) and kind in _BARE_COMMANDS:
         return _BARE_COMMANDS[kind]
     match kind:
         case "switch":

@@ -1,4 +1,4 @@
-"""A stand-in for an engine: it paints moving stripes in a colour of the prompt, fast and exactly."""
+"""A stand-in for an engine: it paints moving stripes in a colour of the prompt."""
 
 import threading
 import time
@@ -28,7 +28,7 @@ class PaintedEngine:
 
 
 class PaintedSession:
-    def __init__(self, engine, timeline, seed):
+    def __init__(self, engine, timeline, seed) -> None:
         self.engine = engine
         self.timeline = Timeline.of(timeline) if isinstance(timeline, str) else timeline
         self.seed = seed

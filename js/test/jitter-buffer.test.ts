@@ -1,0 +1,141 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { JitterBuffer } from "../src/playback/jitter-buffer.ts";
+import type { BlockRecord } from "../src/protocol.ts";
+
+const RATE = 16;
+const DELAY_MS = 100;
+const BLOCK_MS = 750;
+
+class Picture {
+  closed = false;
+  close(): void {
+    this.closed = true;
+  }
+}
+
+function blockOf(index: number): { record: BlockRecord; pictures: Picture[] } {
+  const pictures = index === 0 ? 9 : 12;
+  return {
+    record: {
+      block: index,
+      latent_frame: 3 * index,
+      first_picture: index === 0 ? 0 : 12 * index - 3,
+      pictures,
+      prompt: "a red ball",
+      landed: null,
+      latency_ms: 1,
+      encode_ms: 1,
+      displayed: true,
+    },
+    pictures: Array.from({ length: pictures }, () => new Picture()),
+  };
+}
+
+describe("a jitter buffer", () => {
+  let buffer: JitterBuffer<Picture>;
+  const shownAt = (nowMs: number) => buffer.at(nowMs)?.number;
+
+  beforeEach(() => {
+    buffer = new JitterBuffer<Picture>(RATE, DELAY_MS);
+  });
+
+  it("shows nothing before a block has come", () => {
+    expect(buffer.at(50)).toBeUndefined();
+  });
+
+  it("shows the first picture at once, and the others in time after a short delay", () => {
+    buffer.push(blockOf(0), 1000);
+    expect(shownAt(1000)).toBe(0);
+    expect(shownAt(1100)).toBe(0);
+    expect(shownAt(1100 + 62.5)).toBe(1);
+    expect(shownAt(1100 + 8 * 62.5)).toBe(8);
+  });
+
+  it("makes one even stream of blocks that come in bursts", () => {
+    buffer.push(blockOf(0), 0);
+    buffer.push(blockOf(1), 10);
+    buffer.push(blockOf(2), 20);
+    const seen: (number | undefined)[] = [];
+    for (let picture = 0; picture < 33; picture += 1) {
+      seen.push(shownAt(DELAY_MS + (picture + 0.5) * 62.5));
+    }
+    expect(seen).toEqual(Array.from({ length: 33 }, (_, picture) => picture));
+  });
+
+  it("hides that a block is late by less than the delay", () => {
+    buffer.push(blockOf(0), 0);
+    buffer.push(blockOf(1), 9 * 62.5 + 90);
+    expect(shownAt(DELAY_MS + 9.5 * 62.5)).toBe(9);
+  });
+
+  it("stays on the last picture when it runs dry, and then goes on with the next one", () => {
+    buffer.push(blockOf(0), 0);
+    expect(shownAt(3000)).toBe(8);
+    buffer.push(blockOf(1), 4000);
+    expect(shownAt(4000)).toBe(9);
+    expect(shownAt(4000 + DELAY_MS + 62.5)).toBe(10);
+  });
+
+  it("comes to the same picture when nobody asked for a while, as in a hidden tab", () => {
+    const polled = new JitterBuffer<Picture>(RATE, DELAY_MS);
+    let nowMs = 0;
+    const pollUntil = (endMs: number) => {
+      for (; nowMs < endMs; nowMs += 1) {
+        polled.at(nowMs);
+      }
+    };
+    for (const [index, atMs] of [0, 300, 2500, 2600].entries()) {
+      pollUntil(atMs);
+      polled.push(blockOf(index), atMs);
+      buffer.push(blockOf(index), atMs);
+    }
+    pollUntil(4000);
+    expect(shownAt(4000)).toBe(polled.at(4000)?.number);
+    expect(shownAt(4000)).toBe(21 + 22);
+  });
+
+  it("holds the picture during a pause, also when blocks come, and goes on from it", () => {
+    buffer.push(blockOf(0), 0);
+    buffer.push(blockOf(1), 0);
+    expect(shownAt(DELAY_MS + 5 * 62.5 + 1)).toBe(5);
+    buffer.hold(DELAY_MS + 5 * 62.5 + 1);
+    buffer.push(blockOf(2), 1000);
+    expect(shownAt(9000)).toBe(5);
+    buffer.goOn(9000);
+    expect(shownAt(9000 + 62.5)).toBe(6);
+    expect(shownAt(9000 + 4.5 * 62.5)).toBe(9);
+  });
+
+  it("says what waits and how many seconds are ahead", () => {
+    buffer.push(blockOf(0), 0);
+    buffer.push(blockOf(1), 0);
+    expect(buffer.waiting).toBe(1);
+    expect(buffer.aheadSeconds(0, RATE)).toBeCloseTo(21 / 16);
+    buffer.at(DELAY_MS);
+    expect(buffer.aheadSeconds(DELAY_MS + 1000, RATE)).toBeCloseTo(5 / 16);
+    expect(buffer.aheadSeconds(DELAY_MS + 9000, RATE)).toBe(0);
+  });
+
+  it("stays on its picture after a stop and forgets what was ahead", () => {
+    const [first, second] = [blockOf(0), blockOf(1)];
+    buffer.push(first, 0);
+    buffer.push(second, 0);
+    expect(shownAt(DELAY_MS + 130)).toBe(2);
+    buffer.clearAhead(DELAY_MS + 130);
+    expect(shownAt(DELAY_MS + BLOCK_MS * 4)).toBe(2);
+    expect(second.pictures.every((picture) => picture.closed)).toBe(true);
+    expect(first.pictures.some((picture) => picture.closed)).toBe(false);
+  });
+
+  it("closes each picture once it can no longer be shown", () => {
+    const blocks = [blockOf(0), blockOf(1), blockOf(2)];
+    for (const block of blocks) {
+      buffer.push(block, 0);
+    }
+    buffer.at(DELAY_MS);
+    buffer.at(DELAY_MS + 22 * 62.5);
+    expect(blocks.map((block) => block.pictures[0]?.closed)).toEqual([true, true, false]);
+    buffer.clear();
+    expect(blocks[2]?.pictures.every((picture) => picture.closed)).toBe(true);
+  });
+});

@@ -1,0 +1,57 @@
+// The same fixtures as tests/unit/test_protocol.py.
+
+import { describe, expect, it } from "vitest";
+import fixtures from "../../tests/fixtures/protocol.json" with { type: "json" };
+import { bytesOf, type Command, ProtocolError, parse } from "../src/protocol.ts";
+
+const commands: Record<string, Command> = {
+  start: { type: "start" },
+  pause: { type: "pause" },
+  resume: { type: "resume" },
+  stop: { type: "stop" },
+  switch: { type: "switch", prompt: "eine gelbe Kugel ⭐ <b>" },
+  credit: { type: "credit", run: 2, block: 8 },
+  attach: { type: "attach", view: "12-34" },
+  asset: { type: "asset", name: "plotly" },
+};
+
+describe("a message from the kernel", () => {
+  it.each(Object.entries(fixtures.to_page))("is read without loss: %s", (_, message) => {
+    const bytes = new Uint8Array([1, 2, 3]);
+    const {
+      pictures,
+      bytes: file,
+      ...fields
+    } = { pictures: [], bytes, ...parse(message, [bytes]) };
+    expect(fields).toEqual(message);
+    expect(message.type === "asset" ? file : bytes).toEqual(bytes);
+    expect(pictures).toEqual(message.type === "block" ? [bytes] : []);
+  });
+
+  it.each(Object.entries(fixtures.no_message))("is refused if it is none: %s", (_, message) => {
+    expect(() => parse(message)).toThrow(ProtocolError);
+  });
+});
+
+describe("a command", () => {
+  it("is sent as the kernel reads it, each of them", () => {
+    expect(commands).toEqual(fixtures.to_kernel);
+  });
+});
+
+describe("the bytes of a buffer", () => {
+  const whole = new Uint8Array([9, 1, 2, 3, 9]);
+  const wanted = new Uint8Array([1, 2, 3]);
+
+  it.each([
+    ["a DataView", new DataView(whole.buffer, 1, 3)],
+    ["a typed array", whole.subarray(1, 4)],
+    ["an ArrayBuffer", whole.slice(1, 4).buffer],
+  ])("are those that %s shows", (_, buffer) => {
+    expect(bytesOf(buffer)).toEqual(wanted);
+  });
+
+  it("are missed where there is no buffer", () => {
+    expect(() => bytesOf(undefined)).toThrow(ProtocolError);
+  });
+});

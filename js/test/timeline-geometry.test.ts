@@ -1,0 +1,89 @@
+import { describe, expect, it } from "vitest";
+import type { Landing } from "../src/protocol.ts";
+import {
+  fraction,
+  frameAtSeconds,
+  frameOfPicture,
+  segments,
+  ticks,
+  visibleSpan,
+} from "../src/timeline/geometry.ts";
+
+const mark = (prompt: string, block: number): Landing => ({
+  prompt,
+  asked_at: 3 * block,
+  lands_at: 3 * block,
+  block,
+  replaced_by: null,
+});
+
+describe("a picture's latent frame", () => {
+  it.each([
+    [0, 0],
+    [1, 1],
+    [5, 2],
+    [9, 3],
+    [21, 6],
+  ])("of picture %i is %i, as the first one is a picture of its own", (picture, frame) => {
+    expect(frameOfPicture(picture)).toBe(frame);
+  });
+
+  it("is found from the time too", () => {
+    expect(frameAtSeconds(9 / 16, 16)).toBe(3);
+  });
+});
+
+describe("segments", () => {
+  it("reach from each prompt to the next one, and the last one has no end", () => {
+    const found = segments([mark("ball", 0), mark("star", 8)], 3);
+    expect(found.map(({ prompt, begin, end }) => [prompt, begin, end])).toEqual([
+      ["ball", 0, 24],
+      ["star", 24, Number.POSITIVE_INFINITY],
+    ]);
+    expect(found.map(({ landed }) => landed)).toEqual([true, false]);
+  });
+
+  it("belong to the last one of several prompts on a block", () => {
+    const found = segments([mark("ball", 0), mark("star", 8), mark("cube", 8)], 9);
+    expect(found.map(({ prompt }) => prompt)).toEqual(["ball", "cube"]);
+  });
+});
+
+describe("the visible span", () => {
+  it("shows a plan from its beginning to beyond its last prompt", () => {
+    expect(visibleSpan([mark("ball", 0)], 0, 0)).toEqual({ begin: 0, end: 48 });
+    expect(visibleSpan([mark("ball", 0), mark("star", 20)], 0, 0)).toEqual({ begin: 0, end: 72 });
+  });
+
+  it("follows the playhead when the video is long, and never shows what is before it", () => {
+    expect(visibleSpan([mark("ball", 0)], 600, 590)).toEqual({ begin: 506, end: 626 });
+    expect(visibleSpan([mark("ball", 0), mark("star", 200)], 6, 3).begin).toBe(0);
+  });
+
+  it("does not jump when it begins to follow", () => {
+    const before = visibleSpan([mark("ball", 0)], 108, 100);
+    const after = visibleSpan([mark("ball", 0)], 111, 100);
+    expect(Math.abs(after.begin - before.begin)).toBeLessThan(18);
+    expect(after.end - after.begin).toBe(before.end - before.begin);
+  });
+});
+
+describe("ticks", () => {
+  it("are whole seconds in their place, and not too many", () => {
+    const span = { begin: 0, end: 48 };
+    const found = ticks(span, 16);
+    expect(found.map(({ seconds }) => seconds)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]);
+    expect(found[1]?.frame).toBe(4.75);
+    expect(ticks({ begin: 0, end: 120 }, 16).length).toBeLessThanOrEqual(16);
+    expect(ticks({ begin: 506, end: 626 }, 16).every(({ frame }) => frame >= 506)).toBe(true);
+  });
+});
+
+describe("a fraction", () => {
+  it("stays within the strip", () => {
+    const span = { begin: 10, end: 20 };
+    expect([0, 10, 15, 20, Number.POSITIVE_INFINITY].map((frame) => fraction(frame, span))).toEqual(
+      [0, 0, 0.5, 1, 1],
+    );
+  });
+});

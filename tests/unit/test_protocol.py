@@ -1,0 +1,90 @@
+"""The messages of kernel and page; `js/test/protocol.test.ts` reads the same fixtures."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from longlive_widget.errors import LongLiveError
+from longlive_widget.timeline import Landing
+from longlive_widget.widget.protocol import (
+    Asset,
+    AssetRequest,
+    Attach,
+    BlockMessage,
+    BlockRecord,
+    Credit,
+    Failure,
+    History,
+    Pause,
+    Receipt,
+    Resume,
+    Start,
+    State,
+    StateMessage,
+    Stop,
+    Switch,
+    encode,
+    parse,
+)
+
+FIXTURES = json.loads(
+    (Path(__file__).parents[1] / "fixtures" / "protocol.json").read_text(encoding="utf-8")
+)
+STAR = Landing("a blue star", asked_at=22, lands_at=24, block=8)
+MARKS = (
+    Landing("a red ball", 0, 0, 0),
+    Landing("eine gelbe Kugel ⭐ <b>", 9, 9, 3, replaced_by="a green square"),
+    STAR,
+)
+SHOWN = BlockRecord(8, 24, 93, 12, "a blue star", STAR, 412.5, 3.25, displayed=True)
+UNSEEN = BlockRecord(9, 27, 105, 12, "a blue star", None, 380.0, 3.0, displayed=False)
+STATE = State("running", 2, "tiny", "reference", "trained", 160, 96, 3, 16, 7, 10, 1, MARKS)
+TO_PAGE = {
+    "block": BlockMessage(2, SHOWN),
+    "block for one view": BlockMessage(2, SHOWN, "12-34"),
+    "block that is not displayed": BlockMessage(2, UNSEEN),
+    "state": StateMessage(STATE),
+    "history": History("12-34", 2, (SHOWN, UNSEEN)),
+    "receipt": Receipt(STAR),
+    "failure": Failure("RuntimeError: out of paint", "Traceback ..."),
+    "asset": Asset("plotly"),
+}
+TO_KERNEL = {
+    "start": Start(),
+    "pause": Pause(),
+    "resume": Resume(),
+    "stop": Stop(),
+    "switch": Switch("eine gelbe Kugel ⭐ <b>"),
+    "credit": Credit(2, 8),
+    "attach": Attach("12-34"),
+    "asset": AssetRequest("plotly"),
+}
+
+
+def test_every_message_is_among_the_fixtures():
+    assert TO_PAGE.keys() == FIXTURES["to_page"].keys()
+    assert TO_KERNEL.keys() == FIXTURES["to_kernel"].keys()
+
+
+@pytest.mark.parametrize("name", TO_PAGE)
+def test_a_message_is_encoded_as_the_page_reads_it(name):
+    assert json.loads(json.dumps(encode(TO_PAGE[name]))) == FIXTURES["to_page"][name]
+
+
+@pytest.mark.parametrize("name", TO_KERNEL)
+def test_a_command_is_parsed_as_the_page_sends_it(name):
+    assert parse(FIXTURES["to_kernel"][name]) == TO_KERNEL[name]
+
+
+@pytest.mark.parametrize("name", FIXTURES["no_command"])
+def test_what_is_no_command_is_refused_in_a_sentence(name):
+    with pytest.raises(LongLiveError, match=r"\w+ .*\w+"):
+        parse(FIXTURES["no_command"][name])
+
+
+def test_messages_load_without_torch():
+    probe = "import sys, longlive_widget.widget.protocol; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", probe], check=False).returncode == 0

@@ -1,0 +1,250 @@
+"""A worker makes a video and tells the page; the page is played by the test."""
+
+import gc
+import threading
+import time
+import weakref
+
+import pytest
+
+from longlive_widget.errors import SessionError, TimelineError
+from longlive_widget.timeline import Timeline
+from longlive_widget.widget.protocol import (
+    BlockMessage,
+    Failure,
+    History,
+    Receipt,
+    StateMessage,
+)
+from longlive_widget.widget.runner import CREDITS, Runner
+from tests.unit.painted_engine import PaintedEngine, paint
+
+PATIENCE_S = 20
+TIMELINE = Timeline.of("a red ball", (7, "a blue star"))
+
+
+class Page:
+    """Keeps what is sent, and gives credits back if it is `generous`."""
+
+    def __init__(self, *, generous=False) -> None:
+        self.generous = generous
+        self.sent = []
+        self.runner = None
+        self._came = threading.Condition()
+
+    def __call__(self, message, buffers=()) -> None:
+        with self._came:
+            self.sent.append((message, list(buffers)))
+            self._came.notify_all()
+        if self.generous and isinstance(message, BlockMessage):
+            self.runner.credit(message.run, message.record.block)
+
+    def of(self, kind):
+        with self._came:
+            return [message for message, _ in self.sent if isinstance(message, kind)]
+
+    def wait_for(self, condition):
+        with self._came:
+            assert self._came.wait_for(condition, PATIENCE_S), "it never happened"
+
+    def wait_for_blocks(self, count):
+        self.wait_for(lambda: len(self.of(BlockMessage)) >= count)
+
+
+@pytest.fixture
+def begin():
+    """Build a runner with a page; it is closed at the end."""
+    runners = []
+
+    def build(engine=None, *, generous=False, clock_s=time.monotonic):
+        page = Page(generous=generous)
+        runner = Runner(engine or PaintedEngine(), TIMELINE, 3, page, clock_s=clock_s)
+        page.runner = runner
+        runners.append(runner)
+        return runner, page
+
+    yield build
+    for runner in runners:
+        runner.close()
+
+
+def test_blocks_are_made_to_the_end_without_any_page(begin):
+    runner, _ = begin()
+    runner.make(6).result(PATIENCE_S)
+    assert [record.block for record in runner.history] == list(range(6))
+    assert [record.first_picture for record in runner.history] == [0, 9, 21, 33, 45, 57]
+    assert runner.status == "done"
+
+
+def test_without_credits_blocks_are_recorded_but_not_displayed(begin):
+    runner, page = begin()
+    runner.make(6).result(PATIENCE_S)
+    sent = [(len(jpegs), message.record.displayed) for message, jpegs in page.sent
+            if isinstance(message, BlockMessage)]  # fmt: skip
+    assert sent == [(9, True), (12, True)] + 4 * [(0, False)]
+    assert [record.displayed for record in runner.history] == 2 * [True] + 4 * [False]
+    assert len(runner.reel.blocks) == 6
+    assert runner.state().dropped == 6 - CREDITS
+
+
+def test_each_credit_makes_room_for_one_block(begin):
+    runner, page = begin(generous=True)
+    runner.make(6).result(PATIENCE_S)
+    assert all(record.displayed for record in runner.history)
+    assert runner.state().dropped == 0
+    assert all(jpegs for message, jpegs in page.sent if isinstance(message, BlockMessage))
+
+
+def test_a_credit_counts_once_however_many_pages_give_it(begin):
+    runner, _ = begin()
+    runner.make(2).result(PATIENCE_S)
+    for _ in range(3):
+        runner.credit(1, 0)
+    runner.make(2).result(PATIENCE_S)
+    assert [record.displayed for record in runner.history] == [True, True, True, False]
+
+
+def test_a_credit_of_an_older_video_counts_for_nothing(begin):
+    runner, _ = begin()
+    runner.make(2).result(PATIENCE_S)
+    runner.stop()
+    runner.make(2).result(PATIENCE_S)
+    runner.credit(1, 0)
+    runner.make(1).result(PATIENCE_S)
+    assert not runner.history[-1].displayed
+
+
+def test_a_second_call_goes_on_with_the_same_video(begin):
+    runner, _ = begin()
+    runner.make(3).result(PATIENCE_S)
+    runner.make(2).result(PATIENCE_S)
+    assert [record.block for record in runner.history] == [0, 1, 2, 3, 4]
+    assert (runner.reel.blocks[4].frames == paint("a blue star", 4, PaintedEngine().geometry)).all()
+
+
+def test_after_a_stop_a_new_video_begins(begin):
+    runner, _ = begin()
+    runner.make(3).result(PATIENCE_S)
+    runner.stop()
+    assert (runner.status, len(runner.history)) == ("stopped", 3)
+    runner.make(2).result(PATIENCE_S)
+    assert [record.block for record in runner.history] == [0, 1]
+    assert runner.state().run == 2
+
+
+def test_a_live_video_keeps_to_two_blocks_ahead_of_its_viewer(begin):
+    runner, page = begin(generous=True, clock_s=lambda: 100.0)
+    runner.start()
+    page.wait_for_blocks(3)
+    time.sleep(0.2)
+    assert len(runner.history) == 3
+
+
+def test_a_pause_holds_and_a_resume_goes_on(begin):
+    runner, page = begin(PaintedEngine(seconds_per_block=0.02), generous=True)
+    runner.start()
+    page.wait_for_blocks(1)
+    runner.pause()
+    assert page.of(StateMessage)[-1].state.status == "paused"
+    time.sleep(0.1)
+    held = len(runner.history)
+    time.sleep(0.3)
+    assert len(runner.history) == held
+    runner.resume()
+    page.wait_for_blocks(held + 1)
+
+
+def test_a_live_switch_lands_on_the_next_block_and_says_so(begin):
+    runner, page = begin()
+    runner.make(2).result(PATIENCE_S)
+    landing = runner.switch("a green square")
+    assert (landing.block, landing.lands_at) == (2, 6)
+    assert page.of(Receipt)[-1].landing == landing
+    assert landing in page.of(StateMessage)[-1].state.marks
+    runner.make(2).result(PATIENCE_S)
+    assert [record.prompt for record in runner.history[2:]] == ["a green square", "a blue star"]
+    assert [landed.block for landed in runner.landings] == [0, 2, 3]
+
+
+@pytest.mark.parametrize("prompt", ["", "  \n"])
+def test_an_empty_prompt_is_refused_before_anything_happens(begin, prompt):
+    runner, page = begin()
+    runner.make(1).result(PATIENCE_S)
+    with pytest.raises(TimelineError, match="empty"):
+        runner.switch(prompt)
+    assert page.of(Receipt) == []
+
+
+def test_what_cannot_be_done_now_says_what_to_do(begin):
+    runner, _ = begin(PaintedEngine(seconds_per_block=0.05))
+    with pytest.raises(SessionError, match=r"start\(\) one first"):
+        runner.switch("a blue star")
+    with pytest.raises(SessionError, match=r"start\(\) it"):
+        runner.resume()
+    with pytest.raises(SessionError, match="0 blocks"):
+        runner.make(0)
+    runner.start()
+    with pytest.raises(SessionError, match=r"stop\(\) it"):
+        runner.make(1)
+    runner.close()
+    with pytest.raises(SessionError, match="new LongLiveWidget"):
+        runner.start()
+
+
+def test_a_failure_is_told_to_all_who_should_know(begin):
+    runner, page = begin(PaintedEngine(fails_at=2))
+    with pytest.raises(RuntimeError, match="out of paint"):
+        runner.make(5).result(PATIENCE_S)
+    assert runner.status == "failed"
+    assert [str(error) for error in runner.errors] == ["the painter ran out of paint"]
+    failure = page.of(Failure)[-1]
+    assert "out of paint" in failure.message
+    assert "Traceback" in failure.details
+    assert len(runner.history) == 2
+
+
+def test_a_failure_prints_nothing(begin, capfd):
+    runner, _ = begin(PaintedEngine(fails_at=0))
+    with pytest.raises(RuntimeError):
+        runner.make(1).result(PATIENCE_S)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_view_that_appears_learns_what_it_missed(begin):
+    runner, page = begin()
+    runner.make(5).result(PATIENCE_S)
+    page.sent.clear()
+    runner.attach("12-34")
+    assert page.of(StateMessage)[0].state.made == 5
+    assert page.of(History)[0].records == runner.history
+    message, jpegs = page.sent[-1]
+    assert (message.view, message.record.block, len(jpegs)) == ("12-34", 4, 12)
+    runner.make(1).result(PATIENCE_S)
+    assert runner.history[-1].displayed, "the credits of the page that vanished came back"
+
+
+def test_a_stop_ends_whoever_waits_for_blocks(begin):
+    runner, page = begin(PaintedEngine(seconds_per_block=0.05))
+    made = runner.make(1000)
+    page.wait_for_blocks(1)
+    runner.stop()
+    made.result(PATIENCE_S)
+    assert len(runner.history) < 1000
+
+
+def test_closing_ends_the_thread_and_lets_go_of_engine_and_pictures(begin):
+    engine = PaintedEngine(seconds_per_block=0.02)
+    runner, page = begin(engine)
+    runner.start()
+    page.wait_for_blocks(1)
+    names = [thread.name for thread in threading.enumerate()]
+    runner.close()
+    runner.close()
+    assert [t.name for t in threading.enumerate()].count("longlive-runner") == (
+        names.count("longlive-runner") - 1
+    )
+    assert runner.reel.blocks == ()
+    gone = weakref.ref(engine)
+    del engine
+    gc.collect()
+    assert gone() is None

@@ -1,0 +1,243 @@
+"""The studio in plain Python and in a real kernel; the page is another test's matter."""
+
+import asyncio
+import html
+import io
+import subprocess
+import sys
+from pathlib import Path
+
+import av
+import nbformat
+import numpy as np
+import pytest
+from nbclient import NotebookClient
+from PIL import Image
+
+from longlive_widget.errors import CapabilityError, SessionError, TimelineError
+from longlive_widget.timeline import Timeline
+from longlive_widget.widget import studio as studio_module
+from longlive_widget.widget.reel import Reel
+from longlive_widget.widget.still import latency_figure, picture_strip, record_table
+from longlive_widget.widget.studio import LongLiveWidget
+from tests.unit.painted_engine import PaintedEngine, PaintedSession
+
+ROOT = Path(__file__).parents[2]
+MARKUP = "a *blue* star <b>| $x$ [here](there)"
+TIMELINE = Timeline.of("a red ball", (7, MARKUP))
+
+
+@pytest.fixture
+def studio():
+    built = LongLiveWidget(PaintedEngine(), timeline=TIMELINE, seed=1)
+    yield built
+    built.close()
+
+
+def executed(*cells):
+    """The outputs of these cells, run in a kernel of their own."""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(ROOT)}}).execute()
+    return [cell.outputs for cell in notebook.cells]
+
+
+def printed(outputs):
+    return "".join(output.get("text", "") for output in outputs)
+
+
+def test_a_run_gives_pictures_measurements_and_landings(studio):
+    studio.run(blocks=4)
+    assert studio.frames.shape == (9 + 3 * 12, 96, 160, 3)
+    assert [record.block for record in studio.history] == [0, 1, 2, 3]
+    assert [landing.block for landing in studio.landings] == [0, 3]
+    assert studio.status == "done"
+    assert studio.errors == ()
+
+
+def test_an_awaited_run_leaves_the_loop_free(studio):
+    async def scenario():
+        running = asyncio.create_task(studio.arun(blocks=3))
+        await asyncio.sleep(0)
+        assert studio.status == "running"
+        await running
+
+    asyncio.run(scenario())
+    assert len(studio.history) == 3
+
+
+def test_a_prompt_alone_is_a_timeline():
+    studio = LongLiveWidget(PaintedEngine(), "a red ball")
+    studio.run(blocks=1)
+    assert studio.blocks[0].prompt == "a red ball"
+    studio.close()
+
+
+def test_its_name_is_the_same_whatever_it_does(studio):
+    before = repr(studio)
+    studio.run(blocks=1)
+    assert repr(studio) == before == "LongLiveWidget('painted', preset='reference', seed=1)"
+
+
+def test_a_second_studio_on_an_engine_closes_the_first():
+    engine = PaintedEngine()
+    first = LongLiveWidget(engine, TIMELINE)
+    first.start()
+    second = LongLiveWidget(engine, TIMELINE)
+    assert (first.status, second.status) == ("closed", "idle")
+    with pytest.raises(SessionError, match="closed"):
+        first.start()
+    second.close()
+
+
+def test_studios_on_two_engines_live_side_by_side():
+    first, second = (LongLiveWidget(PaintedEngine(), TIMELINE) for _ in range(2))
+    assert (first.status, second.status) == ("idle", "idle")
+    first.close()
+    second.close()
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ({"type": "switch", "prompt": " "}, "is empty"),
+        ({"type": "rewind"}, "no command is called 'rewind'"),
+        ({"type": "switch", "prompt": "a blue star"}, r"start() one first"),
+    ],
+)
+def test_a_bad_command_from_a_page_is_told_not_raised(studio, content, told):
+    studio._handle_custom_msg(content, [])
+    assert told in str(studio.errors[-1])
+    assert studio.status == "idle"
+
+
+def test_a_click_does_what_a_method_does(studio):
+    for kind, status in [
+        ("start", "running"),
+        ("pause", "paused"),
+        ("resume", "running"),
+        ("stop", "stopped"),
+    ]:
+        studio._handle_custom_msg({"type": kind}, [])
+        assert studio.status == status
+    assert studio.page_state["status"] == "stopped"
+
+
+def test_an_unbuilt_page_is_told_before_anything_is_made(monkeypatch, tmp_path):
+    monkeypatch.setattr(studio_module, "STATIC", tmp_path)
+    with pytest.raises(CapabilityError, match="npm --prefix js run build"):
+        LongLiveWidget(PaintedEngine(), TIMELINE)
+
+
+def test_an_empty_prompt_is_refused_when_the_studio_is_built():
+    with pytest.raises(TimelineError, match="empty"):
+        LongLiveWidget(PaintedEngine(), " ")
+
+
+def test_all_that_was_made_is_saved_as_a_video(studio, tmp_path):
+    studio.run(blocks=3)
+    studio.save(tmp_path / "x.mp4")
+    with av.open(str(tmp_path / "x.mp4")) as video:
+        seen = [frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)]
+    assert len(seen) == 33
+    assert np.abs(seen[20].astype(int) - studio.frames[20]).mean() < 4
+
+
+def test_before_anything_was_made_there_is_nothing_to_save_or_to_report(studio, tmp_path):
+    for attempt in (lambda: studio.save(tmp_path / "x.mp4"), studio.report, lambda: studio.frames):
+        with pytest.raises(SessionError, match="nothing was made yet"):
+            attempt()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_reel_forgets_the_oldest_blocks_and_counts_them():
+    blocks = list(PaintedSession(PaintedEngine(), TIMELINE, 0).blocks(6))
+    reel = Reel(limit_bytes=blocks[1].frames.nbytes * 2)
+    for block in blocks:
+        reel.append(block)
+    assert [block.index for block in reel.blocks] == [4, 5]
+    assert reel.forgotten_blocks == 4
+
+
+def test_the_strip_shows_pictures_of_the_video_in_order(studio):
+    studio.run(blocks=4)
+    strip = picture_strip(studio.blocks, pictures=4)
+    png = io.BytesIO()
+    strip.save(png, "PNG")
+    seen = np.asarray(Image.open(png)).astype(int)
+    size = 1 + (strip.width - 6) // 4
+    for index, block in enumerate(studio.blocks):
+        middle = block.frames[len(block.frames) // 2].mean(axis=(0, 1))
+        shown = seen[20:100, 6 + index * size + 5 : 6 + (index + 1) * size - 15].mean(axis=(0, 1))
+        assert np.abs(shown - middle).max() < 25, index
+
+
+def test_prompts_in_the_table_are_text_not_markup(studio):
+    studio.run(blocks=4)
+    table = record_table(studio.history)
+    assert "<b>" not in table
+    row = table.splitlines()[-1]
+    assert row.count("|") == 3
+    assert html.unescape(row.split("|")[2].strip()) == MARKUP
+
+
+def test_the_latency_figure_marks_switches_and_real_time(studio):
+    studio.run(blocks=6)
+    figure = studio.figure("latency")
+    assert list(figure.data[0].y) == [record.latency_ms for record in studio.history]
+    lines = {(shape.x0, shape.y0) for shape in figure.layout.shapes}
+    assert lines == {(3, 0), (0, 750.0)}
+    assert all("<b>" not in note.text for note in figure.layout.annotations)
+    assert latency_figure(()).data[0].y == ()
+    with pytest.raises(SessionError, match="'latency'"):
+        studio.figure("speed")
+
+
+def test_a_plain_program_ends_quietly_while_a_video_runs():
+    program = """
+from longlive_widget import LongLiveWidget
+from tests.unit.painted_engine import PaintedEngine
+studio = LongLiveWidget(PaintedEngine(seconds_per_block=0.2), "a red ball")
+studio.start()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+CELL = """
+from longlive_widget import LongLiveWidget
+from tests.unit.painted_engine import PaintedEngine
+studio = LongLiveWidget(PaintedEngine(), "a red ball")
+"""
+
+
+@pytest.mark.slow
+def test_a_kernel_without_a_page_runs_to_the_end_and_shows_its_report():
+    *_, shown, reported, state = executed(
+        CELL,
+        "studio.run(blocks=5)\nstudio",
+        "studio.report()",
+        "print(studio.page_state['made'], studio.page_state['status'])",
+    )
+    assert shown[0].data["text/plain"] == "LongLiveWidget('painted', preset='reference', seed=0)"
+    assert "image/png" in reported[0].data
+    assert "pictures/s" in reported[1].data["text/markdown"]
+    assert printed(state) == "5 done\n"
+
+
+@pytest.mark.slow
+def test_running_a_cell_again_frees_what_it_built_before():
+    again = f"""
+import threading
+from longlive_widget.widget import studio as module
+old = []
+for execution in "abcd":
+    module._current_cell = lambda: ("the-cell", execution)
+    exec('''{CELL}''')
+    studio.start()
+    old.append(studio)
+print([each.status for each in old])
+print([thread.name for thread in threading.enumerate()].count("longlive-runner"))
+"""
+    assert printed(executed(again)[0]) == "['closed', 'closed', 'closed', 'running']\n1\n"
