@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 BAD_INPUT = 2
 INTERRUPTED = 130
-PROGRESS = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} pictures, {rate_fmt}, {remaining} left"
+PROGRESS = "|{bar}| {n_fmt} of {total_fmt} pictures, {rate_noinv_fmt}, {remaining} left"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -100,7 +100,7 @@ def require_landings(timeline: Timeline, blocks: int, block_frames: int) -> None
 
 
 def _with_progress(blocks: "Iterable[Block]", pictures: int) -> "Iterable[Block]":
-    with tqdm(total=pictures, unit="pictures", bar_format=PROGRESS, smoothing=0.1) as progress:
+    with tqdm(total=pictures, unit=" pictures", bar_format=PROGRESS, smoothing=0.1) as progress:
         for block in blocks:
             yield block
             progress.update(len(block.frames))
