@@ -18,6 +18,7 @@ from IPython.display import Markdown, display
 from numpy.typing import NDArray
 
 from longlive_widget.engine.recording import VideoFile
+from longlive_widget.engine.session import MOST_SEED
 from longlive_widget.errors import CapabilityError, LongLiveError, SessionError
 from longlive_widget.timeline import Landing, Timeline
 from longlive_widget.widget.protocol import (
@@ -62,7 +63,6 @@ class LongLiveWidget(anywidget.AnyWidget):
 
     Raises:
         SessionError: the seed is out of range.
-        TimelineError: the timeline cannot be played.
         CapabilityError: the page's part of this package was not built.
     """
 
@@ -73,6 +73,8 @@ class LongLiveWidget(anywidget.AnyWidget):
 
     def __init__(self, engine: "Engine", timeline: Timeline | str, seed: int = 0) -> None:
         timeline = Timeline.of(timeline) if isinstance(timeline, str) else timeline
+        if not 0 <= seed < MOST_SEED:
+            raise SessionError(f"seed {seed} is out of range: use 0 to {MOST_SEED - 1}")
         page, style = _bundled("widget.js"), _bundled("widget.css")
         self._engine = engine
         self._about = f"LongLiveWidget({engine.name!r}, preset={engine.preset.name!r}, seed={seed})"

@@ -131,3 +131,7 @@ def canvas_pixels(page: Page) -> list[int]:
           return [...canvas.getContext('2d').getImageData(0, 0, width, height).data];
         }"""
     )
+
+
+def save_notebook(page: Page) -> None:
+    page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")

@@ -8,6 +8,7 @@ from tests.browser.lab import (
     data,
     opened_lab,
     run_all_cells,
+    save_notebook,
     studio,
     wait_for_data,
 )
@@ -24,38 +25,92 @@ studio = LongLiveWidget(engine, timeline, seed=1)
 studio.start()
 studio
 """
+FAILING = PAINTED.replace("0.25", "0.25, fails_at=3")
+THREADS = """
+import threading
+threads = [thread.name for thread in threading.enumerate()]
+print(threads.count("longlive-runner"), "runner")
+"""
+MARKUP = "a <b>blue</b> star *spins*"
 
 
 def mean_colour(page):
     return np.array(canvas_pixels(page)).reshape(-1, 4)[:, :3].mean(axis=0)
 
 
-@pytest.mark.parametrize("dark", [False, True])
-def test_a_video_plays_is_steered_and_holds(notebook_of, tmp_path, screenshots, dark):
-    with opened_lab(notebook_of(PAINTED), tmp_path / "lab", dark=dark) as page:
+def test_a_video_plays_is_steered_and_holds(notebook_of, tmp_path, screenshots):
+    with opened_lab(notebook_of(PAINTED), tmp_path / "lab", dark=True) as page:
         run_all_cells(page)
         player = studio(page)
         wait_for_data(page, "+d.frame > 20")
-        before = canvas_pixels(page)
-        colour = mean_colour(page)
+        before, colour = canvas_pixels(page), mean_colour(page)
         wait_for_data(page, "+d.frame > 40")
         assert canvas_pixels(page) != before
 
         page.locator(".ll-chart[data-ready]").wait_for()
-        player.locator("input").fill("a <b>blue</b> star *spins*")
+        player.locator("input").fill(MARKUP)
         player.locator("input").press("Enter")
-        wait_for_data(page, "d.landed === 'a <b>blue</b> star *spins*'")
+        wait_for_data(page, f"d.landed === '{MARKUP}'")
+        assert data(page)["prompt"] == MARKUP
         assert np.abs(mean_colour(page) - colour).max() > 10
-        page.wait_for_timeout(1200)
-        player.screenshot(path=screenshots / f"playing-{'dark' if dark else 'light'}.png")
+        assert player.locator("b").count() == 0
+        page.wait_for_timeout(1000)
+        page.screenshot(path=screenshots / "playing-dark.png")
 
         player.locator("[data-action=pause]").click()
         wait_for_data(page, "d.status === 'paused'")
         held, pixels = data(page)["frame"], canvas_pixels(page)
         page.wait_for_timeout(1500)
         assert (data(page)["frame"], canvas_pixels(page)) == (held, pixels)
-        assert data(page)["dropped"] == "0"
-        page.screenshot(path=screenshots / f"paused-{'dark' if dark else 'light'}.png")
 
         player.locator("[data-action=resume]").click()
         wait_for_data(page, f"+d.frame > {int(held) + 12}")
+
+        player.locator("[data-action=stop]").click()
+        wait_for_data(page, "d.status === 'stopped'")
+        player.locator("[data-action=start]").click()
+        wait_for_data(page, "d.run === '2' && +d.frame >= 0 && +d.frame < 40")
+
+
+def test_a_reloaded_page_goes_on_with_the_running_video(notebook_of, tmp_path, screenshots):
+    with opened_lab(notebook_of(PAINTED), tmp_path / "lab") as page:
+        run_all_cells(page)
+        studio(page)
+        wait_for_data(page, "+d.frame > 20")
+        save_notebook(page)
+        page.reload()
+        player = studio(page)
+        wait_for_data(page, "d.run === '1' && +d.frame > 40")
+        first = int(data(page)["frame"])
+        wait_for_data(page, f"+d.frame > {first + 24}")
+        page.locator(".ll-chart[data-ready]").wait_for()
+        page.set_viewport_size({"width": 900, "height": 1000})
+        page.wait_for_timeout(700)
+        player.screenshot(path=screenshots / "reloaded-narrow.png")
+
+
+def test_a_cell_that_runs_again_leaves_one_video_and_one_thread(notebook_of, tmp_path):
+    with opened_lab(notebook_of(PAINTED, THREADS), tmp_path / "lab") as page:
+        for _ in range(3):
+            run_all_cells(page)
+            page.wait_for_timeout(3000)
+        wait_for_data(page, "+d.frame > 12")
+        said = page.locator(".jp-OutputArea-output pre", has_text="runner").last
+        assert said.inner_text().strip() == "1 runner"
+        assert page.locator(".longlive").count() == 1
+
+
+def test_a_failure_is_shown_with_its_traceback_folded(notebook_of, tmp_path, screenshots):
+    with opened_lab(notebook_of(FAILING), tmp_path / "lab") as page:
+        run_all_cells(page)
+        player = studio(page)
+        wait_for_data(page, "d.status === 'failed'")
+        panel = player.locator(".ll-errors")
+        assert "RuntimeError: the painter ran out of paint" in panel.inner_text()
+        assert not panel.locator("pre").is_visible()
+        panel.locator("summary").click()
+        assert "Traceback" in panel.locator("pre").inner_text()
+        page.wait_for_timeout(500)
+        player.screenshot(path=screenshots / "failed.png")
+        panel.locator("button").click()
+        assert not panel.is_visible()

@@ -128,6 +128,12 @@ def test_an_unbuilt_page_is_told_before_anything_is_made(monkeypatch, tmp_path):
         LongLiveWidget(PaintedEngine(), TIMELINE)
 
 
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_a_seed_out_of_range_is_refused_when_the_studio_is_built(seed):
+    with pytest.raises(SessionError, match="use 0 to 4294967295"):
+        LongLiveWidget(PaintedEngine(), TIMELINE, seed=seed)
+
+
 def test_an_empty_prompt_is_refused_when_the_studio_is_built():
     with pytest.raises(TimelineError, match="empty"):
         LongLiveWidget(PaintedEngine(), " ")

@@ -1,7 +1,5 @@
 // Plotly, which comes from the kernel once a page, and only when a chart is wanted.
 
-export type Figure = { data: object[]; layout: object; config: object };
-
 export type Plotly = {
   newPlot: (
     element: HTMLElement,
@@ -16,7 +14,6 @@ export type Plotly = {
     mostPoints: number,
   ) => Promise<unknown>;
   relayout: (element: HTMLElement, changes: object) => Promise<unknown>;
-  restyle: (element: HTMLElement, changes: object, traces: number[]) => Promise<unknown>;
   purge: (element: HTMLElement) => void;
   Plots: { resize: (element: HTMLElement) => Promise<unknown> };
 };

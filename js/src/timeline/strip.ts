@@ -34,16 +34,15 @@ export function timelineStrip(): Strip {
   track.append(made, prompts);
   element.append(ruler, track, playhead);
 
-  let drawn = "";
+  let drawn: { state: State; begin: number; end: number } | undefined;
   return {
     element,
     update(state, shown) {
       const frame = frameOfPicture(Math.max(0, shown));
       const madeFrames = state.made * state.block_frames;
       const span = visibleSpan(state.marks, madeFrames, frame);
-      const now = JSON.stringify([state.marks, state.made, span]);
-      if (now !== drawn) {
-        drawn = now;
+      if (drawn?.state !== state || drawn.begin !== span.begin || drawn.end !== span.end) {
+        drawn = { state, ...span };
         const found = segments(state.marks, state.made);
         prompts.replaceChildren(...found.flatMap((each) => segmentElement(each, span)));
         ruler.replaceChildren(

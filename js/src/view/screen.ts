@@ -9,7 +9,6 @@ const SMALL_PX = 400;
 export type Screen = {
   element: HTMLElement;
   update: (shown: ShownPicture) => void;
-  clear: () => void;
 };
 
 /** A screen for pictures of `width` x `height` pixels. */
@@ -30,9 +29,6 @@ export function screen(width: number, height: number): Screen {
     update({ picture }) {
       invitation.hidden = true;
       context?.drawImage(picture, 0, 0, width, height);
-    },
-    clear() {
-      context?.clearRect(0, 0, width, height);
     },
   };
 }

@@ -1,0 +1,49 @@
+"""The quickstart, as a person meets it: run all cells, watch, type, pause."""
+
+import numpy as np
+import pytest
+
+from tests.browser.lab import (
+    ROOT,
+    canvas_pixels,
+    data,
+    opened_lab,
+    run_all_cells,
+    studio,
+    wait_for_data,
+)
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+PROMPT = "a blue square moves right on a green background"
+CELLS_S = 180
+
+
+def test_the_quickstart_plays_lands_a_typed_prompt_and_holds(tmp_path, screenshots):
+    with opened_lab(ROOT / "notebooks" / "quickstart.ipynb", tmp_path / "lab") as page:
+        run_all_cells(page)
+        page.locator(".longlive").last.wait_for(state="attached", timeout=1000 * CELLS_S)
+        player = studio(page)
+        wait_for_data(page, "+d.frame >= 0")
+        first, before = int(data(page)["frame"]), np.array(canvas_pixels(page))
+        wait_for_data(page, f"+d.frame > {first + 12}")
+        assert np.abs(np.array(canvas_pixels(page)) - before).mean() > 1
+
+        prompt_before, before = data(page)["prompt"], np.array(canvas_pixels(page))
+        player.locator("input").fill(PROMPT)
+        player.locator("input").press("Enter")
+        wait_for_data(page, f"d.landed === '{PROMPT}'")
+        assert prompt_before != data(page)["prompt"] == PROMPT
+        landed = int(data(page)["frame"])
+        wait_for_data(page, f"+d.frame > {landed + 18}")
+        assert np.abs(np.array(canvas_pixels(page)) - before).mean() > 4
+        page.locator(".ll-chart[data-ready]").wait_for()
+        page.wait_for_timeout(500)
+        player.screenshot(path=screenshots / "quickstart.png")
+        page.screenshot(path=screenshots / "quickstart-page.png")
+
+        player.locator("[data-action=pause]").click()
+        wait_for_data(page, "d.status === 'paused'")
+        held, pixels = data(page)["frame"], canvas_pixels(page)
+        page.wait_for_timeout(2500)
+        assert (data(page)["frame"], canvas_pixels(page)) == (held, pixels)
