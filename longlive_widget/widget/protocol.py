@@ -96,7 +96,8 @@ class BlockRecord:
 class State:
     """All that a view must know to draw itself, pictures and measurements apart.
 
-    `run` counts the videos that were begun, `made` and `dropped` the blocks of this one. `marks`
+    `run` counts the videos that were begun, `made` the blocks of this one, and `dropped` those of
+    them that were not displayed although some view had appeared that could have. `marks`
     are the prompts of the timeline and the live switches, in the order of their blocks; the last
     one on a block steers it.
     """

@@ -72,7 +72,8 @@ class Runner:
     the video is paused is finished and shown; one that is being made at a stop is thrown away.
 
     The page has room for `CREDITS` blocks and gives a credit back for each that it has taken in.
-    Making blocks never waits for that: without a credit a block is recorded, but not displayed.
+    Making blocks never waits for that: without a credit a block is recorded, but not displayed. It
+    counts as dropped once some view has appeared that could have shown it.
     """
 
     def __init__(
@@ -93,6 +94,7 @@ class Runner:
         self._changed = threading.Condition(threading.RLock())
         self._status: Status = "idle"
         self._run = 0
+        self._watched = False
         self._session: Session | None = None
         self._stretch: Stretch | None = None
         self._clear()
@@ -235,6 +237,7 @@ class Runner:
         Credits that a vanished page has kept are taken back.
         """
         with self._changed:
+            self._watched = True
             self._uncredited.clear()
             records = tuple(self._history)[-PAGE_HISTORY_BLOCKS:]
             self._tell_state()
@@ -359,7 +362,7 @@ class Runner:
             displayed=displayed,
         )
         self._made += 1
-        self._dropped += not displayed
+        self._dropped += self._watched and not displayed
         self._history.append(record)
         self.reel.append(block)
         self._newest = record, jpegs

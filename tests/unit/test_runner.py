@@ -76,8 +76,15 @@ def test_blocks_are_made_to_the_end_without_any_page(begin):
     assert runner.status == "done"
 
 
+def test_where_nobody_watches_nothing_is_dropped(begin):
+    runner, _ = begin()
+    runner.make(6).result(PATIENCE_S)
+    assert runner.state().dropped == 0
+
+
 def test_without_credits_blocks_are_recorded_but_not_displayed(begin):
     runner, page = begin()
+    runner.attach("12-34")
     runner.make(6).result(PATIENCE_S)
     sent = [(len(jpegs), message.record.displayed) for message, jpegs in page.sent
             if isinstance(message, BlockMessage)]  # fmt: skip

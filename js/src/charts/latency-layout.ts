@@ -33,7 +33,7 @@ export function layout({ ink, faint, rule, font }: Colours): object {
     tickfont: { color: faint },
   };
   return {
-    margin: { l: 44, r: 10, t: 26, b: 34 },
+    margin: { l: 44, r: 32, t: 26, b: 34 },
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
     font: { family: font, size: 11, color: ink },
@@ -88,12 +88,13 @@ export function marks(
     shapes: [{ ...across, line: { color: faint, width: 1, dash: "dash" } }, ...upright],
     annotations: [
       {
-        text: "real time",
+        text: "real<br>time",
+        align: "left",
         xref: "paper",
         x: 1,
-        xanchor: "right",
+        xanchor: "left",
         y: realTime,
-        yanchor: "bottom",
+        yanchor: "middle",
         showarrow: false,
         font: { size: 10, color: faint },
       },
