@@ -3,6 +3,7 @@
 The names below load on first use, so that `import longlive_widget` loads neither torch nor Jupyter.
 """
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from longlive_widget.widget.studio import LongLiveWidget as LongLiveWidget
 
 __version__ = "0.1.0"
+
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # docs/decisions/0001-threads-that-sleep.md
 
 _HOMES = {
     "Engine": "longlive_widget.engine.engine",

@@ -65,6 +65,8 @@ _CLASHES: dict[Ground, frozenset[Color]] = {
 }
 _GLIDE_PICTURES = 4.0
 _APART_PX = 56.0
+_MIDDLE_PX = 10.0
+_MIDDLE_RAD = 0.15
 _PICTURES_AT_ONCE = 1024  # bounds the memory that drawing takes
 _ABSENT_PX = -1e4  # a radius at which a thing covers nothing
 
@@ -162,6 +164,7 @@ class Vocabulary:
     speeds: tuple[Speed, ...] = SPEEDS
     grounds: tuple[Ground, ...] = GROUNDS
     two_things: float = 0.0  # the share of scenes with two
+    scattered: bool = True  # things set out from anywhere and at any turn, or from near the middle
 
 
 FULL = Vocabulary()
@@ -177,6 +180,7 @@ SIMPLE = Vocabulary(
         "circles",
         "spins",
     ),
+    scattered=False,
 )
 
 
@@ -185,7 +189,8 @@ def random_scene(rng: random.Random, vocabulary: Vocabulary = SIMPLE) -> Scene:
     ground = rng.choice(vocabulary.grounds)
     colors = [color for color in vocabulary.colors if color not in _CLASHES[ground]]
     count = 2 if rng.random() < vocabulary.two_things else 1
-    starts = _starts(rng, count)
+    free = vocabulary.scattered or count > 1
+    starts = _starts(rng, count) if free else [_near_the_middle(rng)]
     things = tuple(
         _random_thing(rng, vocabulary, color, start)
         for color, start in zip(rng.sample(colors, count), starts, strict=True)
@@ -314,6 +319,13 @@ def _starts(rng: random.Random, count: int) -> list[Pose]:
             return [_still(x, y, angle=rng.uniform(0, 2 * math.pi)) for x, y in places]
 
 
+def _near_the_middle(rng: random.Random) -> Pose:
+    """Where one thing sets out, so that the prompt alone nearly says the first picture."""
+    x_px = PICTURE.width_px / 2 + rng.uniform(-_MIDDLE_PX, _MIDDLE_PX)
+    y_px = PICTURE.height_px / 2 + rng.uniform(-_MIDDLE_PX, _MIDDLE_PX)
+    return _still(x_px, y_px, angle=rng.uniform(-_MIDDLE_RAD, _MIDDLE_RAD))
+
+
 def _still(x_px: float, y_px: float, angle: float) -> Pose:
     return Pose(np.array(x_px), np.array(y_px), np.array(0.0), np.array(angle))
 
@@ -322,7 +334,7 @@ def _random_thing(rng: random.Random, vocabulary: Vocabulary, color: Color, star
     size, motion = rng.choice(vocabulary.sizes), rng.choice(vocabulary.motions)
     speed = _random_speed(rng, vocabulary, motion)
     path = path_from(motion, speed, RADIUS_PX[size], start)
-    if motion in {"bounces", "circles", "swings", "grows", "shrinks"}:
+    if vocabulary.scattered and motion in {"bounces", "circles", "swings", "grows", "shrinks"}:
         path = replace(path, phase=rng.random())
     return Thing(rng.choice(vocabulary.shapes), color, size, path)
 

@@ -32,7 +32,7 @@ def tiny_tokenizer(vocabulary: Vocabulary = SIMPLE) -> PreTrainedTokenizerFast:
     tokenizer.post_processor = TemplateProcessing(
         single=f"$A {END}", special_tokens=[(END, known.index(END))]
     )
-    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]  # untyped in transformers
+    return PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         pad_token=PAD,
         eos_token=END,

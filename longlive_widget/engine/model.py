@@ -1,0 +1,160 @@
+"""The parts of one model, and the folder that holds them.
+
+A folder in this form holds `model.json` (the sizes), `transformer.safetensors`,
+`autoencoder.safetensors`, `text_encoder.safetensors` and `tokenizer/`; it may hold
+`adapter.safetensors`, a LoRA in the form of LongLive's `lora.pt`, which is merged on loading.
+`model.json` says whether it does.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from longlive_widget.errors import CheckpointError, GeometryError
+from longlive_widget.geometry import Geometry
+from longlive_widget.model.checkpoint import (
+    load_strictly,
+    merge_adapter,
+    part_of,
+    read_weights,
+)
+from longlive_widget.model.config import TransformerConfig
+from longlive_widget.model.text_encoder import TextEncoder, TextEncoderConfig, load_tokenizer
+from longlive_widget.model.transformer import Transformer
+from longlive_widget.model.video_decoder import VideoDecoder, VideoDecoderConfig, VideoEncoder
+
+Weights = Literal["trained", "random"]
+RANDOM_SEED = 0
+MODEL, TOKENIZER = "model.json", "tokenizer"
+TRANSFORMER, AUTOENCODER = "transformer.safetensors", "autoencoder.safetensors"
+TEXT_ENCODER, ADAPTER = "text_encoder.safetensors", "adapter.safetensors"
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """All that `model.json` says: what a model is called and how large its parts are.
+
+    `window_frames` is the memory that it was trained with, in latent frames; `adapter` whether
+    the transformer is whole only with a LoRA merged in.
+    """
+
+    name: str
+    geometry: Geometry
+    window_frames: int
+    sink_frames: int
+    transformer: TransformerConfig
+    autoencoder: VideoDecoderConfig
+    text_encoder: TextEncoderConfig
+    adapter: bool = False
+
+    @classmethod
+    def read(cls, folder: Path) -> "Sizes":
+        """The sizes in a folder's `model.json`.
+
+        Raises:
+            CheckpointError: there is none, or it does not say what is needed.
+        """
+        path = folder / MODEL
+        if not path.is_file():
+            raise CheckpointError(f"{folder} has no {MODEL}: give the folder of a model")
+        try:
+            said = json.loads(path.read_text())
+            return cls(
+                name=said["name"],
+                geometry=Geometry(**said["geometry"]),
+                window_frames=said["window_frames"],
+                sink_frames=said["sink_frames"],
+                transformer=TransformerConfig(**said["transformer"]),
+                autoencoder=VideoDecoderConfig(**said["autoencoder"]),
+                text_encoder=TextEncoderConfig(**said["text_encoder"]),
+                adapter=said["adapter"],
+            )
+        except (json.JSONDecodeError, KeyError, TypeError, GeometryError) as error:
+            raise CheckpointError(f"{path} does not describe a model: {error!r}") from error
+
+    def write(self, folder: Path) -> None:
+        """Write `model.json` into a folder."""
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / MODEL).write_text(json.dumps(asdict(self), indent=2) + "\n")
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A transformer, a video decoder and a text encoder that belong together."""
+
+    sizes: Sizes
+    transformer: Transformer
+    decoder: VideoDecoder
+    text_encoder: TextEncoder
+    weights: Weights
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model computes."""
+        return self.transformer.patch_embedding.weight.device
+
+
+def load_model(folder: Path, device: torch.device) -> Model:
+    """The trained model in a folder, float32.
+
+    A file that is missing, damaged, unsafe or does not fit `model.json` is a `CheckpointError`.
+    """
+    sizes = Sizes.read(folder)
+    parts = _parts(sizes, folder)
+    load_strictly(parts.transformer, read_weights(folder / TRANSFORMER), folder / TRANSFORMER)
+    autoencoder = part_of(read_weights(folder / AUTOENCODER), VideoDecoder.PREFIXES)
+    load_strictly(parts.decoder, autoencoder, folder / AUTOENCODER)
+    text_encoder = read_weights(folder / TEXT_ENCODER)
+    load_strictly(parts.text_encoder, text_encoder, folder / TEXT_ENCODER)
+    if sizes.adapter:
+        adapter = read_weights(folder / ADAPTER)
+        rank = min(min(tensor.shape) for tensor in adapter.values())
+        merge_adapter(parts.transformer, adapter, alpha=rank, path=folder / ADAPTER)
+    return _ready(parts, device, "trained")
+
+
+def random_model(folder: Path, device: torch.device) -> Model:
+    """A model of the sizes in a folder, with random weights: its pictures say nothing.
+
+    A folder without `model.json` or tokenizer is a `CheckpointError`.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(RANDOM_SEED)
+        return _ready(_parts(Sizes.read(folder), folder), device, "random")
+
+
+def load_encoder(folder: Path, device: torch.device) -> VideoEncoder:
+    """The other half of a folder's autoencoder: pictures to latents."""
+    encoder = VideoEncoder(Sizes.read(folder).autoencoder)
+    weights = part_of(read_weights(folder / AUTOENCODER), VideoEncoder.PREFIXES)
+    load_strictly(encoder, weights, folder / AUTOENCODER)
+    return encoder.eval().requires_grad_(requires_grad=False).to(device)
+
+
+def save_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
+    """Write weights in 16 bits, under a temporary name first."""
+    unfinished = path.with_suffix(".tmp")
+    save_file({name: w.half().cpu().contiguous() for name, w in weights.items()}, unfinished)
+    unfinished.replace(path)
+
+
+def _parts(sizes: Sizes, folder: Path) -> Model:
+    return Model(
+        sizes,
+        Transformer(sizes.transformer),
+        VideoDecoder(sizes.autoencoder),
+        TextEncoder(sizes.text_encoder, load_tokenizer(folder / TOKENIZER)),
+        "random",
+    )
+
+
+def _ready(model: Model, device: torch.device, weights: Weights) -> Model:
+    for part in (model.transformer, model.decoder, model.text_encoder):
+        part.eval().requires_grad_(requires_grad=False).to(device)
+    return Model(model.sizes, model.transformer, model.decoder, model.text_encoder, weights)

@@ -1,0 +1,187 @@
+"""One running video: blocks of pictures, steered by a timeline and by live switches.
+
+Axes: B batch, F latent frames, C channels, H rows, W columns.
+"""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from longlive_widget.cache.text import TextMemory
+from longlive_widget.cache.window import RollingWindow
+from longlive_widget.engine.decode import Pictures, decode_now
+from longlive_widget.engine.denoise import Denoiser
+from longlive_widget.engine.model import Model
+from longlive_widget.engine.noise_schedule import levels
+from longlive_widget.errors import SessionError
+from longlive_widget.geometry import Geometry
+from longlive_widget.presets import Preset
+from longlive_widget.timeline import Landing, Timeline, require_prompt
+
+Positions = Literal["relative", "absolute"]
+MOST_BLOCKS = 2**24
+MOST_SEED = 2**32
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """The pictures of latent frames that were denoised together.
+
+    `latent_frame` is the first of them; `frames` are uint8 RGB, `FHWC`; `prompt` steered them;
+    `landed` is set where a new prompt took effect with this block.
+    """
+
+    index: int
+    latent_frame: int
+    frames: Pictures = field(repr=False)
+    prompt: str
+    landed: Landing | None
+
+
+class Session:
+    """A video in the making. The same model, preset, seed, timeline and switches give the same one.
+
+    Blocks are made on the thread that iterates `blocks`; `switch` may come from any thread.
+
+    Raises:
+        SessionError: the seed is no whole number from 0 to 2**32 - 1.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        preset: Preset,
+        geometry: Geometry,
+        timeline: Timeline,
+        seed: int,
+        positions: Positions,
+    ) -> None:
+        if not 0 <= seed < MOST_SEED:
+            raise SessionError(f"seed {seed} is out of range: use 0 to {MOST_SEED - 1}")
+        self.timeline = timeline
+        self.seed = seed
+        self.geometry = geometry
+        self._model = model
+        self._levels = levels(preset.denoise_steps)
+        self._denoiser = Denoiser(
+            model.transformer,
+            RollingWindow(
+                model.transformer.config.layers,
+                geometry.tokens_per_frame,
+                preset.window_frames,
+                model.sizes.sink_frames,
+                relative=positions == "relative",
+            ),
+        )
+        self._decoder = model.decoder.stream()
+        self._latest_BFCHW: Tensor | None = None
+        self._text: TextMemory | None = None
+        self._prompt = ""
+        self._asked = list(timeline.landings(geometry.block_frames))
+        self._landed: list[Landing] = []
+        self._begun = 0
+        self._failure: BaseException | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def next_block(self) -> int:
+        """The number of the block that begins next."""
+        return self._begun
+
+    @property
+    def landings(self) -> tuple[Landing, ...]:
+        """The prompts that have landed so far, those that lost their block to a later one too."""
+        with self._lock:
+            return tuple(self._landed)
+
+    def switch(self, prompt: str) -> Landing:
+        """Steer by `prompt` from the next block on; returns where it lands.
+
+        An empty prompt is a `TimelineError`.
+        """
+        require_prompt(prompt)
+        with self._lock:
+            frame = self._begun * self.geometry.block_frames
+            landing = Landing(prompt, asked_at=frame, lands_at=frame, block=self._begun)
+            self._asked.append(landing)
+        return landing
+
+    def blocks(self, count: int | None = None) -> Iterator[Block]:
+        """Make the next `count` blocks, or go on without end; each as soon as it is asked for.
+
+        Raises:
+            SessionError: the count is below 1, or an earlier block of this session has failed.
+        """
+        if count is not None and count < 1:
+            raise SessionError(f"{count} blocks are no video: ask for 1 or more")
+        return self._make(count)
+
+    def _make(self, count: int | None) -> Iterator[Block]:
+        made = 0
+        while count is None or made < count:
+            if self._failure is not None:
+                raise SessionError(
+                    f"block {self._begun - 1} of this session failed ({self._failure!r}): "
+                    "start a new session"
+                ) from self._failure
+            try:
+                block = self._next()
+            except BaseException as failure:
+                self._failure = failure
+                raise
+            yield block
+            made += 1
+
+    @torch.inference_mode()
+    def _next(self) -> Block:
+        block, landed = self._begin()
+        first = block * self.geometry.block_frames
+        if landed is not None:
+            self._steer(landed.prompt, first)
+        if self._text is None:
+            raise SessionError("no prompt has landed: a timeline starts at latent frame 0")
+        self._denoiser.window.open_block(first, self.geometry.block_frames)
+        latent_BFCHW = self._denoise(block, self._text)
+        self._denoiser.write_context(latent_BFCHW, self._text)
+        self._remember(latent_BFCHW)
+        frames = decode_now(self._decoder, latent_BFCHW)
+        return Block(block, first, frames, self._prompt, landed)
+
+    def _begin(self) -> tuple[int, Landing | None]:
+        with self._lock:
+            block = self._begun
+            due = [landing for landing in self._asked if landing.block == block]
+            self._asked = [landing for landing in self._asked if landing.block != block]
+            self._begun += 1
+            if not due:
+                return block, None
+            winner = replace(due[-1], replaced_by=None)
+            self._landed += [replace(lost, replaced_by=winner.prompt) for lost in due[:-1]]
+            self._landed.append(winner)
+            return block, winner
+
+    def _steer(self, prompt: str, first_frame: int) -> None:
+        embeds_BLC = self._model.text_encoder.encode([prompt])
+        self._text = self._model.transformer.read_text(embeds_BLC)
+        self._prompt = prompt
+        if self._latest_BFCHW is not None:
+            self._denoiser.recache(self._latest_BFCHW, first_frame, self._text)
+
+    def _denoise(self, block: int, text: TextMemory) -> Tensor:
+        generator = torch.Generator().manual_seed(self.seed * MOST_BLOCKS + block)
+        shape = (1, *self.geometry.latent_block_shape)
+        device = self._model.device
+
+        def draw(_step: int = 0) -> Tensor:
+            return torch.randn(shape, generator=generator).to(device)
+
+        return self._denoiser.denoise(draw(), draw, text, self._levels)
+
+    def _remember(self, latent_BFCHW: Tensor) -> None:
+        kept = [] if self._latest_BFCHW is None else [self._latest_BFCHW]
+        window = self._denoiser.window.window_frames
+        self._latest_BFCHW = torch.cat([*kept, latent_BFCHW], dim=1)[:, -window:]

@@ -1,0 +1,114 @@
+"""The transformer, its memory and the rollouts against the golden cases."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from longlive_widget.cache.window import RollingWindow
+from longlive_widget.engine.denoise import Denoiser
+from longlive_widget.engine.noise_schedule import Level, level_near, levels, sigmas, timesteps
+from longlive_widget.model.checkpoint import merge_adapter
+from longlive_widget.model.config import TransformerConfig
+from longlive_widget.model.transformer import Transformer
+from longlive_widget.timeline import Timeline
+from tests.parity.cases import (
+    BOUND,
+    FOLDER,
+    Case,
+    read_case,
+    read_weights,
+    relative_error,
+    rollout_names,
+)
+
+
+def _network() -> Transformer:
+    config, weights = read_weights("dit")
+    network = Transformer(TransformerConfig.from_wan(config))
+    network.load_state_dict(weights)
+    return network
+
+
+def _window(case: Case, latent: Tensor, layers: int, *, relative: bool = False) -> RollingWindow:
+    tokens_per_frame = latent.shape[-1] * latent.shape[-2] // 4
+    return RollingWindow(
+        layers,
+        tokens_per_frame,
+        case.metadata["local_attn_size"],
+        case.metadata["sink_size"],
+        relative=relative,
+    )
+
+
+def test_the_noise_schedule_is_the_recorded_one():
+    case = read_case("scheduler")
+    assert relative_error(sigmas(), case["sigmas"]) < 1e-6
+    assert relative_error(timesteps(), case["timesteps"]) < 1e-6
+
+
+def test_four_passes_over_one_memory_agree():
+    case, network = read_case("dit_passes"), _network()
+    window = _window(case, case["pass0.x"], network.config.layers)
+    text = network.read_text(case["context"][None])
+    opened = None
+    for index in range(sum(name.endswith(".flow") for name in case.tensors)):
+        x, t, start = (case[f"pass{index}.{part}"] for part in ("x", "t", "start_frame"))
+        if opened != int(start):
+            opened = int(start)
+            window.open_block(opened, len(x))
+        flow = network(x[None], t.expand(1, len(x)), text, window)
+        x0 = level_near(float(t)).clean(x[None], flow)
+        assert relative_error(flow[0], case[f"pass{index}.flow"]) < BOUND, f"flow of pass {index}"
+        assert relative_error(x0[0], case[f"pass{index}.x0"]) < BOUND, f"x0 of pass {index}"
+
+
+@pytest.mark.parametrize("name", rollout_names())
+def test_a_rollout_agrees_block_by_block(name: str):
+    case = read_case(name)
+    for block, latent in enumerate(roll_out(case, name)):
+        error = relative_error(latent, case["latents"][block])
+        assert error < BOUND, f"block {block} is off by {error:.2e}"
+
+
+def roll_out(case: Case, name: str) -> list[Tensor]:
+    """Our latents of a recorded rollout, block by block, `FCHW`."""
+    network = _network()
+    if name.startswith("rollout_lora"):
+        adapter = read_case("lora")
+        alpha = adapter.metadata["alpha"]
+        merge_adapter(network, adapter.tensors, alpha=alpha, path=FOLDER / "lora.safetensors")
+    noise, frames = case["noise"], case["noise"].shape[1]
+    window = _window(
+        case, noise, network.config.layers, relative=name.startswith("rollout_relative")
+    )
+    denoiser = Denoiser(network, window)
+    steps = levels(case["denoising_steps"].tolist())
+    _check_timesteps(steps, case)
+    prompts = _prompts_by_block(case, frames)
+    done: list[Tensor] = []
+    for block, block_noise in enumerate(noise):
+        if block in prompts:
+            text = network.read_text(case["prompt_embeds"][prompts[block]][None])
+            if block:
+                latest = torch.cat(done)[None, -window.window_frames :]
+                denoiser.recache(
+                    latest, block * frames, text, global_sink=case.metadata["global_sink"]
+                )
+        window.open_block(block * frames, frames)
+        renoise = case["renoise"][block]
+        x0 = denoiser.denoise(block_noise[None], lambda i, r=renoise: r[i][None], text, steps)
+        denoiser.write_context(x0, text)
+        done.append(x0[0])
+    return done
+
+
+def _prompts_by_block(case: Case, frames: int) -> dict[int, int]:
+    asked = case["switch_frames"].tolist()
+    switches = [(frame, f"prompt {row}") for row, frame in enumerate(asked, start=1)]
+    landings = Timeline.of("prompt 0", *switches).landings(frames)
+    return {landing.block: row for row, landing in enumerate(landings)}
+
+
+def _check_timesteps(steps: tuple[Level, ...], case: Case) -> None:
+    told = torch.tensor([level.timestep for level in steps])
+    assert relative_error(told, case["warped_timesteps"]) < 1e-6
