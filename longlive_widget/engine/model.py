@@ -42,6 +42,9 @@ class Sizes:
 
     `window_frames` is the memory that it was trained with, in latent frames; `adapter` whether
     the transformer is whole only with a LoRA merged in.
+
+    Raises:
+        CheckpointError: the window or the sink is no number of latent frames.
     """
 
     name: str
@@ -52,6 +55,12 @@ class Sizes:
     autoencoder: VideoDecoderConfig
     text_encoder: TextEncoderConfig
     adapter: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("window_frames", "sink_frames"):
+            frames = getattr(self, name)
+            if not isinstance(frames, int) or frames < 0:
+                raise CheckpointError(f"{name} {frames!r} is no number of latent frames")
 
     @classmethod
     def read(cls, folder: Path) -> "Sizes":

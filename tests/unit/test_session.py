@@ -130,17 +130,17 @@ def test_no_blocks_are_refused_before_any_work(engine: Engine, count: int):
 
 
 def test_bad_input_is_told_in_one_sentence(engine: Engine):
-    with pytest.raises(ModelNotFoundError, match="'tinny'.*there is tiny"):
+    with pytest.raises(ModelNotFoundError, match=r"'tinny'.*there is tiny"):
         Engine.load("tinny")
-    with pytest.raises(PresetError, match="'fast'.*reference"):
+    with pytest.raises(PresetError, match=r"'fast'.*reference"):
         Engine.load("tiny", "fast")
-    with pytest.raises(PresetError, match="keeps 5 latent frames.*needs 6"):
+    with pytest.raises(PresetError, match=r"keeps 5 latent frames.*needs 6"):
         Engine.load("tiny", Preset("narrow", "", window_frames=5))
     with pytest.raises(CapabilityError, match="'warp'"):
         Engine.load("tiny", device="warp")
     with pytest.raises(TimelineError, match="empty"):
         engine.session("  ")
-    with pytest.raises(GeometryError, match="width 100.*use 96"):
+    with pytest.raises(GeometryError, match=r"width 100.*use 96"):
         engine.session(RED, size_px=(100, 96))
     with pytest.raises(SessionError, match="seed -1"):
         engine.session(RED, seed=-1)
