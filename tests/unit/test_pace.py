@@ -50,3 +50,6 @@ def test_a_pause_moves_all_that_follows():
     pace.hold(0.4)
     pace.go_on(10.3)
     assert pace.wait_s(10.3) == pytest.approx(BLOCK_S - 0.3)
+    pace.made(12, 10.4)
+    pace.made(12, 10.5)
+    assert pace.wait_s(10.5) == pytest.approx(10.0 + 3 * BLOCK_S - 10.5)
