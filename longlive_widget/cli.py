@@ -8,6 +8,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from tqdm import tqdm
@@ -85,6 +86,27 @@ def presets(_chosen: argparse.Namespace) -> None:
         print(f"{preset.name:<12}{steps:<24}{preset.window_frames:<10}{preset.summary}")
 
 
+def train_tiny(chosen: argparse.Namespace) -> None:
+    """Train the embedded model, or go on where an earlier call stopped."""
+    from longlive_widget.engine.engine import checked_device
+    from longlive_widget.tiny.train import Plan, require_earlier_stages, train
+
+    plan = Plan(
+        folder=Path(chosen.folder),
+        seed=chosen.seed,
+        device=str(checked_device(chosen.device)),
+        steps=chosen.steps,
+        batch=chosen.batch,
+        max_seconds=chosen.max_seconds,
+        compiled=chosen.compile,
+    )
+    require_earlier_stages(chosen.stage, plan)
+    finished = train(chosen.stage, plan)
+    more = "" if finished else ", and goes on when called again"
+    print(f"{chosen.stage}: {'all steps done' if finished else 'stopped'}{more}")
+    print(plan.model_folder)
+
+
 def require_landings(timeline: Timeline, blocks: int, block_frames: int) -> None:
     """Make sure that each prompt lands before a video of `blocks` blocks ends.
 
@@ -126,6 +148,16 @@ def _block_count(text: str) -> int:
     return count
 
 
+def _at_least_one(text: str) -> int:
+    try:
+        count = int(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from error
+    if count < 1:
+        raise argparse.ArgumentTypeError(f"{count} is too few: use 1 or more")
+    return count
+
+
 class _Parser(argparse.ArgumentParser):
     """A parser that tells a mistake in one sentence."""
 
@@ -138,6 +170,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_generate(commands)
     _add_presets(commands)
+    _add_train_tiny(commands)
     return parser
 
 
@@ -167,6 +200,24 @@ def _add_generate(commands: "argparse._SubParsersAction[Any]") -> None:
 def _add_presets(commands: "argparse._SubParsersAction[Any]") -> None:
     parser = commands.add_parser("presets", help="list the named settings")
     parser.set_defaults(run=presets)
+
+
+def _add_train_tiny(commands: "argparse._SubParsersAction[Any]") -> None:
+    parser = commands.add_parser("train-tiny", help="train the embedded model, stage by stage")
+    parser.set_defaults(run=train_tiny)
+    parser.add_argument(
+        "--stage",
+        required=True,
+        choices=("autoencoder", "transformer", "adapter"),
+        help="each stage needs those before it",
+    )
+    parser.add_argument("--folder", required=True, help="where the run keeps what it has learned")
+    parser.add_argument("--seed", type=int, default=0, help="all that is random (default: 0)")
+    parser.add_argument("--device", help="as torch names it (default: cuda where there is one)")
+    parser.add_argument("--steps", type=_at_least_one, help="default: the recipe's")
+    parser.add_argument("--batch", type=_at_least_one, help="clips or videos a step")
+    parser.add_argument("--max-seconds", type=_at_least_one, help="stop then; call again to go on")
+    parser.add_argument("--compile", action="store_true", help="compile the networks first")
 
 
 if __name__ == "__main__":

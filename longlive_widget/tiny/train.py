@@ -27,6 +27,7 @@ from longlive_widget.engine.model import (
     save_weights,
 )
 from longlive_widget.engine.noise_schedule import levels
+from longlive_widget.errors import CheckpointError
 from longlive_widget.model.config import TransformerConfig
 from longlive_widget.model.text_encoder import TextEncoderConfig
 from longlive_widget.model.video_decoder import VideoDecoderConfig
@@ -85,11 +86,26 @@ class Plan:
         return torch.autocast(place, dtype=torch.bfloat16, enabled=place == "cuda")
 
 
-def train(name: StageName, plan: Plan) -> None:
-    """Run one stage, or go on with it; it needs those before it."""
+def require_earlier_stages(name: StageName, plan: Plan) -> None:
+    """Make sure that the stages before `name` have left their weights.
+
+    Raises:
+        CheckpointError: one has not; the message says which to run first.
+    """
+    for earlier, file in (("autoencoder", AUTOENCODER), ("transformer", TRANSFORMER)):
+        if earlier == name:
+            return
+        if not (plan.model_folder / file).exists():
+            raise CheckpointError(
+                f"{plan.model_folder} has no {file}: run the stage {earlier!r} before {name!r}"
+            )
+
+
+def train(name: StageName, plan: Plan) -> bool:
+    """Run one stage, or go on with it; return whether all its steps are done."""
     match name:
         case "autoencoder":
-            train_autoencoder(
+            finished = train_autoencoder(
                 plan.folder,
                 steps=plan.steps or STEPS[name],
                 seed=plan.seed,
@@ -99,15 +115,16 @@ def train(name: StageName, plan: Plan) -> None:
                 compiled=plan.compiled,
             )
             _begin_model(plan)
+            return finished
         case "transformer":
-            train_transformer(plan)
+            return train_transformer(plan)
         case "adapter":
-            train_adapter(plan)
+            return train_adapter(plan)
         case _:
             assert_never(name)
 
 
-def train_transformer(plan: Plan) -> None:
+def train_transformer(plan: Plan) -> bool:
     """Flow matching on clips; leaves the transformer and the text encoder in the model's folder."""
     device = torch.device(plan.device)
     torch.manual_seed(plan.seed)
@@ -134,13 +151,14 @@ def train_transformer(plan: Plan) -> None:
         with plan.half():
             return matching.loss(clips, generator)
 
-    plan.stage("transformer").run(learner, loss_at)
+    finished = plan.stage("transformer").run(learner, loss_at)
     learner.load_average()
     save_weights(plan.model_folder / TRANSFORMER, model.transformer.state_dict())
     save_weights(plan.model_folder / TEXT_ENCODER, model.text_encoder.state_dict())
+    return finished
 
 
-def train_adapter(plan: Plan) -> None:
+def train_adapter(plan: Plan) -> bool:
     """Few-step distillation; leaves the adapter in the model's folder."""
     device = torch.device(plan.device)
     torch.manual_seed(plan.seed)
@@ -159,10 +177,11 @@ def train_adapter(plan: Plan) -> None:
         with plan.half():
             return torch.stack(videos.losses(steps, plan.seed * 1_000_003 + step)).mean()
 
-    plan.stage("adapter").run(learner, loss_at, report_every=10)
+    finished = plan.stage("adapter").run(learner, loss_at, report_every=10)
     learner.load_average()
     save_weights(plan.model_folder / ADAPTER, adapter_weights(model.transformer))
     replace(model.sizes, adapter=True).write(plan.model_folder)
+    return finished
 
 
 def _begin_model(plan: Plan) -> None:

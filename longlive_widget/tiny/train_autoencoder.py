@@ -84,8 +84,11 @@ def train_autoencoder(
     batch: int,
     max_seconds: float | None = None,
     compiled: bool = False,
-) -> None:
+) -> bool:
     """Train Wan's video autoencoder at a small size, or go on where an earlier run stopped.
+
+    Returns:
+        Whether all steps are done.
 
     Writes into `folder`: `video_decoder.safetensors` (decoder and encoder, running average,
     float32, Wan's names), `video_decoder.json` (sizes with the measured latent mean and deviation,
@@ -106,9 +109,10 @@ def train_autoencoder(
         folder / "autoencoder.psnr.jsonl",
     )
     with _fast_convolutions():
-        stage.run(learner, loss, report_every=_REPORT_STEPS)
+        finished = stage.run(learner, loss, report_every=_REPORT_STEPS)
         learner.load_average()
         _write(folder, encoder.eval(), decoder.eval(), seed, place)
+    return finished
 
 
 def _untrained(seed: int) -> tuple[VideoEncoder, VideoDecoder]:

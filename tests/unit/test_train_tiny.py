@@ -1,0 +1,57 @@
+"""The training command: stages in their order, weights that load, and going on after a stop."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from longlive_widget import Engine
+from longlive_widget.cli import main
+from longlive_widget.engine.engine import model_folder
+from longlive_widget.engine.model import ADAPTER, TRANSFORMER
+from longlive_widget.tiny import clips, distill, train
+
+
+@pytest.fixture
+def plan(tmp_path: Path, monkeypatch) -> train.Plan:
+    """A run whose autoencoder is there, and whose clips and videos are few."""
+    monkeypatch.setattr(train, "SHARD_CLIPS", 3)
+    monkeypatch.setattr(train, "POOL_SHARDS", 1)
+    monkeypatch.setattr(clips, "ENCODED_CLIPS", 3)
+    monkeypatch.setattr(distill, "TEACHER_STEPS", 4)
+    run = train.Plan(tmp_path, device="cpu", batch=2)
+    shutil.copytree(model_folder("tiny"), run.model_folder)
+    (run.model_folder / TRANSFORMER).unlink()
+    return run
+
+
+def test_a_stage_names_the_one_that_it_needs(plan: train.Plan, capsys):
+    given = ["--stage", "adapter", "--folder", str(plan.folder), "--device", "cpu"]
+    assert main(["train-tiny", *given]) == 2
+    assert "run the stage 'transformer' before 'adapter'" in capsys.readouterr().err
+
+
+def test_the_trained_stages_are_a_model_that_makes_videos(plan: train.Plan):
+    assert train.train("transformer", replace(plan, steps=2))
+    assert train.train("adapter", replace(plan, steps=1, batch=1))
+    engine = Engine.load(plan.model_folder)
+    assert engine.model.sizes.adapter
+    assert (plan.model_folder / ADAPTER).exists()
+    (block,) = engine.session("a red ball").blocks(1)
+    assert block.frames.shape == (9, 96, 160, 3)
+
+
+def test_a_stopped_run_goes_on_to_the_same_weights(plan: train.Plan):
+    straight, parts = (replace(plan, folder=plan.folder / name) for name in ("a", "b"))
+    for run in (straight, parts):
+        shutil.copytree(plan.model_folder, run.model_folder)
+    assert train.train("transformer", replace(straight, steps=2))
+    assert not train.train("transformer", replace(parts, steps=2, max_seconds=0))
+    assert train.train("transformer", replace(parts, steps=2))
+    whole, resumed = (
+        torch.load(run.folder / "transformer.state.pt")["learner"]["modules"]
+        for run in (straight, parts)
+    )
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
