@@ -20,11 +20,11 @@ class Memory(Protocol):
     mask: Tensor | None
 
     @property
-    def query_positions(self) -> tuple[int, ...]:
-        """The time positions of the frames being written."""
+    def query_positions(self) -> tuple[int, ...] | Tensor:
+        """The time positions of the frames being written; a tensor `BF` where videos differ."""
 
     @property
-    def key_positions(self) -> tuple[int, ...]:
+    def key_positions(self) -> tuple[int, ...] | Tensor:
         """The time positions of all frames that are seen."""
 
     def append(self, layer: int, k_BTHD: Tensor, v_BTHD: Tensor) -> tuple[Tensor, Tensor]:

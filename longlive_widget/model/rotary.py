@@ -30,9 +30,11 @@ class Turn:
 
 
 def turn_at(
-    frames: Sequence[int], rows: int, columns: int, head_dim: int, device: torch.device
+    frames: Sequence[int] | Tensor, rows: int, columns: int, head_dim: int, device: torch.device
 ) -> Turn:
     """The turn of every token of the latent frames at these time positions.
+
+    Positions of a batch, a tensor `BF`, give turns that differ from video to video, `BT1P`.
 
     Angles are computed in float64, so that no position is too far.
 
@@ -40,16 +42,17 @@ def turn_at(
     """
     spatial_pairs = head_dim // 2 // 3
     time_pairs = head_dim // 2 - 2 * spatial_pairs
-    shape = (len(frames), rows, columns, -1)
+    times = torch.as_tensor(frames, device=device)
+    shape = (*times.shape, rows, columns, -1)
     angles = (
-        _angles(torch.tensor(frames, device=device), time_pairs)[:, None, None].expand(shape),
-        _angles(torch.arange(rows, device=device), spatial_pairs)[None, :, None].expand(shape),
-        _angles(torch.arange(columns, device=device), spatial_pairs)[None, None].expand(shape),
+        _angles(times, time_pairs)[..., None, None, :].expand(shape),
+        _angles(torch.arange(rows, device=device), spatial_pairs)[:, None].expand(shape),
+        _angles(torch.arange(columns, device=device), spatial_pairs).expand(shape),
     )
-    angle_T1P = torch.cat(angles, dim=-1).flatten(0, 2)[:, None]
+    angle_T1P = torch.cat(angles, dim=-1).flatten(-4, -2)[..., None, :]
     return Turn(angle_T1P.cos().float(), angle_T1P.sin().float())
 
 
 def _angles(positions: Tensor, pairs: int) -> Tensor:
     frequency = BASE ** (-torch.arange(pairs, device=positions.device, dtype=torch.float64) / pairs)
-    return positions.double()[:, None] * frequency
+    return positions.double()[..., None] * frequency

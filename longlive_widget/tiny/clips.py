@@ -79,11 +79,9 @@ class Clips:
         return (index > 0) | ~self.kept_sink_B[:, None]
 
     @property
-    def taught_BK(self) -> Tensor:
-        """Which blocks teach: from the switch on, those with enough of the window before them."""
-        index = torch.arange(CLIP_BLOCKS, device=self.switch_B.device)
-        first = torch.where(self.starts_B, self.switch_B, self.switch_B.clamp(min=2))
-        return (index >= first[:, None]).float()
+    def first_taught_B(self) -> Tensor:
+        """The first block that teaches: from the switch on, with enough of the window before it."""
+        return torch.where(self.starts_B, self.switch_B, self.switch_B.clamp(min=2))
 
     def __getitem__(self, rows: Tensor) -> "Clips":
         """Some of the clips."""

@@ -1,10 +1,11 @@
 """Training on whole clips at once: clean blocks as context, noisy blocks beside them.
 
-The sequence is all clean latent frames, then the same frames noisy. What a noisy block sees is
-what the window would show it: the clean blocks before it, and itself. Gradients flow through the
-context, which so learns what to write.
+The sequence is the clean latent frames of all blocks but the last, then as many noisy blocks as a
+clip has, each of which may be any block of it. What a noisy block sees is what the window would
+show it: the clean blocks before it, and itself. Gradients flow through the context, which so
+learns what to write.
 
-Axes: B batch, F latent frames, T tokens, S tokens of one frame, L rows of text.
+Axes: B batch, F latent frames, K blocks, T tokens, L rows of text.
 """
 
 from dataclasses import dataclass
@@ -19,52 +20,55 @@ BLOCK_FRAMES = 3
 
 @dataclass(frozen=True, eq=False)
 class ClipMemory:
-    """A memory for one pass over a clip of `blocks` blocks; remembers nothing.
+    """A memory for one pass over clean and noisy blocks; remembers nothing.
 
-    `mask` is `B1TT`; positions are those of a window that is not yet full.
+    `positions_BF` are those of a window that is not yet full; `mask` is `B1TT`.
     """
 
-    blocks: int
+    positions_BF: Tensor
     mask: Tensor | None
     relative: bool = False
 
     @property
-    def query_positions(self) -> tuple[int, ...]:
-        """Each position twice: once for the clean frame, once for the noisy one."""
-        return (*range(self.blocks * BLOCK_FRAMES),) * 2
+    def query_positions(self) -> Tensor:
+        """The position of each frame in its clip."""
+        return self.positions_BF
 
     @property
-    def key_positions(self) -> tuple[int, ...]:
+    def key_positions(self) -> Tensor:
         """The same: a clip sees itself."""
-        return self.query_positions
+        return self.positions_BF
 
     def append(self, _layer: int, k_BTHD: Tensor, v_BTHD: Tensor) -> tuple[Tensor, Tensor]:
         """The keys and values themselves; the mask tells who sees whom."""
         return k_BTHD, v_BTHD
 
 
-def self_mask(switch_B: Tensor, kept_sink_B: Tensor, blocks: int, tokens_per_frame: int) -> Tensor:
-    """Who sees whom in a clip, `B1TT`.
-
-    A re-cache runs the blocks before the switch in one pass, so they see each other both ways;
-    all of them, or all but the first one where that is a sink which keeps its old text.
+def clip_memory(
+    noisy_BK: Tensor, switch_B: Tensor, kept_sink_B: Tensor, tokens_per_frame: int
+) -> ClipMemory:
+    """The memory of clips of K blocks.
 
     Args:
+        noisy_BK: which block of its clip each noisy one is, from 0.
         switch_B: the block with which a new prompt lands; 0 where none does.
-        kept_sink_B: whether the first block is such a sink.
-        blocks: blocks in a clip.
+        kept_sink_B: whether the first block is a sink that kept its old prompt.
         tokens_per_frame: tokens of one latent frame.
     """
-    index = torch.arange(blocks, device=switch_B.device)
-    earlier = index[None, :] < index[:, None]
-    itself = index[None, :] == index[:, None]
-    recached_BK = (index >= kept_sink_B[:, None].long()) & (index < switch_B[:, None])
-    together = recached_BK[:, :, None] & recached_BK[:, None, :]
-    clean_to_clean = (earlier | itself) | together
-    top = torch.cat([clean_to_clean, torch.zeros_like(clean_to_clean)], dim=2)
-    bottom = torch.cat([earlier, itself], dim=1).expand(len(switch_B), -1, -1)
-    by_block = torch.cat([top, bottom], dim=1)
-    return _per_token(by_block, BLOCK_FRAMES * tokens_per_frame)[:, None]
+    clean = torch.arange(noisy_BK.shape[1] - 1, device=noisy_BK.device)
+    blocks_BK = torch.cat([clean.expand(len(noisy_BK), -1), noisy_BK], dim=1)
+    within = torch.arange(BLOCK_FRAMES, device=noisy_BK.device)
+    positions_BF = (blocks_BK[..., None] * BLOCK_FRAMES + within).flatten(1)
+    seen_BKK = torch.cat(
+        [
+            torch.cat([_context(clean, switch_B, kept_sink_B), _nothing(noisy_BK)], dim=2),
+            torch.cat([clean < noisy_BK[..., None], _itself(noisy_BK)], dim=2),
+        ],
+        dim=1,
+    )
+    tokens = BLOCK_FRAMES * tokens_per_frame
+    mask = seen_BKK.repeat_interleave(tokens, dim=1).repeat_interleave(tokens, dim=2)
+    return ClipMemory(positions_BF, mask[:, None])
 
 
 def text_mask(new_text_BK: Tensor, text_length: int, tokens_per_frame: int) -> Tensor:
@@ -89,5 +93,24 @@ def joined(old: TextMemory, new: TextMemory, mask: Tensor) -> TextMemory:
     return TextMemory(layers, mask)
 
 
-def _per_token(by_block: Tensor, tokens: int) -> Tensor:
-    return by_block.repeat_interleave(tokens, dim=1).repeat_interleave(tokens, dim=2)
+def _context(clean: Tensor, switch_B: Tensor, kept_sink_B: Tensor) -> Tensor:
+    """Which clean blocks see which, `BKK`: each sees those before it, and itself.
+
+    A re-cache runs the blocks before the switch in one pass, so they see each other both ways;
+    all of them, or all but the first one where that is a sink which keeps its old text.
+    """
+    recached_BK = (clean >= kept_sink_B[:, None].long()) & (clean < switch_B[:, None])
+    together = recached_BK[:, :, None] & recached_BK[:, None, :]
+    return (clean[None, :] <= clean[:, None]) | together
+
+
+def _nothing(noisy_BK: Tensor) -> Tensor:
+    """No clean block sees a noisy one."""
+    count, blocks = noisy_BK.shape
+    return noisy_BK.new_zeros((count, blocks - 1, blocks), dtype=torch.bool)
+
+
+def _itself(noisy_BK: Tensor) -> Tensor:
+    """Noisy blocks do not see each other."""
+    count, blocks = noisy_BK.shape
+    return torch.eye(blocks, dtype=torch.bool, device=noisy_BK.device).expand(count, -1, -1)

@@ -17,9 +17,8 @@ from longlive_widget.presets import PRESETS, TRAINING_STEPS
 from longlive_widget.tiny.clips import CLIP_BLOCKS, Clips
 from longlive_widget.tiny.teacher_forcing import (
     BLOCK_FRAMES,
-    ClipMemory,
+    clip_memory,
     joined,
-    self_mask,
     text_mask,
 )
 
@@ -30,7 +29,7 @@ MOST_CONTEXT_NOISE = 0.35
 MOST_CONTEXT_SHIFT = 0.1
 THING_WEIGHT = 8.0
 """How much more a latent that shows a thing counts: things cover a few hundredths of a picture."""
-PREDICTED_FRAMES = CLIP_BLOCKS * BLOCK_FRAMES
+CONTEXT_FRAMES = (CLIP_BLOCKS - 1) * BLOCK_FRAMES
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,30 +42,45 @@ class FlowMatching:
     """The transformer's forward, compiled or not."""
 
     def loss(self, clips: Clips, generator: torch.Generator) -> Tensor:
-        """Mean squared error of the flow over all blocks that a clip teaches."""
-        clean = clips.latent_BFCHW
-        sigma_BK = random_sigmas(len(clean), generator, clean.device)
+        """Mean squared error of the flow, a thing's latents weighted, over all noisy blocks."""
+        tokens = clips.latent_BFCHW.shape[-1] * clips.latent_BFCHW.shape[-2] // 4
+        noisy_BK = noisy_blocks(clips.first_taught_B)
+        x0_BFCHW = _blocks_of(clips.latent_BFCHW, noisy_BK)
+        cover_BF1HW = _blocks_of(clips.cover_BF1HW, noisy_BK)
+        sigma_BK = random_sigmas(len(x0_BFCHW), generator, x0_BFCHW.device)
         sigma_BF = sigma_BK.repeat_interleave(BLOCK_FRAMES, dim=1)
-        noise = torch.randn(clean.shape, generator=generator, device=clean.device)
         spread = sigma_BF[:, :, None, None, None]
-        noisy = (1 - spread) * clean + spread * noise
-        both = torch.cat([worn(clean, generator), noisy], dim=1)
-        told_BF = torch.cat([torch.zeros_like(sigma_BF), sigma_BF * TRAINING_STEPS], dim=1)
-        tokens = clean.shape[-1] * clean.shape[-2] // 4
-        memory = ClipMemory(
-            CLIP_BLOCKS, self_mask(clips.switch_B, clips.kept_sink_B, CLIP_BLOCKS, tokens)
-        )
-        flow = self.run(both, told_BF, self._text(clips, tokens), memory)[:, PREDICTED_FRAMES:]
-        taught_BF = clips.taught_BK.repeat_interleave(BLOCK_FRAMES, dim=1)
-        weight = (1 + THING_WEIGHT * clips.cover_BF1HW) * taught_BF[:, :, None, None, None]
-        error = (flow - (noise - clean)).square()
-        return (error * weight).mean() / weight.mean()
+        noise = torch.randn(x0_BFCHW.shape, generator=generator, device=x0_BFCHW.device)
+        context = worn(clips.latent_BFCHW[:, :CONTEXT_FRAMES], generator)
+        both = torch.cat([context, (1 - spread) * x0_BFCHW + spread * noise], dim=1)
+        clean_BF = sigma_BF.new_zeros((len(sigma_BF), CONTEXT_FRAMES))
+        told_BF = torch.cat([clean_BF, sigma_BF * TRAINING_STEPS], dim=1)
+        memory = clip_memory(noisy_BK, clips.switch_B, clips.kept_sink_B, tokens)
+        flow = self.run(both, told_BF, self._text(clips, tokens), memory)[:, CONTEXT_FRAMES:]
+        weight = 1 + THING_WEIGHT * cover_BF1HW
+        return ((flow - (noise - x0_BFCHW)).square() * weight).mean() / weight.mean()
 
     def _text(self, clips: Clips, tokens: int) -> TextMemory:
         old = self.transformer.read_text(self.text_encoder(clips.old_ids_BL, clips.old_mask_BL))
         new = self.transformer.read_text(self.text_encoder(clips.new_ids_BL, clips.new_mask_BL))
-        mask = text_mask(clips.new_text_BK.repeat(1, 2), clips.old_ids_BL.shape[1], tokens)
-        return joined(old, new, mask)
+        context_BK = clips.new_text_BK[:, :-1]
+        noisy_BK = torch.ones_like(clips.new_text_BK)
+        steered_BK = torch.cat([context_BK, noisy_BK], dim=1)
+        return joined(old, new, text_mask(steered_BK, clips.old_ids_BL.shape[1], tokens))
+
+
+def noisy_blocks(first_taught_B: Tensor) -> Tensor:
+    """Which block each noisy one is, `BK`: all that teach in turn, some of them more than once."""
+    slots = torch.arange(CLIP_BLOCKS, device=first_taught_B.device)
+    first = first_taught_B[:, None]
+    return first + slots % (CLIP_BLOCKS - first)
+
+
+def _blocks_of(clip_BF: Tensor, blocks_BK: Tensor) -> Tensor:
+    """These blocks of each clip, one after the other."""
+    by_block = clip_BF.unflatten(1, (CLIP_BLOCKS, BLOCK_FRAMES))
+    rows = torch.arange(len(clip_BF), device=clip_BF.device)[:, None]
+    return by_block[rows, blocks_BK].flatten(1, 2)
 
 
 def random_sigmas(count: int, generator: torch.Generator, device: torch.device) -> Tensor:

@@ -7,7 +7,8 @@ from longlive_widget.cache.window import RollingWindow
 from longlive_widget.engine.denoise import Denoiser
 from longlive_widget.model.config import TransformerConfig
 from longlive_widget.model.transformer import Transformer
-from longlive_widget.tiny.teacher_forcing import ClipMemory, joined, self_mask, text_mask
+from longlive_widget.tiny.teacher_forcing import clip_memory, joined, text_mask
+from longlive_widget.tiny.train_transformer import noisy_blocks
 
 BLOCKS, FRAMES = 4, 3
 TIMESTEP = 900.0
@@ -44,21 +45,34 @@ def test_a_clip_gives_the_flow_of_a_running_video(network: Transformer, switch: 
     clean, noisy = torch.randn(2, 1, BLOCKS * FRAMES, 16, 4, 6)
     old, new = (network.read_text(torch.randn(1, 4, 8)) for _ in range(2))
     tokens = 6
-    switch_B, kept_sink_B = torch.tensor([switch]), torch.tensor([False])
-    memory = ClipMemory(BLOCKS, self_mask(switch_B, kept_sink_B, BLOCKS, tokens))
-    steered_by_new = torch.full((1, 2 * BLOCKS), switch > 0)
+    noisy_BK = noisy_blocks(torch.tensor([switch]))
+    memory = clip_memory(noisy_BK, torch.tensor([switch]), torch.tensor([False]), tokens)
+    steered_by_new = torch.full((1, 2 * BLOCKS - 1), switch > 0)
     text = joined(old, new, text_mask(steered_by_new, 4, tokens))
-    told = torch.tensor([[0.0] * 12 + [TIMESTEP] * 12])
-    flow = network(torch.cat([clean, noisy], dim=1), told, text, memory)[:, 12:]
+    shown = torch.cat([noisy[:, FRAMES * b : FRAMES * (b + 1)] for b in noisy_BK[0].tolist()], 1)
+    told = torch.tensor([[0.0] * 9 + [TIMESTEP] * 12])
+    flow = network(torch.cat([clean[:, :9], shown], dim=1), told, text, memory)[:, 9:]
     streamed = _streamed(network, clean, noisy, old, new, switch)
-    for block in range(switch, BLOCKS):
-        ours = flow[:, block * FRAMES : (block + 1) * FRAMES]
+    for slot, block in enumerate(noisy_BK[0].tolist()):
+        ours = flow[:, slot * FRAMES : (slot + 1) * FRAMES]
         assert torch.allclose(ours, streamed[block], atol=1e-5), f"block {block}"
 
 
+def test_every_noisy_block_teaches():
+    assert noisy_blocks(torch.tensor([0, 1, 2, 3])).tolist() == [
+        [0, 1, 2, 3],
+        [1, 2, 3, 1],
+        [2, 3, 2, 3],
+        [3, 3, 3, 3],
+    ]
+
+
 def test_a_kept_sink_reads_its_own_prompt_and_is_not_rewritten():
-    kept = self_mask(torch.tensor([3]), torch.tensor([True]), BLOCKS, 1)[0, 0]
-    rewritten = self_mask(torch.tensor([3]), torch.tensor([False]), BLOCKS, 1)[0, 0]
+    noisy, switch = torch.tensor([[3, 3, 3, 3]]), torch.tensor([3])
+    kept, rewritten = (
+        clip_memory(noisy, switch, torch.tensor([is_kept]), 1).mask[0, 0]
+        for is_kept in (True, False)
+    )
     sink, second = 0, FRAMES
     assert not kept[sink, second]
     assert rewritten[sink, second]
