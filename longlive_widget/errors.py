@@ -36,5 +36,9 @@ class SessionError(LongLiveError, RuntimeError):
     """A request that a session cannot take in its present state."""
 
 
+class MessageError(LongLiveError, ValueError):
+    """A message between page and kernel that is not part of the protocol."""
+
+
 class OutputError(LongLiveError, OSError):
     """A file that cannot be written where it was asked for."""

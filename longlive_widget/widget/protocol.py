@@ -9,15 +9,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Literal
 
-from longlive_widget.errors import LongLiveError
+from longlive_widget.errors import MessageError
 from longlive_widget.timeline import Landing, require_prompt
 
 Status = Literal["idle", "running", "paused", "done", "stopped", "failed", "closed"]
 AssetName = Literal["plotly"]
-
-
-class MessageError(LongLiveError, ValueError):
-    """A message that is not part of the protocol."""
 
 
 @dataclass(frozen=True)
