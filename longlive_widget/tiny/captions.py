@@ -5,8 +5,8 @@ The words are all in the tables below, so that a tokenizer made from `words` kno
 
 import random
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from longlive_widget.tiny.grounds import Ground
@@ -24,6 +24,8 @@ from longlive_widget.tiny.scenes import (
 )
 from longlive_widget.tiny.shapes import Shape
 
+PROMPT_TOKENS = 32
+"""No caption has more tokens than this, its end included."""
 _Key = TypeVar("_Key")
 
 
@@ -38,6 +40,14 @@ class _Verb:
     doing: str
     particle: str = ""
     adjective: bool = False
+
+    @property
+    def of_both(self) -> "_Verb":
+        """The same said of two things: "they go"."""
+        return replace(self, says=_PLURALS.get(self.says, self.says.removesuffix("s")))
+
+
+_PLURALS = {"goes": "go", "flies": "fly"}
 
 
 _SHAPE_WORDS: dict[Shape, tuple[str, ...]] = {
@@ -79,6 +89,7 @@ _TRAVELS = (
     ("drifts", "drifting"),
     ("travels", "travelling"),
     ("flies", "flying"),
+    ("floats", "floating"),
 )
 
 
@@ -101,6 +112,7 @@ _MOTION_WORDS: dict[Motion, tuple[_Verb, ...]] = {
         _Verb("stays", "staying", "still"),
         _Verb("waits", "waiting", adjective=True),
         _Verb("sits", "sitting", "still"),
+        _Verb("stops", "stopping"),
     ),
     "moves right": _travels("right", "to the right"),
     "moves left": _travels("left", "to the left"),
@@ -200,6 +212,31 @@ _PLACES: dict[Ground, tuple[str, ...]] = {
         "in a meadow",
         "on the grass",
     ),
+    "sea": (
+        "on the sea",
+        "over the sea",
+        "over the waves",
+        "over the sea with waves",
+        "on a blue sea with waves",
+        "at sea",
+        "over the ocean",
+    ),
+    "snow": (
+        "in the snow",
+        "in the snow",
+        "in falling snow",
+        "in the falling snow",
+        "on a snowy day",
+        "in snowy weather",
+    ),
+    "rain": (
+        "in the rain",
+        "in the rain",
+        "in falling rain",
+        "in the falling rain",
+        "on a rainy day",
+        "in rainy weather",
+    ),
 }
 _LABELS: dict[Ground, tuple[str, ...]] = {
     "night": ("night sky", "night sky with stars", "starry night", "the background is a night sky"),
@@ -210,28 +247,46 @@ _LABELS: dict[Ground, tuple[str, ...]] = {
         "green meadow, blue sky",
         "the background is a green meadow under a blue sky",
     ),
+    "sea": (
+        "sea",
+        "blue sea",
+        "sea with waves",
+        "ocean",
+        "ocean waves",
+        "the background is the sea",
+        "the background is a sea with waves",
+    ),
+    "snow": (
+        "snow",
+        "falling snow",
+        "snowy day",
+        "it snows",
+        "it is snowing",
+        "the background is falling snow",
+    ),
+    "rain": (
+        "rain",
+        "falling rain",
+        "rainy day",
+        "it rains",
+        "it is raining",
+        "the background is falling rain",
+    ),
 }
-_GLUE = "a an the it is now and becomes turns , ."
+_GLUE = "a an the it is now and both becomes turns , ."
+_WORD = r"\w+|[.,]"
 
 
 def caption(scene: Scene, rng: random.Random) -> str:
     """One of the many ways to say the whole scene: what is not said is medium."""
-    clauses = [_thing_clause(thing, rng) for thing in scene.things]
-    return _finished(_with_ground(" and ".join(clauses), scene.ground, rng), rng)
+    return _fitting(lambda: _finished(_whole(scene, Change(), rng), rng))
 
 
 def switch_caption(scene: Scene, change: Change, rng: random.Random) -> str:
     """A way to ask for `scene`, which `change` led to: says all that changes, and perhaps more."""
-    if len(scene.things) == 1 and rng.random() < 0.5:
-        return _finished(_said_of_it(scene, change, rng), rng)
-    thing = scene.things[change.thing]
-    moved = change.motion is not None or change.speed is not None
-    clause = _noun(thing, rng, sized=change.size is not None or rng.random() < 0.5)
-    if moved or rng.random() < 0.5:
-        clause = _acting(clause, thing, rng)
-    if change.ground is not None or rng.random() < 0.3:
-        clause = _with_ground(clause, scene.ground, rng)
-    return _finished(f"now {clause}" if rng.random() < 0.2 else clause, rng)
+    of_one = len(scene.things) == 1
+    asked = _asked_of_one if of_one else _asked_of_two
+    return _fitting(lambda: _finished(asked(scene, change, rng), rng))
 
 
 def random_caption(rng: random.Random, vocabulary: Vocabulary = SIMPLE) -> tuple[Scene, str]:
@@ -262,19 +317,88 @@ def words(vocabulary: Vocabulary = SIMPLE) -> tuple[str, ...]:
     for motion in vocabulary.motions:
         for verb in _verbs("ball", motion):
             texts += [verb.says, verb.doing, verb.particle]
-    return tuple(sorted(set(re.findall(r"\w+|[.,]", " ".join(texts)))))
+        texts += [verb.of_both.says for verb in _MOTION_WORDS[motion]]
+    return tuple(sorted(set(re.findall(_WORD, " ".join(texts)))))
 
 
 def _chosen(table: dict[_Key, tuple[str, ...]], keys: Iterable[_Key]) -> list[str]:
     return [word for key in keys for word in table[key]]
 
 
-def _thing_clause(thing: Thing, rng: random.Random) -> str:
-    """The thing with all that is not medium about it, and what it does."""
-    sized = thing.size != "medium" or rng.random() < 0.1
-    still = thing.motion == "rests" and rng.random() < 0.2
+def _fitting(say: Callable[[], str]) -> str:
+    """The first of the texts that is not too long."""
+    said = say()
+    return said if len(re.findall(_WORD, said)) < PROMPT_TOKENS else _fitting(say)
+
+
+def _whole(scene: Scene, change: Change, rng: random.Random) -> str:
+    """All things in their order and the ground; what `change` names is not left out."""
+    changes = [replace(change, thing=0) if i == change.thing else Change() for i in range(2)]
+    parts = list(zip(scene.things, changes, strict=False))
+    ways = {(thing.motion, thing.speed) for thing in scene.things}
+    if len(parts) > 1 and len(ways) == 1 and rng.random() < 0.6:
+        nouns = [_noun(thing, rng, sized=_sized(thing, part, rng)) for thing, part in parts]
+        clause = _acting_together(nouns, scene.things, rng)
+    else:
+        clause = " and ".join(_thing_clause(thing, part, rng) for thing, part in parts)
+    return _with_ground(clause, scene.ground, rng)
+
+
+def _asked_of_one(scene: Scene, change: Change, rng: random.Random) -> str:
+    if rng.random() < 0.5:
+        return _said_of("it", scene, change, rng)
+    (thing,) = scene.things
+    moved = change.motion is not None or change.speed is not None
+    clause = _noun(thing, rng, sized=change.size is not None or rng.random() < 0.5)
+    if moved or rng.random() < 0.5:
+        clause = _acting(clause, thing, rng)
+    if change.ground is not None or rng.random() < 0.3:
+        clause = _with_ground(clause, scene.ground, rng)
+    return f"now {clause}" if rng.random() < 0.2 else clause
+
+
+def _asked_of_two(scene: Scene, change: Change, rng: random.Random) -> str:
+    """Says of which thing: by what it was, by what it is now, or by saying both."""
+    form = rng.random()
+    if form < 0.5:
+        return _said_of(_old_name(scene, change, rng), scene, change, rng)
+    if form < 0.75 or not _known_by_new_name(scene, change):
+        return _whole(scene, change, rng)
+    thing = scene.things[change.thing]
+    noun = _noun(thing, rng, sized=change.size is not None or rng.random() < 0.3)
+    verb, speed = rng.choice(_verbs(thing.shape, thing.motion)), _speed_word(thing.speed, rng)
+    clause = f"the {noun} {_predicate(verb, speed, rng)}"
+    return clause if change.ground is None else _with_ground(clause, scene.ground, rng)
+
+
+def _old_name(scene: Scene, change: Change, rng: random.Random) -> str:
+    """What the changed one of two things was before, as briefly as tells it from the other."""
+    old, other = (scene.before or scene).things[change.thing], scene.things[1 - change.thing]
+    shape = rng.choice(_SHAPE_WORDS[old.shape])
+    brief = old.shape != other.shape and rng.random() < 0.4
+    return f"the {shape}" if brief else f"the {rng.choice(_COLOR_WORDS[old.color])} {shape}"
+
+
+def _known_by_new_name(scene: Scene, change: Change) -> bool:
+    """Whether colour and shape of the changed thing are more like its old ones than the other's."""
+    new, other = scene.things[change.thing], scene.things[1 - change.thing]
+    old = (scene.before or scene).things[change.thing]
+    same, mistaken = (
+        (new.color == thing.color) + (new.shape == thing.shape) for thing in (old, other)
+    )
+    return same > mistaken
+
+
+def _thing_clause(thing: Thing, change: Change, rng: random.Random) -> str:
+    """The thing with all that is changed or not medium about it, and what it does."""
+    sized = _sized(thing, change, rng)
+    still = thing.motion == "rests" and change.motion is None and rng.random() < 0.2
     noun = _noun(thing, rng, sized=sized)
     return noun if still else _acting(noun, thing, rng)
+
+
+def _sized(thing: Thing, change: Change, rng: random.Random) -> bool:
+    return thing.size != "medium" or change.size is not None or rng.random() < 0.1
 
 
 def _noun(thing: Thing, rng: random.Random, *, sized: bool) -> str:
@@ -285,7 +409,7 @@ def _noun(thing: Thing, rng: random.Random, *, sized: bool) -> str:
 def _acting(noun: str, thing: Thing, rng: random.Random) -> str:
     """The noun with its motion before it, after it, or as a sentence."""
     verb = rng.choice(_verbs(thing.shape, thing.motion))
-    speed = rng.choice(_SPEED_WORDS[thing.speed] or ("",))
+    speed = _speed_word(thing.speed, rng)
     form = rng.random()
     if verb.adjective and form < 0.25:
         return _with_article(_joined(speed, verb.doing, noun), rng)
@@ -294,6 +418,22 @@ def _acting(noun: str, thing: Thing, rng: random.Random) -> str:
         comma = "," if rng.random() < 0.3 else ""
         return _joined(f"{subject}{comma}", verb.doing, _towards(verb, speed, rng))
     return _joined(subject, _predicate(verb, speed, rng))
+
+
+def _acting_together(nouns: list[str], things: tuple[Thing, ...], rng: random.Random) -> str:
+    """Things that move alike, with one verb."""
+    verb = rng.choice(_MOTION_WORDS[things[0].motion])
+    speed = _speed_word(things[0].speed, rng)
+    subject = " and ".join(_with_article(noun, rng) for noun in nouns)
+    both = "both" if rng.random() < 0.4 else ""
+    if rng.random() < 0.3:
+        comma = "," if both or rng.random() < 0.3 else ""
+        return _joined(f"{subject}{comma}", both, verb.doing, _towards(verb, speed, rng))
+    return _joined(subject, both, _predicate(verb.of_both, speed, rng))
+
+
+def _speed_word(speed: Speed, rng: random.Random) -> str:
+    return rng.choice(_SPEED_WORDS[speed] or ("",))
 
 
 def _predicate(verb: _Verb, speed: str, rng: random.Random) -> str:
@@ -305,26 +445,27 @@ def _predicate(verb: _Verb, speed: str, rng: random.Random) -> str:
 
 def _towards(verb: _Verb, speed: str, rng: random.Random) -> str:
     """Particle and speed: "slowly to the right", "right fast", "bigger quickly"."""
-    early = speed.endswith("ly") and verb.says != "gets" and rng.random() < 0.5
+    early = speed.endswith("ly") and verb.doing != "getting" and rng.random() < 0.5
     return _joined(speed, verb.particle) if early else _joined(verb.particle, speed)
 
 
-def _said_of_it(scene: Scene, change: Change, rng: random.Random) -> str:
-    """Only what changes, said of "it"."""
-    (thing,) = scene.things
+def _said_of(subject: str, scene: Scene, change: Change, rng: random.Random) -> str:
+    """Only what changes, said of "it" or of the thing of that name."""
+    thing = scene.things[change.thing]
     parts = []
     if change.shape is not None:
         noun = _noun(thing, rng, sized=change.size is not None)
         parts.append(f"becomes {_indefinite(noun)}")
     elif change.color is not None or change.size is not None:
-        parts.append(f"{rng.choice(('is', 'is now', 'becomes', 'turns'))} {_looks(change, rng)}")
+        into = ("is", "is now", "becomes", "turns") if subject == "it" else ("becomes", "turns")
+        parts.append(f"{rng.choice(into)} {_looks(change, rng)}")
     if change.motion is not None or change.speed is not None:
-        speed = rng.choice(_SPEED_WORDS[thing.speed] or ("",))
+        speed = _speed_word(thing.speed, rng)
         parts.append(_predicate(rng.choice(_verbs(thing.shape, thing.motion)), speed, rng))
     if not parts:
         alone = (*_labels(scene.ground), *(f"it is {now}" for now in _places(scene.ground)))
         return rng.choice(alone)
-    clause = f"it {' and '.join(parts)}"
+    clause = f"{subject} {' and '.join(parts)}"
     if " now " not in clause and rng.random() < 0.3:
         clause = f"now {clause}"
     return clause if change.ground is None else _with_ground(clause, scene.ground, rng)

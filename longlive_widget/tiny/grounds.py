@@ -1,18 +1,29 @@
-"""What lies behind the things of a scene."""
+"""What lies behind the things of a scene: still pictures, and some that move and repeat.
+
+A moving ground is a closed form of its phase, the number of pictures since it came, and the same
+again every `GROUND_PERIOD_PICTURES`. So all that a ground can look like fits into one table.
+"""
 
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 from typing import Literal, get_args
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from longlive_widget.tiny.motions import PICTURE
 
-Ground = Literal["black", "white", "grey", "navy", "night", "sunset", "meadow"]
+Ground = Literal[
+    "black", "white", "grey", "navy", "night", "sunset", "meadow", "sea", "snow", "rain"
+]
 GROUNDS: tuple[Ground, ...] = get_args(Ground)
+GROUND_PERIOD_PICTURES = 48
 
 _Color = tuple[int, int, int]
 _PLAIN: dict[Ground, _Color] = {
@@ -22,22 +33,54 @@ _PLAIN: dict[Ground, _Color] = {
     "navy": (18, 26, 78),
 }
 _STARS = 42
+_GOLDEN = (math.sqrt(5) - 1) / 2  # its multiples spread evenly over the turns
+_SWAY_PX = 70.0  # of falling, for a speck to swing once there and back
+
+
+@dataclass(frozen=True)
+class _Fall:
+    """Many specks that fall evenly, each from its own place at its own time of the period.
+
+    A picture takes each `fall_px` down and `drift_px` to the right; `sway_px` is how far it swings
+    to both sides, `radius_px` the least and the largest, `length_px` that of the streak behind it.
+    """
+
+    seed: str
+    count: int
+    fall_px: float
+    drift_px: float
+    sway_px: float
+    radius_px: tuple[float, float]
+    length_px: float = 0.0
+    light: float = 1.0
+
+    @property
+    def margin_px(self) -> float:
+        """How far around its place a speck may be seen."""
+        return self.length_px + 3 * self.radius_px[1]
+
+
+_FLAKES = (
+    _Fall("far flakes", 14, 0.7, 0.1, 2.0, (1.4, 1.8), light=0.6),
+    _Fall("near flakes", 16, 1.1, 0.2, 3.0, (2.0, 2.5)),
+)
+_DROPS = _Fall("drops", 64, 4.6, -1.1, 0.0, (0.9, 1.1), length_px=10.0, light=0.5)
 
 
 @lru_cache(maxsize=4)
 def ground_pictures(device: torch.device) -> Tensor:
-    """One picture per ground, in the order of `GROUNDS`: float32 in [-1, 1], `NCHW`."""
-    pictures = [_PAINTED[ground]() if ground in _PAINTED else _plain(ground) for ground in GROUNDS]
-    return torch.stack(pictures).to(device)
+    """All that grounds look like, in the order of `ground_rows`: float32 in [-1, 1], `NCHW`."""
+    return torch.cat([_pictures(ground) for ground in GROUNDS]).to(device)
+
+
+def ground_rows(ground: Ground, phase: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where in `ground_pictures` a ground is at each phase."""
+    return _FIRST_ROW[ground] + phase % _rows_of(ground)
 
 
 def signed(red: float, green: float, blue: float) -> Tensor:
     """A colour of 8-bit parts as three floats in [-1, 1]."""
     return torch.tensor([red, green, blue], dtype=torch.float32) / 127.5 - 1
-
-
-def _plain(ground: Ground) -> Tensor:
-    return _filled(_PLAIN[ground])
 
 
 def _night() -> Tensor:
@@ -69,11 +112,108 @@ def _meadow() -> Tensor:
     )
 
 
-_PAINTED: dict[Ground, Callable[[], Tensor]] = {
+def _sea(turn: float) -> Tensor:
+    """A pale sky over rows of waves; the nearer, the bigger, faster and darker."""
+    picture = _blended((120, 186, 232), (202, 226, 242), 2.4 * _y_px() / PICTURE.height_px)
+    for begins, length_px, height_px, times, color in _WAVES:
+        along = _x_px() / length_px - times * turn + begins
+        swell = torch.sin(2 * math.pi * along) + 0.25 * torch.cos(4 * math.pi * along)
+        below_px = _y_px() - begins * PICTURE.height_px - height_px * swell
+        picture = torch.lerp(picture, _filled(color), (below_px + 0.5).clamp(0, 1))
+        foam = torch.exp(-((below_px - 1.5) / 1.5).square())
+        picture = torch.lerp(picture, _filled((226, 240, 248)), 0.4 * foam)
+    return picture
+
+
+def _snow(turn: float) -> Tensor:
+    """White flakes, near and far ones, in grey-blue air above white land."""
+    air = _blended((112, 132, 162), (164, 182, 204), 1.2 * _y_px() / PICTURE.height_px)
+    picture = _over(air, _filled((226, 232, 240)), _hill_px(0.86, 2.0))
+    for flakes in _FLAKES:
+        picture = torch.lerp(picture, _filled((250, 252, 255)), _fallen(flakes, turn))
+    return picture
+
+
+def _rain(turn: float) -> Tensor:
+    """Slanted streaks of light in dark air above wet land."""
+    air = _blended((56, 66, 84), (104, 116, 134), 1.2 * _y_px() / PICTURE.height_px)
+    picture = _over(air, _filled((58, 68, 80)), _hill_px(0.88, 1.5))
+    return torch.lerp(picture, _filled((188, 206, 226)), _fallen(_DROPS, turn))
+
+
+_WAVES: tuple[tuple[float, float, float, int, _Color], ...] = (
+    (0.46, 26.0, 1.0, 1, (92, 160, 208)),
+    (0.57, 36.0, 1.8, 1, (66, 138, 196)),
+    (0.71, 48.0, 2.6, 1, (44, 114, 180)),
+    (0.88, 64.0, 3.4, 1, (28, 90, 158)),
+)
+"""Where it begins, as a share of the height, length, height, lengths that it moves, and colour."""
+
+_STILL: dict[Ground, Callable[[], Tensor]] = {
     "night": _night,
     "sunset": _sunset,
     "meadow": _meadow,
 }
+_MOVING: dict[Ground, Callable[[float], Tensor]] = {"sea": _sea, "snow": _snow, "rain": _rain}
+
+
+def _rows_of(ground: Ground) -> int:
+    return GROUND_PERIOD_PICTURES if ground in _MOVING else 1
+
+
+_FIRST_ROW: dict[Ground, int] = dict(
+    zip(GROUNDS, accumulate(map(_rows_of, GROUNDS), initial=0), strict=False)
+)
+
+
+def _pictures(ground: Ground) -> Tensor:
+    """All that a ground looks like, `NCHW`."""
+    if ground in _PLAIN:
+        return _filled(_PLAIN[ground])[None]
+    if ground in _STILL:
+        return _STILL[ground]()[None]
+    turns = [phase / GROUND_PERIOD_PICTURES for phase in range(GROUND_PERIOD_PICTURES)]
+    return torch.stack([_MOVING[ground](turn) for turn in turns])
+
+
+def _fallen(fall: _Fall, turn: float) -> Tensor:
+    """How much of each pixel the specks cover, `HW`; each is drawn where it is, which is fast."""
+    bare = np.ones((PICTURE.height_px, PICTURE.width_px), dtype=np.float32)
+    columns, rows = np.arange(PICTURE.width_px) + 0.5, np.arange(PICTURE.height_px)[:, None] + 0.5
+    steep = math.hypot(fall.drift_px, fall.fall_px)
+    to_right, to_bottom = fall.drift_px / steep, fall.fall_px / steep
+    for x_px, y_px, radius_px in _specks(fall, turn):
+        high, wide = _window(y_px, fall.margin_px), _window(x_px, fall.margin_px)
+        right, down = columns[wide] - x_px, rows[high] - y_px
+        behind = np.clip(-right * to_right - down * to_bottom, 0, fall.length_px)
+        square = (right + behind * to_right) ** 2 + (down + behind * to_bottom) ** 2
+        bare[high, wide] *= 1 - fall.light * np.exp(-square / radius_px**2)
+    return torch.from_numpy(1 - bare)
+
+
+def _window(middle_px: float, margin_px: float) -> slice:
+    """The pixels around a place, as far as they are in the picture on the upper or left side."""
+    return slice(
+        max(0, math.floor(middle_px - margin_px)), max(0, math.ceil(middle_px + margin_px))
+    )
+
+
+def _specks(fall: _Fall, turn: float) -> Iterator[tuple[float, float, float]]:
+    """Place and radius of each speck; one sets out every period while others are on their way."""
+    draws = random.Random(fall.seed)
+    margin_px = fall.margin_px
+    step_px = fall.fall_px * GROUND_PERIOD_PICTURES
+    on_the_way = math.ceil((PICTURE.height_px + 2 * margin_px) / step_px)
+    for index in range(fall.count):
+        side = (index + draws.random()) / fall.count
+        begins = index * _GOLDEN + 0.3 * draws.random()
+        swings, radius_px = draws.random(), draws.uniform(*fall.radius_px)
+        for earlier in range(on_the_way):
+            fallen_px = step_px * ((turn + begins) % 1 + earlier)
+            x_px = side * PICTURE.width_px + fallen_px * fall.drift_px / fall.fall_px
+            x_px += fall.sway_px * math.sin(2 * math.pi * (fallen_px / _SWAY_PX + swings))
+            x_px = (x_px + margin_px) % (PICTURE.width_px + 2 * margin_px) - margin_px
+            yield x_px, fallen_px - margin_px, radius_px
 
 
 def _x_px() -> Tensor:

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from longlive_widget.tiny.grounds import GROUNDS, Ground, ground_pictures, signed
+from longlive_widget.tiny.grounds import GROUNDS, Ground, ground_pictures, ground_rows, signed
 from longlive_widget.tiny.motions import (
     MOTIONS,
     PICTURE,
@@ -62,11 +62,15 @@ _CLASHES: dict[Ground, frozenset[Color]] = {
     "night": frozenset({"black"}),
     "sunset": frozenset({"red", "orange", "pink", "purple"}),
     "meadow": frozenset({"green", "blue", "cyan"}),
+    "sea": frozenset({"blue", "cyan"}),
+    "snow": frozenset({"white"}),
+    "rain": frozenset(),
 }
 _GLIDE_PICTURES = 4.0
 _APART_PX = 56.0
-_MIDDLE_PX = 10.0
-_MIDDLE_RAD = 0.15
+_ANCHOR_PX = 10.0
+_ANCHOR_RAD = 0.15
+_ALIKE_SHARE = 0.2  # of the pairs that set out from their anchors: they move alike
 _PICTURES_AT_ONCE = 1024  # bounds the memory that drawing takes
 _ABSENT_PX = -1e4  # a radius at which a thing covers nothing
 
@@ -122,6 +126,12 @@ class Scene:
         earlier = self.before is not None and picture < self.since
         return self.before.at(picture) if self.before and earlier else self
 
+    @property
+    def ground_since(self) -> int:
+        """The picture at which its ground came: a switch that keeps the ground lets it go on."""
+        kept = self.before is not None and self.before.ground == self.ground
+        return self.before.ground_since if self.before and kept else self.since
+
     def poses(self, pictures: Pictures) -> tuple[Pose, ...]:
         """The pose of each thing of this scene at each of the pictures, none before `since`."""
         elapsed = pictures - self.since
@@ -164,7 +174,7 @@ class Vocabulary:
     speeds: tuple[Speed, ...] = SPEEDS
     grounds: tuple[Ground, ...] = GROUNDS
     two_things: float = 0.0  # the share of scenes with two
-    scattered: bool = True  # things set out from anywhere and at any turn, or from near the middle
+    scattered: bool = True  # things set out from anywhere and at any turn, or from fixed anchors
 
 
 FULL = Vocabulary()
@@ -180,8 +190,13 @@ SIMPLE = Vocabulary(
         "circles",
         "spins",
     ),
+    grounds=("black", "white", "grey", "navy", "night", "sunset", "meadow"),
     scattered=False,
 )
+WORLD = Vocabulary(two_things=0.25, scattered=False)
+"""All of it, with prompts that nearly say the first picture."""
+LEARNED = SIMPLE
+"""What the embedded model is taught."""
 
 
 def random_scene(rng: random.Random, vocabulary: Vocabulary = SIMPLE) -> Scene:
@@ -189,13 +204,15 @@ def random_scene(rng: random.Random, vocabulary: Vocabulary = SIMPLE) -> Scene:
     ground = rng.choice(vocabulary.grounds)
     colors = [color for color in vocabulary.colors if color not in _CLASHES[ground]]
     count = 2 if rng.random() < vocabulary.two_things else 1
-    free = vocabulary.scattered or count > 1
-    starts = _starts(rng, count) if free else [_near_the_middle(rng)]
-    things = tuple(
-        _random_thing(rng, vocabulary, color, start)
-        for color, start in zip(rng.sample(colors, count), starts, strict=True)
-    )
-    return Scene(things, ground)
+    starts = _anywhere(rng, count) if vocabulary.scattered else _side_by_side(rng, count)
+    alike = count > 1 and not vocabulary.scattered and rng.random() < _ALIKE_SHARE
+    things: list[Thing] = []
+    for color, start in zip(rng.sample(colors, count), starts, strict=True):
+        thing = _random_thing(rng, vocabulary, color, start)
+        things.append(thing)
+        if alike:
+            vocabulary = replace(vocabulary, motions=(thing.motion,), speeds=(thing.speed,))
+    return Scene(tuple(things), ground)
 
 
 def random_change(rng: random.Random, scene: Scene, vocabulary: Vocabulary = SIMPLE) -> Change:
@@ -240,13 +257,7 @@ def draw_with_cover(
     scenes: Sequence[Scene], first_picture: int | Sequence[int], count: int, device: torch.device
 ) -> tuple[Tensor, Tensor]:
     """What `draw` gives, and how much of each pixel is covered by things: [0, 1], `BF1HW`."""
-    first = [first_picture] * len(scenes) if isinstance(first_picture, int) else first_picture
-    rows = [_rows(scene, start, count) for scene, start in zip(scenes, first, strict=True)]
-    things = np.concatenate([thing_rows for thing_rows, _ in rows])
-    grounds = np.concatenate([ground_rows for _, ground_rows in rows])
-    pictures, cover = _painted(things, grounds, device)
-    shape = (len(scenes), count)
-    return pictures.view(*shape, *pictures.shape[1:]), cover.view(*shape, *cover.shape[1:])
+    return paint(sketch(scenes, first_picture, count), device)
 
 
 # One row of numbers per thing and picture; a picture with fewer things has rows that cover nothing.
@@ -254,8 +265,39 @@ _X, _Y, _RADIUS, _ANGLE, _SHAPE, _COLOR = range(6)
 _MOST_THINGS = 2
 
 
+@dataclass(frozen=True, eq=False)
+class Sketch:
+    """Stretches of scenes, as numbers: cheap to make in one process and to paint in another."""
+
+    things_BFTK: NDArray[np.float32]
+    grounds_BF: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.grounds_BF)
+
+    def __getitem__(self, stretches: slice) -> "Sketch":
+        """Some of the stretches."""
+        return Sketch(self.things_BFTK[stretches], self.grounds_BF[stretches])
+
+
+def sketch(scenes: Sequence[Scene], first_picture: int | Sequence[int], count: int) -> Sketch:
+    """`count` pictures of each scene from `first_picture` on (one for all, or one each)."""
+    first = [first_picture] * len(scenes) if isinstance(first_picture, int) else first_picture
+    rows = [_rows(scene, start, count) for scene, start in zip(scenes, first, strict=True)]
+    things, grounds = zip(*rows, strict=True)
+    return Sketch(np.stack(things).astype(np.float32), np.stack(grounds))
+
+
+def paint(sketched: Sketch, device: torch.device) -> tuple[Tensor, Tensor]:
+    """The pictures of a sketch, `BFCHW` in [-1, 1], and how much of them things cover, `BF1HW`."""
+    things_NTK = sketched.things_BFTK.reshape(-1, _MOST_THINGS, 6)
+    pictures, cover = _painted(things_NTK, sketched.grounds_BF.reshape(-1), device)
+    shape = sketched.grounds_BF.shape
+    return pictures.view(*shape, *pictures.shape[1:]), cover.view(*shape, *cover.shape[1:])
+
+
 def _rows(scene: Scene, first: int, count: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Things `[pictures, things, numbers]` and grounds `[pictures]` of a stretch of pictures."""
+    """Things `[pictures, things, numbers]` and rows of grounds `[pictures]` of a stretch."""
     things = np.zeros((count, _MOST_THINGS, 6))
     things[:, :, _RADIUS] = _ABSENT_PX
     grounds = np.zeros(count, dtype=np.int64)
@@ -264,9 +306,10 @@ def _rows(scene: Scene, first: int, count: int) -> tuple[NDArray[np.float64], ND
     while part is not None and end > first:
         start = max(first, part.since) if part.before else first
         here = slice(start - first, end - first)
-        pictures = np.arange(start, end, dtype=np.float64)
-        grounds[here] = GROUNDS.index(part.ground)
-        for index, (thing, pose) in enumerate(zip(part.things, part.poses(pictures), strict=True)):
+        pictures = np.arange(start, end)
+        grounds[here] = ground_rows(part.ground, pictures - part.ground_since)
+        poses = part.poses(pictures.astype(np.float64))
+        for index, (thing, pose) in enumerate(zip(part.things, poses, strict=True)):
             look = (SHAPES.index(thing.shape), COLORS.index(thing.color))
             numbers = (pose.x_px, pose.y_px, pose.radius_px, pose.angle_rad, *look)
             things[here, index] = np.stack(np.broadcast_arrays(*numbers), axis=-1)
@@ -275,11 +318,10 @@ def _rows(scene: Scene, first: int, count: int) -> tuple[NDArray[np.float64], ND
 
 
 def _painted(
-    things_NTK: NDArray[np.float64], grounds_N: NDArray[np.int64], device: torch.device
+    things_NTK: NDArray[np.float32], grounds_N: NDArray[np.int64], device: torch.device
 ) -> tuple[Tensor, Tensor]:
-    ground_index = torch.from_numpy(grounds_N).to(device)
-    pictures = ground_pictures(device)[ground_index]
-    numbers = torch.from_numpy(things_NTK).to(device, torch.float32)
+    pictures = ground_pictures(device)[torch.from_numpy(grounds_N).to(device)]
+    numbers = torch.from_numpy(things_NTK).to(device)
     palette = torch.stack([signed(*_RGB[color]) for color in COLORS]).to(device)
     bare = torch.ones(len(grounds_N), 1, PICTURE.height_px, PICTURE.width_px, device=device)
     for slot in range(_MOST_THINGS):
@@ -308,7 +350,7 @@ def _cover(shape: Shape, thing_NK: Tensor) -> Tensor:
     return (0.5 - DISTANCES[shape](x, y, radius_px)).clamp(0, 1)
 
 
-def _starts(rng: random.Random, count: int) -> list[Pose]:
+def _anywhere(rng: random.Random, count: int) -> list[Pose]:
     """Places to set out from, far enough apart to tell two things from each other."""
     while True:
         places = [
@@ -319,11 +361,16 @@ def _starts(rng: random.Random, count: int) -> list[Pose]:
             return [_still(x, y, angle=rng.uniform(0, 2 * math.pi)) for x, y in places]
 
 
-def _near_the_middle(rng: random.Random) -> Pose:
-    """Where one thing sets out, so that the prompt alone nearly says the first picture."""
-    x_px = PICTURE.width_px / 2 + rng.uniform(-_MIDDLE_PX, _MIDDLE_PX)
-    y_px = PICTURE.height_px / 2 + rng.uniform(-_MIDDLE_PX, _MIDDLE_PX)
-    return _still(x_px, y_px, angle=rng.uniform(-_MIDDLE_RAD, _MIDDLE_RAD))
+def _side_by_side(rng: random.Random, count: int) -> list[Pose]:
+    """Places from left to right, each near the middle of its equal part of the picture."""
+    return [
+        _still(
+            (index + 0.5) / count * PICTURE.width_px + rng.uniform(-_ANCHOR_PX, _ANCHOR_PX),
+            PICTURE.height_px / 2 + rng.uniform(-_ANCHOR_PX, _ANCHOR_PX),
+            angle=rng.uniform(-_ANCHOR_RAD, _ANCHOR_RAD),
+        )
+        for index in range(count)
+    ]
 
 
 def _still(x_px: float, y_px: float, angle: float) -> Pose:

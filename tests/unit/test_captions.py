@@ -1,26 +1,62 @@
 import random
+import re
+from dataclasses import replace
 
 import pytest
 from transformers import AutoTokenizer
 
 from longlive_widget.tiny.captions import (
+    PROMPT_TOKENS,
     caption,
     random_caption,
     switch_caption,
     switch_pair,
     words,
 )
-from longlive_widget.tiny.scenes import FULL, SIMPLE, Change, Vocabulary
+from longlive_widget.tiny.motions import MOTIONS
+from longlive_widget.tiny.scenes import (
+    FULL,
+    SIMPLE,
+    WORLD,
+    Change,
+    Vocabulary,
+    random_change,
+    random_scene,
+)
 from longlive_widget.tiny.tokenizer import (
-    LONGEST,
     save_tokenizer,
     tiny_tokenizer,
     unknown_words,
 )
 
+PAIRS = replace(WORLD, two_things=1.0)
+WORDY = replace(
+    PAIRS,
+    sizes=("small", "big"),
+    motions=("swings",),
+    speeds=("slowly", "fast"),
+    grounds=("meadow", "night"),
+)
+
+
+def switched_pairs(seed, count):
+    draws = random.Random(seed)
+    plain = replace(
+        PAIRS,
+        shapes=("triangle", "star", "heart"),
+        colors=("red", "yellow", "orange", "pink"),
+        grounds=("grey", "snow"),
+    )
+    for _ in range(count):
+        scene = random_scene(draws, plain)
+        change = random_change(draws, scene, plain)
+        yield scene, change, scene.switched(change, 24)
+
 
 @pytest.mark.parametrize(
-    "vocabulary", [SIMPLE, FULL, Vocabulary(two_things=1.0)], ids=["simple", "full", "two things"]
+    "vocabulary",
+    [SIMPLE, FULL, WORLD, Vocabulary(two_things=1.0), PAIRS, WORDY],
+    ids=["simple", "full", "world", "two things", "two things side by side", "wordy"],
 )
 def test_the_word_list_is_closed_and_every_prompt_fits(vocabulary):
     tokenizer = tiny_tokenizer(vocabulary)
@@ -29,7 +65,7 @@ def test_the_word_list_is_closed_and_every_prompt_fits(vocabulary):
         _, said, _, then = switch_pair(draws, 24, vocabulary)
         assert unknown_words(tokenizer, said) == ()
         assert unknown_words(tokenizer, then) == ()
-        assert max(len(ids) for ids in tokenizer([said, then]).input_ids) <= LONGEST
+        assert max(len(ids) for ids in tokenizer([said, then]).input_ids) <= PROMPT_TOKENS
 
 
 def test_every_word_of_the_list_is_used():
@@ -39,6 +75,9 @@ def test_every_word_of_the_list_is_used():
     for _ in range(6000):
         _, said, _, then = switch_pair(draws, 24, FULL)
         used.update(*tokenizer([said, then]).input_ids)
+    for motion in MOTIONS * 250:
+        alike = replace(PAIRS, motions=(motion,), speeds=("medium",))
+        used.update(tokenizer(caption(random_scene(draws, alike), draws)).input_ids)
     known = tokenizer.get_vocab()
     assert {word for word in words(FULL) if known[word] not in used} == set()
 
@@ -112,3 +151,45 @@ def test_unknown_words_come_back_as_written_and_once(tmp_path):
     prompt = "A red Elephant and an elephant, then an Elephant on black"
     assert unknown_words(tokenizer, prompt) == ("Elephant", "elephant", "then")
     assert unknown_words(tokenizer, "A RED ball") == ()
+
+
+@pytest.mark.parametrize("ground", ["sea", "snow", "rain"])
+def test_a_moving_ground_has_many_names(ground):
+    draws = random.Random(9)
+    names = {"sea": ("sea", "wave", "ocean"), "snow": ("snow",), "rain": ("rain",)}[ground]
+    resting = Vocabulary(grounds=(ground,), motions=("rests",))
+    said = [random_caption(draws, resting)[1].lower() for _ in range(300)]
+    assert all(any(name in text for name in names) for text in said)
+    assert len({tuple(text.strip(".").split(" ")[-3:]) for text in said}) > 12
+
+
+def test_a_caption_of_two_things_names_both_in_their_order_and_the_ground_once():
+    draws = random.Random(10)
+    for _ in range(300):
+        scene = random_scene(draws, replace(PAIRS, colors=("red", "yellow"), grounds=("snow",)))
+        said = caption(scene, draws).lower()
+        one, two = (thing.color for thing in scene.things)
+        assert said.index(one) < said.index(two)
+        assert said.count("snow") == 1
+
+
+def test_things_that_move_alike_may_share_a_verb():
+    draws = random.Random(11)
+    alike = replace(PAIRS, motions=("bounces",), speeds=("medium",))
+    said = [caption(random_scene(draws, alike), draws).lower() for _ in range(300)]
+    assert any(" both bounce" in text for text in said)
+    assert any(text.count("bounc") + text.count("jump") + text.count("hop") == 2 for text in said)
+
+
+def test_a_switch_of_one_of_two_things_says_which():
+    draws = random.Random(12)
+    for scene, change, switched in switched_pairs(13, 1000):
+        if change == Change(ground=change.ground, thing=change.thing):
+            continue
+        said = switch_caption(switched, change, draws).lower()
+        named = re.findall(r"(?:(red|yellow|orange|pink) )?(triangle|star|heart)", said)
+        if named == [(thing.color, thing.shape) for thing in switched.things]:
+            continue
+        color, shape = named[0]
+        fit = [(thing.color == color) + (thing.shape == shape) for thing in scene.things]
+        assert fit[change.thing] > fit[1 - change.thing], said

@@ -1,14 +1,19 @@
 import itertools
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 
+from longlive_widget.tiny.grounds import GROUND_PERIOD_PICTURES, GROUNDS
 from longlive_widget.tiny.motions import MOTIONS, PICTURE, SPEEDS, path_from
 from longlive_widget.tiny.scenes import (
+    COLORS,
     FULL,
     RADIUS_PX,
+    SIMPLE,
+    WORLD,
     Change,
     Scene,
     Thing,
@@ -21,6 +26,7 @@ from longlive_widget.tiny.scenes import (
 from longlive_widget.tiny.shapes import DISTANCES, REACH, SHAPES, SYMMETRY
 
 CPU = torch.device("cpu")
+MOVING = ("sea", "snow", "rain")
 
 
 def scenes_of(seed, count, vocabulary=FULL):
@@ -36,6 +42,14 @@ def switched_scenes(seed, count, at_picture, vocabulary=FULL):
         (change, scene.switched(change, at_picture))
         for scene, change in zip(scenes, changes, strict=True)
     ]
+
+
+def ground_alone(ground, first=0, count=1):
+    return draw([Scene((), ground)], first, count, CPU)[0]
+
+
+def mean_steps(pictures):
+    return pictures.diff(dim=0).abs().mean(dim=(1, 2, 3))
 
 
 def poses_at(scene, first, count):
@@ -189,10 +203,24 @@ def test_no_thing_has_the_color_of_its_ground_before_or_after_a_switch():
     for scene in (*scenes, *(scene.before for scene in scenes)):
         assert len({thing.color for thing in scene.things}) == len(scene.things)
         pictures, cover = draw_with_cover([scene], scene.since, 1, CPU)
-        bare = draw([Scene((), scene.ground)], 0, 1, CPU)
+        bare = ground_alone(scene.ground, scene.since - scene.ground_since)
         covered = cover[0, :, 0] > 0.99
-        contrast = (pictures - bare)[0].norm(dim=1)[covered]
+        contrast = (pictures[0] - bare).norm(dim=1)[covered]
         assert len(contrast) == 0 or contrast.median() > 0.4
+    assert {scene.ground for scene in scenes} == set(GROUNDS)
+
+
+def test_every_color_stands_out_from_more_than_nine_tenths_of_each_ground_that_it_is_seen_on():
+    scenes = scenes_of(21, 3000, WORLD)
+    pairs = {(scene.ground, thing.color) for scene in scenes for thing in scene.things}
+    path = path_from("rests", "medium", 20.0, scenes[0].poses(np.array(0.0))[0])
+    one_each = [Scene((Thing("ball", color, "big", path),), "grey") for color in COLORS]
+    pictures, cover = draw_with_cover(one_each, 0, 1, CPU)
+    middle = cover[0, 0, 0].flatten().argmax()
+    rgb = dict(zip(COLORS, pictures[:, 0].flatten(2)[:, :, middle], strict=True))
+    for ground, color in sorted(pairs):
+        contrast = (ground_alone(ground)[0] - rgb[color][:, None, None]).norm(dim=0)
+        assert contrast.quantile(0.1) > 0.4, (ground, color)
 
 
 def test_the_later_thing_hides_the_earlier_one():
@@ -202,3 +230,78 @@ def test_the_later_thing_hides_the_earlier_one():
     things = (Thing("ball", "red", "big", path), Thing("ball", "blue", "big", path))
     pair, last = draw([Scene(things, "grey"), Scene(things[1:], "grey")], 0, 1, CPU)
     assert (pair - last).abs().mean() < 0.01
+
+
+@pytest.mark.parametrize("ground", MOVING)
+def test_a_moving_ground_moves_with_every_picture_and_repeats_to_the_bit(ground):
+    pictures = ground_alone(ground, 0, 2 * GROUND_PERIOD_PICTURES + 5)
+    assert GROUND_PERIOD_PICTURES == 48
+    assert torch.equal(pictures[:-48], pictures[48:])
+    one_round = pictures[:48].flatten(1)
+    assert torch.pdist(one_round, p=1).min() > 0.002 * one_round.shape[1]
+
+
+@pytest.mark.parametrize("ground", MOVING)
+def test_a_moving_ground_does_not_jump_where_it_begins_again(ground):
+    steps = mean_steps(ground_alone(ground, 0, 2 * GROUND_PERIOD_PICTURES))
+    assert steps.max() < 1.6 * steps.min()
+
+
+@pytest.mark.parametrize("ground", [ground for ground in GROUNDS if ground not in MOVING])
+def test_a_still_ground_does_not_move(ground):
+    pictures = ground_alone(ground, 0, GROUND_PERIOD_PICTURES + 1)
+    assert torch.equal(pictures, pictures[:1].expand_as(pictures))
+
+
+@pytest.mark.parametrize("ground", MOVING)
+def test_a_ground_that_a_switch_keeps_goes_on_without_a_jump(ground):
+    for change in (Change(color="pink"), Change(motion="spins"), Change(ground=ground)):
+        (scene,) = scenes_of(15, 1, Vocabulary(grounds=(ground,), motions=("rests",)))
+        twice = scene.switched(change, 31).switched(Change(size="small"), 40)
+        pictures, cover = draw_with_cover([twice], 20, 30, CPU)
+        bare = (cover[0] == 0).expand_as(pictures[0])
+        assert torch.equal(pictures[0][bare], ground_alone(ground, 20, 30)[bare])
+
+
+@pytest.mark.parametrize("ground", MOVING)
+def test_a_ground_that_a_switch_brings_begins_at_its_beginning(ground):
+    (scene,) = scenes_of(16, 1, Vocabulary(grounds=(ground,), motions=("rests",)))
+    back = scene.switched(Change(ground="grey"), 10).switched(Change(ground=ground), 31)
+    pictures, cover = draw_with_cover([back], 31, 20, CPU)
+    bare = (cover[0] == 0).expand_as(pictures[0])
+    assert torch.equal(pictures[0][bare], ground_alone(ground, 0, 20)[bare])
+
+
+def test_pictures_over_moving_grounds_do_not_depend_on_where_they_were_cut():
+    grounds = Vocabulary(grounds=MOVING, two_things=0.5)
+    scenes = [scene for _, scene in switched_scenes(17, 6, 13, grounds)]
+    whole = draw(scenes, 5, 60, CPU)
+    parts = [draw(scenes, 5, 4, CPU), draw(scenes, 9, 9, CPU), draw(scenes, 18, 47, CPU)]
+    assert torch.equal(whole, torch.cat(parts, dim=1))
+
+
+def test_two_unscattered_things_set_out_left_and_right_and_one_in_the_middle():
+    counts = set()
+    for scene in scenes_of(18, 400, replace(WORLD, two_things=0.5)):
+        poses = scene.poses(np.array(0.0))
+        counts.add(len(poses))
+        places = [float(pose.x_px) / PICTURE.width_px for pose in poses]
+        thirds = [(0, 1 / 3), (2 / 3, 1)] if len(poses) == 2 else [(1 / 3, 2 / 3)]
+        assert all(low < x < high for x, (low, high) in zip(places, thirds, strict=True))
+    assert counts == {1, 2}
+
+
+def test_some_pairs_of_the_world_move_alike():
+    pairs = scenes_of(19, 300, replace(WORLD, two_things=1.0))
+    alike = sum(one.motion == two.motion for one, two in (pair.things for pair in pairs))
+    assert 0.15 < alike / len(pairs) < 0.45
+
+
+def test_the_world_holds_all_that_there_is():
+    scenes = scenes_of(20, 2000, WORLD)
+    things = [thing for scene in scenes for thing in scene.things]
+    assert {scene.ground for scene in scenes} == set(GROUNDS)
+    assert {thing.motion for thing in things} == set(MOTIONS)
+    assert {thing.shape for thing in things} == set(SHAPES)
+    assert {thing.color for thing in things} == set(COLORS)
+    assert not set(MOVING) & set(SIMPLE.grounds)
