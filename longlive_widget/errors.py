@@ -1,7 +1,10 @@
-"""Every error that the package raises on purpose.
+"""Every error that the package raises on purpose, and the two checks that all floors share.
 
 Each message names the value, the limit and the way out.
 """
+
+from collections.abc import Sequence
+from operator import index
 
 
 class LongLiveError(Exception):
@@ -42,3 +45,28 @@ class MessageError(LongLiveError, ValueError):
 
 class OutputError(LongLiveError, OSError):
     """A file that cannot be written where it was asked for."""
+
+
+def whole_number(
+    name: str, value: object, error: type[LongLiveError], *, least: int, most: int | None = None
+) -> int:
+    """`value` as an `int`, if it is a whole number from `least` to `most`; numpy's are too.
+
+    Anything else is an `error` that calls the value `name`. True and False are no numbers here.
+    """
+    limits = f"{least} or more" if most is None else f"{least} to {most}"
+    try:
+        number = index(value)  # type: ignore[arg-type]  # whatever it is, index() knows
+    except TypeError:
+        number = None
+    if number is None or isinstance(value, bool):
+        raise error(f"{name} {value!r} is not a whole number: use {limits}")
+    if number < least or (most is not None and number > most):
+        raise error(f"{name} {number} is out of range: use {limits}")
+    return number
+
+
+def one_of(name: str, value: object, choices: Sequence[str], error: type[LongLiveError]) -> None:
+    """Make sure that `value` is one of `choices`; else it is an `error` that lists them."""
+    if value not in choices:
+        raise error(f"{name} {value!r} does not exist: use {' or '.join(map(repr, choices))}")

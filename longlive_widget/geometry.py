@@ -5,7 +5,7 @@ Loads no torch.
 
 from dataclasses import dataclass
 
-from longlive_widget.errors import GeometryError
+from longlive_widget.errors import GeometryError, whole_number
 
 PICTURES_PER_SECOND = 16
 LATENT_CHANNELS = 16
@@ -30,7 +30,8 @@ class Geometry:
     """The sizes of one video: `width_px` x `height_px`, `block_frames` latent frames a block.
 
     Raises:
-        GeometryError: a side is not a positive multiple of 16, or a block has no latent frame.
+        GeometryError: a side is not a positive multiple of 16, or a block has not at least one
+            latent frame; whole numbers all.
     """
 
     width_px: int
@@ -38,17 +39,20 @@ class Geometry:
     block_frames: int = 3
 
     def __post_init__(self) -> None:
+        for name, least in (
+            ("width_px", PIXELS_PER_TOKEN),
+            ("height_px", PIXELS_PER_TOKEN),
+            ("block_frames", 1),
+        ):
+            number = whole_number(name, getattr(self, name), GeometryError, least=least)
+            object.__setattr__(self, name, number)
         for name, side_px in (("width", self.width_px), ("height", self.height_px)):
-            if side_px <= 0 or side_px % PIXELS_PER_TOKEN:
-                nearest_px = max(1, round(side_px / PIXELS_PER_TOKEN)) * PIXELS_PER_TOKEN
+            if side_px % PIXELS_PER_TOKEN:
+                nearest_px = round(side_px / PIXELS_PER_TOKEN) * PIXELS_PER_TOKEN
                 raise GeometryError(
                     f"{name} {side_px} is not a positive multiple of {PIXELS_PER_TOKEN}: "
                     f"use {nearest_px}"
                 )
-        if self.block_frames < 1:
-            raise GeometryError(
-                f"a block of {self.block_frames} latent frames is empty: use 1 or more"
-            )
 
     @property
     def latent_width(self) -> int:

@@ -4,10 +4,11 @@ Loads no torch. Knows no model: what a field does is decided where it is read, i
 """
 
 import difflib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
-from longlive_widget.errors import PresetError
+from longlive_widget.errors import PresetError, whole_number
 
 TRAINING_STEPS = 1000
 
@@ -20,8 +21,8 @@ class Preset:
     applied. `window_frames` is the memory in latent frames, the sink counted in.
 
     Raises:
-        PresetError: the steps do not go down from at most 1000 to at least 1, or the window is
-            empty.
+        PresetError: the steps do not go down from at most 1000 to at least 1, the window is
+            empty, or one of them is no whole number.
     """
 
     name: str
@@ -30,17 +31,25 @@ class Preset:
     window_frames: int = 12
 
     def __post_init__(self) -> None:
-        steps = self.denoise_steps
+        window_frames = whole_number("window_frames", self.window_frames, PresetError, least=1)
+        object.__setattr__(self, "window_frames", window_frames)
+        steps = _whole_steps(self.denoise_steps)
+        object.__setattr__(self, "denoise_steps", steps)
         falling = all(a > b for a, b in pairwise(steps))
-        if not steps or not falling or steps[0] > TRAINING_STEPS or steps[-1] < 1:
+        if not steps or not falling:
             raise PresetError(
-                f"denoise_steps {list(steps)} must go down from at most {TRAINING_STEPS} to at "
-                "least 1: for example [1000, 750, 500, 250]"
+                f"denoise_steps {list(steps)} must be some that go down: for example "
+                "[1000, 750, 500, 250]"
             )
-        if self.window_frames < 1:
-            raise PresetError(
-                f"window_frames {self.window_frames} keeps nothing: the reference keeps 12"
-            )
+
+
+def _whole_steps(steps: object) -> tuple[int, ...]:
+    if not isinstance(steps, Iterable) or isinstance(steps, str):
+        raise PresetError(f"denoise_steps {steps!r} is no list: for example [1000, 750, 500, 250]")
+    return tuple(
+        whole_number("denoise step", step, PresetError, least=1, most=TRAINING_STEPS)
+        for step in steps
+    )
 
 
 PRESETS: dict[str, Preset] = {
@@ -57,14 +66,14 @@ PRESETS: dict[str, Preset] = {
 }
 
 
-def preset_named(name: str) -> Preset:
+def preset_named(name: object) -> Preset:
     """The preset of that name.
 
     Raises:
         PresetError: there is none; the message lists those that exist.
     """
-    if name in PRESETS:
+    if isinstance(name, str) and name in PRESETS:
         return PRESETS[name]
-    close = difflib.get_close_matches(name, PRESETS, n=1)
+    close = difflib.get_close_matches(str(name), PRESETS, n=1)
     hint = f"did you mean {close[0]!r}? " if close else ""
     raise PresetError(f"no preset is called {name!r}: {hint}there are {', '.join(PRESETS)}")

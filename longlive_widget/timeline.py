@@ -1,8 +1,9 @@
-"""Prompts at latent frames, and the blocks that they land on.
+"""What a video is asked for: prompts at latent frames, the blocks that they land on, and a seed.
 
 Loads no torch. Knows no session: a timeline is a plan, what really happened is told by `Landing`s.
 """
 
+import html
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,8 +11,10 @@ from itertools import pairwise
 
 import yaml
 
-from longlive_widget.errors import TimelineError
+from longlive_widget.errors import SessionError, TimelineError, whole_number
 from longlive_widget.geometry import seconds_at
+
+MOST_SEED = 2**32
 
 
 @dataclass(frozen=True)
@@ -26,15 +29,8 @@ class Entry:
     prompt: str
 
     def __post_init__(self) -> None:
-        if isinstance(self.latent_frame, bool) or not isinstance(self.latent_frame, int):
-            raise TimelineError(
-                f"latent frame {self.latent_frame!r} is not a whole number: "
-                "count latent frames from 0, 4 pictures each"
-            )
-        if self.latent_frame < 0:
-            raise TimelineError(
-                f"latent frame {self.latent_frame} is before the video begins: use 0 or more"
-            )
+        latent_frame = whole_number("latent frame", self.latent_frame, TimelineError, least=0)
+        object.__setattr__(self, "latent_frame", latent_frame)
         require_prompt(self.prompt)
 
 
@@ -65,13 +61,20 @@ class Timeline:
     """Prompts in the order of their latent frames; the first one starts at 0.
 
     Raises:
-        TimelineError: no entry, a first entry that is not at 0, entries out of order, or two at
-            one latent frame.
+        TimelineError: no entry, something else than an entry, a first entry that is not at 0,
+            entries out of order, or two at one latent frame.
     """
 
     entries: tuple[Entry, ...]
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "entries", tuple(self.entries))
+        for entry in self.entries:
+            if not isinstance(entry, Entry):
+                raise TimelineError(
+                    f"{entry!r} is no entry of a timeline: write Timeline.of('a red ball', "
+                    "(24, 'a blue star'))"
+                )
         if not self.entries:
             raise TimelineError("a timeline needs a prompt at latent frame 0, this one has none")
         if self.entries[0].latent_frame != 0:
@@ -94,7 +97,7 @@ class Timeline:
     @classmethod
     def of(cls, prompt: str, *switches: tuple[int, str]) -> "Timeline":
         """A timeline that begins with `prompt` and switches at `(latent frame, prompt)` pairs."""
-        return cls((Entry(0, prompt), *(Entry(frame, text) for frame, text in switches)))
+        return cls((Entry(0, prompt), *map(_switch, switches)))
 
     def landings(self, block_frames: int = 3) -> tuple[Landing, ...]:
         """Where each entry lands: the first block that starts at or after its latent frame."""
@@ -149,17 +152,56 @@ class Timeline:
         return [{"latent_frame": e.latent_frame, "prompt": e.prompt} for e in self.entries]
 
 
+def timeline_of(plan: object) -> Timeline:
+    """A timeline itself, or the one of a single prompt.
+
+    Raises:
+        TimelineError: it is neither, or the prompt is empty.
+    """
+    if isinstance(plan, Timeline):
+        return plan
+    if isinstance(plan, str):
+        return Timeline.of(plan)
+    raise TimelineError(
+        f"{plan!r} is neither a prompt nor a timeline: write Timeline.of('a red ball', "
+        "(24, 'a blue star'))"
+    )
+
+
+def require_seed(seed: object) -> int:
+    """The seed as an `int`; all but a whole number from 0 to 2**32 - 1 is a `SessionError`."""
+    return whole_number("seed", seed, SessionError, least=0, most=MOST_SEED - 1)
+
+
+def clean(prompt: str) -> str:
+    """A prompt without mojibake, HTML entities (escaped once or twice) and spare white space.
+
+    Source: Wan2.1, which cleans all prompts so before it reads them.
+    """
+    from ftfy import fix_text  # slow to import
+
+    return " ".join(html.unescape(html.unescape(fix_text(prompt))).split())
+
+
 def require_prompt(prompt: object) -> str:
     """The prompt itself, if it says anything.
 
     Raises:
-        TimelineError: it is no text, or only white space.
+        TimelineError: it is no text, or nothing is left of it once it is cleaned.
     """
     if not isinstance(prompt, str):
         raise TimelineError(f"prompt {prompt!r} is not text: write what the video should show")
-    if not prompt.strip():
+    if not clean(prompt):
         raise TimelineError(f"prompt {prompt!r} is empty: write what the video should show")
     return prompt
+
+
+def _switch(switch: object) -> Entry:
+    if not isinstance(switch, Sequence) or isinstance(switch, str) or len(switch) != 2:
+        raise TimelineError(
+            f"switch {switch!r} is not (latent frame, prompt): for example (24, 'a blue star')"
+        )
+    return Entry(*switch)
 
 
 def _entries(rows: object) -> tuple[Entry, ...]:
@@ -179,7 +221,4 @@ def _mappings(rows: Iterable[object], wanted: str) -> Iterable[Mapping[object, o
 def _entry(row: Mapping[object, object], wanted: str) -> Entry:
     if set(row) != {"latent_frame", "prompt"}:
         raise TimelineError(f"a timeline is {wanted}, but one row is {dict(row)!r}")
-    frame, prompt = row["latent_frame"], row["prompt"]
-    if not isinstance(frame, int):
-        raise TimelineError(f"latent frame {frame!r} is not a whole number")
-    return Entry(frame, require_prompt(prompt))
+    return Entry(row["latent_frame"], row["prompt"])  # type: ignore[arg-type]  # Entry checks both

@@ -40,3 +40,26 @@ export function connect(model: AnyModel, signal: AbortSignal, listener: Listener
     send: (command) => model.send(command),
   };
 }
+
+export type Expected<T> = {
+  /** What the next `came` brings; rejected once the view has gone, whichever is first. */
+  wait: () => Promise<T>;
+  came: (value: T) => void;
+};
+
+/** Something that the kernel brings later, for as long as the view is there. */
+export function expected<T>(signal: AbortSignal): Expected<T> {
+  let resolve: (value: T) => void = () => {};
+  return {
+    wait: () =>
+      new Promise((resolved, rejected) => {
+        const gone = () => rejected(new Error("the view was closed"));
+        if (signal.aborted) {
+          gone();
+        }
+        resolve = resolved;
+        signal.addEventListener("abort", gone);
+      }),
+    came: (value) => resolve(value),
+  };
+}

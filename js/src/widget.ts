@@ -2,8 +2,8 @@
 
 import type { AnyModel, RenderProps } from "@anywidget/types";
 import { latencyChart } from "./charts/latency-chart.ts";
-import { sharedPlotly } from "./charts/plotly.ts";
-import { connect } from "./connection.ts";
+import { loadPlotly, sharedPlotly } from "./charts/plotly.ts";
+import { connect, expected } from "./connection.ts";
 import { Player, type ShownPicture } from "./playback/player.ts";
 import type {
   BlockMessage,
@@ -13,6 +13,7 @@ import type {
   PageMessage,
   State,
 } from "./protocol.ts";
+import { pictureOfFrame } from "./timeline/geometry.ts";
 import { timelineStrip } from "./timeline/strip.ts";
 import { make } from "./view/elements.ts";
 import { errorPanel } from "./view/error-panel.ts";
@@ -31,7 +32,7 @@ function render({ model, el, signal }: RenderProps): void {
 function view(model: AnyModel, signal: AbortSignal): HTMLElement {
   const root = make("div", "longlive");
   const errors = errorPanel(signal);
-  const assets = assetShelf(signal);
+  const plotlySource = expected<Uint8Array<ArrayBuffer>>(signal);
   const connection = connect(model, signal, {
     onMessage: take,
     onState: follow,
@@ -48,7 +49,11 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
   const prompts = promptBar((prompt) => send({ type: "switch", prompt }), signal);
   const strip = timelineStrip();
   const rate = state.pictures_per_second;
-  const plotly = sharedPlotly(() => assets.wait(() => send({ type: "asset", name: "plotly" })));
+  const plotly = sharedPlotly(async () => {
+    const source = plotlySource.wait();
+    send({ type: "asset", name: "plotly" });
+    return loadPlotly(await source);
+  });
   const chart = latencyChart(plotly, rate, signal);
   const player = new Player(
     rate,
@@ -95,7 +100,7 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
         errors.show(message.message, message.details);
         break;
       case "asset":
-        assets.put(message.bytes);
+        plotlySource.came(message.bytes);
         break;
       default:
         message satisfies never;
@@ -173,28 +178,9 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
 
   /** From the picture on the screen to the first one that the prompt will have steered. */
   function secondsUntil(landing: Landing): number {
-    const first = landing.lands_at === 0 ? 0 : 4 * (landing.lands_at - 1) + 1;
+    const first = pictureOfFrame(landing.lands_at);
     return shown === undefined ? 0 : (first - shown.number) / rate;
   }
-}
-
-type AssetShelf = {
-  /** Ask, and wait for the bytes that `put` brings. */
-  wait: (ask: () => void) => Promise<Uint8Array<ArrayBuffer>>;
-  put: (bytes: Uint8Array<ArrayBuffer>) => void;
-};
-
-function assetShelf(signal: AbortSignal): AssetShelf {
-  let put: (bytes: Uint8Array<ArrayBuffer>) => void = () => {};
-  return {
-    wait: (ask) =>
-      new Promise((resolve, reject) => {
-        put = resolve;
-        signal.addEventListener("abort", () => reject(new Error("the view was closed")));
-        ask();
-      }),
-    put: (bytes) => put(bytes),
-  };
 }
 
 export default { render };

@@ -4,6 +4,7 @@ import {
   fraction,
   frameAtSeconds,
   frameOfPicture,
+  pictureOfFrame,
   segments,
   ticks,
   visibleSpan,
@@ -26,6 +27,7 @@ describe("a picture's latent frame", () => {
     [21, 6],
   ])("of picture %i is %i, as the first one is a picture of its own", (picture, frame) => {
     expect(frameOfPicture(picture)).toBe(frame);
+    expect(pictureOfFrame(frame)).toBe(picture);
   });
 
   it("is found from the time too", () => {

@@ -1,16 +1,25 @@
 """The front door: a model under a preset, ready to make videos."""
 
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
+from typing import get_args
 
 import torch
 
-from longlive_widget.engine.model import Model, Weights, load_model, random_model
+from longlive_widget.engine.model import Model, Sizes, Weights, load_model, random_model
 from longlive_widget.engine.session import Positions, Session
-from longlive_widget.errors import CapabilityError, GeometryError, ModelNotFoundError, PresetError
+from longlive_widget.errors import (
+    CapabilityError,
+    CheckpointError,
+    GeometryError,
+    ModelNotFoundError,
+    PresetError,
+    one_of,
+)
 from longlive_widget.geometry import Geometry
 from longlive_widget.presets import Preset, preset_named
-from longlive_widget.timeline import Timeline
+from longlive_widget.timeline import Timeline, timeline_of
 
 EMBEDDED = ("tiny",)
 
@@ -19,13 +28,7 @@ class Engine:
     """A loaded model and the preset that it runs under; sessions share both."""
 
     def __init__(self, model: Model, preset: Preset) -> None:
-        needed = model.sizes.sink_frames + model.sizes.geometry.block_frames
-        if preset.window_frames < needed:
-            raise PresetError(
-                f"preset {preset.name!r} keeps {preset.window_frames} latent frames, but "
-                f"{model.sizes.name!r} needs {needed}: a sink of {model.sizes.sink_frames} and a "
-                f"block of {model.sizes.geometry.block_frames}"
-            )
+        _require_window(preset, model.sizes)
         self.model = model
         self.preset = preset
 
@@ -50,9 +53,11 @@ class Engine:
         run a `PresetError`, a weight file that is missing, damaged, unsafe or of another model a
         `CheckpointError`, a device that is not there a `CapabilityError`.
         """
-        chosen = preset_named(preset) if isinstance(preset, str) else preset
+        one_of("kind of weights", weights, get_args(Weights), CheckpointError)
+        chosen = preset if isinstance(preset, Preset) else preset_named(preset)
         folder = model_folder(model)
         place = checked_device(device)
+        _require_window(chosen, Sizes.read(folder))
         load = random_model if weights == "random" else load_model
         return cls(load(folder, place), chosen)
 
@@ -94,12 +99,19 @@ class Engine:
             positions: "relative" to the window, for videos without end; "absolute" is the paper's.
 
         An empty prompt is a `TimelineError`, a size that is no multiple of 16 a `GeometryError`,
-        a seed out of range a `SessionError`.
+        a seed out of range or an unknown kind of positions a `SessionError`.
         """
-        plan = Timeline.of(timeline) if isinstance(timeline, str) else timeline
+        plan = timeline_of(timeline)
         own = self.geometry
         geometry = own if size_px is None else Geometry(*_sides(size_px), own.block_frames)
         return Session(self.model, self.preset, geometry, plan, seed, positions)
+
+    def unread(self, prompt: str) -> str:
+        """The end of a prompt that is too long, which the model does not read; '' if it reads all.
+
+        Here a prompt is as it was cleaned: without HTML entities and spare white space.
+        """
+        return self.model.text_encoder.unread(prompt)
 
     def __repr__(self) -> str:
         random = ", random weights" if self.weights == "random" else ""
@@ -107,7 +119,7 @@ class Engine:
         return f"Engine({self.name!r}, preset {self.preset.name!r}, {size}{random})"
 
 
-def model_folder(model: str | Path) -> Path:
+def model_folder(model: object) -> Path:
     """The folder of an embedded model, or the folder itself.
 
     Raises:
@@ -115,9 +127,8 @@ def model_folder(model: str | Path) -> Path:
     """
     if isinstance(model, str) and model in EMBEDDED:
         return Path(str(resources.files("longlive_widget") / model / "weights"))
-    folder = Path(model)
-    if folder.is_dir():
-        return folder
+    if isinstance(model, str | Path) and model != "" and Path(model).is_dir():
+        return Path(model)
     raise ModelNotFoundError(
         f"no model is called {str(model)!r}: there is {', '.join(EMBEDDED)}, or give the path of "
         "a folder that holds a model.json"
@@ -138,7 +149,17 @@ def checked_device(device: str | None) -> torch.device:
         raise CapabilityError(f"device {device!r} is not here ({error}): use 'cpu'") from error
 
 
-def _sides(size_px: tuple[int, int]) -> tuple[int, int]:
-    if len(size_px) != 2:
+def _require_window(preset: Preset, sizes: Sizes) -> None:
+    needed = sizes.sink_frames + sizes.geometry.block_frames
+    if preset.window_frames < needed:
+        raise PresetError(
+            f"preset {preset.name!r} keeps {preset.window_frames} latent frames, but "
+            f"{sizes.name!r} needs {needed}: a sink of {sizes.sink_frames} and a "
+            f"block of {sizes.geometry.block_frames}"
+        )
+
+
+def _sides(size_px: object) -> tuple[int, int]:
+    if not isinstance(size_px, Sequence) or isinstance(size_px, str) or len(size_px) != 2:
         raise GeometryError(f"size {size_px!r} is not (width, height): for example (160, 96)")
-    return size_px
+    return size_px[0], size_px[1]

@@ -16,13 +16,16 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from longlive_widget.errors import CheckpointError, GeometryError
+from longlive_widget.errors import CheckpointError, LongLiveError, whole_number
 from longlive_widget.geometry import Geometry
 from longlive_widget.model.checkpoint import (
+    check_fit,
     load_strictly,
     merge_adapter,
     part_of,
+    rank_of,
     read_weights,
+    shapes_of,
 )
 from longlive_widget.model.config import TransformerConfig
 from longlive_widget.model.text_encoder import TextEncoder, TextEncoderConfig, load_tokenizer
@@ -44,7 +47,8 @@ class Sizes:
     the transformer is whole only with a LoRA merged in.
 
     Raises:
-        CheckpointError: the window or the sink is no number of latent frames.
+        CheckpointError: the name is no text, the window or the sink is no number of latent frames,
+            or `adapter` is neither true nor false.
     """
 
     name: str
@@ -57,10 +61,12 @@ class Sizes:
     adapter: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("window_frames", "sink_frames"):
-            frames = getattr(self, name)
-            if not isinstance(frames, int) or frames < 0:
-                raise CheckpointError(f"{name} {frames!r} is no number of latent frames")
+        whole_number("window_frames", self.window_frames, CheckpointError, least=1)
+        whole_number("sink_frames", self.sink_frames, CheckpointError, least=0)
+        if not isinstance(self.name, str):
+            raise CheckpointError(f"name {self.name!r} is not text: say what the model is called")
+        if not isinstance(self.adapter, bool):
+            raise CheckpointError(f"adapter {self.adapter!r} is neither true nor false: use one")
 
     @classmethod
     def read(cls, folder: Path) -> "Sizes":
@@ -73,7 +79,7 @@ class Sizes:
         if not path.is_file():
             raise CheckpointError(f"{folder} has no {MODEL}: give the folder of a model")
         try:
-            said = json.loads(path.read_text())
+            said = json.loads(path.read_text(encoding="utf-8"))
             return cls(
                 name=said["name"],
                 geometry=Geometry(**said["geometry"]),
@@ -84,8 +90,18 @@ class Sizes:
                 text_encoder=TextEncoderConfig(**said["text_encoder"]),
                 adapter=said["adapter"],
             )
-        except (json.JSONDecodeError, KeyError, TypeError, GeometryError) as error:
-            raise CheckpointError(f"{path} does not describe a model: {error!r}") from error
+        except KeyError as error:
+            raise CheckpointError(
+                f"{path} does not describe a model: {error} is missing, take the {MODEL} that "
+                "belongs to the weights"
+            ) from error
+        except LongLiveError as error:
+            raise CheckpointError(f"{path} does not describe a model: {error}") from error
+        except (OSError, TypeError, ValueError) as error:
+            raise CheckpointError(
+                f"{path} does not describe a model ({error}): take the {MODEL} that belongs to "
+                "the weights"
+            ) from error
 
     def write(self, folder: Path) -> None:
         """Write `model.json` into a folder."""
@@ -117,13 +133,14 @@ def load_model(folder: Path, device: torch.device) -> Model:
     sizes = Sizes.read(folder)
     parts = _parts(sizes, folder)
     load_strictly(parts.transformer, read_weights(folder / TRANSFORMER), folder / TRANSFORMER)
-    autoencoder = part_of(read_weights(folder / AUTOENCODER), VideoDecoder.PREFIXES)
-    load_strictly(parts.decoder, autoencoder, folder / AUTOENCODER)
+    autoencoder = _read_autoencoder(sizes.autoencoder, folder / AUTOENCODER)
+    decoder = part_of(autoencoder, VideoDecoder.PREFIXES)
+    load_strictly(parts.decoder, decoder, folder / AUTOENCODER)
     text_encoder = read_weights(folder / TEXT_ENCODER)
     load_strictly(parts.text_encoder, text_encoder, folder / TEXT_ENCODER)
     if sizes.adapter:
         adapter = read_weights(folder / ADAPTER)
-        rank = min(min(tensor.shape) for tensor in adapter.values())
+        rank = rank_of(adapter, folder / ADAPTER)
         merge_adapter(parts.transformer, adapter, alpha=rank, path=folder / ADAPTER)
     return _ready(parts, device, "trained")
 
@@ -141,8 +158,8 @@ def random_model(folder: Path, device: torch.device) -> Model:
 def load_encoder(folder: Path, device: torch.device) -> VideoEncoder:
     """The other half of a folder's autoencoder: pictures to latents."""
     encoder = VideoEncoder(Sizes.read(folder).autoencoder)
-    weights = part_of(read_weights(folder / AUTOENCODER), VideoEncoder.PREFIXES)
-    load_strictly(encoder, weights, folder / AUTOENCODER)
+    autoencoder = _read_autoencoder(encoder.config, folder / AUTOENCODER)
+    load_strictly(encoder, part_of(autoencoder, VideoEncoder.PREFIXES), folder / AUTOENCODER)
     return encoder.eval().requires_grad_(requires_grad=False).to(device)
 
 
@@ -151,6 +168,16 @@ def save_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
     unfinished = path.with_suffix(".tmp")
     save_file({name: w.half().cpu().contiguous() for name, w in weights.items()}, unfinished)
     unfinished.replace(path)
+
+
+def _read_autoencoder(config: VideoDecoderConfig, path: Path) -> dict[str, Tensor]:
+    """The weights of both halves, whichever of them is wanted: the file must be whole."""
+    weights = read_weights(path)
+    with torch.device("meta"):
+        halves = VideoDecoder(config), VideoEncoder(config)
+    expected = {name: shape for half in halves for name, shape in shapes_of(half).items()}
+    check_fit(expected, weights, "the autoencoder", path)
+    return weights
 
 
 def _parts(sizes: Sizes, folder: Path) -> Model:

@@ -8,37 +8,60 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
+from uuid import uuid4
 
 import av
 import numpy as np
+from av.codec.codec import UnknownCodecError
+from av.container import OutputContainer
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from numpy.typing import NDArray
 
-from longlive_widget.errors import GeometryError, OutputError
+from longlive_widget.errors import CapabilityError, GeometryError, OutputError
 from longlive_widget.geometry import PICTURES_PER_SECOND
 
 SUFFIX = ".mp4"
+CODEC: Final = "libx264"
+NAME_LETTERS = 40
 # With x264's macroblock tree, the same pictures gave other bytes from run to run (at 160 x 96).
 QUALITY = {"crf": "18", "preset": "medium", "x264-params": "mbtree=0"}
 
 
 def writable_video_path(path: str | Path) -> Path:
-    """The path itself, if a video can be written there.
+    """The path with ~ written out, if a video can be written there.
 
     Raises:
-        OutputError: it does not end in .mp4, its folder is missing or may not be written to, or a
-            folder has that name.
+        OutputError: it does not end in .mp4, its folder is missing or may not be written to, a
+            folder has that name, or no file can have it.
     """
-    path = Path(path)
+    if not Path(path).name.strip("."):
+        raise OutputError(f"{str(path)!r} gives the video no name: call it 'video{SUFFIX}'")
+    path = _reachable(path)
     if path.suffix.lower() != SUFFIX:
-        raise OutputError(f"{str(path)!r} does not end in {SUFFIX}: call it '{path.stem}{SUFFIX}'")
+        name = path.stem.strip(".")
+        better = "video" if name == SUFFIX.strip(".") else name
+        raise OutputError(f"{str(path)!r} does not end in {SUFFIX}: call it '{better}{SUFFIX}'")
     if path.is_dir():
         raise OutputError(f"{str(path)!r} is a folder: give the video a name of its own in it")
     if not path.parent.is_dir():
         raise OutputError(f"the folder of {str(path)!r} does not exist: make it first")
     if not os.access(path.parent, os.W_OK):
         raise OutputError(f"the folder of {str(path)!r} may not be written to: choose another one")
+    return path
+
+
+def _reachable(path: str | Path) -> Path:
+    try:
+        path = Path(path).expanduser()
+        with suppress(FileNotFoundError, NotADirectoryError):
+            path.stat()
+    except OSError as error:
+        raise OutputError(
+            f"{str(path)!r} cannot be a file ({error.strerror}): give it another name"
+        ) from error
+    except (RuntimeError, ValueError) as error:  # no such user's home; a zero byte
+        raise OutputError(f"{str(path)!r} is no path ({error}): give another one") from error
     return path
 
 
@@ -50,6 +73,7 @@ class VideoFile:
 
     Raises:
         OutputError: no video can be written there, the disk is full, or no frame was appended.
+        CapabilityError: this PyAV cannot write H.264.
     """
 
     def __init__(self, path: str | Path, width_px: int, height_px: int) -> None:
@@ -57,19 +81,20 @@ class VideoFile:
         self.width_px = width_px
         self.height_px = height_px
         self.pictures = 0
-        self._unfinished = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
+        unfinished = f".{self.path.stem[:NAME_LETTERS]}.{uuid4().hex[:8]}.tmp"
+        self._unfinished = self.path.with_name(unfinished)
 
     def __enter__(self) -> Self:
-        with self._disk_errors_explained():
-            self._container = av.open(
-                str(self._unfinished), "w", format="mp4", options={"movflags": "+faststart"}
-            )
-        self._stream = self._container.add_stream("libx264", PICTURES_PER_SECOND, options=QUALITY)
-        self._stream.width, self._stream.height = self.width_px, self.height_px
-        self._stream.pix_fmt = "yuv420p"
-        coding = self._stream.codec_context
-        coding.colorspace, coding.color_range = Colorspace.ITU709, ColorRange.MPEG
-        coding.color_primaries, coding.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
+        try:
+            with self._disk_errors_explained():
+                self._unfinished.touch(exist_ok=False)  # PyAV creates it with the first picture
+                self._container = av.open(
+                    str(self._unfinished), "w", format="mp4", options={"movflags": "+faststart"}
+                )
+            self._stream = self._add_stream(self._container)
+        except BaseException:
+            self._unfinished.unlink(missing_ok=True)
+            raise
         return self
 
     def append(self, frames: NDArray[np.uint8]) -> None:
@@ -98,9 +123,25 @@ class VideoFile:
             if kind is None:
                 self._finish()
         finally:
-            with suppress(OSError):  # what made the disk fail has been told already
-                self._container.close()
-            self._unfinished.unlink(missing_ok=True)
+            try:
+                with suppress(OSError):  # what made the disk fail has been told already
+                    self._container.close()
+            finally:
+                self._unfinished.unlink(missing_ok=True)
+
+    def _add_stream(self, container: OutputContainer) -> av.VideoStream:
+        try:
+            stream = container.add_stream(CODEC, PICTURES_PER_SECOND, options=QUALITY)
+        except UnknownCodecError as error:
+            raise CapabilityError(
+                f"this PyAV has no {CODEC}: install the one from PyPI, `pip install av`"
+            ) from error
+        stream.width, stream.height = self.width_px, self.height_px
+        stream.pix_fmt = "yuv420p"
+        coding = stream.codec_context
+        coding.colorspace, coding.color_range = Colorspace.ITU709, ColorRange.MPEG
+        coding.color_primaries, coding.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
+        return stream
 
     def _finish(self) -> None:
         if not self.pictures:

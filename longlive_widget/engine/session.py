@@ -4,27 +4,26 @@ Axes: B batch, F latent frames, C channels, H rows, W columns.
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
-from longlive_widget.cache.text import TextMemory
 from longlive_widget.cache.window import RollingWindow
 from longlive_widget.engine.decode import Pictures, decode_now
 from longlive_widget.engine.denoise import Denoiser
 from longlive_widget.engine.model import Model
 from longlive_widget.engine.noise_schedule import levels
-from longlive_widget.errors import SessionError
+from longlive_widget.engine.rollout import Rollout
+from longlive_widget.errors import SessionError, one_of, whole_number
 from longlive_widget.geometry import Geometry
 from longlive_widget.presets import Preset
-from longlive_widget.timeline import Landing, Timeline, require_prompt
+from longlive_widget.timeline import Landing, Timeline, require_prompt, require_seed
 
 Positions = Literal["relative", "absolute"]
 MOST_BLOCKS = 2**24
-MOST_SEED = 2**32
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +47,8 @@ class Session:
     Blocks are made on the thread that iterates `blocks`; `switch` may come from any thread.
 
     Raises:
-        SessionError: the seed is no whole number from 0 to 2**32 - 1.
+        SessionError: the seed is no whole number from 0 to 2**32 - 1, or the positions are of
+            no known kind.
     """
 
     def __init__(
@@ -60,26 +60,21 @@ class Session:
         seed: int,
         positions: Positions,
     ) -> None:
-        if not 0 <= seed < MOST_SEED:
-            raise SessionError(f"seed {seed} is out of range: use 0 to {MOST_SEED - 1}")
+        one_of("positions", positions, get_args(Positions), SessionError)
         self.timeline = timeline
-        self.seed = seed
+        self.seed = require_seed(seed)
         self.geometry = geometry
         self._model = model
-        self._levels = levels(preset.denoise_steps)
-        self._denoiser = Denoiser(
-            model.transformer,
-            RollingWindow(
-                model.transformer.config.layers,
-                geometry.tokens_per_frame,
-                preset.window_frames,
-                model.sizes.sink_frames,
-                relative=positions == "relative",
-            ),
+        window = RollingWindow(
+            model.transformer.config.layers,
+            geometry.tokens_per_frame,
+            preset.window_frames,
+            model.sizes.sink_frames,
+            relative=positions == "relative",
         )
+        denoiser = Denoiser(model.transformer, window)
+        self._rollout = Rollout(denoiser, levels(preset.denoise_steps))
         self._decoder = model.decoder.stream()
-        self._latest_BFCHW: Tensor | None = None
-        self._text: TextMemory | None = None
         self._prompt = ""
         self._asked = list(timeline.landings(geometry.block_frames))
         self._landed: list[Landing] = []
@@ -113,11 +108,11 @@ class Session:
     def blocks(self, count: int | None = None) -> Iterator[Block]:
         """Make the next `count` blocks, or go on without end; each as soon as it is asked for.
 
-        Raises:
-            SessionError: the count is below 1, or an earlier block of this session has failed.
+        A count that is no whole number from 1 up is a `SessionError`; so is going on after a block
+        of this session has failed.
         """
-        if count is not None and count < 1:
-            raise SessionError(f"{count} blocks are no video: ask for 1 or more")
+        if count is not None:
+            count = whole_number("number of blocks", count, SessionError, least=1)
         return self._make(count)
 
     def _make(self, count: int | None) -> Iterator[Block]:
@@ -139,16 +134,13 @@ class Session:
     @torch.inference_mode()
     def _next(self) -> Block:
         block, landed = self._begin()
-        first = block * self.geometry.block_frames
         if landed is not None:
-            self._steer(landed.prompt, first)
-        if self._text is None:
-            raise SessionError("no prompt has landed: a timeline starts at latent frame 0")
-        self._denoiser.window.open_block(first, self.geometry.block_frames)
-        latent_BFCHW = self._denoise(block, self._text)
-        self._denoiser.write_context(latent_BFCHW, self._text)
-        self._remember(latent_BFCHW)
+            self._rollout.steer(self._model.text_encoder.encode([landed.prompt]))
+            self._prompt = landed.prompt
+        noise = self._noise(block)
+        latent_BFCHW = self._rollout.next_block(noise(), noise)
         frames = decode_now(self._decoder, latent_BFCHW)
+        first = block * self.geometry.block_frames
         return Block(block, first, frames, self._prompt, landed)
 
     def _begin(self) -> tuple[int, Landing | None]:
@@ -164,14 +156,8 @@ class Session:
             self._landed.append(winner)
             return block, winner
 
-    def _steer(self, prompt: str, first_frame: int) -> None:
-        embeds_BLC = self._model.text_encoder.encode([prompt])
-        self._text = self._model.transformer.read_text(embeds_BLC)
-        self._prompt = prompt
-        if self._latest_BFCHW is not None:
-            self._denoiser.recache(self._latest_BFCHW, first_frame, self._text)
-
-    def _denoise(self, block: int, text: TextMemory) -> Tensor:
+    def _noise(self, block: int) -> Callable[..., Tensor]:
+        """Draws the noise of one block, from a generator of its own."""
         generator = torch.Generator().manual_seed(self.seed * MOST_BLOCKS + block)
         shape = (1, *self.geometry.latent_block_shape)
         device = self._model.device
@@ -179,9 +165,4 @@ class Session:
         def draw(_step: int = 0) -> Tensor:
             return torch.randn(shape, generator=generator).to(device)
 
-        return self._denoiser.denoise(draw(), draw, text, self._levels)
-
-    def _remember(self, latent_BFCHW: Tensor) -> None:
-        kept = [] if self._latest_BFCHW is None else [self._latest_BFCHW]
-        window = self._denoiser.window.window_frames
-        self._latest_BFCHW = torch.cat([*kept, latent_BFCHW], dim=1)[:, -window:]
+        return draw

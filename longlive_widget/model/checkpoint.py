@@ -4,6 +4,7 @@ Knows the wrappings of LongLive's files; what the names inside mean is the modul
 """
 
 import pickle
+import struct
 import zipfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -18,6 +19,21 @@ from longlive_widget.errors import CheckpointError
 TORCH_SUFFIXES = (".pt", ".pth")
 ADAPTER_PREFIX = "base_model.model."
 SHOWN_NAMES = 3
+WEIGHT_DTYPES = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
+_FAILED_READS = (
+    pickle.UnpicklingError,
+    struct.error,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 
 Checkpoint = Mapping[str, object]
 
@@ -65,10 +81,10 @@ def load_strictly(module: nn.Module, weights: Mapping[str, Tensor], path: Path |
     copies in its own. `path` is where the weights came from, for the message.
 
     Raises:
-        CheckpointError: anything is missing, left over or of another shape; nothing is loaded.
+        CheckpointError: anything is missing, left over, of another shape or no floating point
+            number; nothing is loaded.
     """
-    expected = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
-    _check_fit(expected, weights, type(module).__name__, path)
+    check_fit(shapes_of(module), weights, type(module).__name__, path)
     on_meta = any(tensor.is_meta for tensor in module.state_dict().values())
     module.load_state_dict(weights, strict=True, assign=on_meta)
     left_on_meta = [
@@ -84,9 +100,59 @@ def load_strictly(module: nn.Module, weights: Mapping[str, Tensor], path: Path |
         )
 
 
+def check_fit(
+    expected: Mapping[str, tuple[int, ...]],
+    weights: Mapping[str, Tensor],
+    what: str,
+    path: Path | str,
+) -> None:
+    """Make sure that every name and every shape agrees, and that the values are numbers.
+
+    Raises:
+        CheckpointError: something is missing, left over, of another shape, not in floating point,
+            or not finite; the message tells all of it at once.
+    """
+    reshaped = [
+        f"{name} is {list(weights[name].shape)} where {list(shape)} belongs"
+        for name, shape in expected.items()
+        if name in weights and tuple(weights[name].shape) != shape
+    ]
+    typed = [
+        f"{name} is {str(tensor.dtype).removeprefix('torch.')}"
+        for name, tensor in weights.items()
+        if name in expected and tensor.dtype not in WEIGHT_DTYPES
+    ]
+    faults = [
+        f"{len(names)} {fault} ({_some(names)})"
+        for fault, names in (
+            ("missing", [name for name in expected if name not in weights]),
+            ("unexpected", [name for name in weights if name not in expected]),
+            ("of another shape", reshaped),
+            ("not in floating point of 16 bits or more", typed),
+        )
+        if names
+    ]
+    if faults:
+        raise CheckpointError(
+            f"{path} does not fit {what}, of whose {len(expected)} tensors it must hold each: "
+            f"{'; '.join(faults)}. Give the file that belongs to this model"
+        )
+    broken = [name for name, tensor in weights.items() if not tensor.isfinite().all()]
+    if broken:
+        raise CheckpointError(
+            f"{path} has values that are not finite ({_some(broken)}): no picture comes of them, "
+            "download it again or take an earlier save"
+        )
+
+
 def part_of(weights: Mapping[str, Tensor], prefixes: tuple[str, ...]) -> dict[str, Tensor]:
     """The tensors whose names begin with one of `prefixes`: one network of a file that has two."""
     return {name: tensor for name, tensor in weights.items() if name.startswith(prefixes)}
+
+
+def shapes_of(module: nn.Module) -> dict[str, tuple[int, ...]]:
+    """The name and the shape of each tensor that a file of this module holds."""
+    return {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
 
 
 def unwrap_generator(checkpoint: Checkpoint, path: Path | str) -> dict[str, Tensor]:
@@ -137,8 +203,8 @@ def merge_adapter(
         for name, module in transformer.named_modules()
         if name.startswith("blocks.") and isinstance(module, nn.Linear)
     }
-    rank = _rank_of(weights, path)
-    _check_fit(_adapter_shapes(linears, rank), weights, "the adapter of this transformer", path)
+    rank = rank_of(weights, path)
+    check_fit(_adapter_shapes(linears, rank), weights, "the adapter of this transformer", path)
     dtypes = {name: linear.weight.dtype for name, linear in linears.items()}
     gradients = {
         name: parameter.requires_grad for name, parameter in transformer.named_parameters()
@@ -157,7 +223,25 @@ def merge_adapter(
     return merged
 
 
+def rank_of(weights: Mapping[str, Tensor], path: Path | str) -> int:
+    """The rank of an adapter.
+
+    Raises:
+        CheckpointError: it has none, or several.
+    """
+    halves = {name: w for name, w in weights.items() if name.endswith("lora_A.weight")}
+    flat = [name for name, half in halves.items() if half.ndim != 2]
+    ranks = sorted({half.shape[0] for half in halves.values() if half.ndim == 2})
+    if flat or len(ranks) != 1:
+        fault = f"{_some(flat)} without a rank" if flat else f"adapters of ranks {ranks}"
+        raise CheckpointError(
+            f"{path} has {fault}: one rank for all is needed, give the adapter's own file"
+        )
+    return ranks[0]
+
+
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    _refuse_text(path)
     if _begins_like_pickle(path):
         raise CheckpointError(
             f"{path} is a pickle under the name of a safetensors file: "
@@ -172,28 +256,53 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 
 def _read_torch(path: Path) -> Checkpoint:
-    try:
-        content = torch.load(
-            path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
+    _refuse_text(path)
+    if _begins_like_safetensors(path):
+        raise CheckpointError(
+            f"{path} is a safetensors file under the name of a pickle: rename it to .safetensors"
         )
-    except pickle.UnpicklingError as error:
-        raise CheckpointError(
-            f"{path} holds more than tensors, and reading it could run code "
-            f"({_first_line(error)}): save its state_dict alone, best as .safetensors"
-        ) from error
-    except (RuntimeError, OSError, EOFError, ValueError) as error:
-        raise CheckpointError(
-            f"{path} is damaged or cut short ({_first_line(error)}): download it again"
-        ) from error
+    whole_zip = zipfile.is_zipfile(path)
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=whole_zip)
+    except _FAILED_READS as error:
+        refused = isinstance(error, pickle.UnpicklingError) and _begins_like_pickle(path)
+        if whole_zip or refused:
+            raise CheckpointError(
+                f"{path} holds more than tensors, and reading it could run code: save its "
+                "state_dict alone, best as .safetensors"
+            ) from None  # torch's own words advise to run the code
+        raise CheckpointError(f"{path} is damaged or cut short: download it again") from None
     if not isinstance(content, Mapping):
         raise CheckpointError(f"{path} holds a {type(content).__name__}, not named tensors")
     return content
 
 
+def _refuse_text(path: Path) -> None:
+    start = _start_of(path).lstrip()
+    if start.startswith(b"<"):
+        raise CheckpointError(
+            f"{path} is a web page, not weights: download the file itself, not the page about it"
+        )
+    if start.startswith(b"version https://git-lfs"):
+        raise CheckpointError(
+            f"{path} is a git-lfs pointer, not weights: get the file with `git lfs pull`"
+        )
+
+
 def _begins_like_pickle(path: Path) -> bool:
+    start = _start_of(path)
+    return start.startswith((b"PK\x03\x04", *(bytes([0x80, version]) for version in range(2, 6))))
+
+
+def _begins_like_safetensors(path: Path) -> bool:
+    start = _start_of(path)
+    header_bytes = int.from_bytes(start[:8], "little")
+    return start[8:9] == b"{" and header_bytes <= path.stat().st_size - 8
+
+
+def _start_of(path: Path) -> bytes:
     with path.open("rb") as file:
-        start = file.read(4)
-    return start == b"PK\x03\x04" or start[:1] == b"\x80"
+        return file.read(64)
 
 
 def _tensors_of(content: object) -> dict[str, Tensor] | None:
@@ -211,15 +320,6 @@ def _plain_name(name: str) -> str:
     return name.replace("_fsdp_wrapped_module.", "").removeprefix("model.")
 
 
-def _rank_of(weights: Mapping[str, Tensor], path: Path | str) -> int:
-    ranks = {tensor.shape[0] for name, tensor in weights.items() if name.endswith("lora_A.weight")}
-    if len(ranks) != 1:
-        raise CheckpointError(
-            f"{path} has adapters of ranks {sorted(ranks)}: one rank for all is needed"
-        )
-    return ranks.pop()
-
-
 def _adapter_shapes(linears: Mapping[str, nn.Linear], rank: int) -> dict[str, tuple[int, ...]]:
     shapes: dict[str, tuple[int, ...]] = {}
     for name, linear in linears.items():
@@ -228,40 +328,7 @@ def _adapter_shapes(linears: Mapping[str, nn.Linear], rank: int) -> dict[str, tu
     return shapes
 
 
-def _check_fit(
-    expected: Mapping[str, tuple[int, ...]],
-    weights: Mapping[str, Tensor],
-    what: str,
-    path: Path | str,
-) -> None:
-    missing = [name for name in expected if name not in weights]
-    unexpected = [name for name in weights if name not in expected]
-    reshaped = [
-        f"{name} is {list(weights[name].shape)} where {list(shape)} belongs"
-        for name, shape in expected.items()
-        if name in weights and tuple(weights[name].shape) != shape
-    ]
-    faults = [
-        f"{len(names)} {fault} ({_some(names)})"
-        for fault, names in (
-            ("missing", missing),
-            ("unexpected", unexpected),
-            ("of another shape", reshaped),
-        )
-        if names
-    ]
-    if faults:
-        raise CheckpointError(
-            f"{path} does not fit {what}, of whose {len(expected)} tensors it must hold each: "
-            f"{'; '.join(faults)}. Give the file that belongs to this model"
-        )
-
-
 def _some(names: Iterable[str]) -> str:
     names = [str(name) for name in names]
     shown = ", ".join(names[:SHOWN_NAMES]) or "nothing"
     return shown if len(names) <= SHOWN_NAMES else f"{shown}, and {len(names) - SHOWN_NAMES} more"
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

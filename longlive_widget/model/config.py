@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from longlive_widget.errors import CheckpointError
+from longlive_widget.errors import CheckpointError, whole_number
 from longlive_widget.geometry import LATENT_CHANNELS, LATENTS_PER_TOKEN
+
+_SIZES = ("dim", "heads", "layers", "ffn_dim", "text_dim", "text_length", "frequency_dim")
 
 
 @dataclass(frozen=True)
@@ -12,7 +14,8 @@ class TransformerConfig:
     """The sizes of one causal video transformer; the defaults are LongLive-1.3B's.
 
     Raises:
-        CheckpointError: the heads do not divide the width, or a head size is odd.
+        CheckpointError: a size is no whole number from 1 up, the heads do not divide the width, a
+            head size is odd, or `eps` is not between 0 and 1.
     """
 
     dim: int = 1536
@@ -25,6 +28,10 @@ class TransformerConfig:
     eps: float = 1e-6
 
     def __post_init__(self) -> None:
+        for name in _SIZES:
+            whole_number(f"the transformer's {name}", getattr(self, name), CheckpointError, least=1)
+        if not 0 < self.eps < 1:
+            raise CheckpointError(f"eps {self.eps!r} is not between 0 and 1: Wan has 1e-6")
         if self.dim % self.heads or self.head_dim % 2:
             raise CheckpointError(
                 f"a width of {self.dim} does not split into {self.heads} heads of an even size"
@@ -63,7 +70,5 @@ class TransformerConfig:
 
 
 def _size(config: Mapping[str, object], key: str, default: int | None = None) -> int:
-    value = config.get(key, default)
-    if not isinstance(value, int) or value < 1:
-        raise CheckpointError(f"{key} in the transformer's config is {value!r}, not a size")
-    return value
+    name = f"{key} in the transformer's config"
+    return whole_number(name, config.get(key, default), CheckpointError, least=1)

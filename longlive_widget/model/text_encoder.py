@@ -8,22 +8,23 @@ Axes: B batch, L tokens, D channels.
 Source: Chung et al. 2023, UniMax (umT5); Wan2.1 for the cleaning and the padding.
 """
 
-import html
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import ftfy
 import torch
 from torch import Tensor, nn
 from transformers import AutoTokenizer, PreTrainedTokenizerBase, UMT5Config, UMT5EncoderModel
 
-from longlive_widget.errors import CheckpointError
+from longlive_widget.errors import CheckpointError, whole_number
 from longlive_widget.model.checkpoint import load_strictly, read_weights
+from longlive_widget.timeline import clean
 
+TOKEN_EMBEDDING = "token_embedding.weight"
+"""Wan's name of the table that holds one row for each token."""
 _EMBEDDING, _SAME_EMBEDDING = "umt5.shared.weight", "umt5.encoder.embed_tokens.weight"
 _NAMES = {
-    "token_embedding.weight": _EMBEDDING,
+    TOKEN_EMBEDDING: _EMBEDDING,
     "norm.weight": "umt5.encoder.final_layer_norm.weight",
 }
 _LAYER_NAMES = {
@@ -45,6 +46,10 @@ class TextEncoderConfig:
     """The sizes of the encoder; each default is umT5-xxl's, as Wan2.1 uses it.
 
     `tokens` is the fixed length that prompts are padded or cut to.
+
+    Raises:
+        CheckpointError: a size is no whole number from 1 up, or the heads do not divide the width
+            of attention.
     """
 
     vocab: int = 256384
@@ -55,6 +60,14 @@ class TextEncoderConfig:
     num_layers: int = 24
     num_buckets: int = 32
     tokens: int = 512
+
+    def __post_init__(self) -> None:
+        for name, size in asdict(self).items():
+            whole_number(f"the text encoder's {name}", size, CheckpointError, least=1)
+        if self.dim_attn % self.num_heads:
+            raise CheckpointError(
+                f"dim_attn {self.dim_attn} does not split into {self.num_heads} heads"
+            )
 
 
 class TextEncoder(nn.Module):
@@ -116,27 +129,50 @@ class TextEncoder(nn.Module):
     def tokenize(self, prompts: Sequence[str]) -> tuple[Tensor, Tensor]:
         """Token ids and mask, both int64 `BL`: cleaned, cut to length, the end token last, padded.
 
-        Raises:
-            CheckpointError: the encoder has no tokenizer.
+        An encoder without a tokenizer is a `CheckpointError`.
         """
-        if self.tokenizer is None:
-            raise CheckpointError(
-                "this text encoder has no tokenizer: give one, or call it with token ids"
-            )
-        length, tokenizer = self.config.tokens, self.tokenizer
+        length, tokenizer = self.config.tokens, self._require_tokenizer()
         ids_BL = torch.full((len(prompts), length), tokenizer.pad_token_id)
         mask_BL = torch.zeros_like(ids_BL)
         for row, prompt in enumerate(prompts):
-            ids = tokenizer.encode(clean(prompt), add_special_tokens=False)[: length - 1]
+            words = clean(prompt)
+            ids = tokenizer.encode(words, add_special_tokens=False, verbose=False)[: length - 1]
             ids.append(tokenizer.eos_token_id)
             ids_BL[row, : len(ids)] = torch.tensor(ids)
             mask_BL[row, : len(ids)] = 1
         return ids_BL, mask_BL
 
+    def unread(self, prompt: str) -> str:
+        """The end of a cleaned prompt that does not fit into `tokens` rows; '' if all of it does.
 
-def clean(prompt: str) -> str:
-    """A prompt without mojibake, HTML entities (escaped once or twice) and spare white space."""
-    return " ".join(html.unescape(html.unescape(ftfy.fix_text(prompt))).split())
+        An encoder without a tokenizer is a `CheckpointError`.
+        """
+        words = clean(prompt)
+        read = self._require_tokenizer()(
+            words, add_special_tokens=False, verbose=False, return_offsets_mapping=True
+        )
+        places: list[tuple[int, int]] = read["offset_mapping"]
+        beyond = places[self.config.tokens - 1 :]
+        return words[beyond[0][0] :].strip() if beyond else ""
+
+    def _require_tokenizer(self) -> PreTrainedTokenizerBase:
+        if self.tokenizer is None:
+            raise CheckpointError(
+                "this text encoder has no tokenizer: give one, or call it with token ids"
+            )
+        return self.tokenizer
+
+
+def vocabulary_of(encoder: TextEncoder) -> dict[str, int]:
+    """Each token that an encoder's tokenizer knows, and its row in the table.
+
+    Raises:
+        CheckpointError: the encoder has no tokenizer.
+    """
+    if encoder.tokenizer is None:
+        raise CheckpointError("this text encoder has no tokenizer: give one")
+    vocabulary: dict[str, int] = encoder.tokenizer.get_vocab()
+    return vocabulary
 
 
 def load_tokenizer(folder: Path | str) -> PreTrainedTokenizerBase:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from longlive_widget.errors import GeometryError
+from longlive_widget.errors import GeometryError, whole_number
 from longlive_widget.model.stream import DecoderStream, Memory, same_shape
 
 PICTURE_CHANNELS = 3
@@ -42,7 +42,7 @@ class VideoDecoderConfig:
     latents are normalised with.
 
     Raises:
-        GeometryError: the lists do not fit each other.
+        GeometryError: a size is no whole number from 1 up, or the lists do not fit each other.
     """
 
     dim: int = 96
@@ -56,6 +56,9 @@ class VideoDecoderConfig:
     def __post_init__(self) -> None:
         for name in ("dim_mult", "temporal_downsample", "latent_mean", "latent_std"):
             object.__setattr__(self, name, tuple(getattr(self, name)))  # lists come from JSON
+        sizes = ("dim", self.dim), ("z_dim", self.z_dim), ("num_res_blocks", self.num_res_blocks)
+        for name, size in (*sizes, *(("dim_mult", factor) for factor in self.dim_mult)):
+            whole_number(f"the autoencoder's {name}", size, GeometryError, least=1)
         if len(self.temporal_downsample) != len(self.dim_mult) - 1:
             raise GeometryError(
                 f"{len(self.dim_mult)} stages have {len(self.dim_mult) - 1} resamplings between "

@@ -1,7 +1,8 @@
 """The worker thread that owns a running video, and the verbs that steer it from other threads.
 
-Knows messages and how to send one, but neither Jupyter nor the page: whoever builds a runner
-gives it `send`.
+The worker computes, a courier carries: it does what the page asks for, and sends what the page is
+to know, so that nothing is sent under a lock. Knows messages and how to send one, but neither
+Jupyter nor the page: whoever builds a runner gives it `send`.
 """
 
 import atexit
@@ -13,11 +14,13 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from longlive_widget.errors import LongLiveError, SessionError
+from longlive_widget.errors import LongLiveError, SessionError, TimelineError, whole_number
 from longlive_widget.geometry import PICTURES_PER_SECOND, pictures_before
 from longlive_widget.timeline import Landing, Timeline, require_prompt
+from longlive_widget.widget.courier import GOODBYE_S, Courier
 from longlive_widget.widget.frame_codec import encode_jpegs
 from longlive_widget.widget.pace import Pace
 from longlive_widget.widget.protocol import (
@@ -42,18 +45,16 @@ HISTORY_BLOCKS = 10_000
 PAGE_HISTORY_BLOCKS = 500
 MARKS = 200
 ERRORS = 100
-GOODBYE_S = 10.0
+CLOSED = "this studio is closed: make a new LongLiveWidget"
 
 log = logging.getLogger(__name__)
-# Without a handler of its own, logging would print into whatever notebook cell is current.
-logging.getLogger("longlive_widget").addHandler(logging.NullHandler())
 
 
 class Send(Protocol):
-    """Bring a message to the page, with buffers beside it; may be called from any thread."""
+    """Bring a message to the page, with buffers beside it."""
 
     def __call__(self, message: PageMessage, buffers: Sequence[bytes] = ()) -> None:
-        """Bring it, and return at once."""
+        """Bring it; called for one message after the other, on the courier's thread."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,8 +69,9 @@ class Stretch:
 class Runner:
     """One video at a time, made block by block on a thread of its own.
 
-    Every verb returns at once and may be called from any thread. A block that is being made when
-    the video is paused is finished and shown; one that is being made at a stop is thrown away.
+    Every verb returns at once and may be called from any thread; what it tells the page is sent
+    from a second thread, in the order of the verbs. A block that is being made when the video is
+    paused is finished and shown; one that is being made at a stop is thrown away.
 
     The page has room for `CREDITS` blocks and gives a credit back for each that it has taken in.
     Making blocks never waits for that: without a credit a block is recorded, but not displayed. It
@@ -99,6 +101,7 @@ class Runner:
         self._stretch: Stretch | None = None
         self._clear()
         self._errors: deque[Exception] = deque(maxlen=ERRORS)
+        self._courier = Courier()
         self._thread = threading.Thread(target=self._work, name="longlive-runner", daemon=True)
         self._thread.start()
         atexit.register(self.close)
@@ -156,26 +159,26 @@ class Runner:
                     self._stretch.pace.go_on(self._clock_s())
             else:
                 session = self._session_to_go_on()
-                self._stretch = Stretch(session.blocks(), Pace(), Future())
+                self._stretch = Stretch(session.blocks(), Pace(), _promise())
             self._become("running")
 
     def make(self, blocks: int) -> Future[None]:
         """Begin a video, or go on with one, for that many blocks and as fast as they come.
 
         Returns:
-            What is done with the last block, or with the error that ended them.
+            What is done once the page has been told of the last block, or of the error that ended
+            them.
 
         Raises:
-            SessionError: the count is below 1, a video is running or paused, or the studio is
-                closed.
+            SessionError: the count is no whole number from 1 up, a video is running or paused, or
+                the studio is closed.
         """
+        blocks = whole_number("number of blocks", blocks, SessionError, least=1)
         with self._changed:
-            if blocks < 1:
-                raise SessionError(f"{blocks} blocks are no video: ask for 1 or more")
             if self._status in {"running", "paused"}:
                 raise SessionError(f"a video is {self._status}: stop() it before run()")
             session = self._session_to_go_on()
-            self._stretch = Stretch(session.blocks(blocks), None, Future())
+            self._stretch = Stretch(session.blocks(blocks), None, _promise())
             self._become("running")
             return self._stretch.finished
 
@@ -192,9 +195,10 @@ class Runner:
         """Go on after a pause.
 
         Raises:
-            SessionError: nothing is paused.
+            SessionError: nothing is paused, or the studio is closed.
         """
         with self._changed:
+            self._open_engine()
             if self._status not in {"paused", "running"}:
                 raise SessionError(f"nothing is paused, the video is {self._status}: start() it")
             self.start()
@@ -204,25 +208,27 @@ class Runner:
         with self._changed:
             if self._session is None:
                 return
-            self._end(None)
             self._become("stopped")
+            self._end(None)
 
     def switch(self, prompt: str) -> Landing:
         """Steer by `prompt` from the next block on; returns where it lands.
 
         Raises:
-            SessionError: no video has begun.
+            SessionError: no video has begun, or the studio is closed.
         """
         require_prompt(prompt)
         with self._changed:
+            engine = self._open_engine()
             if self._session is None:
                 raise SessionError(
                     f"there is no video to steer, it is {self._status}: start() one first"
                 )
             landing = self._session.switch(prompt)
             self._asked = _with_switch(self._asked, landing)
-            self._send(Receipt(landing))
+            self._say(Receipt(landing))
             self._tell_state()
+            self.post(partial(_require_read, engine, prompt))
             return landing
 
     def credit(self, run: int, block: int) -> None:
@@ -241,58 +247,83 @@ class Runner:
             self._uncredited.clear()
             records = tuple(self._history)[-PAGE_HISTORY_BLOCKS:]
             self._tell_state()
-            self._send(History(view, self._run, records))
+            self._say(History(view, self._run, records))
             if self._newest is not None:
                 record, jpegs = self._newest
-                self._send(BlockMessage(self._run, record, view), jpegs)
+                self._say(BlockMessage(self._run, record, view), jpegs)
 
-    def tell(self, error: Exception) -> None:
-        """Show an error to the user: in the log, in `errors`, and on the page."""
+    def post(self, command: Callable[[], None]) -> None:
+        """Do it after all that was posted before; the page is told of an error.
+
+        Never waits, for a handler of messages runs on whatever thread its host likes.
+        """
+        self._courier.put(command, self._tell)
+
+    def _tell(self, error: Exception) -> None:
+        """Show an error to the user: in `errors` and on the page."""
+        self._keep(error)
         expected = isinstance(error, LongLiveError)
         details = "" if expected else "".join(traceback.format_exception(error))
+        self._say(Failure(str(error) if expected else _sentence(error), details))
+
+    def _keep(self, error: Exception) -> None:
         with self._changed:
             self._errors.append(error)
-            self._send(Failure(str(error) if expected else _sentence(error), details))
 
     def close(self) -> None:
-        """End the thread; the block in the making is thrown away. A second time does nothing."""
+        """End both threads; the block in the making is thrown away. A second time does nothing."""
         with self._changed:
             if self._status == "closed":
                 return
-            self._end(None)
             self._clear()
             self._engine = None
             self._become("closed")
+            self._end(None)
         if threading.current_thread() is not self._thread:
             self._thread.join(GOODBYE_S)
+        self._courier.close()
         atexit.unregister(self.close)
 
-    def _session_to_go_on(self) -> "Session":
+    def _open_engine(self) -> "Engine":
         if self._engine is None:
-            raise SessionError("this studio is closed: make a new LongLiveWidget")
+            raise SessionError(CLOSED)
+        return self._engine
+
+    def _session_to_go_on(self) -> "Session":
+        engine = self._open_engine()
         if self._session is None:
-            self._session = self._engine.session(self._timeline, self._seed)
+            self._session = engine.session(self._timeline, self._seed)
             self._run += 1
             self._clear()
+            for entry in self._timeline.entries:
+                self.post(partial(_require_read, engine, entry.prompt))
         return self._session
 
     def _end(self, error: Exception | None) -> None:
         """Let go of the session, and of whoever waits for its blocks."""
-        stretch, self._stretch, self._session = self._stretch, None, None
-        if stretch is None or stretch.finished.done():
+        self._session = None
+        self._finish_stretch(error)
+
+    def _finish_stretch(self, error: Exception | None) -> None:
+        """Whoever waits for the stretch hears of it after the page has heard of its blocks."""
+        stretch, self._stretch = self._stretch, None
+        if stretch is None:
             return
         if error is None:
-            stretch.finished.set_result(None)
+            self._courier.put(lambda: stretch.finished.set_result(None), self._keep)
         else:
-            stretch.finished.set_exception(error)
+            self._courier.put(lambda: stretch.finished.set_exception(error), self._keep)
 
     def _become(self, status: Status) -> None:
         self._status = status
         self._changed.notify_all()
         self._tell_state()
 
+    def _say(self, message: PageMessage, buffers: Sequence[bytes] = ()) -> None:
+        self._courier.put(lambda: self._send(message, buffers), self._keep)
+
     def _tell_state(self) -> None:
-        self._send(StateMessage(self.state()))
+        self._say(StateMessage(self.state()))
 
     def _work(self) -> None:
         while (stretch := self._next_stretch()) is not None:
@@ -327,7 +358,8 @@ class Runner:
             if self._stretch is not stretch:
                 return
             if block is None:
-                self._finish(stretch)
+                self._become("done")
+                self._finish_stretch(None)
             else:
                 self._show(block, jpegs, 1e3 * (made_s - begun_s), 1e3 * (encoded_s - made_s))
                 if stretch.pace is not None:
@@ -337,14 +369,9 @@ class Runner:
         with self._changed:
             if self._stretch is not stretch:
                 return
-            self.tell(error)
-            self._end(error)
+            self._tell(error)
             self._become("failed")
-
-    def _finish(self, stretch: Stretch) -> None:
-        self._stretch = None
-        self._become("done")
-        stretch.finished.set_result(None)
+            self._end(error)
 
     def _show(
         self, block: "Block", jpegs: list[bytes], latency_ms: float, encode_ms: float
@@ -368,7 +395,7 @@ class Runner:
         self._newest = record, jpegs
         if displayed:
             self._uncredited.add(block.index)
-        self._send(BlockMessage(self._run, record), jpegs if displayed else ())
+        self._say(BlockMessage(self._run, record), jpegs if displayed else ())
 
 
 def _about(engine: "Engine", seed: int) -> State:
@@ -388,6 +415,22 @@ def _about(engine: "Engine", seed: int) -> State:
         dropped=0,
         marks=(),
     )
+
+
+def _promise() -> Future[None]:
+    """A future that whoever awaits it cannot cancel: the video is ended by `stop`."""
+    promise: Future[None] = Future()
+    promise.set_running_or_notify_cancel()
+    return promise
+
+
+def _require_read(engine: "Engine", prompt: str) -> None:
+    """A prompt of which the model does not read all is a `TimelineError`."""
+    if rest := engine.unread(prompt):
+        raise TimelineError(
+            f"prompt {prompt!r} is longer than {engine.name!r} reads, it leaves out {rest!r}: "
+            "write a shorter one"
+        )
 
 
 def _with_switch(asked: tuple[Landing, ...], switch: Landing) -> tuple[Landing, ...]:

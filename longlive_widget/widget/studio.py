@@ -1,8 +1,6 @@
 """The studio: a running video in a notebook cell, steered by clicks or by methods alike."""
 
 import asyncio
-import logging
-import threading
 import weakref
 from collections.abc import Mapping, Sequence
 from concurrent.futures import wait
@@ -18,9 +16,8 @@ from IPython.display import Markdown, display
 from numpy.typing import NDArray
 
 from longlive_widget.engine.recording import VideoFile
-from longlive_widget.engine.session import MOST_SEED
-from longlive_widget.errors import CapabilityError, LongLiveError, SessionError
-from longlive_widget.timeline import Landing, Timeline
+from longlive_widget.errors import CapabilityError, SessionError
+from longlive_widget.timeline import Landing, Timeline, require_seed, timeline_of
 from longlive_widget.widget.protocol import (
     Asset,
     AssetRequest,
@@ -39,7 +36,7 @@ from longlive_widget.widget.protocol import (
     encode,
     parse,
 )
-from longlive_widget.widget.runner import Runner
+from longlive_widget.widget.runner import CLOSED, Runner
 from longlive_widget.widget.still import latency_figure, picture_strip, record_table
 
 if TYPE_CHECKING:
@@ -51,7 +48,6 @@ if TYPE_CHECKING:
 STATIC = Path(__file__).parents[1] / "static"
 PATIENCE_S = 0.2
 
-log = logging.getLogger(__name__)
 _open_studios: "weakref.WeakSet[LongLiveWidget]" = weakref.WeakSet()
 
 
@@ -62,7 +58,8 @@ class LongLiveWidget(anywidget.AnyWidget):
     has one open studio: a second one closes the first, and so does running the same cell again.
 
     Raises:
-        SessionError: the seed is out of range.
+        SessionError: the seed is no whole number from 0 to 2**32 - 1.
+        TimelineError: the timeline is neither one nor a prompt.
         CapabilityError: the page's part of this package was not built.
     """
 
@@ -72,19 +69,16 @@ class LongLiveWidget(anywidget.AnyWidget):
     _engine: "Engine | None" = None
 
     def __init__(self, engine: "Engine", timeline: Timeline | str, seed: int = 0) -> None:
-        timeline = Timeline.of(timeline) if isinstance(timeline, str) else timeline
-        if not 0 <= seed < MOST_SEED:
-            raise SessionError(f"seed {seed} is out of range: use 0 to {MOST_SEED - 1}")
+        plan, seed = timeline_of(timeline), require_seed(seed)
         page, style = _bundled("widget.js"), _bundled("widget.css")
-        self._engine = engine
         self._about = f"LongLiveWidget({engine.name!r}, preset={engine.preset.name!r}, seed={seed})"
         self._cell, self._execution = _current_cell()
-        self._close_predecessors()
-        self._traits_lock = threading.Lock()
         self._loop = _running_loop()
-        self._runner = Runner(engine, timeline, seed, self._tell_page)
+        self._runner = Runner(engine, plan, seed, self._tell_page)
+        self._engine = engine  # from here on there is something to close
         super().__init__(_esm=page, _css=style, page_state=asdict(self._runner.state()))
         self.on_msg(self._on_page_message)
+        self._close_predecessors()
         _open_studios.add(self)
 
     def __repr__(self) -> str:
@@ -202,6 +196,8 @@ class LongLiveWidget(anywidget.AnyWidget):
         display(Markdown(table))
 
     def _made_blocks(self) -> "tuple[Block, ...]":
+        if self.status == "closed":
+            raise SessionError(CLOSED)
         if not self.blocks:
             raise SessionError("nothing was made yet: call run(blocks=8), or start()")
         return self.blocks
@@ -215,28 +211,20 @@ class LongLiveWidget(anywidget.AnyWidget):
     def _tell_page(self, message: PageMessage, buffers: Sequence[bytes] = ()) -> None:
         self.send(encode(message), list(buffers))
         if isinstance(message, StateMessage):
-            self._sync_state()
+            self._sync(asdict(message.state))
 
-    def _sync_state(self) -> None:
-        """Bring the trait up to date, on the thread that traits belong to."""
-        if self._loop is None or threading.current_thread() is threading.main_thread():
-            self._write_state()
-        elif not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._write_state)
+    def _sync(self, state: dict[str, object]) -> None:
+        """Bring the trait up to date, on the one thread that writes it and that holds no lock then.
 
-    def _write_state(self) -> None:
-        state = asdict(self._runner.state())
-        with self._traits_lock:
+        In a notebook it is the loop's, in a plain program the courier's.
+        """
+        if self._loop is None:
             self.page_state = state
+        elif not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self.set_trait, "page_state", state)
 
     def _on_page_message(self, _widget: object, content: object, _buffers: object) -> None:
-        try:
-            self._obey(parse(content))
-        except LongLiveError as error:
-            self._runner.tell(error)
-        except Exception as error:
-            log.exception("a command from the page failed")
-            self._runner.tell(error)
+        self._runner.post(lambda: self._obey(parse(content)))
 
     def _obey(self, command: Command) -> None:
         match command:
@@ -269,8 +257,8 @@ def _bundled(name: str) -> str:
     path = STATIC / name
     if not path.is_file():
         raise CapabilityError(
-            f"{path} is missing: build the page's part with `npm --prefix js ci` and "
-            "`npm --prefix js run build`"
+            f"{path} is missing: build the page's part with `make setup`, or with "
+            "`npm --prefix js install && npm --prefix js run build`"
         )
     return path.read_text(encoding="utf-8")
 

@@ -12,15 +12,17 @@ from tests.browser.lab import (
     studio,
     wait_for_data,
 )
+from tests.unit.painted_engine import PaintedEngine, paint
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-PAINTED = """
+BALL = "a red ball bounces on a white background"
+PAINTED = f"""
 from longlive_widget import LongLiveWidget, Timeline
 from tests.unit.painted_engine import PaintedEngine
 
 engine = PaintedEngine(seconds_per_block=0.25)
-timeline = Timeline.of("a red ball bounces on a white background", (24, "a yellow star spins"))
+timeline = Timeline.of({BALL!r}, (24, "a yellow star spins"))
 studio = LongLiveWidget(engine, timeline, seed=1)
 studio.start()
 studio
@@ -31,11 +33,15 @@ import threading
 threads = [thread.name for thread in threading.enumerate()]
 print(threads.count("longlive-runner"), "runner")
 """
+LONG = "a blue star that spins, and that then goes on to spin again for the sixth time"
 MARKUP = "a <b>blue</b> star *spins*"
 
 
-def mean_colour(page):
-    return np.array(canvas_pixels(page)).reshape(-1, 4)[:, :3].mean(axis=0)
+def is_painted(page, prompt):
+    """Whether the shown picture has the hue that the painter has for this prompt."""
+    shown = np.array(canvas_pixels(page)).reshape(-1, 4)[:, :3].mean(axis=0)
+    painted = paint(prompt, 1, PaintedEngine().geometry).mean(axis=(0, 1, 2))
+    return np.abs(shown / shown.sum() - painted / painted.sum()).max() < 0.02
 
 
 def test_a_video_plays_is_steered_and_holds(notebook_of, tmp_path, screenshots):
@@ -43,7 +49,8 @@ def test_a_video_plays_is_steered_and_holds(notebook_of, tmp_path, screenshots):
         run_all_cells(page)
         player = studio(page)
         wait_for_data(page, "+d.frame > 20")
-        before, colour = canvas_pixels(page), mean_colour(page)
+        before = canvas_pixels(page)
+        assert is_painted(page, BALL)
         wait_for_data(page, "+d.frame > 40")
         assert canvas_pixels(page) != before
 
@@ -52,10 +59,19 @@ def test_a_video_plays_is_steered_and_holds(notebook_of, tmp_path, screenshots):
         player.locator("input").press("Enter")
         wait_for_data(page, f"d.landed === '{MARKUP}'")
         assert data(page)["prompt"] == MARKUP
-        assert np.abs(mean_colour(page) - colour).max() > 10
+        assert is_painted(page, MARKUP)
         assert player.locator("b").count() == 0
         page.wait_for_timeout(1000)
         page.screenshot(path=screenshots / "playing-dark.png")
+
+        panel = player.locator(".ll-errors")
+        assert not panel.is_visible()
+        player.locator("input").press("Enter")
+        panel.get_by_text("prompt '' is empty: write what").wait_for()
+        player.locator("input").fill(LONG)
+        player.locator("input").press("Enter")
+        panel.get_by_text("it leaves out 'for the sixth time'").wait_for()
+        page.screenshot(path=screenshots / "too-long-dark.png")
 
         player.locator("[data-action=pause]").click()
         wait_for_data(page, "d.status === 'paused'")

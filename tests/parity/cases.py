@@ -1,6 +1,7 @@
 """The golden cases: recorded inputs and outputs that the model is held to.
 
-`LONGLIVE_GOLDEN` names another folder of the same form. Every size is read from the files.
+`LONGLIVE_GOLDEN` names another folder of the same form. Every size is read from the files. Another
+folder may hold the cases of some parts only, so its other parts are skipped; our own is whole.
 """
 
 import json
@@ -8,12 +9,14 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from safetensors import safe_open
 from torch import Tensor
 
 from tests.parity.golden.weights import golden_weight
 
-FOLDER = Path(os.environ.get("LONGLIVE_GOLDEN", Path(__file__).parent / "golden"))
+OWN = Path(__file__).parent / "golden"
+FOLDER = Path(os.environ.get("LONGLIVE_GOLDEN") or OWN)
 BOUND = 1e-4
 
 
@@ -26,6 +29,26 @@ class Case:
 
     def __getitem__(self, name: str) -> Tensor:
         return self.tensors[name]
+
+
+def require_part(*files: str, folder: Path = FOLDER) -> None:
+    """Go on if the folder holds this part's files; skip the test if a foreign folder holds none."""
+    absent = [name for name in files if not (folder / name).is_file()]
+    if not absent:
+        return
+    if len(absent) == len(files) and folder.resolve() != OWN.resolve():
+        pytest.skip(f"{folder} holds no {' and no '.join(absent)}")
+    pytest.fail(f"{folder} lacks {' and '.join(absent)}")
+
+
+def require_cases(folder: Path = FOLDER) -> None:
+    """Fail if the folder has nothing to hold the model to: no case, or a network and no rollout."""
+    if not folder.is_dir():
+        pytest.fail(f"{folder} is not there: LONGLIVE_GOLDEN names a folder of golden cases")
+    if not any(folder.glob("*.safetensors")):
+        pytest.fail(f"{folder} holds no case: LONGLIVE_GOLDEN names a folder of golden cases")
+    if (folder == OWN or (folder / "dit.json").is_file()) and not rollout_names(folder):
+        pytest.fail(f"{folder} has no rollout_*.safetensors: nothing holds the session's way")
 
 
 def read_case(name: str) -> Case:
@@ -44,9 +67,9 @@ def read_weights(name: str) -> tuple[dict[str, object], dict[str, Tensor]]:
     return case.get("config", {}), weights
 
 
-def rollout_names() -> list[str]:
+def rollout_names(folder: Path = FOLDER) -> list[str]:
     """The names of all recorded rollouts in the folder."""
-    return sorted(path.stem for path in FOLDER.glob("rollout_*.safetensors"))
+    return sorted(path.stem for path in folder.glob("rollout_*.safetensors"))
 
 
 def relative_error(ours: Tensor, golden: Tensor) -> float:

@@ -2,20 +2,20 @@ import pytest
 import torch
 
 from longlive_widget.model.tiny_decoder import TinyDecoder
-from tests.parity.cases import BOUND, read_case, read_weights, relative_error
+from tests.parity.cases import BOUND, read_case, read_weights, relative_error, require_part
 
-CASE = read_case("tiny_decoder_io")
-LATENTS = CASE["latents"].unsqueeze(0)
-TOTAL = LATENTS.shape[1]
-GROUPINGS = {
-    "by threes": [3] * (TOTAL // 3) + [TOTAL % 3],
-    "singly": [1] * TOTAL,
-    "at once": [TOTAL],
-}
+FILES = "tiny_decoder.json", "tiny_decoder_io.safetensors"
+
+
+@pytest.fixture(scope="module")
+def case():
+    require_part(*FILES)
+    return read_case("tiny_decoder_io")
 
 
 @pytest.fixture(scope="module")
 def decoder():
+    require_part(*FILES)
     _, weights = read_weights("tiny_decoder")
     weights["decoder.22.bias"] += 0.5  # as recorded
     decoder = TinyDecoder()
@@ -23,11 +23,11 @@ def decoder():
     return decoder
 
 
-@pytest.mark.parametrize("grouping", GROUPINGS.values(), ids=GROUPINGS.keys())
-def test_latents_in_any_grouping_decode_to_the_recorded_pictures(decoder, grouping):
-    stream = decoder.stream()
-    parts = [part for part in LATENTS.split(grouping, dim=1) if part.shape[1]]
+@pytest.mark.parametrize("grouped", [3, 1, None], ids=["by threes", "singly", "at once"])
+def test_latents_in_any_grouping_decode_to_the_recorded_pictures(case, decoder, grouped):
+    latents, stream = case["latents"].unsqueeze(0), decoder.stream()
+    parts = latents.split(grouped or latents.shape[1], dim=1)
     decoded = torch.cat([stream.decode(part) for part in parts], dim=1)
     in_unit_range = (decoded[0] / 2 + 0.5).clamp(0, 1)
-    assert in_unit_range.shape == CASE["decoded"].shape
-    assert relative_error(in_unit_range, CASE["decoded"]) < BOUND
+    assert in_unit_range.shape == case["decoded"].shape
+    assert relative_error(in_unit_range, case["decoded"]) < BOUND

@@ -7,6 +7,7 @@ from torch import Tensor
 from longlive_widget.cache.window import RollingWindow
 from longlive_widget.engine.denoise import Denoiser
 from longlive_widget.engine.noise_schedule import Level, level_near, levels, sigmas, timesteps
+from longlive_widget.engine.rollout import Rollout
 from longlive_widget.model.checkpoint import merge_adapter
 from longlive_widget.model.config import TransformerConfig
 from longlive_widget.model.transformer import Transformer
@@ -18,6 +19,7 @@ from tests.parity.cases import (
     read_case,
     read_weights,
     relative_error,
+    require_part,
     rollout_names,
 )
 
@@ -41,17 +43,20 @@ def _window(case: Case, latent: Tensor, layers: int, *, relative: bool = False) 
 
 
 def test_the_noise_schedule_is_the_recorded_one():
+    require_part("scheduler.safetensors")
     case = read_case("scheduler")
     assert relative_error(sigmas(), case["sigmas"]) < 1e-6
     assert relative_error(timesteps(), case["timesteps"]) < 1e-6
 
 
-def test_four_passes_over_one_memory_agree():
+def test_passes_over_one_memory_agree():
+    require_part("dit_passes.safetensors")
     case, network = read_case("dit_passes"), _network()
     window = _window(case, case["pass0.x"], network.config.layers)
     text = network.read_text(case["context"][None])
-    opened = None
-    for index in range(sum(name.endswith(".flow") for name in case.tensors)):
+    opened, passes = None, sum(name.endswith(".flow") for name in case.tensors)
+    assert passes > 0
+    for index in range(passes):
         x, t, start = (case[f"pass{index}.{part}"] for part in ("x", "t", "start_frame"))
         if opened != int(start):
             opened = int(start)
@@ -65,13 +70,15 @@ def test_four_passes_over_one_memory_agree():
 @pytest.mark.parametrize("name", rollout_names())
 def test_a_rollout_agrees_block_by_block(name: str):
     case = read_case(name)
-    for block, latent in enumerate(roll_out(case, name)):
+    latents = roll_out(case, name)
+    assert len(latents) == len(case["latents"]) > 0
+    for block, latent in enumerate(latents):
         error = relative_error(latent, case["latents"][block])
         assert error < BOUND, f"block {block} is off by {error:.2e}"
 
 
 def roll_out(case: Case, name: str) -> list[Tensor]:
-    """Our latents of a recorded rollout, block by block, `FCHW`."""
+    """Our latents of a recorded rollout, block by block, `FCHW`, on the way of a session."""
     network = _network()
     if name.startswith("rollout_lora"):
         adapter = read_case("lora")
@@ -81,25 +88,24 @@ def roll_out(case: Case, name: str) -> list[Tensor]:
     window = _window(
         case, noise, network.config.layers, relative=name.startswith("rollout_relative")
     )
-    denoiser = Denoiser(network, window)
     steps = levels(case["denoising_steps"].tolist())
     _check_timesteps(steps, case)
+    rollout = _rollout(Denoiser(network, window), steps, case)
     prompts = _prompts_by_block(case, frames)
     done: list[Tensor] = []
     for block, block_noise in enumerate(noise):
         if block in prompts:
-            text = network.read_text(case["prompt_embeds"][prompts[block]][None])
-            if block:
-                latest = torch.cat(done)[None, -window.window_frames :]
-                denoiser.recache(
-                    latest, block * frames, text, global_sink=case.metadata["global_sink"]
-                )
-        window.open_block(block * frames, frames)
+            rollout.steer(case["prompt_embeds"][prompts[block]][None])
         renoise = case["renoise"][block]
-        x0 = denoiser.denoise(block_noise[None], lambda i, r=renoise: r[i][None], text, steps)
-        denoiser.write_context(x0, text)
-        done.append(x0[0])
+        done.append(rollout.next_block(block_noise[None], lambda i, r=renoise: r[i][None])[0])
     return done
+
+
+def _rollout(denoiser: Denoiser, steps: tuple[Level, ...], case: Case) -> Rollout:
+    """As a session makes it, unless the case says otherwise: so the default is held too."""
+    if case.metadata["global_sink"]:
+        return Rollout(denoiser, steps)
+    return Rollout(denoiser, steps, global_sink=False)
 
 
 def _prompts_by_block(case: Case, frames: int) -> dict[int, int]:

@@ -14,10 +14,14 @@ from longlive_widget.timeline import Landing, Timeline, require_prompt
 
 @dataclass(eq=False)
 class PaintedEngine:
-    """Paints a block in `seconds_per_block`; block number `fails_at` raises instead."""
+    """Paints a block in `seconds_per_block`; block number `fails_at` raises instead.
+
+    Of a prompt it reads `reads` characters.
+    """
 
     seconds_per_block: float = 0.0
     fails_at: int | None = None
+    reads: int = 60
     name: str = "painted"
     weights: str = "trained"
     preset: object = PRESETS["reference"]
@@ -25,6 +29,9 @@ class PaintedEngine:
 
     def session(self, timeline, seed=0):
         return PaintedSession(self, timeline, seed)
+
+    def unread(self, prompt):
+        return prompt[self.reads :]
 
 
 class PaintedSession:

@@ -1,4 +1,6 @@
 import pickle
+import random
+import traceback
 from pathlib import Path
 
 import pytest
@@ -134,9 +136,42 @@ def test_a_pickle_with_code_inside_is_refused_and_not_run(tmp_path, save):
     intruder = Intruder()
     intruder.path = str(tmp_path / "was-here")
     save({"a": intruder}, tmp_path / "weights.pt")
-    with pytest.raises(CheckpointError, match="could run code"):
+    with pytest.raises(CheckpointError, match="could run code: save its state_dict alone") as told:
         read_weights(tmp_path / "weights.pt")
     assert not (tmp_path / "was-here").exists()
+    assert "weights_only" not in "".join(traceback.format_exception(told.value))
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pt"])
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("<!DOCTYPE html><html>404</html>", "is a web page, not weights: download the file itself"),
+        ("\n<html></html>", "is a web page"),
+        ("version https://git-lfs.github.com/spec/v1\noid", r"git-lfs pointer.*`git lfs pull`"),
+    ],
+)
+def test_what_came_in_the_place_of_weights_is_told(tmp_path, suffix, text, said):
+    path = tmp_path / f"weights{suffix}"
+    path.write_text(text)
+    with pytest.raises(CheckpointError, match=said):
+        read_weights(path)
+
+
+def test_a_safetensors_file_under_the_name_of_a_pickle_is_found_out(tmp_path):
+    save_file({"a": torch.ones(2)}, tmp_path / "weights.pt")
+    with pytest.raises(CheckpointError, match=r"safetensors file .*: rename it to \.safetensors"):
+        read_weights(tmp_path / "weights.pt")
+
+
+@pytest.mark.filterwarnings("ignore")  # torch's, on what such bytes might mean
+def test_any_bytes_under_the_name_of_a_pickle_are_refused_in_one_sentence(tmp_path):
+    path, drawn = tmp_path / "weights.pt", random.Random(0)
+    for start in (b"", b"\x80\x02", b"(", b"}", b"K", b"PK\x03\x04"):
+        for _ in range(100):
+            path.write_bytes(start + drawn.randbytes(drawn.randrange(120)))
+            with pytest.raises(CheckpointError, match=r"damaged|could run|holds a |a web page"):
+                read_weights(path)
 
 
 def test_a_nested_file_is_not_taken_for_flat(tmp_path):
@@ -185,6 +220,21 @@ def test_all_faults_of_a_file_are_told_at_once_and_nothing_is_loaded(network):
     assert "1 unexpected (stranger)" in message
     assert "blocks.0.q.weight is [6, 7] where [6, 6] belongs" in message
     assert all(torch.equal(network.state_dict()[name], value) for name, value in before.items())
+
+
+@pytest.mark.parametrize("dtype", [torch.int8, torch.float8_e4m3fn, torch.bool])
+def test_weights_that_are_no_floating_point_numbers_are_refused(network, dtype):
+    weights = dict(network.state_dict()) | {"embedding.bias": torch.zeros(6).to(dtype)}
+    said = str(dtype).removeprefix("torch.")
+    with pytest.raises(CheckpointError, match=rf"1 not in floating .*\(embedding.bias is {said}\)"):
+        load_strictly(network, weights, "weights.pt")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(network, value):
+    weights = dict(network.state_dict()) | {"embedding.bias": torch.full((6,), value)}
+    with pytest.raises(CheckpointError, match=r"values that are not finite \(embedding.bias\)"):
+        load_strictly(network, weights, "weights.pt")
 
 
 def test_a_long_list_of_faults_is_counted_and_cut(network):
@@ -287,4 +337,19 @@ def test_adapters_of_several_ranks_are_refused(network):
         "base_model.model.blocks.0.q.lora_A.weight": torch.zeros(RANK + 1, 6)
     }
     with pytest.raises(CheckpointError, match=r"ranks \[3, 4\]"):
+        merge_adapter(network, adapter, alpha=ALPHA, path="lora.pt")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (None, r"adapters of ranks \[\]: one rank for all"),
+        ({"base_model.model.blocks.0.q.lora_A.weight": torch.tensor(1.0)}, "without a rank"),
+        ({"base_model.model.blocks.0.q.lora_B.weight": torch.tensor(1.0)}, "of another shape"),
+    ],
+    ids=["empty", "scalar A", "scalar B"],
+)
+def test_an_adapter_without_a_rank_is_refused(network, changes, said):
+    adapter = {} if changes is None else adapter_for(network) | changes
+    with pytest.raises(CheckpointError, match=said):
         merge_adapter(network, adapter, alpha=ALPHA, path="lora.pt")

@@ -1,12 +1,17 @@
 """The command makes a video or says in one sentence why not."""
 
+import json
+import os
+import signal
 import subprocess
 import sys
+import time
 
 import av
 import pytest
 
 from longlive_widget.cli import main, require_landings
+from longlive_widget.engine.engine import model_folder
 from longlive_widget.errors import TimelineError
 from longlive_widget.presets import PRESETS
 from longlive_widget.timeline import Timeline
@@ -55,22 +60,40 @@ def test_all_presets_are_listed(capsys):
 
 
 BAD_INPUT = {
+    "model without a name": (["--model", ""], "no model is called ''"),
     "unknown model": (["--model", "tinny"], "tiny"),
     "folder of no model": (["--model", "folder.mp4"], "folder.mp4 has no model.json"),
     "unknown preset": (["--preset", "turbp"], "did you mean 'turbo'? there are reference, turbo"),
     "empty prompt": (["--prompt", " "], "prompt ' ' is empty"),
+    "prompt of white space": (["--prompt", "&nbsp;"], "prompt '&nbsp;' is empty"),
     "empty prompt of a switch": (["--switch", 9, ""], "prompt '' is empty"),
-    "negative switch": (["--switch", -3, "b"], "latent frame -3 is before the video begins"),
-    "switch at no number": (["--switch", "soon", "b"], "latent frame 'soon' is not a whole number"),
+    "negative switch": (["--switch", -3, "b"], "latent frame -3 is out of range: use 0 or more"),
+    "switch at no number": (
+        ["--switch", "soon", "it's b"],
+        """'soon' is not a whole number: write --switch LATENT_FRAME 'it'"'"'s b'""",
+    ),
+    "switch at half a number": (
+        ["--switch", 3.5, "b"],
+        "is not a whole number: write --switch 4 b",
+    ),
     "switches out of order": (["--switch", 9, "b", "--switch", 6, "c"], "6 comes after 9: sort"),
     "two switches at one place": (["--switch", 9, "b", "--switch", 9, "c"], "keep one of them"),
     "switch after the end": (["--blocks", 3, "--switch", 9, "b"], "make 4 blocks or more"),
     "no blocks": (["--blocks", 0], "0 blocks are no video: ask for 1 or more"),
     "blocks that are no number": (["--blocks", "few"], "'few' is not a whole number"),
-    "seed that is no number": (["--seed", "x"], "invalid int value: 'x'"),
-    "negative seed": (["--seed", -1], "seed -1 is out of range"),
+    "seed that is no number": (
+        ["--seed", "x"],
+        "seed 'x' is not a whole number: use 0 to 4294967295",
+    ),
+    "negative seed": (["--seed", -1], "seed -1 is out of range: use 0 to 4294967295"),
+    "large seed": (["--seed", 2**32], "seed 4294967296 is out of range: use 0 to 4294967295"),
     "missing folder": (["--out", "nowhere/x.mp4"], "the folder of 'nowhere/x.mp4' does not exist"),
     "no video file": (["--out", "x.gif"], "'x.gif' does not end in .mp4: call it 'x.mp4'"),
+    "no name": (["--out", ""], "'' gives the video no name: call it 'video.mp4'"),
+    "a name too long": (
+        ["--out", "x" * 260 + ".mp4"],
+        "(File name too long): give it another name",
+    ),
     "a folder": (["--out", "folder.mp4"], "'folder.mp4' is a folder"),
     "unknown option": (["--sede", 3], "unrecognized arguments: --sede 3"),
 }
@@ -99,14 +122,82 @@ def test_what_is_left_out_is_named(arguments, said, capsys):
     assert f"the following arguments are required: {said}" in capsys.readouterr().err
 
 
-def test_bad_input_is_told_before_torch_is_loaded(tmp_path):
+@pytest.mark.parametrize("bad", [["--prompt", ""], ["--seed", "-1"]])
+def test_bad_input_is_told_before_torch_is_loaded(tmp_path, bad):
     script = f"""
-import sys
+import atexit, os, sys
 from longlive_widget.cli import main
-code = main(["generate", "--prompt", "", "--out", {str(tmp_path / "x.mp4")!r}])
-sys.exit(90 if "torch" in sys.modules else code)
+atexit.register(lambda: "torch" in sys.modules and os._exit(90))
+sys.exit(main(["generate", "--prompt", "a", *{bad}, "--out", {str(tmp_path / "x.mp4")!r}]))
 """
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        (["--blocks", 3, "--switch", 9, "b"], "make 4 blocks or more"),
+        (["--out", "/proc/x.mp4"], "/proc/x.mp4'"),
+        (["--preset", "turbo", "--model", "deep"], "keeps 8 latent frames, but 'tiny' needs 12"),
+    ],
+    ids=["switch after the end", "unwritable place", "preset too small for the model"],
+)
+def test_bad_input_is_told_before_weights_are_read(tmp_path, monkeypatch, capsys, bad, said):
+    monkeypatch.chdir(tmp_path)
+    sizes = json.loads((model_folder("tiny") / "model.json").read_text())
+    for folder, sink_frames in (("shallow", 3), ("deep", 9)):  # the weights are missing
+        (tmp_path / folder).mkdir()
+        said_sizes = json.dumps(sizes | {"sink_frames": sink_frames})
+        (tmp_path / folder / "model.json").write_text(said_sizes)
+    given = ["--model", "shallow", "--prompt", PROMPT, "--out", "x.mp4"]
+    assert run("generate", *given, *bad) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_the_part_of_a_long_prompt_that_the_model_does_not_read_is_told(tmp_path, capsys):
+    long = f"{PROMPT}, " * 6 + "the end"
+    given = ["--blocks", 1, "--prompt", long, "--out", tmp_path / "x.mp4"]
+    assert run("generate", *given) == 0
+    told = capsys.readouterr()
+    assert f"{long!r} is too long: tiny does not read '" in told.out
+    assert "the end'\n" in told.out
+    assert "Token indices" not in told.err
+
+
+def started(out, stderr):
+    """The command, making a video that takes minutes."""
+    words = ["generate", "--blocks", "400", "--prompt", PROMPT, "--out", str(out)]
+    return subprocess.Popen(
+        [sys.executable, "-m", "longlive_widget.cli", *words],
+        stdout=subprocess.DEVNULL,
+        stderr=stderr,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )
+
+
+def until(holds, process):
+    while not holds():
+        assert process.poll() is None
+        time.sleep(0.02)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+def test_a_signal_stops_the_command_in_order_and_no_file_is_left(tmp_path):
+    """Two at once: one is stopped while the weights are read, the other amid its pictures."""
+    for name in ("early", "late"):
+        (tmp_path / name).mkdir()
+    told = tmp_path / "told"
+    with told.open("wb") as stderr:
+        early = started(tmp_path / "early" / "x.mp4", subprocess.DEVNULL)
+        late = started(tmp_path / "late" / "x.mp4", stderr)
+        until(lambda: list((tmp_path / "early").iterdir()), early)
+        early.send_signal(signal.SIGTERM)
+        until(lambda: b" of 4797 pictures" in told.read_bytes().replace(b" 0 of", b""), late)
+        late.send_signal(signal.SIGINT)
+        assert (early.wait(10), late.wait(10)) == (128 + signal.SIGTERM, 128 + signal.SIGINT)
+    assert told.read_text().endswith("longlive-widget: stopped, nothing was written\n")
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["told"]
 
 
 def test_every_prompt_lands_before_the_video_ends():

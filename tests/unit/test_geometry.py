@@ -1,5 +1,6 @@
 """Pictures, latents and tokens agree with each other, and with the sizes of Wan2.1."""
 
+import numpy as np
 import pytest
 
 from longlive_widget.errors import GeometryError
@@ -39,8 +40,8 @@ def test_a_latent_frame_begins_when_its_first_picture_is_shown():
     [
         (830, 480, "width 830 is not a positive multiple of 16: use 832"),
         (832, 479, "height 479 is not a positive multiple of 16: use 480"),
-        (0, 480, "width 0 is not a positive multiple of 16: use 16"),
-        (832, -16, "height -16 is not a positive multiple of 16: use 16"),
+        (0, 480, "width_px 0 is out of range: use 16 or more"),
+        (832, -16, "height_px -16 is out of range: use 16 or more"),
     ],
 )
 def test_a_side_that_is_no_multiple_of_16_is_refused_with_the_nearest_one(
@@ -51,5 +52,19 @@ def test_a_side_that_is_no_multiple_of_16_is_refused_with_the_nearest_one(
 
 
 def test_a_block_without_latent_frames_is_refused():
-    with pytest.raises(GeometryError, match="a block of 0 latent frames is empty"):
+    with pytest.raises(GeometryError, match="block_frames 0 is out of range: use 1 or more"):
         Geometry(160, 96, block_frames=0)
+
+
+@pytest.mark.parametrize(
+    "sizes", [(160.0, 96), ("160", 96), (160, None), (160, 96, 3.0), (True, 96)], ids=str
+)
+def test_a_size_that_is_no_whole_number_is_refused(sizes):
+    with pytest.raises(GeometryError, match=r"is not a whole number: use \d+ or more"):
+        Geometry(*sizes)
+
+
+def test_numbers_of_numpy_are_sizes_too():
+    geometry = Geometry(np.int64(160), np.uint8(96))
+    assert geometry == Geometry(160, 96)
+    assert type(geometry.width_px) is int

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import re
 import shutil
 from pathlib import Path
 
@@ -11,9 +12,19 @@ from safetensors.torch import load_file, save_file
 
 from longlive_widget import Engine
 from longlive_widget.engine.engine import model_folder
-from longlive_widget.engine.model import ADAPTER, MODEL, TRANSFORMER, Sizes, save_weights
+from longlive_widget.engine.model import (
+    ADAPTER,
+    AUTOENCODER,
+    MODEL,
+    TRANSFORMER,
+    Sizes,
+    load_encoder,
+    save_weights,
+)
 from longlive_widget.errors import CheckpointError
 from longlive_widget.tiny.distill import adapter_weights, add_adapter
+
+CPU = torch.device("cpu")
 
 
 @pytest.fixture
@@ -74,11 +85,50 @@ def test_a_weight_of_another_shape_is_named_with_both_shapes(folder: Path):
         ({"geometry": {"width_px": 100, "height_px": 96}}, "width 100"),
         ({"transformer": {"dim": 192, "layer_count": 6}}, "layer_count"),
         ({"name": "tiny", "sink_frames": None}, "sink_frames"),
+        ({"name": None}, "name None is not text"),
+        ({"window_frames": 0}, "window_frames 0 is out of range: use 1 or more"),
+        ({"adapter": "no"}, "adapter 'no' is neither true nor false"),
+        (
+            {"geometry": {"width_px": 160.0, "height_px": 96}},
+            "width_px 160.0 is not a whole number",
+        ),
+        ({"transformer": {"heads": 0}}, "transformer's heads 0 is out of range: use 1 or more"),
+        ({"text_encoder": {"num_heads": 0}}, "text encoder's num_heads 0 is out of range"),
+        ({"autoencoder": {"dim": 8.5}}, "autoencoder's dim 8.5 is not a whole number"),
     ],
 )
 def test_sizes_that_make_no_sense_are_refused(folder: Path, changes: dict, reason: str):
     _change(folder, **changes)
     with pytest.raises(CheckpointError, match=reason):
+        Engine.load(folder)
+
+
+@pytest.mark.parametrize("content", [b"\x89PNG\xff\xfe", b"", b"[]", b"3", b"{", b"{}"])
+def test_what_describes_no_model_is_refused(folder: Path, content: bytes):
+    (folder / MODEL).write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"model\.json does not describe a model"):
+        Engine.load(folder)
+
+
+@pytest.mark.parametrize("load", [Engine.load, lambda folder: load_encoder(folder, CPU)])
+@pytest.mark.parametrize("half", ["encoder.conv1.weight", "decoder.conv1.weight", None])
+def test_an_autoencoder_is_whole_whichever_half_is_wanted(folder: Path, load, half: str | None):
+    weights = load_file(folder / AUTOENCODER)
+    if half is None:
+        weights["stranger"] = torch.zeros(1)
+    else:
+        del weights[half]
+    save_file(weights, folder / AUTOENCODER)
+    fault = "unexpected (stranger)" if half is None else f"missing ({half})"
+    with pytest.raises(CheckpointError, match=re.escape(fault)):
+        load(folder)
+
+
+@pytest.mark.parametrize("weights", [{}, {"scalar": torch.tensor(1.0)}], ids=["empty", "scalar"])
+def test_a_file_that_is_no_adapter_is_refused(folder: Path, weights: dict):
+    _change(folder, adapter=True)
+    save_file(weights, folder / ADAPTER)
+    with pytest.raises(CheckpointError, match=r"adapter\.safetensors has adapters of ranks \[\]"):
         Engine.load(folder)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from longlive_widget.engine.recording import VideoFile, writable_video_path
-from longlive_widget.errors import GeometryError, OutputError
+from longlive_widget.errors import CapabilityError, GeometryError, OutputError
 
 WIDTH, HEIGHT = 160, 96
 
@@ -47,6 +47,14 @@ def test_a_page_can_play_a_video_before_it_has_all_of_it(tmp_path):
         video.append(coloured_frames())
     data = (tmp_path / "x.mp4").read_bytes()
     assert data.index(b"moov") < data.index(b"mdat")
+
+
+def test_a_place_that_takes_no_file_is_found_out_before_the_first_picture(tmp_path):
+    (tmp_path / "gone").mkdir()
+    video = VideoFile(tmp_path / "gone" / "x.mp4", WIDTH, HEIGHT)
+    (tmp_path / "gone").rmdir()
+    with pytest.raises(OutputError, match="could not be written"):
+        video.__enter__()
 
 
 def test_an_error_on_the_way_leaves_no_file(tmp_path):
@@ -90,6 +98,25 @@ def test_frames_of_another_size_or_type_are_refused(tmp_path, frames):
         video.append(frames)
 
 
+def test_a_codec_that_is_not_there_is_named_and_leaves_no_file(tmp_path, monkeypatch):
+    monkeypatch.setattr("longlive_widget.engine.recording.CODEC", "libx999")
+    with (
+        pytest.raises(CapabilityError, match=r"has no libx999: install the one from PyPI"),
+        VideoFile(tmp_path / "x.mp4", WIDTH, HEIGHT),
+    ):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_two_videos_of_one_name_can_be_written_at_once(tmp_path):
+    out = tmp_path / f"{'x' * 250}.mp4"
+    with VideoFile(out, WIDTH, HEIGHT) as first, VideoFile(out, WIDTH, HEIGHT) as second:
+        assert len(list(tmp_path.iterdir())) == 2
+        first.append(coloured_frames())
+        second.append(coloured_frames(3))
+    assert len(read_video(out)[2]) == 12
+
+
 def test_a_video_without_pictures_is_not_written(tmp_path):
     with (
         pytest.raises(OutputError, match=r"x\.mp4' got no picture"),
@@ -127,12 +154,28 @@ with VideoFile({str(tmp_path / "x.mp4")!r}, {WIDTH}, {HEIGHT}) as video:
         ("x.avi", r"'.*x\.avi' does not end in \.mp4: call it 'x\.mp4'"),
         ("nowhere/x.mp4", r"the folder of '.*nowhere/x\.mp4' does not exist: make it first"),
         ("folder.mp4", r"'.*folder\.mp4' is a folder: give the video a name of its own in it"),
+        (".mp4", r"'.*/\.mp4' does not end in \.mp4: call it 'video\.mp4'"),
+        (f"{'x' * 260}.mp4", r"x\.mp4' cannot be a file \(File name too long\): give it another"),
+        ("\0.mp4", r"'.*\.mp4' is no path \(.*null byte\): give another one"),
     ],
 )
 def test_a_place_that_takes_no_video_is_named_with_the_way_out(tmp_path, name, said):
     (tmp_path / "folder.mp4").mkdir()
     with pytest.raises(OutputError, match=said):
         writable_video_path(tmp_path / name)
+
+
+@pytest.mark.parametrize("path", ["", ".", "..", Path()])
+def test_a_video_without_a_name_is_refused_with_one(path):
+    with pytest.raises(OutputError, match=r"gives the video no name: call it 'video\.mp4'"):
+        writable_video_path(path)
+
+
+def test_a_tilde_is_the_home_of_the_user(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert writable_video_path("~/x.mp4") == tmp_path / "x.mp4"
+    with pytest.raises(OutputError, match=r"'~no-such-user/x.mp4' is no path"):
+        writable_video_path("~no-such-user/x.mp4")
 
 
 def test_the_folder_may_be_left_out():

@@ -1,6 +1,7 @@
 """A worker makes a video and tells the page; the page is played by the test."""
 
 import gc
+import re
 import subprocess
 import sys
 import threading
@@ -27,6 +28,10 @@ PATIENCE_S = 20
 TIMELINE = Timeline.of("a red ball", (7, "a blue star"))
 
 
+def longlive_threads():
+    return [thread for thread in threading.enumerate() if thread.name.startswith("longlive-")]
+
+
 class Page:
     """Keeps what is sent, and gives credits back if it is `generous`."""
 
@@ -50,6 +55,9 @@ class Page:
     def wait_for(self, condition):
         with self._came:
             assert self._came.wait_for(condition, PATIENCE_S), "it never happened"
+
+    def wait_for_status(self, status):
+        self.wait_for(lambda: [m.state.status for m in self.of(StateMessage)[-1:]] == [status])
 
     def wait_for_blocks(self, count):
         self.wait_for(lambda: len(self.of(BlockMessage)) >= count)
@@ -156,7 +164,7 @@ def test_a_pause_holds_and_a_resume_goes_on(begin):
     runner.start()
     page.wait_for_blocks(1)
     runner.pause()
-    assert page.of(StateMessage)[-1].state.status == "paused"
+    page.wait_for_status("paused")
     time.sleep(0.1)
     held = len(runner.history)
     time.sleep(0.3)
@@ -165,14 +173,26 @@ def test_a_pause_holds_and_a_resume_goes_on(begin):
     page.wait_for_blocks(held + 1)
 
 
+def test_a_pause_brings_its_viewer_no_further(begin):
+    now_s = [100.0]
+    runner, page = begin(generous=True, clock_s=lambda: now_s[0])
+    runner.start()
+    page.wait_for_blocks(3)
+    runner.pause()
+    now_s[0] = 200.0
+    runner.resume()
+    time.sleep(0.3)
+    assert len(runner.history) == 3
+
+
 def test_a_live_switch_lands_on_the_next_block_and_says_so(begin):
     runner, page = begin()
     runner.make(2).result(PATIENCE_S)
     landing = runner.switch("a green square")
     assert (landing.block, landing.lands_at) == (2, 6)
+    runner.make(2).result(PATIENCE_S)
     assert page.of(Receipt)[-1].landing == landing
     assert landing in page.of(StateMessage)[-1].state.marks
-    runner.make(2).result(PATIENCE_S)
     assert [record.prompt for record in runner.history[2:]] == ["a green square", "a blue star"]
     assert [landed.block for landed in runner.landings] == [0, 2, 3]
 
@@ -183,7 +203,24 @@ def test_an_empty_prompt_is_refused_before_anything_happens(begin, prompt):
     runner.make(1).result(PATIENCE_S)
     with pytest.raises(TimelineError, match="empty"):
         runner.switch(prompt)
+    runner.close()
     assert page.of(Receipt) == []
+
+
+def test_of_a_prompt_that_is_too_long_the_page_is_told_what_is_not_read(begin):
+    runner, page = begin(PaintedEngine(reads=11))
+    runner.make(1).result(PATIENCE_S)
+    assert [str(error) for error in runner.errors] == []
+    runner.switch("a blue star that spins")
+    runner.make(1).result(PATIENCE_S)
+    assert "'painted' reads, it leaves out ' that spins'" in page.of(Failure)[0].message
+    assert (runner.history[-1].prompt, len(runner.errors)) == ("a blue star that spins", 1)
+
+
+def test_of_a_timeline_that_is_too_long_the_page_is_told_as_its_video_begins(begin):
+    runner, page = begin(PaintedEngine(reads=10))
+    runner.make(1).result(PATIENCE_S)
+    assert ["leaves out 'r'" in failure.message for failure in page.of(Failure)] == [True]
 
 
 def test_what_cannot_be_done_now_says_what_to_do(begin):
@@ -192,14 +229,74 @@ def test_what_cannot_be_done_now_says_what_to_do(begin):
         runner.switch("a blue star")
     with pytest.raises(SessionError, match=r"start\(\) it"):
         runner.resume()
-    with pytest.raises(SessionError, match="0 blocks"):
+    with pytest.raises(SessionError, match="number of blocks 0 is out of range: use 1 or more"):
         runner.make(0)
     runner.start()
     with pytest.raises(SessionError, match=r"stop\(\) it"):
         runner.make(1)
     runner.close()
-    with pytest.raises(SessionError, match="new LongLiveWidget"):
-        runner.start()
+
+
+def test_all_that_a_closed_studio_refuses_says_that_a_new_one_is_needed(begin):
+    runner, _ = begin()
+    runner.close()
+    refused = [
+        runner.start,
+        runner.resume,
+        lambda: runner.make(1),
+        lambda: runner.switch("a blue star"),
+    ]
+    for attempt in refused:
+        with pytest.raises(SessionError, match="closed: make a new LongLiveWidget"):
+            attempt()
+
+
+@pytest.mark.parametrize("blocks", [1.5, "3", None, True])
+def test_a_number_of_blocks_that_is_no_whole_number_is_refused(begin, blocks):
+    runner, _ = begin()
+    with pytest.raises(SessionError, match=re.escape(f"{blocks!r} is not a whole number")):
+        runner.make(blocks)
+    assert runner.status == "idle"
+
+
+def test_a_message_is_sent_while_other_threads_may_use_the_runner():
+    answered = []
+
+    def send(message, _buffers=()):
+        asking = threading.Thread(target=lambda: runner.history)
+        asking.start()
+        asking.join(PATIENCE_S / 10)
+        answered.append((type(message), not asking.is_alive()))
+
+    runner = Runner(PaintedEngine(), TIMELINE, 3, send)
+    runner.make(1).result(PATIENCE_S)
+    runner.close()
+    assert answered == [
+        (StateMessage, True), (BlockMessage, True), (StateMessage, True), (StateMessage, True)
+    ]  # fmt: skip
+
+
+def test_a_message_that_cannot_be_sent_leaves_the_video_as_it_was():
+    def send(message, _buffers=()):
+        if isinstance(message, BlockMessage):
+            raise OSError("the line is cut")
+
+    runner = Runner(PaintedEngine(), TIMELINE, 3, send)
+    runner.make(3).result(PATIENCE_S)
+    assert (runner.status, len(runner.history)) == ("done", 3)
+    assert [str(error) for error in runner.errors] == 3 * ["the line is cut"]
+    runner.close()
+
+
+def test_a_command_waits_for_those_before_it_and_nobody_waits_for_a_command(begin):
+    runner, _ = begin()
+    gate, order = threading.Event(), []
+    runner.post(lambda: order.append(gate.wait(PATIENCE_S)))
+    runner.post(lambda: order.append("second"))
+    assert order == []
+    gate.set()
+    runner.close()
+    assert order == [True, "second"]
 
 
 def test_a_failure_is_told_to_all_who_should_know(begin):
@@ -233,6 +330,7 @@ def test_a_view_that_appears_learns_what_it_missed(begin):
     runner.make(5).result(PATIENCE_S)
     page.sent.clear()
     runner.attach("12-34")
+    page.wait_for_blocks(1)
     assert page.of(StateMessage)[0].state.made == 5
     assert page.of(History)[0].records == runner.history
     message, jpegs = page.sent[-1]
@@ -250,17 +348,16 @@ def test_a_stop_ends_whoever_waits_for_blocks(begin):
     assert len(runner.history) < 1000
 
 
-def test_closing_ends_the_thread_and_lets_go_of_engine_and_pictures(begin):
+def test_closing_ends_both_threads_and_lets_go_of_engine_and_pictures(begin):
     engine = PaintedEngine(seconds_per_block=0.02)
     runner, page = begin(engine)
     runner.start()
     page.wait_for_blocks(1)
-    names = [thread.name for thread in threading.enumerate()]
+    threads = longlive_threads()
     runner.close()
     runner.close()
-    assert [t.name for t in threading.enumerate()].count("longlive-runner") == (
-        names.count("longlive-runner") - 1
-    )
+    assert len(longlive_threads()) == len(threads) - 2
+    assert page.of(StateMessage)[-1].state.status == "closed"
     assert runner.reel.blocks == ()
     gone = weakref.ref(engine)
     del engine

@@ -4,10 +4,18 @@ import threading
 
 import numpy as np
 import pytest
+import torch
 
 from longlive_widget import Engine, Timeline
+from longlive_widget.cache.window import RollingWindow
+from longlive_widget.engine.decode import decode_now
+from longlive_widget.engine.denoise import Denoiser
+from longlive_widget.engine.noise_schedule import levels
+from longlive_widget.engine.rollout import Rollout
+from longlive_widget.engine.session import MOST_BLOCKS
 from longlive_widget.errors import (
     CapabilityError,
+    CheckpointError,
     GeometryError,
     ModelNotFoundError,
     PresetError,
@@ -44,6 +52,28 @@ def test_a_video_made_in_parts_is_the_video_made_at_once(engine: Engine):
     session = engine.session(RED, seed=3)
     parts = [block.frames for count in (1, 2) for block in session.blocks(count)]
     assert np.array_equal(np.concatenate(parts), _pictures(engine, RED, 3, seed=3))
+
+
+@pytest.mark.parametrize("positions", ["relative", "absolute"])
+def test_a_session_is_a_rollout_from_the_noise_of_its_seed(engine: Engine, positions: str):
+    """The golden cases hold the rollout; a switch after the window is full shows all its parts."""
+    narrow = Engine(engine.model, Preset("narrow", "", (1000, 500), window_frames=6))
+    switch, seed, model = "it turns blue", 7, engine.model
+    made = _pictures(narrow, Timeline.of(RED, (9, switch)), 5, seed=seed, positions=positions)
+
+    layers, tokens = model.transformer.config.layers, engine.geometry.tokens_per_frame
+    window = RollingWindow(layers, tokens, 6, 3, relative=positions == "relative")
+    denoiser, stream = Denoiser(model.transformer, window), model.decoder.stream()
+    rollout = Rollout(denoiser, levels((1000, 500)), global_sink=True)
+    by_hand = []
+    with torch.inference_mode():
+        for block in range(5):
+            if block in (0, 3):
+                rollout.steer(model.text_encoder.encode([RED if block == 0 else switch]))
+            generator = torch.Generator().manual_seed(seed * MOST_BLOCKS + block)
+            noise, renoise = torch.randn(2, 1, 3, 16, 12, 20, generator=generator).to(model.device)
+            by_hand.append(decode_now(stream, rollout.next_block(noise, lambda _, e=renoise: e)))
+    assert np.array_equal(made, np.concatenate(by_hand))
 
 
 def test_a_switch_changes_no_picture_before_it_lands(engine: Engine):
@@ -124,7 +154,7 @@ def test_random_weights_are_told_apart():
 @pytest.mark.parametrize("count", [0, -1])
 def test_no_blocks_are_refused_before_any_work(engine: Engine, count: int):
     session = engine.session(RED)
-    with pytest.raises(SessionError, match=f"{count} blocks"):
+    with pytest.raises(SessionError, match=f"number of blocks {count} is out of range: use 1"):
         session.blocks(count)
     assert session.next_block == 0
 
@@ -146,6 +176,37 @@ def test_bad_input_is_told_in_one_sentence(engine: Engine):
         engine.session(RED, seed=-1)
     with pytest.raises(TimelineError, match="empty"):
         engine.session(RED).switch("")
+
+
+def test_arguments_of_the_wrong_kind_are_told_in_one_sentence(engine: Engine):
+    for model in (None, 3, ""):
+        with pytest.raises(ModelNotFoundError, match=r"no model is called .*there is tiny"):
+            Engine.load(model)
+    for preset in (None, 3):
+        with pytest.raises(PresetError, match=f"no preset is called {preset}: there are refer"):
+            Engine.load("tiny", preset)
+    with pytest.raises(CheckpointError, match="'rnadom' does not exist: use 'trained' or 'random'"):
+        Engine.load("tiny", weights="rnadom")
+    for timeline in (None, [RED]):
+        with pytest.raises(TimelineError, match="is neither a prompt nor a timeline"):
+            engine.session(timeline)
+    for seed in (1.5, "3", None):
+        with pytest.raises(SessionError, match=f"seed {seed!r} is not a whole number"):
+            engine.session(RED, seed=seed)
+    for positions in ("foo", None, []):
+        with pytest.raises(SessionError, match=r"does not exist: use 'relative' or 'absolute'"):
+            engine.session(RED, positions=positions)
+    for size_px in (160, "160", (160,), (160.0, 96), ("160", 96)):
+        with pytest.raises(GeometryError, match=r"not \(width, height\)|not a whole number"):
+            engine.session(RED, size_px=size_px)
+    for count in (1.5, "3"):
+        with pytest.raises(SessionError, match=f"blocks {count!r} is not a whole number"):
+            engine.session(RED).blocks(count)
+
+
+def test_a_seed_of_numpy_is_the_same_seed(engine: Engine):
+    plain, numpy = (_pictures(engine, RED, 1, seed=seed) for seed in (3, np.int32(3)))
+    assert np.array_equal(plain, numpy)
 
 
 def test_a_session_that_failed_says_so_and_stays_failed(engine: Engine, monkeypatch):

@@ -1,10 +1,13 @@
 """The studio in plain Python and in a real kernel; the page is another test's matter."""
 
 import asyncio
+import gc
 import html
 import io
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import av
@@ -23,6 +26,7 @@ from longlive_widget.widget.studio import LongLiveWidget
 from tests.unit.painted_engine import PaintedEngine, PaintedSession
 
 ROOT = Path(__file__).parents[2]
+PATIENCE_S = 20
 MARKUP = "a *blue* star <b>| $x$ [here](there)"
 TIMELINE = Timeline.of("a red ball", (7, MARKUP))
 
@@ -39,6 +43,13 @@ def executed(*cells):
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
     NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(ROOT)}}).execute()
     return [cell.outputs for cell in notebook.cells]
+
+
+def wait_until(condition):
+    until_s = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < until_s, "it never happened"
+        time.sleep(0.01)
 
 
 def printed(outputs):
@@ -63,6 +74,20 @@ def test_an_awaited_run_leaves_the_loop_free(studio):
 
     asyncio.run(scenario())
     assert len(studio.history) == 3
+
+
+def test_a_run_that_is_no_longer_awaited_ends_its_video_and_the_studio_goes_on(studio):
+    async def scenario():
+        running = asyncio.create_task(studio.arun(blocks=10_000))
+        await asyncio.sleep(0.1)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+    asyncio.run(scenario())
+    assert studio.status == "stopped"
+    studio.run(blocks=2)
+    assert (studio.status, studio.errors) == ("done", ())
 
 
 def test_a_prompt_alone_is_a_timeline():
@@ -106,6 +131,7 @@ def test_studios_on_two_engines_live_side_by_side():
 )
 def test_a_bad_command_from_a_page_is_told_not_raised(studio, content, told):
     studio._handle_custom_msg(content, [])
+    wait_until(lambda: studio.errors)
     assert told in str(studio.errors[-1])
     assert studio.status == "idle"
 
@@ -118,14 +144,66 @@ def test_a_click_does_what_a_method_does(studio):
         ("stop", "stopped"),
     ]:
         studio._handle_custom_msg({"type": kind}, [])
+        wait_until(lambda: studio.page_state["status"] == status)  # noqa: B023
         assert studio.status == status
-    assert studio.page_state["status"] == "stopped"
+
+
+def test_clicks_are_obeyed_in_their_order(studio):
+    seen = []
+    studio.observe(lambda change: seen.append(change.new["status"]), "page_state")
+    for kind in ("start", "pause", "resume", "pause", "stop"):
+        studio._handle_custom_msg({"type": kind}, [])
+    wait_until(lambda: len(seen) == 5)
+    assert seen == ["running", "paused", "running", "paused", "stopped"]
+
+
+def test_a_handler_of_the_page_waits_for_nothing(studio):
+    page_messages = [{"type": "attach", "view": "1-2"}, {"type": "asset", "name": "plotly"}]
+    with studio._runner._changed:
+        handler = threading.Thread(
+            target=lambda: [studio._handle_custom_msg(each, []) for each in page_messages]
+        )
+        handler.start()
+        handler.join(PATIENCE_S)
+        assert not handler.is_alive()
+
+
+def test_an_observer_of_the_state_may_ask_for_anything_on_any_thread(studio):
+    answered = []
+
+    def ask(change):
+        asking = threading.Thread(target=lambda: studio.history)
+        asking.start()
+        asking.join(PATIENCE_S / 10)
+        answered.append((change.new["status"], not asking.is_alive()))
+
+    studio.observe(ask, "page_state")
+    studio.run(blocks=2)
+    assert answered == [("running", True), ("done", True)]
 
 
 def test_an_unbuilt_page_is_told_before_anything_is_made(monkeypatch, tmp_path):
     monkeypatch.setattr(studio_module, "STATIC", tmp_path)
-    with pytest.raises(CapabilityError, match="npm --prefix js run build"):
+    with pytest.raises(CapabilityError, match=r"`make setup`.*`npm --prefix js install && npm"):
         LongLiveWidget(PaintedEngine(), TIMELINE)
+
+
+def test_a_studio_that_could_not_be_built_leaves_its_predecessor_and_prints_nothing(capsys):
+    engine = PaintedEngine()
+    first = LongLiveWidget(engine, TIMELINE)
+    threads = threading.active_count()
+    for timeline, seed, wrong in [
+        (" ", 0, TimelineError),
+        (TIMELINE, -1, SessionError),
+        (TIMELINE, 1.5, SessionError),
+        (5, 0, TimelineError),
+    ]:
+        with pytest.raises(wrong):
+            LongLiveWidget(engine, timeline, seed=seed)
+    gc.collect()
+    assert (first.status, threading.active_count()) == ("idle", threads)
+    assert capsys.readouterr().err == ""
+    first.close()
 
 
 @pytest.mark.parametrize("seed", [-1, 2**32])
@@ -153,6 +231,14 @@ def test_before_anything_was_made_there_is_nothing_to_save_or_to_report(studio, 
         with pytest.raises(SessionError, match="nothing was made yet"):
             attempt()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_after_closing_there_is_nothing_either_and_a_new_studio_is_needed(studio, tmp_path):
+    studio.run(blocks=1)
+    studio.close()
+    for attempt in (lambda: studio.save(tmp_path / "x.mp4"), studio.report, lambda: studio.frames):
+        with pytest.raises(SessionError, match="closed: make a new LongLiveWidget"):
+            attempt()
 
 
 def test_the_reel_forgets_the_oldest_blocks_and_counts_them():
@@ -244,6 +330,8 @@ for execution in "abcd":
     studio.start()
     old.append(studio)
 print([each.status for each in old])
-print([thread.name for thread in threading.enumerate()].count("longlive-runner"))
+print([thread.name for thread in threading.enumerate() if thread.name.startswith("longlive-")])
 """
-    assert printed(executed(again)[0]) == "['closed', 'closed', 'closed', 'running']\n1\n"
+    assert printed(executed(again)[0]) == (
+        "['closed', 'closed', 'closed', 'running']\n['longlive-courier', 'longlive-runner']\n"
+    )

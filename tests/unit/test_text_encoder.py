@@ -1,4 +1,5 @@
 import copy
+import logging
 
 import pytest
 import torch
@@ -11,7 +12,6 @@ from longlive_widget.errors import CheckpointError
 from longlive_widget.model.text_encoder import (
     TextEncoder,
     TextEncoderConfig,
-    clean,
     load_tokenizer,
 )
 
@@ -43,20 +43,6 @@ def saved(tmp_path, encoder, tokenizer):
     return tmp_path
 
 
-@pytest.mark.parametrize(
-    ("typed", "cleaned"),
-    [
-        ("  a red\n\t ball ", "a red ball"),
-        ("a &amp;amp; b", "a & b"),
-        ("<b> &amp;amp; b", "<b> & b"),  # ftfy leaves entities alone beside a tag
-        ("the cafÃ© at night", "the café at night"),
-        ("", ""),
-    ],
-)
-def test_prompts_are_cleaned(typed, cleaned):
-    assert clean(typed) == cleaned
-
-
 def test_prompts_end_with_the_end_token_and_are_padded(encoder):
     ids, mask = encoder.tokenize(["a  red &amp; ball", ""])
     assert ids.tolist() == [[3, 4, 2, 6, 1, 0], [1, 0, 0, 0, 0, 0]]
@@ -67,6 +53,20 @@ def test_a_prompt_that_is_too_long_is_cut_and_still_ends(encoder):
     ids, mask = encoder.tokenize(["a red ball rolls a blue ball"])
     assert ids.tolist() == [[3, 4, 6, 7, 3, 1]]
     assert mask.all()
+
+
+def test_what_is_cut_from_a_prompt_can_be_asked_for(encoder):
+    assert encoder.unread("a red  ball rolls a &amp; blue ball") == "& blue ball"
+    assert encoder.unread("a red ball rolls a") == ""
+
+
+def test_a_prompt_that_is_too_long_is_cut_without_a_word_from_the_tokenizer(
+    encoder, caplog, monkeypatch
+):
+    monkeypatch.setattr(logging.getLogger("transformers"), "propagate", True)
+    encoder.tokenizer.model_max_length = CONFIG.tokens
+    encoder.tokenize(["a red ball rolls a blue ball"])
+    assert caplog.text == ""
 
 
 def test_embeddings_are_zero_past_the_prompt_and_the_same_in_any_batch(encoder):

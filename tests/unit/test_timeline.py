@@ -1,9 +1,19 @@
 """A timeline says what is to steer when, and on which block that lands."""
 
+import numpy as np
 import pytest
 
-from longlive_widget.errors import LongLiveError, TimelineError
-from longlive_widget.timeline import Entry, Landing, Timeline, require_prompt
+from longlive_widget.errors import LongLiveError, SessionError, TimelineError
+from longlive_widget.timeline import (
+    MOST_SEED,
+    Entry,
+    Landing,
+    Timeline,
+    clean,
+    require_prompt,
+    require_seed,
+    timeline_of,
+)
 
 
 def test_a_timeline_begins_with_its_first_prompt():
@@ -47,7 +57,7 @@ def test_a_timeline_out_of_order_is_refused_with_the_way_out(entries, said):
 @pytest.mark.parametrize(
     ("latent_frame", "said"),
     [
-        (-1, "latent frame -1 is before the video begins: use 0 or more"),
+        (-1, "latent frame -1 is out of range: use 0 or more"),
         (1.5, "latent frame 1.5 is not a whole number"),
         (True, "latent frame True is not a whole number"),
         ("3", "latent frame '3' is not a whole number"),
@@ -58,7 +68,61 @@ def test_a_latent_frame_is_a_whole_number_from_0_up(latent_frame, said):
         Entry(latent_frame, "a")
 
 
-@pytest.mark.parametrize("prompt", ["", "   ", "\n\t", None, 3])
+def test_a_latent_frame_of_numpy_is_one_too():
+    timeline = Timeline.of("a", (np.int64(6), "b"))
+    assert timeline == Timeline.of("a", (6, "b"))
+    assert Timeline.from_json(timeline.to_json()) == timeline
+
+
+@pytest.mark.parametrize("switch", ["b", "bc", 6, None, (6,), (6, "b", "c"), {6, "b"}])
+def test_a_switch_is_a_latent_frame_and_a_prompt(switch):
+    with pytest.raises(TimelineError, match=r"is not \(latent frame, prompt\): for example"):
+        Timeline.of("a", switch)
+
+
+@pytest.mark.parametrize("plan", [None, ["a"], 3, (Entry(0, "a"),)])
+def test_what_is_neither_prompt_nor_timeline_is_refused(plan):
+    with pytest.raises(TimelineError, match="is neither a prompt nor a timeline: write"):
+        timeline_of(plan)
+
+
+def test_a_prompt_alone_is_a_timeline_too():
+    assert timeline_of("a") == timeline_of(Timeline.of("a")) == Timeline.of("a")
+
+
+def test_a_timeline_holds_nothing_but_entries():
+    with pytest.raises(TimelineError, match="'a' is no entry of a timeline"):
+        Timeline(("a",))
+
+
+@pytest.mark.parametrize("seed", [0, 3, MOST_SEED - 1, np.int64(3), np.uint8(3)])
+def test_a_seed_is_any_whole_number_of_32_bits(seed):
+    assert require_seed(seed) == seed
+    assert type(require_seed(seed)) is int
+
+
+@pytest.mark.parametrize("seed", [1.5, 1.0, "3", None, True, [3], -1, MOST_SEED])
+def test_another_seed_is_refused_with_the_limits(seed):
+    with pytest.raises(SessionError, match=r"seed .*(whole number|range): use 0 to 4294967295"):
+        require_seed(seed)
+
+
+@pytest.mark.parametrize(
+    ("typed", "cleaned"),
+    [
+        ("  a red\n\t ball ", "a red ball"),
+        ("a &amp;amp; b", "a & b"),
+        ("<b> &amp;amp; b", "<b> & b"),  # ftfy leaves entities alone beside a tag
+        ("the cafÃ© at night", "the café at night"),
+        ("", ""),
+        ("&nbsp;", ""),
+    ],
+)
+def test_prompts_are_cleaned(typed, cleaned):
+    assert clean(typed) == cleaned
+
+
+@pytest.mark.parametrize("prompt", ["", "   ", "\n\t", "&nbsp;", "&amp;nbsp; ", None, 3])
 def test_a_prompt_says_something(prompt):
     with pytest.raises(TimelineError, match="write what the video should show"):
         require_prompt(prompt)

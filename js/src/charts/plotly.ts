@@ -23,20 +23,30 @@ declare global {
   var longlivePlotly: Promise<Plotly> | undefined;
 }
 
-/** The page's Plotly; `fetch` brings its source where no other widget has asked for it yet. */
-export function sharedPlotly(fetch: () => Promise<Uint8Array<ArrayBuffer>>): Promise<Plotly> {
-  if (globalThis.longlivePlotly === undefined) {
-    const loading = fetch().then(load);
-    globalThis.longlivePlotly = loading;
-    loading.catch(() => {
-      globalThis.longlivePlotly = undefined;
-    });
+/**
+ * The page's Plotly; `fetch` brings it where no other view has asked for it yet. A view that asked
+ * may go before it comes: then each of those that wait asks in its turn.
+ */
+export async function sharedPlotly(fetch: () => Promise<Plotly>): Promise<Plotly> {
+  for (let others = globalThis.longlivePlotly; others !== undefined; ) {
+    try {
+      return await others;
+    } catch {
+      others = globalThis.longlivePlotly;
+    }
   }
-  return globalThis.longlivePlotly;
+  const own = fetch();
+  globalThis.longlivePlotly = own;
+  try {
+    return await own;
+  } catch (error) {
+    globalThis.longlivePlotly = undefined;
+    throw error;
+  }
 }
 
 /** Run the source as a module, so that a Plotly that the page has of its own stays as it was. */
-async function load(source: Uint8Array<ArrayBuffer>): Promise<Plotly> {
+export async function loadPlotly(source: Uint8Array<ArrayBuffer>): Promise<Plotly> {
   const wrapped = new Blob(
     [
       "const module = { exports: {} }; const before = window.Plotly; (function () {",

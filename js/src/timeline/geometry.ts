@@ -2,6 +2,7 @@
 
 import type { Landing } from "../protocol.ts";
 
+const PICTURES_PER_LATENT_FRAME = 4;
 const SHORTEST_SPAN = 48;
 const LONGEST_SPAN = 120;
 const PLAYHEAD_AT = 0.7;
@@ -15,9 +16,14 @@ export type Segment = Span & { prompt: string; landed: boolean; order: number };
 
 export type Tick = { seconds: number; frame: number };
 
-/** The latent frame that holds a picture, as a fraction; the first one holds one, others four. */
+/** The latent frame that holds a picture, as a fraction; the first one holds a single picture. */
 export function frameOfPicture(picture: number): number {
-  return picture < 1 ? picture : (picture - 1) / 4 + 1;
+  return picture < 1 ? picture : (picture - 1) / PICTURES_PER_LATENT_FRAME + 1;
+}
+
+/** The first picture of a latent frame. */
+export function pictureOfFrame(frame: number): number {
+  return frame < 1 ? frame : PICTURES_PER_LATENT_FRAME * (frame - 1) + 1;
 }
 
 /** The latent frame at a time in the video, as a fraction. */
@@ -59,7 +65,7 @@ export function fraction(frame: number, span: Span): number {
 
 /** The whole seconds to be marked on a span, not too many of them. */
 export function ticks(span: Span, picturesPerSecond: number): Tick[] {
-  const framesPerSecond = picturesPerSecond / 4;
+  const framesPerSecond = picturesPerSecond / PICTURES_PER_LATENT_FRAME;
   const seconds = (span.end - span.begin) / framesPerSecond;
   const step = TICK_STEPS_S.find((each) => seconds / each <= MOST_TICKS) ?? 60;
   const first = Math.ceil(span.begin / framesPerSecond / step) * step;

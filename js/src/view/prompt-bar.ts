@@ -12,7 +12,7 @@ export type PromptBar = {
   landed: (landing: Landing, atSeconds: number) => void;
 };
 
-/** `submit` gets each prompt that is sent with Enter or with the button. */
+/** `submit` gets each prompt that is sent with Enter or with the button, an empty one too. */
 export function promptBar(submit: (prompt: string) => void, signal: AbortSignal): PromptBar {
   const element = make("form", "ll-prompt-bar");
   const input = make("input", "ll-input");
@@ -35,11 +35,8 @@ export function promptBar(submit: (prompt: string) => void, signal: AbortSignal)
     "submit",
     (event) => {
       event.preventDefault();
-      const prompt = input.value.trim();
-      if (prompt !== "") {
-        submit(prompt);
-        input.value = "";
-      }
+      submit(input.value.trim());
+      input.value = "";
     },
     { signal },
   );

@@ -1,0 +1,66 @@
+"""A video as clean latents, block after block: what a session computes.
+
+Knows neither seeds nor words nor pictures: noise and the embeddings of prompts are handed in.
+
+Axes: B batch, F latent frames, C channels, H rows, W columns, L rows of text.
+"""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from longlive_widget.cache.text import TextMemory
+from longlive_widget.engine.denoise import Denoiser
+from longlive_widget.engine.noise_schedule import Level
+from longlive_widget.errors import SessionError
+
+
+class Rollout:
+    """The latents of one video. It is steered by a prompt first, and again as often as wanted.
+
+    `global_sink` keeps the sink over prompt switches, as interactive use does.
+    """
+
+    def __init__(
+        self, denoiser: Denoiser, levels: Sequence[Level], *, global_sink: bool = True
+    ) -> None:
+        self._denoiser = denoiser
+        self._levels = levels
+        self._global_sink = global_sink
+        self._text: TextMemory | None = None
+        self._latest_BFCHW: Tensor | None = None
+        self._next_frame = 0
+
+    def steer(self, embeds_BLC: Tensor) -> None:
+        """Follow this prompt from the next block on: memory is computed again under it."""
+        self._text = self._denoiser.network.read_text(embeds_BLC)
+        if self._latest_BFCHW is not None:
+            self._denoiser.recache(
+                self._latest_BFCHW, self._next_frame, self._text, global_sink=self._global_sink
+            )
+
+    def next_block(self, noise_BFCHW: Tensor, renoise: Callable[[int], Tensor]) -> Tensor:
+        """The clean latents of the next block, which is as long as its noise.
+
+        Args:
+            noise_BFCHW: where denoising begins.
+            renoise: fresh noise of the same shape for the way from step i to step i + 1.
+
+        Raises:
+            SessionError: no prompt steers yet.
+        """
+        if self._text is None:
+            raise SessionError("no prompt steers this video yet: give it one at latent frame 0")
+        frames = noise_BFCHW.shape[1]
+        self._denoiser.window.open_block(self._next_frame, frames)
+        latent_BFCHW = self._denoiser.denoise(noise_BFCHW, renoise, self._text, self._levels)
+        self._denoiser.write_context(latent_BFCHW, self._text)
+        self._next_frame += frames
+        self._remember(latent_BFCHW)
+        return latent_BFCHW
+
+    def _remember(self, latent_BFCHW: Tensor) -> None:
+        kept = [] if self._latest_BFCHW is None else [self._latest_BFCHW]
+        window = self._denoiser.window.window_frames
+        self._latest_BFCHW = torch.cat([*kept, latent_BFCHW], dim=1)[:, -window:]
