@@ -5,24 +5,29 @@ one sentence, before any work starts. Only the commands that need torch load it.
 """
 
 import argparse
+import math
+import shlex
+import signal
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from tqdm import tqdm
 
-from longlive_widget.errors import LongLiveError, TimelineError
+from longlive_widget.errors import LongLiveError, SessionError, TimelineError
 from longlive_widget.geometry import PICTURES_PER_SECOND, pictures_before
 from longlive_widget.presets import PRESETS, preset_named
-from longlive_widget.timeline import Timeline
+from longlive_widget.timeline import Timeline, require_seed
 
 if TYPE_CHECKING:
     from longlive_widget.engine.session import Block
 
 BAD_INPUT = 2
-INTERRUPTED = 130
+SIGNALLED = 128
 PROGRESS = "|{bar}| {n_fmt} of {total_fmt} pictures, {rate_noinv_fmt}, {remaining} left"
 
 
@@ -30,7 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with these arguments, by default those of the process.
 
     Returns:
-        The exit code: 0 when all went well, 2 for input that cannot be used, 130 after Ctrl-C.
+        The exit code: 0 when all went well, 2 for input that cannot be used, 130 after Ctrl-C, as
+        for other signals 128 and the signal's number.
     """
     chosen = _parser().parse_args(arguments)
     run: Callable[[argparse.Namespace], None] = chosen.run
@@ -39,9 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except LongLiveError as error:
         print(f"longlive-widget: {error}", file=sys.stderr)
         return BAD_INPUT
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         print("longlive-widget: stopped, nothing was written", file=sys.stderr)
-        return INTERRUPTED
+        return SIGNALLED + (stop.number if isinstance(stop, _Stopped) else signal.SIGINT)
     return 0
 
 
@@ -54,17 +60,21 @@ def generate(chosen: argparse.Namespace) -> None:
 
     out = writable_video_path(chosen.out)
 
-    from longlive_widget.engine.engine import Engine
+    from longlive_widget.engine.engine import Engine, model_folder
+    from longlive_widget.engine.model import Sizes
 
-    engine = Engine.load(chosen.model, preset)
-    geometry = engine.geometry
+    geometry = Sizes.read(model_folder(chosen.model)).geometry
     require_landings(timeline, chosen.blocks, geometry.block_frames)
-    session = engine.session(timeline, seed=chosen.seed)
-    if engine.weights == "random":
-        print(f"{engine.name} has random weights: its pictures mean nothing, its timing does")
-    started_s = time.perf_counter()
-    with VideoFile(out, geometry.width_px, geometry.height_px) as video:
-        pictures = pictures_before(chosen.blocks * geometry.block_frames)
+    pictures = pictures_before(chosen.blocks * geometry.block_frames)
+    with _stopped_in_order(), VideoFile(out, geometry.width_px, geometry.height_px) as video:
+        engine = Engine.load(chosen.model, preset)
+        session = engine.session(timeline, seed=chosen.seed)
+        if engine.weights == "random":
+            print(f"{engine.name} has random weights: its pictures mean nothing, its timing does")
+        for entry in timeline.entries:
+            if unread := engine.unread(entry.prompt):
+                print(f"{entry.prompt!r} is too long: {engine.name} does not read {unread!r}")
+        started_s = time.perf_counter()
         for block in _with_progress(session.blocks(chosen.blocks), pictures):
             video.append(block.frames)
     elapsed_s = time.perf_counter() - started_s
@@ -88,7 +98,7 @@ def presets(_chosen: argparse.Namespace) -> None:
 
 def train_tiny(chosen: argparse.Namespace) -> None:
     """Train the embedded model, or go on where an earlier call stopped."""
-    from longlive_widget.engine.engine import checked_device
+    from longlive_widget.engine.engine import checked_device, model_folder
     from longlive_widget.tiny.train import Plan, require_earlier_stages, train
 
     plan = Plan(
@@ -99,6 +109,8 @@ def train_tiny(chosen: argparse.Namespace) -> None:
         batch=chosen.batch,
         max_seconds=chosen.max_seconds,
         compiled=chosen.compile,
+        workers=chosen.workers,
+        begin_with=model_folder(chosen.begin_with) if chosen.begin_with else None,
     )
     require_earlier_stages(chosen.stage, plan)
     finished = train(chosen.stage, plan)
@@ -121,6 +133,37 @@ def require_landings(timeline: Timeline, blocks: int, block_frames: int) -> None
             )
 
 
+class _Stopped(KeyboardInterrupt):
+    """Another signal than Ctrl-C's that asks the command to stop."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
+@contextmanager
+def _stopped_in_order() -> Iterator[None]:
+    """SIGTERM and SIGHUP end the `with` block as Ctrl-C does; one that is ignored stays so."""
+    names = ("SIGTERM", "SIGHUP")  # Windows has no SIGHUP
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    if threading.current_thread() is not threading.main_thread():
+        numbers = []  # signals are the main thread's
+    ours = [number for number in numbers if signal.getsignal(number) is signal.SIG_DFL]
+
+    def stop(number: int, _frame: object) -> None:
+        for other in ours:
+            signal.signal(other, signal.SIG_IGN)  # tidying up is not interrupted
+        raise _Stopped(number)
+
+    for number in ours:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
+
+
 def _with_progress(blocks: "Iterable[Block]", pictures: int) -> "Iterable[Block]":
     with tqdm(total=pictures, unit=" pictures", bar_format=PROGRESS, smoothing=0.1) as progress:
         for block in blocks:
@@ -133,9 +176,29 @@ def _switch(words: Sequence[str]) -> tuple[int, str]:
     try:
         return int(latent_frame), prompt
     except ValueError as error:
+        better = f"--switch {_near(latent_frame)} {shlex.quote(prompt)}"
         raise TimelineError(
-            f"latent frame {latent_frame!r} is not a whole number: write --switch 24 '{prompt}'"
+            f"latent frame {latent_frame!r} is not a whole number: write {better}"
         ) from error
+
+
+def _near(number: str) -> int | str:
+    """The latent frame that was meant; LATENT_FRAME if there is no telling."""
+    try:
+        meant = float(number)
+    except ValueError:
+        return "LATENT_FRAME"
+    return max(0, math.ceil(meant)) if math.isfinite(meant) else "LATENT_FRAME"
+
+
+def _seed(text: str) -> int:
+    number: int | str = text
+    with suppress(ValueError):
+        number = int(text)
+    try:
+        return require_seed(number)
+    except SessionError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _block_count(text: str) -> int:
@@ -149,12 +212,20 @@ def _block_count(text: str) -> int:
 
 
 def _at_least_one(text: str) -> int:
+    return _count(text, least=1)
+
+
+def _at_least_none(text: str) -> int:
+    return _count(text, least=0)
+
+
+def _count(text: str, least: int) -> int:
     try:
         count = int(text)
     except ValueError as error:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from error
-    if count < 1:
-        raise argparse.ArgumentTypeError(f"{count} is too few: use 1 or more")
+    if count < least:
+        raise argparse.ArgumentTypeError(f"{count} is too few: use {least} or more")
     return count
 
 
@@ -190,7 +261,9 @@ def _add_generate(commands: "argparse._SubParsersAction[Any]") -> None:
     parser.add_argument(
         "--blocks", type=_block_count, default=16, help="blocks to make (default: 16, 12 s)"
     )
-    parser.add_argument("--seed", type=int, default=0, help="the noise to begin with (default: 0)")
+    parser.add_argument(
+        "--seed", type=_seed, default=0, help="the noise to begin with (default: 0)"
+    )
     parser.add_argument("--model", default="tiny", help="name or folder (default: tiny)")
     parser.add_argument(
         "--preset", default="reference", help="settings, see `presets` (default: reference)"
@@ -212,11 +285,15 @@ def _add_train_tiny(commands: "argparse._SubParsersAction[Any]") -> None:
         help="each stage needs those before it",
     )
     parser.add_argument("--folder", required=True, help="where the run keeps what it has learned")
-    parser.add_argument("--seed", type=int, default=0, help="all that is random (default: 0)")
+    parser.add_argument("--seed", type=_seed, default=0, help="all that is random (default: 0)")
     parser.add_argument("--device", help="as torch names it (default: cuda where there is one)")
     parser.add_argument("--steps", type=_at_least_one, help="default: the recipe's")
     parser.add_argument("--batch", type=_at_least_one, help="clips or videos a step")
     parser.add_argument("--max-seconds", type=_at_least_one, help="stop then; call again to go on")
+    parser.add_argument("--begin-with", help="name or folder of a model to set out from")
+    parser.add_argument(
+        "--workers", type=_at_least_none, default=0, help="processes that prepare clips ahead"
+    )
     parser.add_argument("--compile", action="store_true", help="compile the networks first")
 
 

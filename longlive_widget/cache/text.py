@@ -7,13 +7,12 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+LayerText = tuple[Tensor, Tensor]
+"""The keys and values of one layer, `BTHD`."""
+
 
 @dataclass(frozen=True, eq=False)
 class TextMemory:
-    """What cross attention reads of a prompt: per layer keys and values, `BTHD`.
+    """What cross attention reads of a prompt, layer by layer."""
 
-    `mask` tells which rows a query sees; None shows all of them to all.
-    """
-
-    layers: tuple[tuple[Tensor, Tensor], ...]
-    mask: Tensor | None = None
+    layers: tuple[LayerText, ...]

@@ -23,9 +23,6 @@ class RollingWindow:
         SessionError: the sink and one open block do not fit into the window.
     """
 
-    mask: Tensor | None = None
-    """Nothing in the window is hidden from the open block."""
-
     def __init__(
         self,
         layers: int,

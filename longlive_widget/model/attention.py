@@ -8,23 +8,22 @@ from typing import Protocol
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from longlive_widget.cache.text import TextMemory
+from longlive_widget.cache.text import LayerText
 from longlive_widget.model.config import TransformerConfig
-from longlive_widget.model.rotary import Turn
+from longlive_widget.model.rotary import Rotation, Turn
 
 
 class Memory(Protocol):
     """What self attention needs of a window: write this block's keys, get all that it may see."""
 
     relative: bool
-    mask: Tensor | None
 
     @property
-    def query_positions(self) -> tuple[int, ...] | Tensor:
-        """The time positions of the frames being written; a tensor `BF` where videos differ."""
+    def query_positions(self) -> tuple[int, ...]:
+        """The time positions of the frames being written."""
 
     @property
-    def key_positions(self) -> tuple[int, ...] | Tensor:
+    def key_positions(self) -> tuple[int, ...]:
         """The time positions of all frames that are seen."""
 
     def append(self, layer: int, k_BTHD: Tensor, v_BTHD: Tensor) -> tuple[Tensor, Tensor]:
@@ -65,10 +64,10 @@ class Projections(nn.Module):
         """Normalised keys, and values, `BTHD`."""
         return self._split(self.norm_k(self.k(x_BTC))), self._split(self.v(x_BTC))
 
-    def attend(self, q_BTHD: Tensor, k_BTHD: Tensor, v_BTHD: Tensor, mask: Tensor | None) -> Tensor:
+    def attend(self, q_BTHD: Tensor, k_BTHD: Tensor, v_BTHD: Tensor) -> Tensor:
         """Attention and the output projection, `BTC`."""
         q, k, v = (x.transpose(1, 2) for x in (q_BTHD, k_BTHD, v_BTHD))
-        seen = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        seen = F.scaled_dot_product_attention(q, k, v)
         return self.o(seen.transpose(1, 2).flatten(2))
 
     def _split(self, x_BTC: Tensor) -> Tensor:
@@ -78,6 +77,10 @@ class Projections(nn.Module):
 class SelfAttention(Projections):
     """Attention of a block over everything in its memory."""
 
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__(config)
+        self.turned = Rotation()
+
     def forward(
         self, x_BTC: Tensor, layer: int, memory: Memory, query_turn: Turn, key_turn: Turn
     ) -> Tensor:
@@ -86,19 +89,18 @@ class SelfAttention(Projections):
         A relative memory holds keys as they are and turns them at each reading; an absolute one
         holds them turned.
         """
-        q_BTHD = query_turn(self.queries(x_BTC))
+        q_BTHD = self.turned(self.queries(x_BTC), query_turn)
         k_BTHD, v_BTHD = self.keys_and_values(x_BTC)
         if memory.relative:
             k_BTHD, v_BTHD = memory.append(layer, k_BTHD, v_BTHD)
-            return self.attend(q_BTHD, key_turn(k_BTHD), v_BTHD, memory.mask)
-        k_BTHD, v_BTHD = memory.append(layer, query_turn(k_BTHD), v_BTHD)
-        return self.attend(q_BTHD, k_BTHD, v_BTHD, memory.mask)
+            return self.attend(q_BTHD, self.turned(k_BTHD, key_turn), v_BTHD)
+        k_BTHD, v_BTHD = memory.append(layer, self.turned(k_BTHD, query_turn), v_BTHD)
+        return self.attend(q_BTHD, k_BTHD, v_BTHD)
 
 
 class CrossAttention(Projections):
     """Attention of a block over the prompt; without positions."""
 
-    def forward(self, x_BTC: Tensor, layer: int, text: TextMemory) -> Tensor:
+    def forward(self, x_BTC: Tensor, text: LayerText) -> Tensor:
         """Attend to every row of the prompt, the padded ones too."""
-        k_BTHD, v_BTHD = text.layers[layer]
-        return self.attend(self.queries(x_BTC), k_BTHD, v_BTHD, text.mask)
+        return self.attend(self.queries(x_BTC), *text)

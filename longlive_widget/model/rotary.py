@@ -3,11 +3,11 @@
 Axes: B batch, T tokens (latent frame, row, column), H heads, D head size, P pairs (D / 2).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 BASE = 10_000.0
 
@@ -19,22 +19,26 @@ class Turn:
     cos_T1P: Tensor
     sin_T1P: Tensor
 
-    def __call__(self, x_BTHD: Tensor) -> Tensor:
-        """Turn the interleaved pairs of queries or keys, in float32."""
+
+class Rotation(nn.Module):
+    """Turns the interleaved pairs of queries or keys, in float32."""
+
+    def forward(self, x_BTHD: Tensor, turn: Turn) -> Tensor:
+        """The same shape and type."""
         even, odd = x_BTHD.float().unflatten(-1, (-1, 2)).unbind(-1)
         turned = (
-            even * self.cos_T1P - odd * self.sin_T1P,
-            even * self.sin_T1P + odd * self.cos_T1P,
+            even * turn.cos_T1P - odd * turn.sin_T1P,
+            even * turn.sin_T1P + odd * turn.cos_T1P,
         )
         return torch.stack(turned, dim=-1).flatten(-2).type_as(x_BTHD)
 
 
+@lru_cache(maxsize=64)
+@torch.inference_mode(mode=False)  # so that training may use them too
 def turn_at(
-    frames: Sequence[int] | Tensor, rows: int, columns: int, head_dim: int, device: torch.device
+    frames: tuple[int, ...], rows: int, columns: int, head_dim: int, device: torch.device
 ) -> Turn:
-    """The turn of every token of the latent frames at these time positions.
-
-    Positions of a batch, a tensor `BF`, give turns that differ from video to video, `BT1P`.
+    """The turn of every token of the latent frames at these time positions, remembered.
 
     Angles are computed in float64, so that no position is too far.
 
@@ -42,17 +46,16 @@ def turn_at(
     """
     spatial_pairs = head_dim // 2 // 3
     time_pairs = head_dim // 2 - 2 * spatial_pairs
-    times = torch.as_tensor(frames, device=device)
-    shape = (*times.shape, rows, columns, -1)
+    shape = (len(frames), rows, columns, -1)
     angles = (
-        _angles(times, time_pairs)[..., None, None, :].expand(shape),
-        _angles(torch.arange(rows, device=device), spatial_pairs)[:, None].expand(shape),
-        _angles(torch.arange(columns, device=device), spatial_pairs).expand(shape),
+        _angles(torch.tensor(frames, device=device), time_pairs)[:, None, None].expand(shape),
+        _angles(torch.arange(rows, device=device), spatial_pairs)[None, :, None].expand(shape),
+        _angles(torch.arange(columns, device=device), spatial_pairs)[None, None].expand(shape),
     )
-    angle_T1P = torch.cat(angles, dim=-1).flatten(-4, -2)[..., None, :]
+    angle_T1P = torch.cat(angles, dim=-1).flatten(0, 2)[:, None]
     return Turn(angle_T1P.cos().float(), angle_T1P.sin().float())
 
 
 def _angles(positions: Tensor, pairs: int) -> Tensor:
     frequency = BASE ** (-torch.arange(pairs, device=positions.device, dtype=torch.float64) / pairs)
-    return positions.double()[..., None] * frequency
+    return positions.double()[:, None] * frequency

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from longlive_widget.cache.text import TextMemory
+from longlive_widget.cache.text import LayerText, TextMemory
 from longlive_widget.geometry import LATENT_CHANNELS, LATENTS_PER_TOKEN
 from longlive_widget.model.attention import CrossAttention, Memory, SelfAttention
 from longlive_widget.model.config import TransformerConfig
@@ -17,12 +17,36 @@ from longlive_widget.model.rotary import Turn, turn_at
 PATCH = (1, LATENTS_PER_TOKEN, LATENTS_PER_TOKEN)
 
 
+class Modulation(nn.Module):
+    """Layer norm without weights, then scale and shift by what the timestep says."""
+
+    def __init__(self, eps: float) -> None:
+        super().__init__()
+        self.eps = eps
+
+    def forward(self, x_BTC: Tensor, shift_BFC: Tensor, scale_BFC: Tensor) -> Tensor:
+        """The same shape; each latent frame has its own shift and scale."""
+        normed = F.layer_norm(x_BTC.float(), x_BTC.shape[-1:], eps=self.eps)
+        frames = normed.unflatten(1, (shift_BFC.shape[1], -1))
+        modulated = frames * (1 + scale_BFC[:, :, None]) + shift_BFC[:, :, None]
+        return modulated.flatten(1, 2).type_as(x_BTC)
+
+
+class GatedSum(nn.Module):
+    """What a part of a layer adds to its input, as far as the timestep lets it through."""
+
+    def forward(self, x_BTC: Tensor, added_BTC: Tensor, gate_BFC: Tensor) -> Tensor:
+        """The same shape; each latent frame has its own gate."""
+        gated = added_BTC.unflatten(1, (gate_BFC.shape[1], -1)) * gate_BFC[:, :, None]
+        return x_BTC + gated.flatten(1, 2)
+
+
 class Layer(nn.Module):
     """Self attention, cross attention and feed-forward, modulated by the timestep."""
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
-        self.eps = config.eps
+        self.modulated, self.gated_sum = Modulation(config.eps), GatedSum()
         self.self_attn = SelfAttention(config)
         self.cross_attn = CrossAttention(config)
         self.norm3 = nn.LayerNorm(config.dim, eps=config.eps)
@@ -39,19 +63,19 @@ class Layer(nn.Module):
         time_BF6C: Tensor,
         layer: int,
         memory: Memory,
-        text: TextMemory,
+        text: LayerText,
         turns: tuple[Turn, Turn],
     ) -> Tensor:
         """One layer over the tokens of a block."""
         parts = (self.modulation[:, None] + time_BF6C).unbind(2)
         shift_attn, scale_attn, gate_attn, shift_ffn, scale_ffn, gate_ffn = parts
         attended = self.self_attn(
-            _modulated(x_BTC, shift_attn, scale_attn, self.eps), layer, memory, *turns
+            self.modulated(x_BTC, shift_attn, scale_attn), layer, memory, *turns
         )
-        x_BTC = x_BTC + _per_frame(attended, gate_attn)
-        x_BTC = x_BTC + self.cross_attn(self.norm3(x_BTC), layer, text)
-        fed = self.ffn(_modulated(x_BTC, shift_ffn, scale_ffn, self.eps))
-        return x_BTC + _per_frame(fed, gate_ffn)
+        x_BTC = self.gated_sum(x_BTC, attended, gate_attn)
+        x_BTC = x_BTC + self.cross_attn(self.norm3(x_BTC), text)
+        fed = self.ffn(self.modulated(x_BTC, shift_ffn, scale_ffn))
+        return self.gated_sum(x_BTC, fed, gate_ffn)
 
 
 class Head(nn.Module):
@@ -59,14 +83,14 @@ class Head(nn.Module):
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
-        self.eps = config.eps
+        self.modulated = Modulation(config.eps)
         self.head = nn.Linear(config.dim, config.patch_features)
         self.modulation = nn.Parameter(torch.randn(1, 2, config.dim) * config.dim**-0.5)
 
     def forward(self, x_BTC: Tensor, time_BFC: Tensor) -> Tensor:
         """`BTC` tokens to `BTP` patches."""
         shift, scale = (self.modulation[:, None] + time_BFC[:, :, None]).unbind(2)
-        return self.head(_modulated(x_BTC, shift, scale, self.eps))
+        return self.head(self.modulated(x_BTC, shift, scale))
 
 
 class Transformer(nn.Module):
@@ -120,7 +144,7 @@ class Transformer(nn.Module):
         time_BF6C = self.time_projection(time_BFC).unflatten(-1, (6, -1))
         turns = self._turns(memory, rows, columns, x_BTC.device)
         for index, layer in enumerate(self._layers()):
-            x_BTC = layer(x_BTC, time_BF6C, index, memory, text, turns)
+            x_BTC = layer(x_BTC, time_BF6C, index, memory, text.layers[index], turns)
         return _unpatchified(self.head(x_BTC, time_BFC), rows, columns)
 
     def _layers(self) -> list[Layer]:
@@ -141,17 +165,6 @@ def _sinusoid(timestep_BF: Tensor, dim: int) -> Tensor:
     exponent = torch.arange(dim // 2, device=timestep_BF.device, dtype=torch.float64) / (dim // 2)
     angle = timestep_BF.double()[..., None] * 10_000.0**-exponent
     return torch.cat([angle.cos(), angle.sin()], dim=-1)
-
-
-def _modulated(x_BTC: Tensor, shift_BFC: Tensor, scale_BFC: Tensor, eps: float) -> Tensor:
-    normed = F.layer_norm(x_BTC.float(), x_BTC.shape[-1:], eps=eps)
-    frames = normed.unflatten(1, (shift_BFC.shape[1], -1))
-    modulated = frames * (1 + scale_BFC[:, :, None]) + shift_BFC[:, :, None]
-    return modulated.flatten(1, 2).type_as(x_BTC)
-
-
-def _per_frame(x_BTC: Tensor, gate_BFC: Tensor) -> Tensor:
-    return (x_BTC.unflatten(1, (gate_BFC.shape[1], -1)) * gate_BFC[:, :, None]).flatten(1, 2)
 
 
 def _unpatchified(patch_BTP: Tensor, rows: int, columns: int) -> Tensor:

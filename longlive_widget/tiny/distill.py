@@ -31,7 +31,7 @@ from longlive_widget.model.transformer import Transformer
 from longlive_widget.presets import TRAINING_STEPS
 from longlive_widget.tiny.captions import caption, switch_caption
 from longlive_widget.tiny.clips import WINDOW_FRAMES
-from longlive_widget.tiny.scenes import random_change, random_scene
+from longlive_widget.tiny.scenes import LEARNED, random_change, random_scene
 
 SHORTEST_BLOCKS, LONGEST_BLOCKS = 4, 20
 SWITCH_SHARE = 0.25
@@ -108,11 +108,11 @@ class Videos:
         self._block = 0
         self._latest: list[Tensor] = []
         self._student, self._teacher = self._denoiser(), self._denoiser()
-        self._scenes = [random_scene(rng) for _ in range(self._count)]
+        self._scenes = [random_scene(rng, LEARNED) for _ in range(self._count)]
         self._read([caption(scene, rng) for scene in self._scenes])
 
     def _switched(self, index: int, rng: random.Random) -> str:
-        change = random_change(rng, self._scenes[index])
+        change = random_change(rng, self._scenes[index], LEARNED)
         self._scenes[index] = self._scenes[index].switched(change, self._scenes[index].since + 1)
         return switch_caption(self._scenes[index], change, rng)
 

@@ -13,15 +13,13 @@ from tokenizers.pre_tokenizers import Whitespace
 from tokenizers.processors import TemplateProcessing
 from transformers import PreTrainedTokenizerFast
 
-from longlive_widget.tiny.captions import words
-from longlive_widget.tiny.scenes import SIMPLE, Vocabulary
+from longlive_widget.tiny.captions import PROMPT_TOKENS, words
+from longlive_widget.tiny.scenes import LEARNED, Vocabulary
 
 PAD, END, UNKNOWN = "<pad>", "</s>", "<unk>"
-LONGEST = 64
-"""The most tokens of a prompt, the end included."""
 
 
-def tiny_tokenizer(vocabulary: Vocabulary = SIMPLE) -> PreTrainedTokenizerFast:
+def tiny_tokenizer(vocabulary: Vocabulary = LEARNED) -> PreTrainedTokenizerFast:
     """A tokenizer for captions of these scenes: lower case, words and marks apart, an end token."""
     known = [PAD, END, UNKNOWN, *words(vocabulary)]
     tokenizer = Tokenizer(
@@ -37,12 +35,12 @@ def tiny_tokenizer(vocabulary: Vocabulary = SIMPLE) -> PreTrainedTokenizerFast:
         pad_token=PAD,
         eos_token=END,
         unk_token=UNKNOWN,
-        model_max_length=LONGEST,
+        model_max_length=PROMPT_TOKENS,
         padding_side="right",
     )
 
 
-def save_tokenizer(folder: Path, vocabulary: Vocabulary = SIMPLE) -> None:
+def save_tokenizer(folder: Path, vocabulary: Vocabulary = LEARNED) -> None:
     """Write `tokenizer.json` and `tokenizer_config.json` for captions of these scenes."""
     tiny_tokenizer(vocabulary).save_pretrained(folder)
 

@@ -7,6 +7,7 @@ import json
 import random
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Literal, assert_never, get_args
 
@@ -20,6 +21,7 @@ from longlive_widget.engine.model import (
     TEXT_ENCODER,
     TOKENIZER,
     TRANSFORMER,
+    Model,
     Sizes,
     load_encoder,
     load_model,
@@ -28,31 +30,42 @@ from longlive_widget.engine.model import (
 )
 from longlive_widget.engine.noise_schedule import levels
 from longlive_widget.errors import CheckpointError
+from longlive_widget.model.checkpoint import load_strictly
 from longlive_widget.model.config import TransformerConfig
-from longlive_widget.model.text_encoder import TextEncoderConfig
+from longlive_widget.model.text_encoder import (
+    TOKEN_EMBEDDING,
+    TextEncoderConfig,
+    vocabulary_of,
+)
 from longlive_widget.model.video_decoder import VideoDecoderConfig
 from longlive_widget.presets import PRESETS
-from longlive_widget.tiny.clips import SHARD_CLIPS, WINDOW_FRAMES, ClipPool, Clips, make_clips
+from longlive_widget.tiny.captions import PROMPT_TOKENS
+from longlive_widget.tiny.clips import FORMS, WINDOW_FRAMES, ClipPool, Clips, drawn, outline
 from longlive_widget.tiny.distill import Pupil, Videos, adapter_weights, add_adapter
 from longlive_widget.tiny.motions import PICTURE
 from longlive_widget.tiny.tokenizer import save_tokenizer, tiny_tokenizer
 from longlive_widget.tiny.train_autoencoder import train_autoencoder
-from longlive_widget.tiny.train_transformer import FlowMatching
-from longlive_widget.tiny.training import Learner, Stage, optimizers_for
+from longlive_widget.tiny.train_transformer import (
+    CapturedFlowMatching,
+    FlowMatching,
+    Lesson,
+    compile_between_products,
+)
+from longlive_widget.tiny.training import Learner, MadeAhead, Stage, optimizers_for
 
 StageName = Literal["autoencoder", "transformer", "adapter"]
 STAGES: tuple[StageName, ...] = get_args(StageName)
-PROMPT_TOKENS = 32
 TRANSFORMER_SIZES = TransformerConfig(
     dim=192, heads=6, layers=6, ffn_dim=768, text_dim=128, text_length=PROMPT_TOKENS
 )
 TRANSFORMER_RATE = 2e-3
 ADAPTER_RANK = 8
 ADAPTER_RATE = 5e-4
-POOL_SHARDS = 10
-POOL_REFRESH_STEPS = 80
-STEPS: dict[StageName, int] = {"autoencoder": 7500, "transformer": 4000, "adapter": 600}
-BATCH: dict[StageName, int] = {"autoencoder": 12, "transformer": 96, "adapter": 128}
+SHARD_CLIPS = 512
+POOL_SHARDS = len(FORMS)
+POOL_REFRESH_STEPS = 128
+STEPS: dict[StageName, int] = {"autoencoder": 12000, "transformer": 6500, "adapter": 600}
+BATCH: dict[StageName, int] = {"autoencoder": 12, "transformer": 128, "adapter": 128}
 
 
 @dataclass(frozen=True)
@@ -60,7 +73,7 @@ class Plan:
     """One call of the training command.
 
     `steps` and `batch` of None are the recipe's; `max_seconds` ends the call early, and the next
-    one goes on.
+    one goes on. `begin_with` is the folder of a model whose weights a stage sets out from.
     """
 
     folder: Path
@@ -70,6 +83,8 @@ class Plan:
     batch: int | None = None
     max_seconds: float | None = None
     compiled: bool = False
+    workers: int = 0
+    begin_with: Path | None = None
 
     @property
     def model_folder(self) -> Path:
@@ -113,6 +128,8 @@ def train(name: StageName, plan: Plan) -> bool:
                 batch=plan.batch or BATCH[name],
                 max_seconds=plan.max_seconds,
                 compiled=plan.compiled,
+                workers=plan.workers,
+                begin_with=plan.begin_with,
             )
             _begin_model(plan)
             return finished
@@ -129,33 +146,59 @@ def train_transformer(plan: Plan) -> bool:
     device = torch.device(plan.device)
     torch.manual_seed(plan.seed)
     model = random_model(plan.model_folder, device)
+    if plan.begin_with is not None:
+        take_over(model, plan.begin_with)
     encoder = load_encoder(plan.model_folder, device)
     modules = nn.ModuleDict({"transformer": model.transformer, "text_encoder": model.text_encoder})
     modules.requires_grad_()
     linears = [m for m in model.transformer.blocks.modules() if isinstance(m, nn.Linear)]
     matrices = [layer.weight for layer in linears]
     learner = Learner(modules, optimizers_for(modules, matrices, rate=TRANSFORMER_RATE))
-    forward = torch.compile(model.transformer) if plan.compiled else model.transformer
-    matching = FlowMatching(model.transformer, model.text_encoder, forward)
+    if plan.compiled:
+        compile_between_products(model.transformer)
+    matching = FlowMatching(model.transformer)
+    captured = CapturedFlowMatching(matching, tuple(model.transformer.parameters()))
+    outlines = MadeAhead(partial(outline, plan.seed, SHARD_CLIPS), plan.workers)
 
     def shard(number: int) -> Clips:
-        rng = random.Random(f"clips {plan.seed} {number}")
         with plan.half():
-            return make_clips(SHARD_CLIPS, rng, encoder, model.text_encoder, device)
+            return drawn(outlines.at(number), encoder, model.text_encoder, device)
 
     pool = ClipPool(shard, POOL_SHARDS, POOL_REFRESH_STEPS)
 
-    def loss_at(step: int) -> Tensor:
-        generator = torch.Generator(device).manual_seed(plan.seed * 1_000_003 + step)
-        clips = pool.batch(step, plan.batch or BATCH["transformer"], generator)
+    def descend_at(step: int) -> Tensor:
+        rng = random.Random(f"batch {plan.seed} {step}")
+        clips = pool.batch(step, plan.batch or BATCH["transformer"], rng)
+        torch.manual_seed(plan.seed * 1_000_003 + step)
         with plan.half():
-            return matching.loss(clips, generator)
+            lesson = Lesson.of(clips, model.text_encoder)
+            if device.type != "cuda":
+                return learner.descend(matching.loss(lesson))
+        model.text_encoder.zero_grad()
+        return captured.descend(lesson)
 
-    finished = plan.stage("transformer").run(learner, loss_at)
+    finished = plan.stage("transformer").run(learner, descend_at)
     learner.load_average()
     save_weights(plan.model_folder / TRANSFORMER, model.transformer.state_dict())
     save_weights(plan.model_folder / TEXT_ENCODER, model.text_encoder.state_dict())
     return finished
+
+
+def take_over(model: Model, folder: Path) -> None:
+    """Give a model's transformer and text encoder the weights of another model of the same sizes.
+
+    A word keeps what it meant there, whatever its place in the vocabulary; new ones stay random. A
+    model of other sizes is a `CheckpointError`.
+    """
+    before = load_model(folder, torch.device("cpu"))
+    load_strictly(model.transformer, before.transformer.state_dict(), folder)
+    weights = before.text_encoder.state_dict()
+    words = model.text_encoder.state_dict()[TOKEN_EMBEDDING].clone()
+    known = vocabulary_of(before.text_encoder)
+    for word, row in vocabulary_of(model.text_encoder).items():
+        if word in known:
+            words[row] = weights[TOKEN_EMBEDDING][known[word]]
+    load_strictly(model.text_encoder, weights | {TOKEN_EMBEDDING: words}, folder)
 
 
 def train_adapter(plan: Plan) -> bool:
@@ -173,11 +216,12 @@ def train_adapter(plan: Plan) -> bool:
     )
     steps = levels(PRESETS["reference"].denoise_steps)
 
-    def loss_at(step: int) -> Tensor:
+    def descend_at(step: int) -> Tensor:
         with plan.half():
-            return torch.stack(videos.losses(steps, plan.seed * 1_000_003 + step)).mean()
+            loss = torch.stack(videos.losses(steps, plan.seed * 1_000_003 + step)).mean()
+        return learner.descend(loss)
 
-    finished = plan.stage("adapter").run(learner, loss_at, report_every=10)
+    finished = plan.stage("adapter").run(learner, descend_at, report_every=10)
     learner.load_average()
     save_weights(plan.model_folder / ADAPTER, adapter_weights(model.transformer))
     replace(model.sizes, adapter=True).write(plan.model_folder)

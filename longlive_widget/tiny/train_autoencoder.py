@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import simplejpeg
@@ -16,7 +17,9 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from longlive_widget.engine.model import load_encoder, load_model
 from longlive_widget.geometry import LATENT_CHANNELS, PICTURES_PER_LATENT_FRAME, PIXELS_PER_LATENT
+from longlive_widget.model.checkpoint import load_strictly
 from longlive_widget.model.video_decoder import (
     Posterior,
     VideoDecoder,
@@ -25,13 +28,15 @@ from longlive_widget.model.video_decoder import (
 )
 from longlive_widget.tiny.scenes import (
     Scene,
+    Sketch,
     Vocabulary,
     draw,
-    draw_with_cover,
+    paint,
     random_change,
     random_scene,
+    sketch,
 )
-from longlive_widget.tiny.training import Learner, Stage, optimizers_for
+from longlive_widget.tiny.training import Learner, MadeAhead, Stage, optimizers_for
 
 TINY_AUTOENCODER = VideoDecoderConfig(
     dim=8,
@@ -84,8 +89,12 @@ def train_autoencoder(
     batch: int,
     max_seconds: float | None = None,
     compiled: bool = False,
+    workers: int = 0,
+    begin_with: Path | None = None,
 ) -> bool:
     """Train Wan's video autoencoder at a small size, or go on where an earlier run stopped.
+
+    `begin_with` is the folder of a model whose autoencoder, of the same sizes, it sets out from.
 
     Returns:
         Whether all steps are done.
@@ -97,19 +106,24 @@ def train_autoencoder(
     """
     place = torch.device(device)
     encoder, decoder = _untrained(seed)
+    if begin_with is not None:
+        load_strictly(encoder, load_encoder(begin_with, place).state_dict(), begin_with)
+        load_strictly(decoder, load_model(begin_with, place).decoder.state_dict(), begin_with)
     modules = nn.ModuleDict({"decoder": decoder, "encoder": encoder}).to(place)
     learner = Learner(modules, optimizers_for(modules, (), rate=LEARNING_RATE))
     stage = Stage("autoencoder", folder, steps, max_seconds)
     reconstruct = Reconstruction(encoder, decoder)
     loss = _Loss(
         torch.compile(reconstruct) if compiled else reconstruct,
+        MadeAhead(partial(training_clips, seed, batch), workers),
         seed,
-        batch,
         place,
         folder / "autoencoder.psnr.jsonl",
     )
     with _fast_convolutions():
-        finished = stage.run(learner, loss, report_every=_REPORT_STEPS)
+        finished = stage.run(
+            learner, lambda step: learner.descend(loss(step)), report_every=_REPORT_STEPS
+        )
         learner.load_average()
         _write(folder, encoder.eval(), decoder.eval(), seed, place)
     return finished
@@ -145,13 +159,13 @@ class _Loss:
     """The loss of a step; which clips it is about, the seed and the step's number say alone."""
 
     reconstruct: Callable[[Tensor, Tensor], tuple[Tensor, Posterior]]
+    clips: MadeAhead[Sketch]
     seed: int
-    batch: int
     device: torch.device
     psnr_path: Path
 
     def __call__(self, step: int) -> Tensor:
-        pictures, cover = training_clips(self.seed, step, self.batch, self.device)
+        pictures, cover = paint(self.clips.at(step), self.device)
         draws = torch.Generator(self.device).manual_seed(self.seed * 1_000_003 + step)
         noise = torch.randn(_latent_shape(pictures), generator=draws, device=self.device)
         half = self.device.type == "cuda"
@@ -168,16 +182,16 @@ class _Loss:
             curve.write(json.dumps({"step": step, "psnr_db": psnr_db(squared_error)}) + "\n")
 
 
-def training_clips(seed: int, step: int, batch: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """The clips of a step and the cover of their things; some clips have a switch in them.
+def training_clips(seed: int, batch: int, step: int) -> Sketch:
+    """The clips of a step; some have a switch in them.
 
     `batch` short clips, or every fourth step about as many pictures in long ones.
     """
     rng = random.Random(f"autoencoder {seed} {step}")
     if step % _LONG_EVERY:
-        return draw_with_cover(*_random_clips(rng, batch, SHORT_PICTURES), SHORT_PICTURES, device)
+        return sketch(*_random_clips(rng, batch, SHORT_PICTURES), SHORT_PICTURES)
     count = max(1, batch * SHORT_PICTURES // LONG_PICTURES)
-    return draw_with_cover(*_random_clips(rng, count, LONG_PICTURES), LONG_PICTURES, device)
+    return sketch(*_random_clips(rng, count, LONG_PICTURES), LONG_PICTURES)
 
 
 def picture_loss(seen: Tensor, pictures: Tensor, cover: Tensor) -> Tensor:

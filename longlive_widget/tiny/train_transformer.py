@@ -1,26 +1,23 @@
 """Second stage of training: the causal transformer, by flow matching with teacher forcing.
 
-Axes: B batch, F latent frames, K blocks, C channels, H rows, W columns, L rows of text.
+Axes: B batch, F latent frames, C channels, H rows, W columns, L rows of text.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from longlive_widget.cache.text import TextMemory
 from longlive_widget.engine.noise_schedule import levels, sigmas
+from longlive_widget.model.attention import RMSNorm
+from longlive_widget.model.rotary import Rotation
 from longlive_widget.model.text_encoder import TextEncoder
-from longlive_widget.model.transformer import Transformer
+from longlive_widget.model.transformer import GatedSum, Modulation, Transformer
 from longlive_widget.presets import PRESETS, TRAINING_STEPS
-from longlive_widget.tiny.clips import CLIP_BLOCKS, Clips
-from longlive_widget.tiny.teacher_forcing import (
-    BLOCK_FRAMES,
-    clip_memory,
-    joined,
-    text_mask,
-)
+from longlive_widget.tiny.clips import CLIP_BLOCKS, Clips, Form
+from longlive_widget.tiny.teacher_forcing import BLOCK_FRAMES, TaughtWindow, repeated
 
 NAMED_LEVEL_SHARE = 0.5
 """The share of noise levels that are one of the reference's four; the others are anywhere."""
@@ -29,71 +26,190 @@ MOST_CONTEXT_NOISE = 0.35
 MOST_CONTEXT_SHIFT = 0.1
 THING_WEIGHT = 8.0
 """How much more a latent that shows a thing counts: things cover a few hundredths of a picture."""
-CONTEXT_FRAMES = (CLIP_BLOCKS - 1) * BLOCK_FRAMES
+COPIES = 2
+_WARM_UPS = 3
 
 
 @dataclass(frozen=True, eq=False)
+class Lesson:
+    """What one step learns from: clips of one form, with their prompts as embeddings, `BLC`."""
+
+    form: Form
+    latent_BFCHW: Tensor
+    cover_BF1HW: Tensor
+    sink_text_BLC: Tensor
+    text_BLC: Tensor
+
+    @classmethod
+    def of(cls, clips: Clips, text_encoder: TextEncoder) -> "Lesson":
+        """The lesson in some clips; gradients flow into the text encoder."""
+        embeds = text_encoder(
+            torch.cat([clips.sink_ids_BL, clips.ids_BL]),
+            torch.cat([clips.sink_mask_BL, clips.mask_BL]),
+        )
+        sink_text, text = embeds.float().chunk(2)
+        return cls(clips.form, clips.latent_BFCHW, clips.cover_BF1HW, sink_text, text)
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """All that differs between two lessons of one form."""
+        return self.latent_BFCHW, self.cover_BF1HW, self.sink_text_BLC, self.text_BLC
+
+    def fixed(self) -> "Lesson":
+        """A copy in memory of its own, whose embeddings collect gradients."""
+        latent, cover, sink_text, text = (tensor.detach().clone() for tensor in self.tensors)
+        for embeds in (sink_text, text):
+            embeds.requires_grad_()
+            embeds.grad = torch.zeros_like(embeds)
+        return Lesson(self.form, latent, cover, sink_text, text)
+
+
 class FlowMatching:
-    """The loss of a transformer and a text encoder on clips."""
+    """The loss of a transformer on lessons; what is random is torch's own generator's."""
 
-    transformer: Transformer
-    text_encoder: TextEncoder
-    run: Callable[..., Tensor]
-    """The transformer's forward, compiled or not."""
+    def __init__(self, transformer: Transformer) -> None:
+        self._transformer = transformer
+        device = transformer.patch_embedding.weight.device
+        named = [level.sigma for level in levels(PRESETS["reference"].denoise_steps)]
+        self._named = torch.tensor(named, device=device)
+        self._anywhere = sigmas().to(device)
 
-    def loss(self, clips: Clips, generator: torch.Generator) -> Tensor:
-        """Mean squared error of the flow, a thing's latents weighted, over all noisy blocks."""
-        tokens = clips.latent_BFCHW.shape[-1] * clips.latent_BFCHW.shape[-2] // 4
-        noisy_BK = noisy_blocks(clips.first_taught_B)
-        x0_BFCHW = _blocks_of(clips.latent_BFCHW, noisy_BK)
-        cover_BF1HW = _blocks_of(clips.cover_BF1HW, noisy_BK)
-        sigma_BK = random_sigmas(len(x0_BFCHW), generator, x0_BFCHW.device)
-        sigma_BF = sigma_BK.repeat_interleave(BLOCK_FRAMES, dim=1)
-        spread = sigma_BF[:, :, None, None, None]
-        noise = torch.randn(x0_BFCHW.shape, generator=generator, device=x0_BFCHW.device)
-        context = worn(clips.latent_BFCHW[:, :CONTEXT_FRAMES], generator)
-        both = torch.cat([context, (1 - spread) * x0_BFCHW + spread * noise], dim=1)
-        clean_BF = sigma_BF.new_zeros((len(sigma_BF), CONTEXT_FRAMES))
-        told_BF = torch.cat([clean_BF, sigma_BF * TRAINING_STEPS], dim=1)
-        memory = clip_memory(noisy_BK, clips.switch_B, clips.kept_sink_B, tokens)
-        flow = self.run(both, told_BF, self._text(clips, tokens), memory)[:, CONTEXT_FRAMES:]
-        weight = 1 + THING_WEIGHT * cover_BF1HW
-        return ((flow - (noise - x0_BFCHW)).square() * weight).mean() / weight.mean()
+    def loss(self, lesson: Lesson) -> Tensor:
+        """Mean squared error of the flow, a thing's latents weighted, over all taught blocks."""
+        window = TaughtWindow(self._transformer.config.layers)
+        clips, context_BFCHW = len(lesson.latent_BFCHW), worn(lesson.latent_BFCHW)
+        text = self._transformer.read_text(lesson.text_BLC)
+        for blocks in lesson.form.remembered:
+            sink = not lesson.form.starts and blocks.start == 0
+            written = self._transformer.read_text(lesson.sink_text_BLC) if sink else text
+            latent = context_BFCHW[:, _frames(blocks.start, blocks.stop)]
+            self._pass(latent, latent.new_zeros(clips), written, window)
+            window.remember(clips)
+        text = repeated(text, COPIES)
+        taught = range(lesson.form.first_taught, CLIP_BLOCKS)
+        losses = [self._block_loss(lesson, context_BFCHW, block, text, window) for block in taught]
+        return torch.stack(losses).mean()
 
-    def _text(self, clips: Clips, tokens: int) -> TextMemory:
-        old = self.transformer.read_text(self.text_encoder(clips.old_ids_BL, clips.old_mask_BL))
-        new = self.transformer.read_text(self.text_encoder(clips.new_ids_BL, clips.new_mask_BL))
-        context_BK = clips.new_text_BK[:, :-1]
-        noisy_BK = torch.ones_like(clips.new_text_BK)
-        steered_BK = torch.cat([context_BK, noisy_BK], dim=1)
-        return joined(old, new, text_mask(steered_BK, clips.old_ids_BL.shape[1], tokens))
+    def _block_loss(
+        self,
+        lesson: Lesson,
+        context_BFCHW: Tensor,
+        block: int,
+        text: TextMemory,
+        window: TaughtWindow,
+    ) -> Tensor:
+        """One pass over a block: noisy beside clean, or twice noisy where no block follows."""
+        frames = _frames(block, block + 1)
+        last = block + 1 == CLIP_BLOCKS
+        noisy = COPIES if last else COPIES - 1
+        x0_BFCHW = lesson.latent_BFCHW[:, frames].repeat(noisy, 1, 1, 1, 1)
+        sigma_B = self._random_sigmas(len(x0_BFCHW))
+        spread = sigma_B[:, None, None, None, None]
+        noise = torch.randn_like(x0_BFCHW)
+        x_BFCHW, told_B = (1 - spread) * x0_BFCHW + spread * noise, sigma_B * TRAINING_STEPS
+        clips = len(lesson.latent_BFCHW)
+        if not last:
+            x_BFCHW = torch.cat([x_BFCHW, context_BFCHW[:, frames]])
+            told_B = torch.cat([told_B, told_B.new_zeros(clips)])
+        flow = self._pass(x_BFCHW, told_B, text, window)[: len(x0_BFCHW)]
+        window.remember(clips)
+        cover_BF1HW = lesson.cover_BF1HW[:, frames].repeat(noisy, 1, 1, 1, 1)
+        return weighted_error(flow, noise - x0_BFCHW, cover_BF1HW)
+
+    def _pass(
+        self, x_BFCHW: Tensor, told_B: Tensor, text: TextMemory, window: TaughtWindow
+    ) -> Tensor:
+        frames = x_BFCHW.shape[1]
+        window.open_block(frames)
+        flow: Tensor = self._transformer(x_BFCHW, told_B[:, None].expand(-1, frames), text, window)
+        return flow
+
+    def _random_sigmas(self, count: int) -> Tensor:
+        """A noise level for each of `count` noisy blocks."""
+        draw = torch.rand((3, count), device=self._named.device)
+        one_of_named = self._named[(draw[0] * len(self._named)).long()]
+        anywhere = self._anywhere[(draw[1] * TRAINING_STEPS).long()]
+        return torch.where(draw[2] < NAMED_LEVEL_SHARE, one_of_named, anywhere)
 
 
-def noisy_blocks(first_taught_B: Tensor) -> Tensor:
-    """Which block each noisy one is, `BK`: all that teach in turn, some of them more than once."""
-    slots = torch.arange(CLIP_BLOCKS, device=first_taught_B.device)
-    first = first_taught_B[:, None]
-    return first + slots % (CLIP_BLOCKS - first)
+@dataclass(eq=False)
+class CapturedFlowMatching:
+    """The gradients of a flow matching, as one CUDA graph for each form of lessons.
+
+    All lessons must have the same number of clips. Without a graph the many small calls of a step
+    keep the GPU waiting most of the time.
+    """
+
+    matching: FlowMatching
+    parameters: Iterable[Tensor]
+    """All that is learned of the transformer; their gradients are replaced in place."""
+    _captures: dict[Form, "_Capture"] = field(default_factory=dict)
+
+    def descend(self, lesson: Lesson) -> Tensor:
+        """Leave the gradients of a lesson's loss, those of its embeddings too; return the loss."""
+        if lesson.form not in self._captures:
+            graphs = [capture.graph for capture in self._captures.values()]
+            self._captures[lesson.form] = _captured(
+                self.matching, lesson.fixed(), list(self.parameters), graphs[:1]
+            )
+        capture = self._captures[lesson.form]
+        with torch.no_grad():
+            for fixed, new in zip(capture.lesson.tensors, lesson.tensors, strict=True):
+                fixed.copy_(new)
+        capture.graph.replay()
+        learned = (capture.lesson.sink_text_BLC, capture.lesson.text_BLC)
+        torch.autograd.backward(
+            (lesson.sink_text_BLC, lesson.text_BLC), [embeds.grad for embeds in learned]
+        )
+        return capture.loss
 
 
-def _blocks_of(clip_BF: Tensor, blocks_BK: Tensor) -> Tensor:
-    """These blocks of each clip, one after the other."""
-    by_block = clip_BF.unflatten(1, (CLIP_BLOCKS, BLOCK_FRAMES))
-    rows = torch.arange(len(clip_BF), device=clip_BF.device)[:, None]
-    return by_block[rows, blocks_BK].flatten(1, 2)
+@dataclass(frozen=True, eq=False)
+class _Capture:
+    graph: torch.cuda.CUDAGraph
+    lesson: Lesson
+    loss: Tensor
 
 
-def random_sigmas(count: int, generator: torch.Generator, device: torch.device) -> Tensor:
-    """A noise level for each block of each clip, `BK`."""
-    shape = (count, CLIP_BLOCKS)
-    named = torch.tensor([level.sigma for level in levels(PRESETS["reference"].denoise_steps)])
-    draw = torch.rand((3, *shape), generator=generator, device=device)
-    one_of_named = named.to(device)[(draw[0] * len(named)).long()]
-    anywhere = sigmas().to(device)[(draw[1] * TRAINING_STEPS).long()]
-    return torch.where(draw[2] < NAMED_LEVEL_SHARE, one_of_named, anywhere)
+def _captured(
+    matching: FlowMatching,
+    lesson: Lesson,
+    parameters: list[Tensor],
+    memory_of: list[torch.cuda.CUDAGraph],
+) -> _Capture:
+    """A graph of one form's step; it may use the memory of another, as they never run at once."""
+    for parameter in parameters:
+        if parameter.grad is None:
+            parameter.grad = torch.zeros_like(parameter)
+    leaves = [*parameters, lesson.sink_text_BLC, lesson.text_BLC]
+    gradients = [leaf.grad for leaf in leaves if leaf.grad is not None]
+
+    def descended() -> Tensor:
+        torch._foreach_zero_(gradients)
+        with torch.autocast("cuda", dtype=torch.bfloat16):
+            loss = matching.loss(lesson)
+        loss.backward()
+        return loss.detach()
+
+    aside = torch.cuda.Stream()
+    aside.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(aside):
+        for _ in range(_WARM_UPS):
+            descended()
+    torch.cuda.current_stream().wait_stream(aside)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph, pool=memory_of[0].pool() if memory_of else None):
+        loss = descended()
+    return _Capture(graph, lesson, loss)
 
 
-def worn(clean_BFCHW: Tensor, generator: torch.Generator) -> Tensor:
+def weighted_error(flow: Tensor, target: Tensor, cover: Tensor) -> Tensor:
+    """Mean squared error, in which latents that show things count for more."""
+    weight = 1 + THING_WEIGHT * cover
+    return ((flow - target).square() * weight).mean() / weight.mean()
+
+
+def worn(clean_BFCHW: Tensor) -> Tensor:
     """Context as a running video would have it: most clips with a little noise and colour shift.
 
     Without it a model that only ever saw perfect context drifts once it feeds on its own pictures.
@@ -102,8 +218,22 @@ def worn(clean_BFCHW: Tensor, generator: torch.Generator) -> Tensor:
     """
     b, f, c = clean_BFCHW.shape[:3]
     device = clean_BFCHW.device
-    draw = torch.rand((2, b, 1, 1, 1, 1), generator=generator, device=device)
+    draw = torch.rand((2, b, 1, 1, 1, 1), device=device)
     amount = draw[0] * (draw[1] > CLEAN_CONTEXT_SHARE)
-    noise = torch.randn(clean_BFCHW.shape, generator=generator, device=device)
-    shift = torch.randn((b, f, c, 1, 1), generator=generator, device=device)
+    noise = torch.randn_like(clean_BFCHW)
+    shift = torch.randn((b, f, c, 1, 1), device=device)
     return clean_BFCHW + amount * (MOST_CONTEXT_NOISE * noise + MOST_CONTEXT_SHIFT * shift)
+
+
+def compile_between_products(transformer: Transformer) -> None:
+    """Compile what is computed number by number, in place: most of the time of small networks.
+
+    Each kind of module is compiled once, for all places and sizes.
+    """
+    for module in transformer.modules():
+        if isinstance(module, (RMSNorm, Rotation, Modulation, GatedSum)):
+            module.compile(dynamic=True)
+
+
+def _frames(first_block: int, end_block: int) -> slice:
+    return slice(first_block * BLOCK_FRAMES, end_block * BLOCK_FRAMES)

@@ -1,4 +1,4 @@
-"""Training on whole clips sees what a running video sees."""
+"""Training on clips sees what a running video sees."""
 
 import pytest
 import torch
@@ -7,11 +7,11 @@ from longlive_widget.cache.window import RollingWindow
 from longlive_widget.engine.denoise import Denoiser
 from longlive_widget.model.config import TransformerConfig
 from longlive_widget.model.transformer import Transformer
-from longlive_widget.tiny.teacher_forcing import clip_memory, joined, text_mask
-from longlive_widget.tiny.train_transformer import noisy_blocks
+from longlive_widget.tiny.clips import CLIP_BLOCKS, FORMS, Form
+from longlive_widget.tiny.teacher_forcing import BLOCK_FRAMES, TaughtWindow, repeated
 
-BLOCKS, FRAMES = 4, 3
 TIMESTEP = 900.0
+FORMS_ONCE = sorted(set(FORMS), key=str)
 
 
 @pytest.fixture(scope="module")
@@ -23,58 +23,73 @@ def network() -> Transformer:
     return Transformer(sizes).eval().requires_grad_(requires_grad=False)
 
 
-def _streamed(network: Transformer, clean, noisy, old, new, switch: int):
-    """The flow of each noisy block, in a running video whose prompt switches at block `switch`."""
+def _frames(blocks: range) -> slice:
+    return slice(blocks.start * BLOCK_FRAMES, blocks.stop * BLOCK_FRAMES)
+
+
+def _texts(network: Transformer, form: Form):
+    """The prompt that each pass before the taught blocks reads, and the last prompt."""
+    old, new = (network.read_text(torch.randn(2, 4, 8)) for _ in range(2))
+    sink = [new] if form.starts else [old]
+    return [*sink, new][: len(form.remembered)], new
+
+
+def _taught(network: Transformer, form: Form, clean, noisy, texts, new):
+    window = TaughtWindow(network.config.layers)
+    for blocks, text in zip(form.remembered, texts, strict=True):
+        x = clean[:, _frames(blocks)]
+        window.open_block(x.shape[1])
+        network(x, torch.zeros(x.shape[:2]), text, window)
+        window.remember(len(clean))
+    both = repeated(new, 2)
+    for block in range(form.first_taught, CLIP_BLOCKS):
+        frames = _frames(range(block, block + 1))
+        window.open_block(BLOCK_FRAMES)
+        told = torch.tensor([TIMESTEP, TIMESTEP, 0, 0])[:, None].expand(-1, BLOCK_FRAMES)
+        yield network(torch.cat([noisy[:, frames], clean[:, frames]]), told, both, window)[:2]
+        window.remember(len(clean))
+
+
+def _streamed(network: Transformer, form: Form, clean, noisy, texts, new):
     tokens = clean.shape[-1] * clean.shape[-2] // 4
-    denoiser = Denoiser(network, RollingWindow(network.config.layers, tokens, 12, 3))
-    flows = []
-    for block in range(BLOCKS):
-        frames = slice(block * FRAMES, (block + 1) * FRAMES)
-        text = new if switch and block >= switch else old
-        if switch and block == switch:
-            denoiser.recache(clean[:, : frames.start], frames.start, text)
-        denoiser.window.open_block(frames.start, FRAMES)
-        flows.append(denoiser.flow(noisy[:, frames], TIMESTEP, text))
-        denoiser.write_context(clean[:, frames], text)
-    return flows
+    denoiser = Denoiser(network, RollingWindow(network.config.layers, tokens, 12, 3, relative=True))
+    for blocks, text in zip(form.remembered, texts, strict=True):
+        x = clean[:, _frames(blocks)]
+        denoiser.window.open_block(blocks.start * BLOCK_FRAMES, x.shape[1])
+        denoiser.write_context(x, text)
+    for block in range(form.first_taught, CLIP_BLOCKS):
+        frames = _frames(range(block, block + 1))
+        denoiser.window.open_block(frames.start, BLOCK_FRAMES)
+        yield denoiser.flow(noisy[:, frames], TIMESTEP, new)
+        denoiser.write_context(clean[:, frames], new)
 
 
-@pytest.mark.parametrize("switch", [0, 1, 2, 3])
-def test_a_clip_gives_the_flow_of_a_running_video(network: Transformer, switch: int):
-    torch.manual_seed(switch)
-    clean, noisy = torch.randn(2, 1, BLOCKS * FRAMES, 16, 4, 6)
-    old, new = (network.read_text(torch.randn(1, 4, 8)) for _ in range(2))
-    tokens = 6
-    noisy_BK = noisy_blocks(torch.tensor([switch]))
-    memory = clip_memory(noisy_BK, torch.tensor([switch]), torch.tensor([False]), tokens)
-    steered_by_new = torch.full((1, 2 * BLOCKS - 1), switch > 0)
-    text = joined(old, new, text_mask(steered_by_new, 4, tokens))
-    shown = torch.cat([noisy[:, FRAMES * b : FRAMES * (b + 1)] for b in noisy_BK[0].tolist()], 1)
-    told = torch.tensor([[0.0] * 9 + [TIMESTEP] * 12])
-    flow = network(torch.cat([clean[:, :9], shown], dim=1), told, text, memory)[:, 9:]
-    streamed = _streamed(network, clean, noisy, old, new, switch)
-    for slot, block in enumerate(noisy_BK[0].tolist()):
-        ours = flow[:, slot * FRAMES : (slot + 1) * FRAMES]
-        assert torch.allclose(ours, streamed[block], atol=1e-5), f"block {block}"
+@pytest.mark.parametrize("form", FORMS_ONCE, ids=str)
+def test_a_clip_gives_the_flow_of_a_running_video(network: Transformer, form: Form):
+    torch.manual_seed(form.switch)
+    clean, noisy = torch.randn(2, 2, CLIP_BLOCKS * BLOCK_FRAMES, 16, 4, 6)
+    texts, new = _texts(network, form)
+    taught = list(_taught(network, form, clean, noisy, texts, new))
+    streamed = list(_streamed(network, form, clean, noisy, texts, new))
+    assert len(taught) == len(streamed) == CLIP_BLOCKS - form.first_taught
+    for ours, theirs in zip(taught, streamed, strict=True):
+        assert torch.allclose(ours, theirs, atol=1e-5)
 
 
-def test_every_noisy_block_teaches():
-    assert noisy_blocks(torch.tensor([0, 1, 2, 3])).tolist() == [
-        [0, 1, 2, 3],
-        [1, 2, 3, 1],
-        [2, 3, 2, 3],
-        [3, 3, 3, 3],
-    ]
+@pytest.mark.parametrize("form", FORMS_ONCE, ids=str)
+def test_every_block_is_remembered_or_taught(form: Form):
+    before = [block for blocks in form.remembered for block in blocks]
+    assert before == list(range(form.first_taught))
+    assert form.first_taught < CLIP_BLOCKS
 
 
-def test_a_kept_sink_reads_its_own_prompt_and_is_not_rewritten():
-    noisy, switch = torch.tensor([[3, 3, 3, 3]]), torch.tensor([3])
-    kept, rewritten = (
-        clip_memory(noisy, switch, torch.tensor([is_kept]), 1).mask[0, 0]
-        for is_kept in (True, False)
-    )
-    sink, second = 0, FRAMES
-    assert not kept[sink, second]
-    assert rewritten[sink, second]
-    assert kept[second, 2 * FRAMES]
-    assert rewritten[second, 2 * FRAMES]
+def test_blocks_before_a_switch_are_written_again_in_one_pass_but_a_sink_that_is_kept():
+    assert Form(starts=True, switch=3).remembered == (range(3),)
+    assert Form(starts=False, switch=3).remembered == (range(1), range(1, 3))
+
+
+def test_a_block_that_no_pass_has_written_cannot_be_remembered():
+    window = TaughtWindow(1)
+    window.open_block(3)
+    with pytest.raises(ValueError, match="no pass has written"):
+        window.remember(1)

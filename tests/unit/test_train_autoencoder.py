@@ -1,7 +1,9 @@
+import numpy as np
 import pytest
 import torch
 
 from longlive_widget.model.video_decoder import Posterior
+from longlive_widget.tiny.scenes import Sketch
 from longlive_widget.tiny.train_autoencoder import (
     LONG_PICTURES,
     SHORT_PICTURES,
@@ -11,24 +13,24 @@ from longlive_widget.tiny.train_autoencoder import (
     training_clips,
 )
 
-CPU = torch.device("cpu")
-
 
 def test_the_clips_of_a_step_depend_on_the_seed_and_its_number_alone():
-    pictures, cover = training_clips(seed=1, step=7, batch=2, device=CPU)
-    again, _ = training_clips(seed=1, step=7, batch=2, device=CPU)
-    assert pictures.shape[:2] == cover.shape[:2] == (2, SHORT_PICTURES)
-    assert torch.equal(pictures, again)
-    assert not torch.equal(pictures, training_clips(1, 9, 2, CPU)[0])
-    assert not torch.equal(pictures, training_clips(2, 7, 2, CPU)[0])
+    clips, again = (training_clips(seed=1, batch=2, step=7) for _ in range(2))
+    assert clips.grounds_BF.shape == (2, SHORT_PICTURES)
+    assert _same(clips, again)
+    assert not _same(clips, training_clips(seed=1, batch=2, step=9))
+    assert not _same(clips, training_clips(seed=2, batch=2, step=7))
 
 
 def test_every_fourth_step_sees_long_clips_of_about_as_many_pictures():
-    pictures, _ = training_clips(seed=1, step=8, batch=8, device=CPU)
-    assert pictures.shape[:2] == (2, LONG_PICTURES)
+    assert training_clips(seed=1, batch=8, step=8).grounds_BF.shape == (2, LONG_PICTURES)
     assert abs(2 * LONG_PICTURES - 8 * SHORT_PICTURES) < SHORT_PICTURES
-    pictures, _ = training_clips(seed=1, step=8, batch=1, device=CPU)
-    assert pictures.shape[:2] == (1, LONG_PICTURES)
+    assert training_clips(seed=1, batch=1, step=8).grounds_BF.shape == (1, LONG_PICTURES)
+
+
+def _same(one: Sketch, other: Sketch) -> bool:
+    things = np.array_equal(one.things_BFTK, other.things_BFTK)
+    return things and np.array_equal(one.grounds_BF, other.grounds_BF)
 
 
 def test_an_error_on_a_thing_costs_more_than_one_on_the_ground():

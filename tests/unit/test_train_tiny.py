@@ -10,8 +10,19 @@ import torch
 from longlive_widget import Engine
 from longlive_widget.cli import main
 from longlive_widget.engine.engine import model_folder
-from longlive_widget.engine.model import ADAPTER, TRANSFORMER
+from longlive_widget.engine.model import (
+    ADAPTER,
+    TOKENIZER,
+    TRANSFORMER,
+    load_model,
+    random_model,
+)
+from longlive_widget.model.text_encoder import TOKEN_EMBEDDING, vocabulary_of
 from longlive_widget.tiny import clips, distill, train
+from longlive_widget.tiny.scenes import Vocabulary
+from longlive_widget.tiny.tokenizer import save_tokenizer
+
+CPU = torch.device("cpu")
 
 
 @pytest.fixture
@@ -41,6 +52,21 @@ def test_the_trained_stages_are_a_model_that_makes_videos(plan: train.Plan):
     assert (plan.model_folder / ADAPTER).exists()
     (block,) = engine.session("a red ball").blocks(1)
     assert block.frames.shape == (9, 96, 160, 3)
+
+
+def test_a_model_that_another_sets_out_from_hands_over_its_weights_and_words(plan: train.Plan):
+    before = load_model(model_folder("tiny"), CPU)
+    few_words = Vocabulary(shapes=("cross",), motions=("rests",), grounds=("black",))
+    save_tokenizer(plan.model_folder / TOKENIZER, few_words)
+    model = random_model(plan.model_folder, CPU)
+    train.take_over(model, model_folder("tiny"))
+    ours, theirs = model.transformer.state_dict(), before.transformer.state_dict()
+    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
+    table, old_table = (m.text_encoder.state_dict()[TOKEN_EMBEDDING] for m in (model, before))
+    places, old_places = (vocabulary_of(m.text_encoder) for m in (model, before))
+    assert places["yellow"] != old_places["yellow"]
+    assert torch.equal(table[places["yellow"]], old_table[old_places["yellow"]])
+    assert "cross" not in old_places
 
 
 def test_a_stopped_run_goes_on_to_the_same_weights(plan: train.Plan):
