@@ -1,6 +1,7 @@
 """The embedded model's training, stage by stage, from nothing to its folder of weights.
 
 A run folder holds each stage's state and curve, and under `model` the model as far as it is made.
+The last stage is no part of the model: it trains the probe that judges it, on the CPU in minutes.
 """
 
 import json
@@ -43,6 +44,7 @@ from longlive_widget.tiny.captions import PROMPT_TOKENS
 from longlive_widget.tiny.clips import FORMS, WINDOW_FRAMES, ClipPool, Clips, drawn, outline
 from longlive_widget.tiny.distill import Pupil, Videos, adapter_weights, add_adapter
 from longlive_widget.tiny.motions import PICTURE
+from longlive_widget.tiny.probe import PROBE_PATH, train_probe
 from longlive_widget.tiny.tokenizer import save_tokenizer, tiny_tokenizer
 from longlive_widget.tiny.train_autoencoder import train_autoencoder
 from longlive_widget.tiny.train_transformer import (
@@ -53,7 +55,7 @@ from longlive_widget.tiny.train_transformer import (
 )
 from longlive_widget.tiny.training import Learner, MadeAhead, Stage, optimizers_for
 
-StageName = Literal["autoencoder", "transformer", "adapter"]
+StageName = Literal["autoencoder", "transformer", "adapter", "probe"]
 STAGES: tuple[StageName, ...] = get_args(StageName)
 TRANSFORMER_SIZES = TransformerConfig(
     dim=192, heads=6, layers=6, ffn_dim=768, text_dim=128, text_length=PROMPT_TOKENS
@@ -64,7 +66,12 @@ ADAPTER_RATE = 5e-4
 SHARD_CLIPS = 512
 POOL_SHARDS = len(FORMS)
 POOL_REFRESH_STEPS = 128
-STEPS: dict[StageName, int] = {"autoencoder": 12000, "transformer": 6500, "adapter": 600}
+STEPS: dict[StageName, int] = {
+    "autoencoder": 12000,
+    "transformer": 6500,
+    "adapter": 600,
+    "probe": 1200,
+}
 BATCH: dict[StageName, int] = {"autoencoder": 12, "transformer": 128, "adapter": 128}
 
 
@@ -102,11 +109,13 @@ class Plan:
 
 
 def require_earlier_stages(name: StageName, plan: Plan) -> None:
-    """Make sure that the stages before `name` have left their weights.
+    """Make sure that the stages before `name` have left their weights; the probe needs none.
 
     Raises:
         CheckpointError: one has not; the message says which to run first.
     """
+    if name == "probe":
+        return
     for earlier, file in (("autoencoder", AUTOENCODER), ("transformer", TRANSFORMER)):
         if earlier == name:
             return
@@ -137,6 +146,11 @@ def train(name: StageName, plan: Plan) -> bool:
             return train_transformer(plan)
         case "adapter":
             return train_adapter(plan)
+        case "probe":
+            plan.model_folder.mkdir(parents=True, exist_ok=True)
+            path = plan.model_folder / PROBE_PATH.name
+            train_probe(path, seed=plan.seed, steps=plan.steps or STEPS[name])
+            return True
         case _:
             assert_never(name)
 

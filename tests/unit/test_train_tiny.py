@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,10 @@ from longlive_widget.engine.model import (
     load_model,
     random_model,
 )
+from longlive_widget.model.checkpoint import read_weights
 from longlive_widget.model.text_encoder import TOKEN_EMBEDDING, vocabulary_of
 from longlive_widget.tiny import clips, distill, train
+from longlive_widget.tiny.probe import PROBE_PATH, load_probe, train_probe
 from longlive_widget.tiny.scenes import Vocabulary
 from longlive_widget.tiny.tokenizer import save_tokenizer
 
@@ -52,6 +55,13 @@ def test_the_trained_stages_are_a_model_that_makes_videos(plan: train.Plan):
     assert (plan.model_folder / ADAPTER).exists()
     (block,) = engine.session("a red ball").blocks(1)
     assert block.frames.shape == (9, 96, 160, 3)
+
+
+def test_the_probe_needs_no_other_stage(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(train, "train_probe", partial(train_probe, videos=2, scenes=12))
+    assert train.train("probe", train.Plan(tmp_path, device="cpu", steps=3))
+    weights = read_weights(tmp_path / "model" / PROBE_PATH.name)
+    assert weights.keys() == load_probe().state_dict().keys()
 
 
 def test_a_model_that_another_sets_out_from_hands_over_its_weights_and_words(plan: train.Plan):

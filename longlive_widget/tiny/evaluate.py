@@ -1,0 +1,323 @@
+"""How well a model does what prompts say: adherence, switches, endurance, fewer steps.
+
+The prompts come from a seed that no training uses. Non-goal: how beautiful it is.
+"""
+
+import random
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields
+from statistics import mean
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from longlive_widget.cache.window import RollingWindow
+from longlive_widget.engine.denoise import Denoiser
+from longlive_widget.engine.engine import Engine
+from longlive_widget.engine.noise_schedule import Level, levels
+from longlive_widget.engine.session import MOST_BLOCKS
+from longlive_widget.geometry import pictures_before
+from longlive_widget.model.stream import to_bytes
+from longlive_widget.presets import PRESETS
+from longlive_widget.timeline import Timeline
+from longlive_widget.tiny.captions import caption, switch_caption
+from longlive_widget.tiny.judge import (
+    BLOCK_PICTURES,
+    Adherence,
+    adherence,
+    blocks_until_shown,
+    read_scene,
+    said_probability,
+    stays_in_place,
+)
+from longlive_widget.tiny.motions import PICTURE
+from longlive_widget.tiny.probe import JUDGED_PICTURES
+from longlive_widget.tiny.scenes import (
+    LEARNED,
+    Change,
+    Scene,
+    Vocabulary,
+    random_change,
+    random_scene,
+)
+
+START_BLOCKS = 6
+"""So many blocks are made before the first judgement and the switch."""
+SWITCHED_BLOCKS = 6
+SETTLING_BLOCKS = 2
+"""What a switch asks for must show after so many blocks."""
+EARLY_BLOCK, LATE_BLOCK = 10, 200
+_BLOCK_FRAMES = PICTURE.block_frames
+_BLOCKS = START_BLOCKS + SWITCHED_BLOCKS
+SWITCH_PICTURE = pictures_before(START_BLOCKS * _BLOCK_FRAMES)
+FEWER_STEPS: dict[str, tuple[int, ...]] = {
+    "3 steps": (1000, 500, 250),
+    "2 steps": (1000, 500),
+}
+
+Pictures = NDArray[np.uint8]
+Video = Callable[[Timeline, int, int], Pictures]
+"""From a timeline, a seed and a number of blocks to all pictures."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """An unseen prompt, the switch that follows it, and the scenes that they mean."""
+
+    prompt: str
+    switch_prompt: str
+    scene: Scene
+    switched: Scene
+    change: Change
+    seed: int
+
+    @property
+    def timeline(self) -> Timeline:
+        """Both prompts."""
+        first = START_BLOCKS * _BLOCK_FRAMES
+        return Timeline.of(self.prompt, (first, self.switch_prompt))
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was judged of one case; None where there was nothing to judge."""
+
+    case: Case
+    start: Adherence
+    said_probability: float
+    switched: Adherence
+    """Colour, shape, size and ground of the second block after the switch; motion of the 48
+    pictures that begin two blocks after it, and shape and size too where no picture of the second
+    block shows the thing whole."""
+    ground_kept: bool | None
+    place_kept: bool | None
+    blocks_until_shown: int | None
+
+
+@dataclass(frozen=True)
+class Shares:
+    """The shares of videos, 0 to 1, in which an attribute is what the prompt says."""
+
+    color: float
+    shape: float
+    size: float
+    motion: float
+    ground: float
+    whole: float
+    """Colour, shape, motion and ground at once."""
+
+    @classmethod
+    def of(cls, judged: Sequence[Adherence]) -> "Shares":
+        """The shares over some videos, not a number if there are none."""
+        return cls(**{f.name: _share(getattr(j, f.name) for j in judged) for f in fields(cls)})
+
+
+@dataclass(frozen=True)
+class Report:
+    """What an evaluation found; shares are from 0 to 1."""
+
+    verdicts: tuple[Verdict, ...]
+    early: Shares
+    """At block 10 of one prompt, of the few videos that go on to block 200."""
+    late: Shares
+    """The same videos at block 200."""
+
+    @property
+    def start(self) -> Shares:
+        """After the first six blocks of a prompt, in the last 48 pictures."""
+        return Shares.of([verdict.start for verdict in self.verdicts])
+
+    @property
+    def switched(self) -> Shares:
+        """Within two blocks of a switch; see `Verdict.switched`."""
+        return Shares.of([verdict.switched for verdict in self.verdicts])
+
+    @property
+    def said_probability(self) -> float:
+        """The mean probability, 0 to 1, that the judge gives to what the first prompts say."""
+        return _mean(verdict.said_probability for verdict in self.verdicts)
+
+    @property
+    def ground_kept(self) -> float:
+        """Of the switches that leave the ground alone, over which the right ground stays."""
+        return _share(v.ground_kept for v in self.verdicts if v.ground_kept is not None)
+
+    @property
+    def place_kept(self) -> float:
+        """Of the switches that leave the motion alone, over which the thing does not jump."""
+        return _share(v.place_kept for v in self.verdicts if v.place_kept is not None)
+
+    @property
+    def switches_shown(self) -> float:
+        """Of the switches, that show at all within six blocks."""
+        return _share(verdict.blocks_until_shown is not None for verdict in self.verdicts)
+
+    @property
+    def blocks_until_shown(self) -> float:
+        """The mean number of whole blocks before a switch shows, of those that do."""
+        return _mean(
+            verdict.blocks_until_shown
+            for verdict in self.verdicts
+            if verdict.blocks_until_shown is not None
+        )
+
+
+def evaluate(
+    engine: Engine,
+    *,
+    prompts: int = 200,
+    long_prompts: int = 0,
+    seed: int = 0,
+    vocabulary: Vocabulary = LEARNED,
+) -> Report:
+    """Judge a model under its preset on unseen prompts, each with a switch after six blocks.
+
+    Args:
+        engine: the model; the reference preset has 4 steps.
+        prompts: how many videos of 12 blocks are made.
+        long_prompts: how many videos of 200 blocks are made, for `Report.early` and `late`.
+        seed: the prompts and the noise.
+        vocabulary: what the prompts may be about.
+    """
+    video = video_of(engine)
+    rng = random.Random(f"evaluation {seed}")
+    cases = [random_case(rng, vocabulary) for _ in range(prompts)]
+    verdicts = tuple(judged(case, video(case.timeline, case.seed, _BLOCKS)) for case in cases)
+    long = [_endurance(random_case(rng, vocabulary), video) for _ in range(long_prompts)]
+    return Report(
+        verdicts,
+        early=Shares.of([early for early, _ in long]),
+        late=Shares.of([late for _, late in long]),
+    )
+
+
+def video_of(engine: Engine) -> Video:
+    """How that engine makes videos."""
+
+    def video(timeline: Timeline, seed: int, blocks: int) -> Pictures:
+        made = engine.session(timeline, seed).blocks(blocks)
+        return np.concatenate([block.frames for block in made])
+
+    return video
+
+
+def random_case(rng: random.Random, vocabulary: Vocabulary) -> Case:
+    """A prompt and a switch; the switched scene goes on from where a drawn one would be."""
+    scene = random_scene(rng, vocabulary)
+    change = random_change(rng, scene, vocabulary)
+    switched = scene.switched(change, SWITCH_PICTURE)
+    said = caption(scene, rng), switch_caption(switched, change, rng)
+    return Case(*said, scene, switched, change, rng.randrange(2**32))
+
+
+def judged(case: Case, pictures: Pictures) -> Verdict:
+    """Judge the pictures of the twelve blocks of a case."""
+    before, after = pictures[:SWITCH_PICTURE], pictures[SWITCH_PICTURE:]
+    start = read_scene(before[-JUDGED_PICTURES:])
+    settled = SETTLING_BLOCKS * BLOCK_PICTURES
+    second = read_scene(after[settled - BLOCK_PICTURES : settled])
+    soon = adherence(second, case.switched)
+    moving = adherence(read_scene(after[settled : settled + JUDGED_PICTURES]), case.switched)
+    outline = soon if all(thing.whole for thing in second.things) else moving
+    began = adherence(start, case.scene)
+    change = case.change
+    keeps_ground = change.ground is None and began.ground
+    keeps_place = change.motion is None and change.size is None
+    return Verdict(
+        case,
+        start=began,
+        said_probability=said_probability(start, case.scene),
+        switched=Adherence(soon.color, outline.shape, outline.size, moving.motion, soon.ground),
+        ground_kept=soon.ground and moving.ground if keeps_ground else None,
+        place_kept=stays_in_place(before[-2 * BLOCK_PICTURES :], after) if keeps_place else None,
+        blocks_until_shown=blocks_until_shown(after, case.switched, change),
+    )
+
+
+@torch.inference_mode()
+def fewer_steps_psnr_db(
+    engine: Engine,
+    *,
+    prompts: int = 20,
+    blocks: int = 6,
+    seed: int = 0,
+    schedules: dict[str, tuple[int, ...]] = FEWER_STEPS,
+    vocabulary: Vocabulary = LEARNED,
+) -> dict[str, float]:
+    """How near pictures of fewer steps are to the reference's, by schedule, in dB.
+
+    Every block is made by each schedule from the same noise and the same history, that of the
+    reference; so errors do not add up over blocks. The PSNR is that of the mean squared error over
+    all blocks, of 8-bit pictures.
+    """
+    rng = random.Random(f"fewer steps {seed}")
+    plans = {name: levels(steps) for name, steps in schedules.items()}
+    errors: dict[str, list[float]] = {name: [] for name in plans}
+    for _ in range(prompts):
+        case = random_case(rng, vocabulary)
+        for found in _teacher_forced(engine, case, blocks, plans):
+            for name, error in found.items():
+                errors[name].append(error)
+    return {name: _psnr_db(mean(found)) for name, found in errors.items()}
+
+
+def _teacher_forced(
+    engine: Engine, case: Case, blocks: int, plans: dict[str, tuple[Level, ...]]
+) -> Iterable[dict[str, float]]:
+    """The mean squared error of each schedule, block after block of the reference's video."""
+    model, geometry = engine.model, engine.geometry
+    window = RollingWindow(
+        model.transformer.config.layers,
+        geometry.tokens_per_frame,
+        model.sizes.window_frames,
+        model.sizes.sink_frames,
+        relative=True,
+    )
+    denoiser, stream = Denoiser(model.transformer, window), model.decoder.stream()
+    text = model.transformer.read_text(model.text_encoder.encode([case.prompt]))
+    reference = levels(PRESETS["reference"].denoise_steps)
+
+    def made(block: int, plan: Sequence[Level]) -> Tensor:
+        generator = torch.Generator().manual_seed(case.seed * MOST_BLOCKS + block)
+
+        def draw(_step: int = 0) -> Tensor:
+            noise = torch.randn((1, *geometry.latent_block_shape), generator=generator)
+            return noise.to(model.device)
+
+        return denoiser.denoise(draw(), draw, text, plan)
+
+    for block in range(blocks):
+        window.open_block(block * geometry.block_frames, geometry.block_frames)
+        others = {name: stream.branch().decode(made(block, plan)) for name, plan in plans.items()}
+        latent_BFCHW = made(block, reference)
+        denoiser.write_context(latent_BFCHW, text)
+        right = to_bytes(stream.decode(latent_BFCHW)).double()
+        yield {
+            name: float((to_bytes(other).double() - right).square().mean())
+            for name, other in others.items()
+        }
+
+
+def _endurance(case: Case, video: Video) -> tuple[Adherence, Adherence]:
+    """One prompt without a switch, judged early and late."""
+    pictures = video(Timeline.of(case.prompt), case.seed, LATE_BLOCK)
+    early = pictures[: pictures_before(EARLY_BLOCK * _BLOCK_FRAMES)][-JUDGED_PICTURES:]
+    readings = read_scene(early), read_scene(pictures[-JUDGED_PICTURES:])
+    first, last = (adherence(reading, case.scene) for reading in readings)
+    return first, last
+
+
+def _share(facts: Iterable[bool | None]) -> float:
+    return _mean(float(bool(fact)) for fact in facts)
+
+
+def _mean(values: Iterable[float]) -> float:
+    found = list(values)
+    return mean(found) if found else float("nan")
+
+
+def _psnr_db(squared_error: float) -> float:
+    """Of a mean squared error of 8-bit pictures."""
+    return float(10 * np.log10(255**2 / squared_error)) if squared_error else float("inf")
