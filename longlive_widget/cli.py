@@ -72,8 +72,8 @@ def generate(chosen: argparse.Namespace) -> None:
         if engine.weights == "random":
             print(f"{engine.name} has random weights: its pictures mean nothing, its timing does")
         for entry in timeline.entries:
-            if unread := engine.unread(entry.prompt):
-                print(f"{entry.prompt!r} is too long: {engine.name} does not read {unread!r}")
+            if remark := engine.unheeded(entry.prompt):
+                print(remark)
         started_s = time.perf_counter()
         for block in _with_progress(session.blocks(chosen.blocks), pictures):
             video.append(block.frames)

@@ -106,12 +106,19 @@ class Engine:
         geometry = own if size_px is None else Geometry(*_sides(size_px), own.block_frames)
         return Session(self.model, self.preset, geometry, plan, seed, positions)
 
-    def unread(self, prompt: str) -> str:
-        """The end of a prompt that is too long, which the model does not read; '' if it reads all.
+    def unheeded(self, prompt: str) -> str:
+        """A sentence on what the model does not take in: unknown words, the end of a long prompt.
 
-        Here a prompt is as it was cleaned: without HTML entities and spare white space.
+        '' if it reads all. The prompt is taken without HTML entities and spare white space.
         """
-        return self.model.text_encoder.unread(prompt)
+        encoder = self.model.text_encoder
+        parts = []
+        if rest := encoder.unread(prompt):
+            parts.append(f"it is too long, {rest!r} is left out: write a shorter one")
+        if words := encoder.unknown_words(prompt):
+            quoted = ", ".join(map(repr, words))
+            parts.append(f"{self.name} does not know {quoted}: use other words")
+        return f"prompt {prompt!r}: {'; '.join(parts)}" if parts else ""
 
     def __repr__(self) -> str:
         random = ", random weights" if self.weights == "random" else ""

@@ -155,6 +155,19 @@ class TextEncoder(nn.Module):
         beyond = places[self.config.tokens - 1 :]
         return words[beyond[0][0] :].strip() if beyond else ""
 
+    def unknown_words(self, prompt: str) -> tuple[str, ...]:
+        """The words of a cleaned prompt that the tokenizer has no token for, as written, each once.
+
+        An encoder without a tokenizer is a `CheckpointError`.
+        """
+        words, tokenizer = clean(prompt), self._require_tokenizer()
+        read = tokenizer(
+            words, add_special_tokens=False, verbose=False, return_offsets_mapping=True
+        )
+        spans = zip(read["input_ids"], read["offset_mapping"], strict=True)
+        unknown = (words[a:b] for token, (a, b) in spans if token == tokenizer.unk_token_id)
+        return tuple(dict.fromkeys(unknown))
+
     def _require_tokenizer(self) -> PreTrainedTokenizerBase:
         if self.tokenizer is None:
             raise CheckpointError(

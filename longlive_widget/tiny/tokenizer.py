@@ -43,11 +43,3 @@ def tiny_tokenizer(vocabulary: Vocabulary = LEARNED) -> PreTrainedTokenizerFast:
 def save_tokenizer(folder: Path, vocabulary: Vocabulary = LEARNED) -> None:
     """Write `tokenizer.json` and `tokenizer_config.json` for captions of these scenes."""
     tiny_tokenizer(vocabulary).save_pretrained(folder)
-
-
-def unknown_words(tokenizer: PreTrainedTokenizerFast, prompt: str) -> tuple[str, ...]:
-    """The words of a prompt that the tokenizer doesn't know, as written, each once."""
-    encoding = tokenizer.backend_tokenizer.encode(prompt, add_special_tokens=False)
-    unknown = tokenizer.convert_tokens_to_ids(UNKNOWN)
-    spans = zip(encoding.ids, encoding.offsets, strict=True)
-    return tuple(dict.fromkeys(prompt[a:b] for token, (a, b) in spans if token == unknown))

@@ -426,11 +426,8 @@ def _promise() -> Future[None]:
 
 def _require_read(engine: "Engine", prompt: str) -> None:
     """A prompt of which the model does not read all is a `TimelineError`."""
-    if rest := engine.unread(prompt):
-        raise TimelineError(
-            f"prompt {prompt!r} is longer than {engine.name!r} reads, it leaves out {rest!r}: "
-            "write a shorter one"
-        )
+    if remark := engine.unheeded(prompt):
+        raise TimelineError(remark)
 
 
 def _with_switch(asked: tuple[Landing, ...], switch: Landing) -> tuple[Landing, ...]:

@@ -70,7 +70,7 @@ def test_a_video_plays_is_steered_and_holds(notebook_of, tmp_path, screenshots):
         panel.get_by_text("prompt '' is empty: write what").wait_for()
         player.locator("input").fill(LONG)
         player.locator("input").press("Enter")
-        panel.get_by_text("it leaves out 'for the sixth time'").wait_for()
+        panel.get_by_text("'for the sixth time' is left out").wait_for()
         page.screenshot(path=screenshots / "too-long-dark.png")
 
         player.locator("[data-action=pause]").click()

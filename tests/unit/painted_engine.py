@@ -30,8 +30,9 @@ class PaintedEngine:
     def session(self, timeline, seed=0):
         return PaintedSession(self, timeline, seed)
 
-    def unread(self, prompt):
-        return prompt[self.reads :]
+    def unheeded(self, prompt):
+        rest = prompt[self.reads :]
+        return f"{rest!r} is left out" if rest else ""
 
 
 class PaintedSession:

@@ -154,13 +154,13 @@ def test_bad_input_is_told_before_weights_are_read(tmp_path, monkeypatch, capsys
     assert said in capsys.readouterr().err
 
 
-def test_the_part_of_a_long_prompt_that_the_model_does_not_read_is_told(tmp_path, capsys):
+def test_what_the_model_does_not_read_of_a_prompt_is_told(tmp_path, capsys):
     long = f"{PROMPT}, " * 6 + "the end"
     given = ["--blocks", 1, "--prompt", long, "--out", tmp_path / "x.mp4"]
     assert run("generate", *given) == 0
     told = capsys.readouterr()
-    assert f"{long!r} is too long: tiny does not read '" in told.out
-    assert "the end'\n" in told.out
+    assert f"prompt {long!r}: it is too long, '" in told.out
+    assert "the end' is left out: write a shorter one; tiny does not know 'end': use" in told.out
     assert "Token indices" not in told.err
 
 

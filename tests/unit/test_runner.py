@@ -213,14 +213,14 @@ def test_of_a_prompt_that_is_too_long_the_page_is_told_what_is_not_read(begin):
     assert [str(error) for error in runner.errors] == []
     runner.switch("a blue star that spins")
     runner.make(1).result(PATIENCE_S)
-    assert "'painted' reads, it leaves out ' that spins'" in page.of(Failure)[0].message
+    assert "' that spins' is left out" in page.of(Failure)[0].message
     assert (runner.history[-1].prompt, len(runner.errors)) == ("a blue star that spins", 1)
 
 
 def test_of_a_timeline_that_is_too_long_the_page_is_told_as_its_video_begins(begin):
     runner, page = begin(PaintedEngine(reads=10))
     runner.make(1).result(PATIENCE_S)
-    assert ["leaves out 'r'" in failure.message for failure in page.of(Failure)] == [True]
+    assert ["'r' is left out" in failure.message for failure in page.of(Failure)] == [True]
 
 
 def test_what_cannot_be_done_now_says_what_to_do(begin):

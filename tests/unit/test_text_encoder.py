@@ -8,6 +8,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from torch import nn
 from transformers import PreTrainedTokenizerFast
 
+from longlive_widget import Engine
 from longlive_widget.errors import CheckpointError
 from longlive_widget.model.text_encoder import (
     TextEncoder,
@@ -58,6 +59,14 @@ def test_a_prompt_that_is_too_long_is_cut_and_still_ends(encoder):
 def test_what_is_cut_from_a_prompt_can_be_asked_for(encoder):
     assert encoder.unread("a red  ball rolls a &amp; blue ball") == "& blue ball"
     assert encoder.unread("a red ball rolls a") == ""
+
+
+def test_unknown_words_come_back_as_written_and_once():
+    encoder = Engine.load("tiny").model.text_encoder
+    prompt = "A red Elephant and an elephant, then an Elephant on black"
+    assert encoder.unknown_words(prompt) == ("Elephant", "elephant", "then")
+    assert encoder.unknown_words("A RED &amp;  ball") == ("&",)
+    assert encoder.unknown_words("A RED  ball.") == ()
 
 
 def test_a_prompt_that_is_too_long_is_cut_without_a_word_from_the_tokenizer(

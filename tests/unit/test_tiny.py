@@ -1,0 +1,44 @@
+"""The embedded model, read by the judge: it shows what a prompt names."""
+
+import numpy as np
+import pytest
+
+from longlive_widget import Engine, Timeline
+from longlive_widget.tiny.judge import Reading, read_scene
+
+BIG_THINGS = {
+    "a big red ball bounces on a white background": ("red", "ball", "bounces", "white"),
+    "on black, a huge cyan square slides slowly up": ("cyan", "square", "moves up", "black"),
+    "a big pink triangle rests on navy": ("pink", "triangle", "rests", "navy"),
+    "grey ground, a large yellow square moves left": ("yellow", "square", "moves left", "grey"),
+    "a big white triangle falls in the night sky": ("white", "triangle", "moves down", "night"),
+    "a large purple ball circles over a meadow": ("purple", "ball", "circles", "meadow"),
+}
+BLOCKS = 5
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    return Engine.load("tiny")
+
+
+def _read(engine: Engine, timeline: Timeline | str, blocks: int = BLOCKS) -> Reading:
+    made = engine.session(timeline, seed=3).blocks(blocks)
+    return read_scene(np.concatenate([block.frames for block in made])[-48:])
+
+
+@pytest.mark.parametrize("prompt", BIG_THINGS)
+def test_a_big_thing_is_what_its_prompt_says(engine: Engine, prompt: str):
+    reading = _read(engine, prompt)
+    (thing,) = reading.things
+    assert (thing.color, thing.shape, thing.motion, reading.ground) == BIG_THINGS[prompt]
+
+
+def test_a_switch_changes_what_it_names_and_keeps_the_rest(engine: Engine):
+    timeline = Timeline.of(
+        "a big pink triangle rests on navy", (15, "it becomes a big blue square")
+    )
+    reading = _read(engine, timeline, blocks=10)
+    (thing,) = reading.things
+    assert (thing.color, thing.shape) == ("blue", "square")
+    assert (thing.motion, reading.ground) == ("rests", "navy")
