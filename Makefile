@@ -24,7 +24,7 @@ demo: setup ## run the quickstart: demo/quickstart.html and demo/quickstart.mp4
 	@$(BIN)/python notebooks/demo.py
 
 lab: setup ## open the quickstart in JupyterLab
-	@$(BIN)/jupyter lab $(AS_ROOT) notebooks/quickstart.ipynb
+	@$(BIN)/jupyter lab $(AS_ROOT) --notebook-dir=notebooks --LabApp.default_url=/lab/tree/quickstart.ipynb
 
 test: lint .venv/.chromium ## run all checks: lint, units, parity, browser, notebooks
 	@npm --prefix js --silent test
@@ -76,7 +76,7 @@ js/node_modules/.installed: js/package.json js/package-lock.json
 	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' || \
 	  { echo "node 20 or newer is needed, with npm beside it" >&2; exit 1; }
 	@echo "==> node packages"
-	@npm --prefix js install --no-save --loglevel=error --no-audit --no-fund >/dev/null
+	@npm --prefix js install --loglevel=error --no-audit --no-fund >/dev/null
 	@touch $@
 
 $(BUNDLE): js/node_modules/.installed $(wildcard js/*.mjs) $(shell find js/src -type f)

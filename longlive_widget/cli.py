@@ -238,7 +238,8 @@ class _Parser(argparse.ArgumentParser):
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="longlive-widget", description="Videos that are steered while they run.")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    parser.set_defaults(run=lambda _chosen: parser.print_help())
     _add_generate(commands)
     _add_presets(commands)
     _add_train_tiny(commands)

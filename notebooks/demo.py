@@ -32,7 +32,7 @@ PAGE = """<!doctype html>
 <style>
 :root { color-scheme: light dark; }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; }
-pre { background: light-dark(#f4f4f6, #24242a); padding: .6rem .9rem; overflow-x: auto; }
+pre { background: light-dark(#f4f4f6, #24242a); padding: .6rem .9rem; white-space: pre-wrap; }
 img, video { max-width: 100%; }
 video { width: 40rem; image-rendering: pixelated; }
 table { border-collapse: collapse; }

@@ -154,6 +154,11 @@ def test_bad_input_is_told_before_weights_are_read(tmp_path, monkeypatch, capsys
     assert said in capsys.readouterr().err
 
 
+def test_the_command_alone_tells_what_there_is(capsys):
+    assert run() == 0
+    assert "generate" in capsys.readouterr().out
+
+
 def test_what_the_model_does_not_read_of_a_prompt_is_told(tmp_path, capsys):
     long = f"{PROMPT}, " * 6 + "the end"
     given = ["--blocks", 1, "--prompt", long, "--out", tmp_path / "x.mp4"]
