@@ -5,14 +5,16 @@ one sentence, before any work starts. Only the commands that need torch load it.
 """
 
 import argparse
+import json
 import math
 import shlex
 import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
 BAD_INPUT = 2
 SIGNALLED = 128
+MOST_COMPARED = 20  # prompts whose pictures are compared between schedules
 PROGRESS = "|{bar}| {n_fmt} of {total_fmt} pictures, {rate_noinv_fmt}, {remaining} left"
 
 
@@ -94,6 +97,66 @@ def presets(_chosen: argparse.Namespace) -> None:
     for preset in PRESETS.values():
         steps = ", ".join(map(str, preset.denoise_steps))
         print(f"{preset.name:<12}{steps:<24}{preset.window_frames:<10}{preset.summary}")
+
+
+def quality(chosen: argparse.Namespace) -> None:
+    """Judge how well a model of drawn scenes shows what unseen prompts say."""
+    preset = preset_named(chosen.preset)
+
+    from longlive_widget.engine.engine import Engine, model_folder
+    from longlive_widget.engine.model import load_encoder
+    from longlive_widget.tiny.evaluate import evaluate, fewer_steps_psnr_db
+    from longlive_widget.tiny.train_autoencoder import measure
+
+    engine = Engine.load(chosen.model, preset)
+    report = evaluate(
+        engine,
+        prompts=chosen.prompts,
+        long_prompts=chosen.long_prompts,
+        seed=chosen.seed,
+        watched=lambda cases: tqdm(cases, unit=" prompts", disable=not cases),
+    )
+    encoder = load_encoder(model_folder(chosen.model), engine.device)
+    autoencoder = measure(encoder, engine.model.decoder, chosen.seed, engine.device)
+    found: dict[str, object] = {
+        "model": engine.name,
+        "preset": preset.name,
+        "prompts": chosen.prompts,
+        "long_prompts": chosen.long_prompts,
+        "seed": chosen.seed,
+        "adherence": asdict(report.start),
+        "adherence_after_switch": asdict(report.switched),
+        "ground_kept": _known(report.ground_kept),
+        "place_kept": _known(report.place_kept),
+        "switches_shown": report.switches_shown,
+        "blocks_until_shown": _known(report.blocks_until_shown),
+        "adherence_at_block_10": asdict(report.early) if chosen.long_prompts else None,
+        "adherence_at_block_200": asdict(report.late) if chosen.long_prompts else None,
+        "said_probability": report.said_probability,
+        "fewer_steps_psnr_db": fewer_steps_psnr_db(
+            engine, prompts=min(chosen.prompts, MOST_COMPARED), seed=chosen.seed
+        ),
+        "autoencoder_psnr_db": asdict(autoencoder),
+    }
+    print(json.dumps(found, indent=2) if chosen.json else "\n".join(_told(found)))
+
+
+def _known(share: float) -> float | None:
+    """None where no video had anything to say of it."""
+    return None if math.isnan(share) else share
+
+
+def _told(found: Mapping[str, object]) -> Iterator[str]:
+    """What was found, one a line; the parts of a mapping beside each other."""
+    for name, value in found.items():
+        parts = value.items() if isinstance(value, Mapping) else ((None, value),)
+        said = ", ".join(
+            f"{f'{part} ' if part else ''}{number:.3g}"
+            if isinstance(number, float)
+            else str(number)
+            for part, number in parts
+        )
+        yield f"{name.replace('_', ' '):<26}{said}"
 
 
 def train_tiny(chosen: argparse.Namespace) -> None:
@@ -242,6 +305,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.set_defaults(run=lambda _chosen: parser.print_help())
     _add_generate(commands)
     _add_presets(commands)
+    _add_quality(commands)
     _add_train_tiny(commands)
     return parser
 
@@ -274,6 +338,21 @@ def _add_generate(commands: "argparse._SubParsersAction[Any]") -> None:
 def _add_presets(commands: "argparse._SubParsersAction[Any]") -> None:
     parser = commands.add_parser("presets", help="list the named settings")
     parser.set_defaults(run=presets)
+
+
+def _add_quality(commands: "argparse._SubParsersAction[Any]") -> None:
+    parser = commands.add_parser("quality", help="judge how well tiny shows what prompts say")
+    parser.set_defaults(run=quality)
+    parser.add_argument("--model", default="tiny", help="name or folder (default: tiny)")
+    parser.add_argument("--preset", default="reference", help="settings (default: reference)")
+    parser.add_argument(
+        "--prompts", type=_at_least_one, default=200, help="videos of 12 blocks (default: 200)"
+    )
+    parser.add_argument(
+        "--long-prompts", type=_at_least_none, default=5, help="of 200 blocks (default: 5)"
+    )
+    parser.add_argument("--seed", type=_seed, default=0, help="prompts and noise (default: 0)")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
 
 
 def _add_train_tiny(commands: "argparse._SubParsersAction[Any]") -> None:

@@ -18,6 +18,7 @@ from longlive_widget.engine.denoise import Denoiser
 from longlive_widget.engine.engine import Engine
 from longlive_widget.engine.noise_schedule import Level, levels
 from longlive_widget.engine.session import MOST_BLOCKS
+from longlive_widget.errors import GeometryError
 from longlive_widget.geometry import pictures_before
 from longlive_widget.model.stream import to_bytes
 from longlive_widget.presets import PRESETS
@@ -171,6 +172,7 @@ def evaluate(
     long_prompts: int = 0,
     seed: int = 0,
     vocabulary: Vocabulary = LEARNED,
+    watched: Callable[[Sequence[Case]], Iterable[Case]] = iter,
 ) -> Report:
     """Judge a model under its preset on unseen prompts, each with a switch after six blocks.
 
@@ -180,12 +182,27 @@ def evaluate(
         long_prompts: how many videos of 200 blocks are made, for `Report.early` and `late`.
         seed: the prompts and the noise.
         vocabulary: what the prompts may be about.
+        watched: how the cases are gone through, for a progress bar.
+
+    A model of another picture size than the scenes have is a `GeometryError`.
     """
+    if (engine.geometry.width_px, engine.geometry.height_px) != (
+        PICTURE.width_px,
+        PICTURE.height_px,
+    ):
+        raise GeometryError(
+            f"{engine.name} makes pictures of {engine.geometry.width_px} x "
+            f"{engine.geometry.height_px}, the judge reads {PICTURE.width_px} x "
+            f"{PICTURE.height_px}: give it a model of drawn scenes, such as 'tiny'"
+        )
     video = video_of(engine)
     rng = random.Random(f"evaluation {seed}")
     cases = [random_case(rng, vocabulary) for _ in range(prompts)]
-    verdicts = tuple(judged(case, video(case.timeline, case.seed, _BLOCKS)) for case in cases)
-    long = [_endurance(random_case(rng, vocabulary), video) for _ in range(long_prompts)]
+    verdicts = tuple(
+        judged(case, video(case.timeline, case.seed, _BLOCKS)) for case in watched(cases)
+    )
+    far = [random_case(rng, vocabulary) for _ in range(long_prompts)]
+    long = [_endurance(case, video) for case in watched(far)]
     return Report(
         verdicts,
         early=Shares.of([early for early, _ in long]),

@@ -6,8 +6,7 @@ again every `GROUND_PERIOD_PICTURES`. So all that a ground can look like fits in
 
 import math
 import random
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import lru_cache
 from itertools import accumulate
 from typing import Literal, get_args
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from longlive_widget.tiny.motions import PICTURE
+from longlive_widget.tiny.weather import DROPS, FLAKES, Fall, fallen
 
 Ground = Literal[
     "black", "white", "grey", "navy", "night", "sunset", "meadow", "sea", "snow", "rain"
@@ -33,38 +33,6 @@ _PLAIN: dict[Ground, _Color] = {
     "navy": (18, 26, 78),
 }
 _STARS = 42
-_GOLDEN = (math.sqrt(5) - 1) / 2  # its multiples spread evenly over the turns
-_SWAY_PX = 70.0  # of falling, for a speck to swing once there and back
-
-
-@dataclass(frozen=True)
-class _Fall:
-    """Many specks that fall evenly, each from its own place at its own time of the period.
-
-    A picture takes each `fall_px` down and `drift_px` to the right; `sway_px` is how far it swings
-    to both sides, `radius_px` the least and the largest, `length_px` that of the streak behind it.
-    """
-
-    seed: str
-    count: int
-    fall_px: float
-    drift_px: float
-    sway_px: float
-    radius_px: tuple[float, float]
-    length_px: float = 0.0
-    light: float = 1.0
-
-    @property
-    def margin_px(self) -> float:
-        """How far around its place a speck may be seen."""
-        return self.length_px + 3 * self.radius_px[1]
-
-
-_FLAKES = (
-    _Fall("far flakes", 14, 0.7, 0.1, 2.0, (1.4, 1.8), light=0.6),
-    _Fall("near flakes", 16, 1.1, 0.2, 3.0, (2.0, 2.5)),
-)
-_DROPS = _Fall("drops", 64, 4.6, -1.1, 0.0, (0.9, 1.1), length_px=10.0, light=0.5)
 
 
 @lru_cache(maxsize=4)
@@ -129,7 +97,7 @@ def _snow(turn: float) -> Tensor:
     """White flakes, near and far ones, in grey-blue air above white land."""
     air = _blended((112, 132, 162), (164, 182, 204), 1.2 * _y_px() / PICTURE.height_px)
     picture = _over(air, _filled((226, 232, 240)), _hill_px(0.86, 2.0))
-    for flakes in _FLAKES:
+    for flakes in FLAKES:
         picture = torch.lerp(picture, _filled((250, 252, 255)), _fallen(flakes, turn))
     return picture
 
@@ -138,7 +106,7 @@ def _rain(turn: float) -> Tensor:
     """Slanted streaks of light in dark air above wet land."""
     air = _blended((56, 66, 84), (104, 116, 134), 1.2 * _y_px() / PICTURE.height_px)
     picture = _over(air, _filled((58, 68, 80)), _hill_px(0.88, 1.5))
-    return torch.lerp(picture, _filled((188, 206, 226)), _fallen(_DROPS, turn))
+    return torch.lerp(picture, _filled((188, 206, 226)), _fallen(DROPS, turn))
 
 
 _WAVES: tuple[tuple[float, float, float, int, _Color], ...] = (
@@ -176,44 +144,8 @@ def _pictures(ground: Ground) -> Tensor:
     return torch.stack([_MOVING[ground](turn) for turn in turns])
 
 
-def _fallen(fall: _Fall, turn: float) -> Tensor:
-    """How much of each pixel the specks cover, `HW`; each is drawn where it is, which is fast."""
-    bare = np.ones((PICTURE.height_px, PICTURE.width_px), dtype=np.float32)
-    columns, rows = np.arange(PICTURE.width_px) + 0.5, np.arange(PICTURE.height_px)[:, None] + 0.5
-    steep = math.hypot(fall.drift_px, fall.fall_px)
-    to_right, to_bottom = fall.drift_px / steep, fall.fall_px / steep
-    for x_px, y_px, radius_px in _specks(fall, turn):
-        high, wide = _window(y_px, fall.margin_px), _window(x_px, fall.margin_px)
-        right, down = columns[wide] - x_px, rows[high] - y_px
-        behind = np.clip(-right * to_right - down * to_bottom, 0, fall.length_px)
-        square = (right + behind * to_right) ** 2 + (down + behind * to_bottom) ** 2
-        bare[high, wide] *= 1 - fall.light * np.exp(-square / radius_px**2)
-    return torch.from_numpy(1 - bare)
-
-
-def _window(middle_px: float, margin_px: float) -> slice:
-    """The pixels around a place, as far as they are in the picture on the upper or left side."""
-    return slice(
-        max(0, math.floor(middle_px - margin_px)), max(0, math.ceil(middle_px + margin_px))
-    )
-
-
-def _specks(fall: _Fall, turn: float) -> Iterator[tuple[float, float, float]]:
-    """Place and radius of each speck; one sets out every period while others are on their way."""
-    draws = random.Random(fall.seed)
-    margin_px = fall.margin_px
-    step_px = fall.fall_px * GROUND_PERIOD_PICTURES
-    on_the_way = math.ceil((PICTURE.height_px + 2 * margin_px) / step_px)
-    for index in range(fall.count):
-        side = (index + draws.random()) / fall.count
-        begins = index * _GOLDEN + 0.3 * draws.random()
-        swings, radius_px = draws.random(), draws.uniform(*fall.radius_px)
-        for earlier in range(on_the_way):
-            fallen_px = step_px * ((turn + begins) % 1 + earlier)
-            x_px = side * PICTURE.width_px + fallen_px * fall.drift_px / fall.fall_px
-            x_px += fall.sway_px * math.sin(2 * math.pi * (fallen_px / _SWAY_PX + swings))
-            x_px = (x_px + margin_px) % (PICTURE.width_px + 2 * margin_px) - margin_px
-            yield x_px, fallen_px - margin_px, radius_px
+def _fallen(fall: Fall, turn: float) -> Tensor:
+    return fallen(fall, turn, GROUND_PERIOD_PICTURES)
 
 
 def _x_px() -> Tensor:

@@ -17,9 +17,10 @@ from torch import Tensor
 from longlive_widget.geometry import PICTURES_PER_LATENT_FRAME
 from longlive_widget.tiny.grounds import Ground
 from longlive_widget.tiny.motions import MOTIONS, PICTURE, Motion
-from longlive_widget.tiny.probe import JUDGED_PICTURES, Probe, Sighting, Track, load_probe, look
+from longlive_widget.tiny.probe import JUDGED_PICTURES, Probe, Track, load_probe
 from longlive_widget.tiny.scenes import COLORS, RADIUS_PX, SIZES, Change, Color, Scene, Size, Thing
 from longlive_widget.tiny.shapes import DISTANCES, SHAPES, SYMMETRY, Shape
+from longlive_widget.tiny.sightings import Sighting, look
 
 BLOCK_PICTURES = PICTURE.block_frames * PICTURES_PER_LATENT_FRAME
 """Of every block but a video's first one."""

@@ -13,8 +13,9 @@ from tokenizers.pre_tokenizers import Whitespace
 from tokenizers.processors import TemplateProcessing
 from transformers import PreTrainedTokenizerFast
 
-from longlive_widget.tiny.captions import PROMPT_TOKENS, words
+from longlive_widget.tiny.captions import PROMPT_TOKENS
 from longlive_widget.tiny.scenes import LEARNED, Vocabulary
+from longlive_widget.tiny.words import words
 
 PAD, END, UNKNOWN = "<pad>", "</s>", "<unk>"
 

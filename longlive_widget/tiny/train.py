@@ -44,9 +44,10 @@ from longlive_widget.tiny.captions import PROMPT_TOKENS
 from longlive_widget.tiny.clips import FORMS, WINDOW_FRAMES, ClipPool, Clips, drawn, outline
 from longlive_widget.tiny.distill import Pupil, Videos, adapter_weights, add_adapter
 from longlive_widget.tiny.motions import PICTURE
-from longlive_widget.tiny.probe import PROBE_PATH, train_probe
+from longlive_widget.tiny.probe import PROBE_PATH
 from longlive_widget.tiny.tokenizer import save_tokenizer, tiny_tokenizer
 from longlive_widget.tiny.train_autoencoder import train_autoencoder
+from longlive_widget.tiny.train_probe import train_probe
 from longlive_widget.tiny.train_transformer import (
     CapturedFlowMatching,
     FlowMatching,

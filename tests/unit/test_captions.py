@@ -11,7 +11,6 @@ from longlive_widget.tiny.captions import (
     random_caption,
     switch_caption,
     switch_pair,
-    words,
 )
 from longlive_widget.tiny.motions import MOTIONS
 from longlive_widget.tiny.scenes import (
@@ -24,6 +23,7 @@ from longlive_widget.tiny.scenes import (
     random_scene,
 )
 from longlive_widget.tiny.tokenizer import UNKNOWN, save_tokenizer, tiny_tokenizer
+from longlive_widget.tiny.words import words
 
 PAIRS = replace(WORLD, two_things=1.0)
 WORDY = replace(

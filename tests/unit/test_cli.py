@@ -15,6 +15,7 @@ from longlive_widget.engine.engine import model_folder
 from longlive_widget.errors import TimelineError
 from longlive_widget.presets import PRESETS
 from longlive_widget.timeline import Timeline
+from longlive_widget.tiny import train_autoencoder
 
 PROMPT = "a red circle moves right over a blue ground"
 SWITCH = "a yellow square moves up over a green ground"
@@ -127,6 +128,7 @@ def test_bad_input_is_told_before_torch_is_loaded(tmp_path, bad):
     script = f"""
 import atexit, os, sys
 from longlive_widget.cli import main
+from longlive_widget.tiny import train_autoencoder
 atexit.register(lambda: "torch" in sys.modules and os._exit(90))
 sys.exit(main(["generate", "--prompt", "a", *{bad}, "--out", {str(tmp_path / "x.mp4")!r}]))
 """
@@ -152,6 +154,18 @@ def test_bad_input_is_told_before_weights_are_read(tmp_path, monkeypatch, capsys
     given = ["--model", "shallow", "--prompt", PROMPT, "--out", "x.mp4"]
     assert run("generate", *given, *bad) == 2
     assert said in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_the_quality_of_a_model_is_printed_as_json(capsys, monkeypatch):
+    monkeypatch.setattr(train_autoencoder, "_UNSEEN_CLIPS", 1)
+    monkeypatch.setattr(train_autoencoder, "_CLIPS_AT_ONCE", 1)
+    monkeypatch.setattr(train_autoencoder, "_UNSEEN_PICTURES", 17)
+    assert run("quality", "--prompts", 1, "--long-prompts", 0, "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["adherence"]["ground"] == 1
+    assert 25 < found["autoencoder_psnr_db"]["psnr_db"] < 40
+    assert found["adherence_at_block_200"] is None
 
 
 def test_the_command_alone_tells_what_there_is(capsys):

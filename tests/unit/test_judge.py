@@ -29,7 +29,7 @@ from longlive_widget.tiny.judge import (
     stays_in_place,
 )
 from longlive_widget.tiny.motions import PICTURE
-from longlive_widget.tiny.probe import JUDGED_PICTURES, palette, train_probe
+from longlive_widget.tiny.probe import JUDGED_PICTURES
 from longlive_widget.tiny.scenes import (
     COLORS,
     FULL,
@@ -40,7 +40,9 @@ from longlive_widget.tiny.scenes import (
     draw,
     random_scene,
 )
+from longlive_widget.tiny.sightings import palette
 from longlive_widget.tiny.train_autoencoder import reconstructed
+from longlive_widget.tiny.train_probe import train_probe
 
 CPU = torch.device("cpu")
 STILL = replace(FULL, motions=("rests",), scattered=False)
@@ -90,7 +92,7 @@ def pictures_of(blob, angle, color, ground):
 @pytest.mark.slow
 def test_the_judge_reads_what_was_drawn_in_scenes_that_its_probe_never_saw():
     draws = random.Random("unseen by the probe")
-    scenes = [random_scene(draws, FULL) for _ in range(40)]
+    scenes = [random_scene(draws, FULL) for _ in range(20)]
     read = Shares.of([adherence(read_scene(drawn(s, first=200)), s) for s in scenes])
     assert min(read.color, read.shape) >= 0.97
     assert read.motion >= 0.95
@@ -103,7 +105,7 @@ def test_the_judge_reads_scenes_that_went_through_the_embedded_autoencoder():
     model = Engine.load("tiny", device="cpu").model
     encoder = load_encoder(model_folder("tiny"), CPU)
     draws = random.Random("through the autoencoder")
-    scenes = [random_scene(draws, CALM) for _ in range(12)]
+    scenes = [random_scene(draws, CALM) for _ in range(6)]
     read = []
     for scene in scenes:
         with torch.inference_mode():

@@ -1,6 +1,7 @@
 """The training command: stages in their order, weights that load, and going on after a stop."""
 
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,24 +21,45 @@ from longlive_widget.engine.model import (
 )
 from longlive_widget.model.checkpoint import read_weights
 from longlive_widget.model.text_encoder import TOKEN_EMBEDDING, vocabulary_of
-from longlive_widget.tiny import clips, distill, train
-from longlive_widget.tiny.probe import PROBE_PATH, load_probe, train_probe
+from longlive_widget.tiny import clips, distill, train, training
+from longlive_widget.tiny.probe import PROBE_PATH, load_probe
 from longlive_widget.tiny.scenes import Vocabulary
 from longlive_widget.tiny.tokenizer import save_tokenizer
+from longlive_widget.tiny.train_probe import train_probe
 
 CPU = torch.device("cpu")
 
 
-@pytest.fixture
-def plan(tmp_path: Path, monkeypatch) -> train.Plan:
-    """A run whose autoencoder is there, and whose clips and videos are few."""
-    monkeypatch.setattr(train, "SHARD_CLIPS", 3)
-    monkeypatch.setattr(train, "POOL_SHARDS", 1)
-    monkeypatch.setattr(clips, "ENCODED_CLIPS", 3)
-    monkeypatch.setattr(distill, "TEACHER_STEPS", 4)
-    run = train.Plan(tmp_path, device="cpu", batch=2)
+@pytest.fixture(scope="module", autouse=True)
+def few() -> Iterator[None]:
+    """Clips, videos and rounds of the optimizer are few; what they are made of stays as it is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train, "SHARD_CLIPS", 2)
+        patch.setattr(train, "POOL_SHARDS", 1)
+        patch.setattr(clips, "ENCODED_CLIPS", 2)
+        patch.setattr(distill, "TEACHER_STEPS", 4)
+        patch.setattr(training, "NEWTON_SCHULZ_STEPS", 0)  # slow in 16 bits on most CPUs
+        yield
+
+
+def begun(folder: Path) -> train.Plan:
+    """A run whose autoencoder is there."""
+    run = train.Plan(folder, device="cpu", batch=1, steps=2)
     shutil.copytree(model_folder("tiny"), run.model_folder)
     (run.model_folder / TRANSFORMER).unlink()
+    return run
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> train.Plan:
+    return begun(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def straight(tmp_path_factory: pytest.TempPathFactory) -> train.Plan:
+    """A run whose transformer was trained without a stop."""
+    run = begun(tmp_path_factory.mktemp("straight"))
+    assert train.train("transformer", run)
     return run
 
 
@@ -47,9 +69,10 @@ def test_a_stage_names_the_one_that_it_needs(plan: train.Plan, capsys):
     assert "run the stage 'transformer' before 'adapter'" in capsys.readouterr().err
 
 
-def test_the_trained_stages_are_a_model_that_makes_videos(plan: train.Plan):
-    assert train.train("transformer", replace(plan, steps=2))
-    assert train.train("adapter", replace(plan, steps=1, batch=1))
+def test_the_trained_stages_are_a_model_that_makes_videos(straight: train.Plan, tmp_path: Path):
+    plan = replace(straight, folder=tmp_path)
+    shutil.copytree(straight.model_folder, plan.model_folder)
+    assert train.train("adapter", replace(plan, steps=1))
     engine = Engine.load(plan.model_folder)
     assert engine.model.sizes.adapter
     assert (plan.model_folder / ADAPTER).exists()
@@ -58,7 +81,7 @@ def test_the_trained_stages_are_a_model_that_makes_videos(plan: train.Plan):
 
 
 def test_the_probe_needs_no_other_stage(tmp_path: Path, monkeypatch):
-    monkeypatch.setattr(train, "train_probe", partial(train_probe, videos=2, scenes=12))
+    monkeypatch.setattr(train, "train_probe", partial(train_probe, videos=1, scenes=2))
     assert train.train("probe", train.Plan(tmp_path, device="cpu", steps=3))
     weights = read_weights(tmp_path / "model" / PROBE_PATH.name)
     assert weights.keys() == load_probe().state_dict().keys()
@@ -79,15 +102,11 @@ def test_a_model_that_another_sets_out_from_hands_over_its_weights_and_words(pla
     assert "cross" not in old_places
 
 
-def test_a_stopped_run_goes_on_to_the_same_weights(plan: train.Plan):
-    straight, parts = (replace(plan, folder=plan.folder / name) for name in ("a", "b"))
-    for run in (straight, parts):
-        shutil.copytree(plan.model_folder, run.model_folder)
-    assert train.train("transformer", replace(straight, steps=2))
-    assert not train.train("transformer", replace(parts, steps=2, max_seconds=0))
-    assert train.train("transformer", replace(parts, steps=2))
+def test_a_stopped_run_goes_on_to_the_same_weights(straight: train.Plan, plan: train.Plan):
+    assert not train.train("transformer", replace(plan, max_seconds=0))
+    assert train.train("transformer", plan)
     whole, resumed = (
         torch.load(run.folder / "transformer.state.pt")["learner"]["modules"]
-        for run in (straight, parts)
+        for run in (straight, plan)
     )
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
