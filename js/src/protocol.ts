@@ -10,6 +10,8 @@ export const statuses = [
   "failed",
   "closed",
 ] as const;
+const topics = ["prompt", "other"] as const;
+export type Topic = (typeof topics)[number];
 export type Status = (typeof statuses)[number];
 
 export type Command =
@@ -73,7 +75,7 @@ export type PageMessage =
   | { type: "state"; state: State }
   | HistoryMessage
   | { type: "receipt"; landing: Landing }
-  | { type: "failure"; message: string; details: string }
+  | { type: "failure"; message: string; details: string; topic: Topic }
   | { type: "asset"; name: string; bytes: Uint8Array<ArrayBuffer> };
 
 export class ProtocolError extends Error {}
@@ -103,7 +105,12 @@ export function parse(content: unknown, buffers: readonly unknown[] = []): PageM
     case "receipt":
       return { type, landing: parseLanding(fields["landing"]) };
     case "failure":
-      return { type, message: text(fields, "message"), details: text(fields, "details") };
+      return {
+        type,
+        message: text(fields, "message"),
+        details: text(fields, "details"),
+        topic: oneOf(fields, "topic", topics),
+      };
     case "asset":
       return { type, name: text(fields, "name"), bytes: bytesOf(buffers[0]) };
     default:

@@ -94,10 +94,11 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
         takeHistory(message);
         break;
       case "receipt":
-        prompts.taken(message.landing, secondsUntil(message.landing));
+        errors.settle("prompt");
+        prompts.taken(message.landing, state.marks, secondsUntil(message.landing));
         break;
       case "failure":
-        errors.show(message.message, message.details);
+        errors.show(message.message, message.details, message.topic);
         break;
       case "asset":
         plotlySource.came(message.bytes);
@@ -167,7 +168,7 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
     root.dataset["prompt"] = record.prompt;
     if (record.block !== before && record.landed !== null) {
       root.dataset["landed"] = record.landed.prompt;
-      prompts.landed(record.landed, record.first_picture / rate);
+      prompts.landed(record.landed, state.marks, record.first_picture / rate);
     }
   }
 

@@ -106,6 +106,17 @@ describe("a jitter buffer", () => {
     expect(shownAt(9000 + 4.5 * 62.5)).toBe(9);
   });
 
+  it("holds the picture also when it had run dry before the pause", () => {
+    buffer.push(blockOf(0), 0);
+    expect(shownAt(3000)).toBe(8);
+    buffer.hold(3000);
+    expect(buffer.aheadSeconds(3000, RATE)).toBeCloseTo(0);
+    buffer.push(blockOf(1), 3200);
+    expect(shownAt(9000)).toBe(8);
+    buffer.goOn(9000);
+    expect(shownAt(9000 + 0.5 * 62.5)).toBe(9);
+  });
+
   it("says what waits and how many seconds are ahead", () => {
     buffer.push(blockOf(0), 0);
     buffer.push(blockOf(1), 0);
@@ -125,6 +136,19 @@ describe("a jitter buffer", () => {
     expect(shownAt(DELAY_MS + BLOCK_MS * 4)).toBe(2);
     expect(second.pictures.every((picture) => picture.closed)).toBe(true);
     expect(first.pictures.some((picture) => picture.closed)).toBe(false);
+  });
+
+  it("says after a stop what was made and not seen, as before it, for nothing has moved", () => {
+    for (const index of [0, 1, 2]) {
+      buffer.push(blockOf(index), 0);
+    }
+    const stoppedMs = DELAY_MS + 2.5 * 62.5;
+    buffer.hold(stoppedMs);
+    const ahead = buffer.aheadSeconds(stoppedMs, RATE);
+    expect(ahead).toBeCloseTo((33 - 2.5) / RATE);
+    buffer.clearAhead(stoppedMs + 500);
+    expect(buffer.aheadSeconds(stoppedMs + 9000, RATE)).toBe(ahead);
+    expect(buffer.waiting).toBe(0);
   });
 
   it("closes each picture once it can no longer be shown", () => {

@@ -14,6 +14,7 @@ from longlive_widget.timeline import Landing, require_prompt
 
 Status = Literal["idle", "running", "paused", "done", "stopped", "failed", "closed"]
 AssetName = Literal["plotly"]
+Topic = Literal["prompt", "other"]
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Resume:
 
 @dataclass(frozen=True)
 class Stop:
-    """End the video; the next start begins a new one."""
+    """End the video; the next start begins a new one, from the timeline alone."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ class State:
     `run` counts the videos that were begun, `made` the blocks of this one, and `dropped` those of
     them that were not displayed although some view had appeared that could have. `marks`
     are the prompts of the timeline and the live switches, in the order of their blocks; the last
-    one on a block steers it.
+    one on a block steers it, and the others there are `replaced_by` it.
     """
 
     status: Status
@@ -143,17 +144,21 @@ class History:
 
 @dataclass(frozen=True)
 class Receipt:
-    """A live switch was taken, and will land here."""
+    """A live switch was taken, and will land here; the state before it knows what gives way."""
 
     landing: Landing
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Something went wrong: a sentence for the user and, where there is one, the traceback."""
+    """Something went wrong: a sentence for the user and, where there is one, the traceback.
+
+    What is said of a prompt holds until a later prompt is taken.
+    """
 
     message: str
     details: str
+    topic: Topic = "other"
 
 
 @dataclass(frozen=True)

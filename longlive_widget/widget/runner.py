@@ -33,6 +33,7 @@ from longlive_widget.widget.protocol import (
     State,
     StateMessage,
     Status,
+    Topic,
 )
 from longlive_widget.widget.reel import Reel
 
@@ -68,6 +69,9 @@ class Stretch:
 
 class Runner:
     """One video at a time, made block by block on a thread of its own.
+
+    A verb that finds all as it would leave it does nothing, so `stop` always may be called; one
+    that cannot do its work is a `SessionError`.
 
     Every verb returns at once and may be called from any thread; what it tells the page is sent
     from a second thread, in the order of the verbs. A block that is being made when the video is
@@ -134,8 +138,9 @@ class Runner:
 
     @property
     def landings(self) -> tuple[Landing, ...]:
-        """The prompts of this video that have landed."""
-        return tuple(record.landed for record in self.history if record.landed is not None)
+        """The prompts of this video that have landed, and those that were overtaken there."""
+        with self._changed:
+            return tuple(landing for landing in self._asked if landing.block < self._made)
 
     def state(self) -> State:
         """What a view must know to draw itself."""
@@ -183,16 +188,23 @@ class Runner:
             return self._stretch.finished
 
     def pause(self) -> None:
-        """Hold the video; nothing happens where none is running."""
+        """Hold the video; nothing happens if it is held already.
+
+        Raises:
+            SessionError: nothing is running, or the studio is closed.
+        """
         with self._changed:
-            if self._status != "running":
+            self._open_engine()
+            if self._status == "paused":
                 return
+            if self._status != "running":
+                raise SessionError(f"nothing is running, the video is {self._status}: start() it")
             if self._stretch is not None and self._stretch.pace is not None:
                 self._stretch.pace.hold(self._clock_s())
             self._become("paused")
 
     def resume(self) -> None:
-        """Go on after a pause.
+        """Go on after a pause; nothing happens if the video is running already.
 
         Raises:
             SessionError: nothing is paused, or the studio is closed.
@@ -204,7 +216,10 @@ class Runner:
             self.start()
 
     def stop(self) -> None:
-        """End the video; the next start begins a new one. Nothing happens where there is none."""
+        """End the video, if there is one. The next start begins a new one, from the timeline alone.
+
+        Prompts that were given by `switch` belong to the video that has ended.
+        """
         with self._changed:
             if self._session is None:
                 return
@@ -226,8 +241,8 @@ class Runner:
                 )
             landing = self._session.switch(prompt)
             self._asked = _with_switch(self._asked, landing)
+            self._tell_state()  # before the receipt: the page reads in it what gives way
             self._say(Receipt(landing))
-            self._tell_state()
             self.post(partial(_require_read, engine, prompt))
             return landing
 
@@ -264,7 +279,8 @@ class Runner:
         self._keep(error)
         expected = isinstance(error, LongLiveError)
         details = "" if expected else "".join(traceback.format_exception(error))
-        self._say(Failure(str(error) if expected else _sentence(error), details))
+        topic: Topic = "prompt" if isinstance(error, TimelineError) else "other"
+        self._say(Failure(str(error) if expected else _sentence(error), details, topic))
 
     def _keep(self, error: Exception) -> None:
         with self._changed:
@@ -431,8 +447,12 @@ def _require_read(engine: "Engine", prompt: str) -> None:
 
 
 def _with_switch(asked: tuple[Landing, ...], switch: Landing) -> tuple[Landing, ...]:
-    """The landings with one more behind those of its block, in the order of their blocks."""
-    return tuple(sorted((*asked, switch), key=lambda landing: landing.block))
+    """The landings in the order of their blocks, with one more, to which others there give way."""
+    others = (
+        replace(landing, replaced_by=switch.prompt) if landing.block == switch.block else landing
+        for landing in asked
+    )
+    return tuple(sorted((*others, switch), key=lambda landing: landing.block))
 
 
 def _sentence(error: Exception) -> str:

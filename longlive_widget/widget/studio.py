@@ -101,7 +101,7 @@ class LongLiveWidget(anywidget.AnyWidget):
 
     @property
     def landings(self) -> tuple[Landing, ...]:
-        """The prompts that have landed, and where."""
+        """The prompts that have landed, and where; an overtaken one says by which it was."""
         return self._runner.landings
 
     @property
@@ -118,19 +118,33 @@ class LongLiveWidget(anywidget.AnyWidget):
         return np.concatenate([block.frames for block in self._made_blocks()])
 
     def start(self) -> None:
-        """Begin a video, or go on with the one that is paused or done. Returns at once."""
+        """Begin a video, or go on with the one that is paused or done. Returns at once.
+
+        After `stop` or a failure it begins anew: the same timeline and seed, without the prompts
+        that were given by `switch`. Nothing happens while one is running.
+        """
         self._runner.start()
 
     def pause(self) -> None:
-        """Hold the video; the block in the making is finished first."""
+        """Hold the video; the block in the making is finished first.
+
+        Nothing happens if it is held already; where none is running, it is a `SessionError`.
+        """
         self._runner.pause()
 
     def resume(self) -> None:
-        """Go on after a pause."""
+        """Go on after a pause.
+
+        Nothing happens if the video is running; where none is paused, it is a `SessionError`.
+        """
         self._runner.resume()
 
     def stop(self) -> None:
-        """End the video; the next start begins a new one. What was made stays at hand till then."""
+        """End the video; nothing happens where there is none.
+
+        The next start begins a new one, from the timeline alone. What was made stays at hand till
+        then.
+        """
         self._runner.stop()
 
     def switch(self, prompt: str) -> Landing:

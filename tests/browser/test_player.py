@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from tests.browser.lab import (
+    KERNEL_IS,
     canvas_pixels,
     data,
     opened_lab,
@@ -35,6 +36,23 @@ print(threads.count("longlive-runner"), "runner")
 """
 LONG = "a blue star that spins, and that then goes on to spin again for the sixth time"
 MARKUP = "a <b>blue</b> star *spins*"
+
+
+OVERTAKEN, OVERTAKING = "a red square moves left", "a blue ball spins"
+
+
+def send_at_once(page, *prompts):
+    """Type and send these prompts within one block."""
+    page.evaluate(
+        """(prompts) => {
+          const form = [...document.querySelectorAll('.longlive form')].at(-1);
+          for (const prompt of prompts) {
+            form.querySelector('input').value = prompt;
+            form.requestSubmit();
+          }
+        }""",
+        prompts,
+    )
 
 
 def is_painted(page, prompt):
@@ -88,6 +106,44 @@ def test_a_video_plays_is_steered_and_holds(notebook_of, tmp_path, screenshots):
         wait_for_data(page, "d.run === '2' && +d.frame >= 0 && +d.frame < 40")
 
 
+def test_of_two_prompts_in_one_block_the_player_says_which_one_gave_way(
+    notebook_of, tmp_path, screenshots
+):
+    with opened_lab(notebook_of(PAINTED), tmp_path / "lab", dark=True) as page:
+        run_all_cells(page)
+        player = studio(page)
+        wait_for_data(page, "+d.frame > 20")
+        panel = player.locator(".ll-errors")
+        player.locator("input").press("Enter")
+        panel.get_by_text("prompt '' is empty: write what").wait_for()
+        send_at_once(page, OVERTAKEN, OVERTAKING)
+        gave_way = f"“{OVERTAKEN}” gave way to “{OVERTAKING}”, which "
+        player.locator(".ll-receipt", has_text=f"{gave_way}lands at block").wait_for()
+        assert not panel.is_visible(), "the complaint about the prompt before is settled"
+        player.locator(".ll-receipt", has_text=f"{gave_way}landed at block").wait_for()
+        page.screenshot(path=screenshots / "gave-way-dark.png")
+
+
+def test_a_stop_moves_no_figure_and_says_what_a_start_will_do(notebook_of, tmp_path, screenshots):
+    with opened_lab(notebook_of(PAINTED), tmp_path / "lab") as page:
+        run_all_cells(page)
+        player = studio(page)
+        wait_for_data(page, "+d.frame > 40")
+        player.locator("[data-action=pause]").click()
+        wait_for_data(page, "d.status === 'paused' && +d.queue > 0")
+        page.wait_for_timeout(1000)
+        ahead = player.locator(".ll-figure", has_text="ahead")
+        unseen = ahead.inner_text()
+        player.locator("[data-action=stop]").click()
+        wait_for_data(page, "d.status === 'stopped' && +d.queue === 0")
+        page.wait_for_timeout(500)
+        assert ahead.inner_text() == unseen
+        start = player.locator("[data-action=start]")
+        assert start.inner_text().strip() == "Start over"
+        assert "without the prompts that were typed" in start.get_attribute("title")
+        player.screenshot(path=screenshots / "stopped.png")
+
+
 def test_a_reloaded_page_goes_on_with_the_running_video(notebook_of, tmp_path, screenshots):
     with opened_lab(notebook_of(PAINTED), tmp_path / "lab") as page:
         run_all_cells(page)
@@ -113,6 +169,24 @@ def test_a_cell_that_runs_again_leaves_one_video_and_one_thread(notebook_of, tmp
         wait_for_data(page, "+d.frame > 12")
         said = page.locator(".jp-OutputArea-output pre", has_text="runner").last
         assert said.inner_text().strip() == "1 runner"
+        assert page.locator(".longlive").count() == 1
+
+
+def test_a_cell_that_runs_again_on_a_reloaded_page_replaces_the_video_that_went_on(
+    notebook_of, tmp_path
+):
+    with opened_lab(notebook_of(PAINTED, THREADS), tmp_path / "lab") as page:
+        run_all_cells(page)
+        studio(page)
+        wait_for_data(page, "+d.frame > 40")
+        page.reload()
+        page.wait_for_function(f"{KERNEL_IS} === 'idle'")
+        run_all_cells(page)
+        studio(page)
+        said = page.locator(".jp-OutputArea-output pre", has_text="runner").last
+        said.wait_for()
+        assert said.inner_text().strip() == "1 runner"
+        wait_for_data(page, "d.status === 'running' && +d.frame > 12 && +d.frame < 40")
         assert page.locator(".longlive").count() == 1
 
 

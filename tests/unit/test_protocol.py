@@ -50,6 +50,7 @@ TO_PAGE = {
     "history": History("12-34", 2, (SHOWN, UNSEEN)),
     "receipt": Receipt(STAR),
     "failure": Failure("RuntimeError: out of paint", "Traceback ..."),
+    "failure of a prompt": Failure("prompt '' is empty", "", "prompt"),
     "asset": Asset("plotly"),
 }
 TO_KERNEL = {

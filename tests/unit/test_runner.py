@@ -197,6 +197,38 @@ def test_a_live_switch_lands_on_the_next_block_and_says_so(begin):
     assert [landed.block for landed in runner.landings] == [0, 2, 3]
 
 
+def test_a_prompt_that_another_one_overtakes_says_which_one_and_the_page_hears_of_it_first(begin):
+    runner, page = begin()
+    runner.make(2).result(PATIENCE_S)
+    runner.switch("a green square")
+    runner.switch("a pink box")
+    winner = runner.switch("a black ball")
+    runner.make(2).result(PATIENCE_S)
+    told = [(mark.prompt, mark.replaced_by) for mark in runner.landings]
+    assert told == [
+        ("a red ball", None),
+        ("a green square", "a black ball"),
+        ("a pink box", "a black ball"),
+        ("a black ball", None),
+        ("a blue star", None),
+    ]
+    kinds = [
+        message for message, _ in page.sent if isinstance(message, Receipt)
+        or (isinstance(message, StateMessage) and winner in message.state.marks)
+    ]  # fmt: skip
+    at = kinds.index(Receipt(winner))
+    assert kinds[at - 1].state.marks[1:4] == runner.landings[1:4]
+
+
+def test_a_live_switch_overtakes_the_prompt_that_the_timeline_has_for_its_block(begin):
+    runner, _ = begin()
+    runner.make(3).result(PATIENCE_S)
+    runner.switch("a green square")
+    runner.make(1).result(PATIENCE_S)
+    assert [mark.replaced_by for mark in runner.landings] == [None, "a green square", None]
+    assert runner.history[-1].landed == runner.landings[-1]
+
+
 @pytest.mark.parametrize("prompt", ["", "  \n"])
 def test_an_empty_prompt_is_refused_before_anything_happens(begin, prompt):
     runner, page = begin()
@@ -214,6 +246,7 @@ def test_of_a_prompt_that_is_too_long_the_page_is_told_what_is_not_read(begin):
     runner.switch("a blue star that spins")
     runner.make(1).result(PATIENCE_S)
     assert "' that spins' is left out" in page.of(Failure)[0].message
+    assert page.of(Failure)[0].topic == "prompt"
     assert (runner.history[-1].prompt, len(runner.errors)) == ("a blue star that spins", 1)
 
 
@@ -227,14 +260,36 @@ def test_what_cannot_be_done_now_says_what_to_do(begin):
     runner, _ = begin(PaintedEngine(seconds_per_block=0.05))
     with pytest.raises(SessionError, match=r"start\(\) one first"):
         runner.switch("a blue star")
-    with pytest.raises(SessionError, match=r"start\(\) it"):
+    with pytest.raises(SessionError, match=r"nothing is paused, .* idle: start\(\) it"):
         runner.resume()
+    with pytest.raises(SessionError, match=r"nothing is running, .* idle: start\(\) it"):
+        runner.pause()
     with pytest.raises(SessionError, match="number of blocks 0 is out of range: use 1 or more"):
         runner.make(0)
     runner.start()
     with pytest.raises(SessionError, match=r"stop\(\) it"):
         runner.make(1)
+    runner.stop()
+    with pytest.raises(SessionError, match=r"nothing is running, .* stopped: start\(\) it"):
+        runner.pause()
+
+
+def test_a_verb_that_finds_all_as_it_would_leave_it_does_nothing(begin):
+    runner, page = begin(PaintedEngine(seconds_per_block=0.05))
+    runner.stop()
+    assert runner.status == "idle"
+    for verbs, status in [
+        ((runner.start, runner.start, runner.resume), "running"),
+        ((runner.pause, runner.pause), "paused"),
+        ((runner.stop, runner.stop), "stopped"),
+    ]:
+        for verb in verbs:
+            verb()
+            assert runner.status == status
     runner.close()
+    runner.stop()
+    told = [message.state.status for message in page.of(StateMessage)]
+    assert told == ["running", "paused", "stopped", "closed"]
 
 
 def test_all_that_a_closed_studio_refuses_says_that_a_new_one_is_needed(begin):
@@ -242,6 +297,7 @@ def test_all_that_a_closed_studio_refuses_says_that_a_new_one_is_needed(begin):
     runner.close()
     refused = [
         runner.start,
+        runner.pause,
         runner.resume,
         lambda: runner.make(1),
         lambda: runner.switch("a blue star"),
@@ -307,6 +363,7 @@ def test_a_failure_is_told_to_all_who_should_know(begin):
     assert [str(error) for error in runner.errors] == ["the painter ran out of paint"]
     failure = page.of(Failure)[-1]
     assert "out of paint" in failure.message
+    assert failure.topic == "other"
     assert "Traceback" in failure.details
     assert len(runner.history) == 2
 

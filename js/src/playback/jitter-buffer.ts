@@ -4,6 +4,9 @@
 import type { BlockRecord } from "../protocol.ts";
 import { MediaClock } from "./media-clock.ts";
 
+/** A part of a picture that nobody sees. */
+const A_MOMENT = 1e-6;
+
 export type Disposable = { close: () => void };
 
 export type BufferedBlock<Picture> = { record: BlockRecord; pictures: Picture[] };
@@ -56,7 +59,7 @@ export class JitterBuffer<Picture extends Disposable> {
       : { picture, record: block.record, number: block.record.first_picture + index };
   }
 
-  /** Seconds of video that are here and were not seen yet. */
+  /** Seconds of video that came and were not seen. */
   aheadSeconds(nowMs: number, picturesPerSecond: number): number {
     return Math.max(0, this.end - this.clock.at(nowMs, this.end)) / picturesPerSecond;
   }
@@ -65,7 +68,8 @@ export class JitterBuffer<Picture extends Disposable> {
   hold(nowMs: number): void {
     this.settle(nowMs);
     this.held = true;
-    this.clock.hold(nowMs, this.end);
+    // at `end` itself, the next block to come would move the picture on
+    this.clock.hold(nowMs, Math.max(0, this.end - A_MOMENT));
     this.flowsAtMs = null;
   }
 
@@ -76,7 +80,10 @@ export class JitterBuffer<Picture extends Disposable> {
     }
   }
 
-  /** Stand still, and forget the blocks that have not been begun. */
+  /**
+   * Stand still, and let go of the pictures that were not begun. They go on counting as ahead: they
+   * were made, and nobody has seen them.
+   */
   clearAhead(nowMs: number): void {
     this.hold(nowMs);
     const [present, ...ahead] = this.blocks;
@@ -84,9 +91,6 @@ export class JitterBuffer<Picture extends Disposable> {
       dispose(block.pictures);
     }
     this.blocks = present === undefined ? [] : [present];
-    if (present !== undefined) {
-      this.end = present.begin + present.pictures.length;
-    }
   }
 
   /** Forget everything. */

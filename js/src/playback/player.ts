@@ -72,6 +72,7 @@ export class Player {
     switch (state.status) {
       case "paused":
         this.buffer.hold(nowMs);
+        this.show(nowMs); // or one more picture would be drawn after the page says that it is held
         break;
       case "running":
       case "done":
@@ -82,6 +83,7 @@ export class Player {
       case "stopped":
       case "closed":
         this.buffer.clearAhead(nowMs);
+        this.show(nowMs);
         break;
       default:
         state.status satisfies never;

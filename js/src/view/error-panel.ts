@@ -1,10 +1,13 @@
 // What went wrong, in a sentence, with the traceback folded below it.
 
+import type { Topic } from "../protocol.ts";
 import { make } from "./elements.ts";
 
 export type ErrorPanel = {
   element: HTMLElement;
-  show: (message: string, details?: string) => void;
+  show: (message: string, details?: string, topic?: Topic) => void;
+  /** Take down what was said of this topic, for it holds no longer. */
+  settle: (topic: Topic) => void;
 };
 
 export function errorPanel(signal: AbortSignal): ErrorPanel {
@@ -25,13 +28,20 @@ export function errorPanel(signal: AbortSignal): ErrorPanel {
   );
   folded.append(make("summary", "", "traceback"), traceback);
   element.append(message, dismiss, folded);
+  let shown: Topic = "other";
   return {
     element,
-    show(text, details = "") {
+    show(text, details = "", topic = "other") {
+      shown = topic;
       message.textContent = text;
       traceback.textContent = details;
       folded.hidden = details === "";
       element.hidden = false;
+    },
+    settle(topic) {
+      if (shown === topic) {
+        element.hidden = true;
+      }
     },
   };
 }

@@ -2,14 +2,16 @@
 
 import type { Landing, Status } from "../protocol.ts";
 import { make } from "./elements.ts";
+import { receiptText } from "./receipt.ts";
 
 export type PromptBar = {
   element: HTMLElement;
   /** The line below the box; a live region. */
   receipt: HTMLElement;
   update: (status: Status) => void;
-  taken: (landing: Landing, inSeconds: number) => void;
-  landed: (landing: Landing, atSeconds: number) => void;
+  /** `marks` are all prompts of the video: those that gave way to this one are named. */
+  taken: (landing: Landing, marks: readonly Landing[], inSeconds: number) => void;
+  landed: (landing: Landing, marks: readonly Landing[], atSeconds: number) => void;
 };
 
 /** `submit` gets each prompt that is sent with Enter or with the button, an empty one too. */
@@ -51,14 +53,15 @@ export function promptBar(submit: (prompt: string) => void, signal: AbortSignal)
         ? "a prompt to switch to, then Enter"
         : "start, then steer here";
     },
-    taken(landing, inSeconds) {
+    taken(landing, marks, inSeconds) {
       const when = inSeconds > 0.05 ? `, in about ${inSeconds.toFixed(1)} s` : "";
       receipt.dataset["phase"] = "taken";
-      receipt.textContent = `“${landing.prompt}” lands at block ${landing.block}${when}`;
+      receipt.textContent = receiptText(landing, marks, `lands at block ${landing.block}${when}`);
     },
-    landed(landing, atSeconds) {
+    landed(landing, marks, atSeconds) {
       receipt.dataset["phase"] = "landed";
-      receipt.textContent = `“${landing.prompt}” landed at block ${landing.block}, ${atSeconds.toFixed(2)} s`;
+      const place = `landed at block ${landing.block}, ${atSeconds.toFixed(2)} s`;
+      receipt.textContent = receiptText(landing, marks, place);
     },
   };
 }

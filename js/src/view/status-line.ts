@@ -19,7 +19,7 @@ export function statusLine(): StatusLine {
   const ahead = make("span", "ll-figure");
   const dropped = make("span", "ll-figure");
   rate.title = "pictures shown per second; the video's own rate is 16";
-  ahead.title = "how much video is here and was not seen yet";
+  ahead.title = "how much video has come here and was not seen: from the playhead on";
   dropped.title = "blocks that were made while this page had no room for them: kept, but not shown";
   const figures = make("span", "ll-figures");
   figures.append(rate, ahead, dropped);

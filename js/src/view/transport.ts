@@ -7,7 +7,8 @@ const PLAY = "M4 2.5v11l9-5.5z";
 const PAUSE = "M4 2.5h3v11H4zM9 2.5h3v11H9z";
 const STOP = "M3.5 3.5h9v9h-9z";
 
-type Main = { label: string; path: string; command: Command };
+/** `hint` says what a click will do. */
+type Main = { label: string; hint: string; path: string; command: Command };
 
 export type Transport = { element: HTMLElement; update: (status: Status) => void };
 
@@ -18,6 +19,7 @@ export function transport(send: (command: Command) => void, signal: AbortSignal)
   main.type = "button";
   stop.type = "button";
   stop.dataset["action"] = "stop";
+  stop.title = "end this video; what was made stays at hand until the next one begins";
   stop.append(icon(STOP), make("span", "", "Stop"));
   element.append(main, stop);
   let now = mainAction("idle");
@@ -29,25 +31,58 @@ export function transport(send: (command: Command) => void, signal: AbortSignal)
       now = mainAction(status);
       main.dataset["action"] = now.command.type;
       main.replaceChildren(icon(now.path), make("span", "", now.label));
+      main.title = now.hint;
       main.disabled = status === "closed";
       stop.disabled = !(status === "running" || status === "paused" || status === "done");
     },
   };
 }
 
-function mainAction(status: Status): Main {
+export function mainAction(status: Status): Main {
   switch (status) {
     case "running":
-      return { label: "Pause", path: PAUSE, command: { type: "pause" } };
+      return {
+        label: "Pause",
+        hint: "hold the video; the block in the making is finished first",
+        path: PAUSE,
+        command: { type: "pause" },
+      };
     case "paused":
-      return { label: "Resume", path: PLAY, command: { type: "resume" } };
+      return {
+        label: "Resume",
+        hint: "go on where the video is held",
+        path: PLAY,
+        command: { type: "resume" },
+      };
     case "done":
-      return { label: "Go on", path: PLAY, command: { type: "start" } };
-    case "idle":
+      return {
+        label: "Go on",
+        hint: "go on with this video after its last block",
+        path: PLAY,
+        command: { type: "start" },
+      };
     case "stopped":
     case "failed":
+      return {
+        label: "Start over",
+        hint: "begin a new video at 0 s: the same timeline and seed, without the prompts that were typed",
+        path: PLAY,
+        command: { type: "start" },
+      };
+    case "idle":
+      return {
+        label: "Start",
+        hint: "begin the video",
+        path: PLAY,
+        command: { type: "start" },
+      };
     case "closed":
-      return { label: "Start", path: PLAY, command: { type: "start" } };
+      return {
+        label: "Start",
+        hint: "this studio is closed: run the cell again",
+        path: PLAY,
+        command: { type: "start" },
+      };
     default:
       return status satisfies never;
   }

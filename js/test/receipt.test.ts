@@ -1,0 +1,39 @@
+import { describe, expect, it } from "vitest";
+import type { Landing } from "../src/protocol.ts";
+import { receiptText } from "../src/view/receipt.ts";
+
+function landing(prompt: string, block: number, replacedBy: string | null = null): Landing {
+  const frame = 3 * block;
+  return { prompt, asked_at: frame, lands_at: frame, block, replaced_by: replacedBy };
+}
+
+const ball = landing("a blue ball spins", 22);
+const square = landing("a red square moves left", 22, "a blue ball spins");
+const star = landing("a star", 22, "a blue ball spins");
+
+describe("the receipt of a prompt", () => {
+  it("says where the prompt lands, or landed", () => {
+    expect(receiptText(ball, [ball], "lands at block 22")).toBe(
+      "“a blue ball spins” lands at block 22",
+    );
+  });
+
+  it("says which prompt gave way to it", () => {
+    expect(receiptText(ball, [landing("a sea", 0), square, ball], "lands at block 22")).toBe(
+      "“a red square moves left” gave way to “a blue ball spins”, which lands at block 22",
+    );
+  });
+
+  it("names all of them, and the same words only once", () => {
+    const again = landing("a blue ball spins", 22, "a blue ball spins");
+    expect(receiptText(ball, [square, star, square, again, ball], "landed at block 22")).toBe(
+      "“a red square moves left”, “a star” gave way to “a blue ball spins”, which landed at block 22",
+    );
+  });
+
+  it("leaves out what gave way on another block", () => {
+    expect(receiptText(ball, [landing("a sea", 7, "a lake"), ball], "landed")).toBe(
+      "“a blue ball spins” landed",
+    );
+  });
+});
