@@ -115,12 +115,9 @@ def test_bad_input_is_told_in_one_sentence_and_nothing_is_written(
     assert [path.name for path in tmp_path.rglob("*")] == ["folder.mp4"]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "said"), [([], "COMMAND"), (["generate"], "--prompt, --out")]
-)
-def test_what_is_left_out_is_named(arguments, said, capsys):
-    assert run(*arguments) == 2
-    assert f"the following arguments are required: {said}" in capsys.readouterr().err
+def test_what_is_left_out_is_named(capsys):
+    assert run("generate") == 2
+    assert "the following arguments are required: --prompt, --out" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("bad", [["--prompt", ""], ["--seed", "-1"]])
@@ -128,7 +125,6 @@ def test_bad_input_is_told_before_torch_is_loaded(tmp_path, bad):
     script = f"""
 import atexit, os, sys
 from longlive_widget.cli import main
-from longlive_widget.tiny import train_autoencoder
 atexit.register(lambda: "torch" in sys.modules and os._exit(90))
 sys.exit(main(["generate", "--prompt", "a", *{bad}, "--out", {str(tmp_path / "x.mp4")!r}]))
 """
