@@ -137,7 +137,7 @@ class Session:
         if landed is not None:
             self._rollout.steer(self._model.text_encoder.encode([landed.prompt]))
             self._prompt = landed.prompt
-        noise = self._noise(block)
+        noise = block_noise(self.seed, block, self.geometry, self._model.device)
         latent_BFCHW = self._rollout.next_block(noise(), noise)
         frames = decode_now(self._decoder, latent_BFCHW)
         first = block * self.geometry.block_frames
@@ -156,13 +156,15 @@ class Session:
             self._landed.append(winner)
             return block, winner
 
-    def _noise(self, block: int) -> Callable[..., Tensor]:
-        """Draws the noise of one block, from a generator of its own."""
-        generator = torch.Generator().manual_seed(self.seed * MOST_BLOCKS + block)
-        shape = (1, *self.geometry.latent_block_shape)
-        device = self._model.device
 
-        def draw(_step: int = 0) -> Tensor:
-            return torch.randn(shape, generator=generator).to(device)
+def block_noise(
+    seed: int, block: int, geometry: Geometry, device: torch.device
+) -> Callable[..., Tensor]:
+    """Draws the noise of one block of a video, from a generator of its own."""
+    generator = torch.Generator().manual_seed(seed * MOST_BLOCKS + block)
+    shape = (1, *geometry.latent_block_shape)
 
-        return draw
+    def draw(_step: int = 0) -> Tensor:
+        return torch.randn(shape, generator=generator).to(device)
+
+    return draw

@@ -33,7 +33,7 @@ class Rotation(nn.Module):
         return torch.stack(turned, dim=-1).flatten(-2).type_as(x_BTHD)
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=16)  # more than a video without end has; of the full size 2 to 10 MB each
 @torch.inference_mode(mode=False)  # so that training may use them too
 def turn_at(
     frames: tuple[int, ...], rows: int, columns: int, head_dim: int, device: torch.device

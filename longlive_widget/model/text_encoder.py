@@ -11,6 +11,7 @@ Source: Chung et al. 2023, UniMax (umT5); Wan2.1 for the cleaning and the paddin
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -68,6 +69,14 @@ class TextEncoderConfig:
             raise CheckpointError(
                 f"dim_attn {self.dim_attn} does not split into {self.num_heads} heads"
             )
+
+
+class _Token(NamedTuple):
+    """A token, and where in the prompt it stands."""
+
+    id: int
+    start: int
+    end: int
 
 
 class TextEncoder(nn.Module):
@@ -148,25 +157,34 @@ class TextEncoder(nn.Module):
         An encoder without a tokenizer is a `CheckpointError`.
         """
         words = clean(prompt)
-        read = self._require_tokenizer()(
-            words, add_special_tokens=False, verbose=False, return_offsets_mapping=True
-        )
-        places: list[tuple[int, int]] = read["offset_mapping"]
-        beyond = places[self.config.tokens - 1 :]
-        return words[beyond[0][0] :].strip() if beyond else ""
+        beyond = self._tokens_of(words)[self.config.tokens - 1 :]
+        return words[beyond[0].start :].strip() if beyond else ""
 
     def unknown_words(self, prompt: str) -> tuple[str, ...]:
         """The words of a cleaned prompt that the tokenizer has no token for, as written, each once.
 
         An encoder without a tokenizer is a `CheckpointError`.
         """
-        words, tokenizer = clean(prompt), self._require_tokenizer()
-        read = tokenizer(
+        words, unknown = clean(prompt), self._require_tokenizer().unk_token_id
+        found = (words[t.start : t.end] for t in self._tokens_of(words) if t.id == unknown)
+        return tuple(dict.fromkeys(found))
+
+    @property
+    def vocabulary(self) -> dict[str, int]:
+        """Each token that the tokenizer knows, and its row in the table.
+
+        An encoder without a tokenizer is a `CheckpointError`.
+        """
+        vocabulary: dict[str, int] = self._require_tokenizer().get_vocab()
+        return vocabulary
+
+    def _tokens_of(self, words: str) -> list[_Token]:
+        """All tokens of a cleaned prompt, those too that there is no row for."""
+        read = self._require_tokenizer()(
             words, add_special_tokens=False, verbose=False, return_offsets_mapping=True
         )
         spans = zip(read["input_ids"], read["offset_mapping"], strict=True)
-        unknown = (words[a:b] for token, (a, b) in spans if token == tokenizer.unk_token_id)
-        return tuple(dict.fromkeys(unknown))
+        return [_Token(token, *span) for token, span in spans]
 
     def _require_tokenizer(self) -> PreTrainedTokenizerBase:
         if self.tokenizer is None:
@@ -174,18 +192,6 @@ class TextEncoder(nn.Module):
                 "this text encoder has no tokenizer: give one, or call it with token ids"
             )
         return self.tokenizer
-
-
-def vocabulary_of(encoder: TextEncoder) -> dict[str, int]:
-    """Each token that an encoder's tokenizer knows, and its row in the table.
-
-    Raises:
-        CheckpointError: the encoder has no tokenizer.
-    """
-    if encoder.tokenizer is None:
-        raise CheckpointError("this text encoder has no tokenizer: give one")
-    vocabulary: dict[str, int] = encoder.tokenizer.get_vocab()
-    return vocabulary
 
 
 def load_tokenizer(folder: Path | str) -> PreTrainedTokenizerBase:

@@ -17,7 +17,7 @@ from longlive_widget.cache.window import RollingWindow
 from longlive_widget.engine.denoise import Denoiser
 from longlive_widget.engine.engine import Engine
 from longlive_widget.engine.noise_schedule import Level, levels
-from longlive_widget.engine.session import MOST_BLOCKS
+from longlive_widget.engine.session import block_noise
 from longlive_widget.errors import GeometryError
 from longlive_widget.geometry import pictures_before
 from longlive_widget.model.stream import to_bytes
@@ -297,12 +297,7 @@ def _teacher_forced(
     reference = levels(PRESETS["reference"].denoise_steps)
 
     def made(block: int, plan: Sequence[Level]) -> Tensor:
-        generator = torch.Generator().manual_seed(case.seed * MOST_BLOCKS + block)
-
-        def draw(_step: int = 0) -> Tensor:
-            noise = torch.randn((1, *geometry.latent_block_shape), generator=generator)
-            return noise.to(model.device)
-
+        draw = block_noise(case.seed, block, geometry, model.device)
         return denoiser.denoise(draw(), draw, text, plan)
 
     for block in range(blocks):

@@ -53,7 +53,6 @@ class TaughtWindow:
         self._kept_frames += self._open_frames
         self._open_frames = 0
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]
     def append(self, layer: int, k_BTHD: Tensor, v_BTHD: Tensor) -> tuple[Tensor, Tensor]:
         """Write the open block's keys and values; return all that it sees, itself last."""
         kept = self._kept[layer]

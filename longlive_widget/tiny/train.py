@@ -36,7 +36,6 @@ from longlive_widget.model.config import TransformerConfig
 from longlive_widget.model.text_encoder import (
     TOKEN_EMBEDDING,
     TextEncoderConfig,
-    vocabulary_of,
 )
 from longlive_widget.model.video_decoder import VideoDecoderConfig
 from longlive_widget.presets import PRESETS
@@ -172,7 +171,7 @@ def train_transformer(plan: Plan) -> bool:
     if plan.compiled:
         compile_between_products(model.transformer)
     matching = FlowMatching(model.transformer)
-    captured = CapturedFlowMatching(matching, tuple(model.transformer.parameters()))
+    captured = CapturedFlowMatching(matching, list(model.transformer.parameters()))
     outlines = MadeAhead(partial(outline, plan.seed, SHARD_CLIPS), plan.workers)
 
     def shard(number: int) -> Clips:
@@ -209,8 +208,8 @@ def take_over(model: Model, folder: Path) -> None:
     load_strictly(model.transformer, before.transformer.state_dict(), folder)
     weights = before.text_encoder.state_dict()
     words = model.text_encoder.state_dict()[TOKEN_EMBEDDING].clone()
-    known = vocabulary_of(before.text_encoder)
-    for word, row in vocabulary_of(model.text_encoder).items():
+    known = before.text_encoder.vocabulary
+    for word, row in model.text_encoder.vocabulary.items():
         if word in known:
             words[row] = weights[TOKEN_EMBEDDING][known[word]]
     load_strictly(model.text_encoder, weights | {TOKEN_EMBEDDING: words}, folder)

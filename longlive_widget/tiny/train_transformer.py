@@ -3,7 +3,6 @@
 Axes: B batch, F latent frames, C channels, H rows, W columns, L rows of text.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import torch
@@ -141,7 +140,7 @@ class CapturedFlowMatching:
     """
 
     matching: FlowMatching
-    parameters: Iterable[Tensor]
+    parameters: list[Tensor]
     """All that is learned of the transformer; their gradients are replaced in place."""
     _captures: dict[Form, "_Capture"] = field(default_factory=dict)
 
@@ -150,7 +149,7 @@ class CapturedFlowMatching:
         if lesson.form not in self._captures:
             graphs = [capture.graph for capture in self._captures.values()]
             self._captures[lesson.form] = _captured(
-                self.matching, lesson.fixed(), list(self.parameters), graphs[:1]
+                self.matching, lesson.fixed(), self.parameters, graphs[:1]
             )
         capture = self._captures[lesson.form]
         with torch.no_grad():

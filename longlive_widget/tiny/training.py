@@ -246,6 +246,8 @@ class Muon(Optimizer):
         for group in self.param_groups:
             by_shape: dict[tuple[int, ...], list[Tensor]] = {}
             for matrix in group["params"]:
+                if matrix.grad is None:
+                    continue
                 by_shape.setdefault(tuple(matrix.shape), []).append(matrix)
             for shape, matrices in by_shape.items():
                 self._step(matrices, group["lr"], 0.2 * math.sqrt(max(shape)))

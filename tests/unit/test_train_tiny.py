@@ -20,7 +20,7 @@ from longlive_widget.engine.model import (
     random_model,
 )
 from longlive_widget.model.checkpoint import read_weights
-from longlive_widget.model.text_encoder import TOKEN_EMBEDDING, vocabulary_of
+from longlive_widget.model.text_encoder import TOKEN_EMBEDDING
 from longlive_widget.tiny import clips, distill, train, training
 from longlive_widget.tiny.probe import PROBE_PATH, load_probe
 from longlive_widget.tiny.scenes import Vocabulary
@@ -96,7 +96,7 @@ def test_a_model_that_another_sets_out_from_hands_over_its_weights_and_words(pla
     ours, theirs = model.transformer.state_dict(), before.transformer.state_dict()
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
     table, old_table = (m.text_encoder.state_dict()[TOKEN_EMBEDDING] for m in (model, before))
-    places, old_places = (vocabulary_of(m.text_encoder) for m in (model, before))
+    places, old_places = (m.text_encoder.vocabulary for m in (model, before))
     assert places["yellow"] != old_places["yellow"]
     assert torch.equal(table[places["yellow"]], old_table[old_places["yellow"]])
     assert "cross" not in old_places
