@@ -12,6 +12,7 @@ from typing import Protocol
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from longlive_widget.errors import GeometryError
 
@@ -33,12 +34,10 @@ class Memory:
         `axis` is the axis of frames. `x` itself may have no frame.
         """
         if self.is_first:
-            shape = list(x.shape)
-            shape[axis] = frames
-            before = x.new_zeros(shape)
+            after = x.dim() - 1 - axis
+            joined = F.pad(x, (0, 0) * after + (frames, 0))  # keeps the layout in storage
         else:
-            before = next(self._past)
-        joined = torch.cat((before, x), dim=axis)
+            joined = torch.cat((next(self._past), x), dim=axis)
         self.keep_last(joined, frames, axis=axis)
         return joined
 
