@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 BAD_INPUT = 2
 SIGNALLED = 128
-MOST_COMPARED = 20  # prompts whose pictures are compared between schedules
+MOST_COMPARED = 5  # prompts a seed whose pictures are compared between schedules
+COMPARED_SEEDS = 5
 PROGRESS = "|{bar}| {n_fmt} of {total_fmt} pictures, {rate_noinv_fmt}, {remaining} left"
 
 
@@ -105,7 +106,7 @@ def quality(chosen: argparse.Namespace) -> None:
 
     from longlive_widget.engine.engine import Engine, model_folder
     from longlive_widget.engine.model import load_encoder
-    from longlive_widget.tiny.evaluate import evaluate, fewer_steps_psnr_db
+    from longlive_widget.tiny.evaluate import evaluate, fewer_steps_psnr_db, pictures_per_second
     from longlive_widget.tiny.train_autoencoder import measure
 
     engine = Engine.load(chosen.model, preset)
@@ -118,6 +119,10 @@ def quality(chosen: argparse.Namespace) -> None:
     )
     encoder = load_encoder(model_folder(chosen.model), engine.device)
     autoencoder = measure(encoder, engine.model.decoder, chosen.seed, engine.device)
+    compared = [
+        fewer_steps_psnr_db(engine, prompts=min(chosen.prompts, MOST_COMPARED), seed=seed)
+        for seed in range(chosen.seed, chosen.seed + COMPARED_SEEDS)
+    ]
     found: dict[str, object] = {
         "model": engine.name,
         "preset": preset.name,
@@ -133,10 +138,11 @@ def quality(chosen: argparse.Namespace) -> None:
         "adherence_at_block_10": asdict(report.early) if chosen.long_prompts else None,
         "adherence_at_block_200": asdict(report.late) if chosen.long_prompts else None,
         "said_probability": report.said_probability,
-        "fewer_steps_psnr_db": fewer_steps_psnr_db(
-            engine, prompts=min(chosen.prompts, MOST_COMPARED), seed=chosen.seed
-        ),
+        "fewer_steps_psnr_db": {
+            steps: [round(of_seed[steps], 2) for of_seed in compared] for steps in compared[0]
+        },
         "autoencoder_psnr_db": asdict(autoencoder),
+        "pictures_per_second": pictures_per_second(engine),
     }
     print(json.dumps(found, indent=2) if chosen.json else "\n".join(_told(found)))
 
@@ -162,7 +168,8 @@ def _told(found: Mapping[str, object]) -> Iterator[str]:
 def train_tiny(chosen: argparse.Namespace) -> None:
     """Train the embedded model, or go on where an earlier call stopped."""
     from longlive_widget.engine.engine import checked_device, model_folder
-    from longlive_widget.tiny.train import Plan, require_earlier_stages, train
+    from longlive_widget.tiny.team import Team
+    from longlive_widget.tiny.train import Plan, require_possible, train
 
     plan = Plan(
         folder=Path(chosen.folder),
@@ -175,8 +182,10 @@ def train_tiny(chosen: argparse.Namespace) -> None:
         workers=chosen.workers,
         begin_with=model_folder(chosen.begin_with) if chosen.begin_with else None,
     )
-    require_earlier_stages(chosen.stage, plan)
+    require_possible(chosen.stage, plan)
     finished = train(chosen.stage, plan)
+    if not Team.joined().leads:
+        return
     more = "" if finished else ", and goes on when called again"
     print(f"{chosen.stage}: {'all steps done' if finished else 'stopped'}{more}")
     print(plan.model_folder)

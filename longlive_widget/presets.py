@@ -18,7 +18,8 @@ class Preset:
     """One choice for every setting; each default is the reference's value.
 
     `denoise_steps` are timesteps of the training schedule, high to low, before the shift is
-    applied. `window_frames` is the memory in latent frames, the sink counted in.
+    applied. `window_frames` is the memory in latent frames, the sink counted in. `compiled` has
+    torch compile the networks at their first use.
 
     Raises:
         PresetError: the steps do not go down from at most 1000 to at least 1, the window is
@@ -29,6 +30,7 @@ class Preset:
     summary: str
     denoise_steps: tuple[int, ...] = (1000, 750, 500, 250)
     window_frames: int = 12
+    compiled: bool = False
 
     def __post_init__(self) -> None:
         window_frames = whole_number("window_frames", self.window_frames, PresetError, least=1)
@@ -56,6 +58,11 @@ PRESETS: dict[str, Preset] = {
     preset.name: preset
     for preset in (
         Preset("reference", "what all others are compared with: 4 steps, 12 latent frames"),
+        Preset(
+            "balanced",
+            "the same pictures, compiled: faster, after a first block that takes longer",
+            compiled=True,
+        ),
         Preset(
             "turbo",
             "3 steps and a window of 8 latent frames: faster, with less detail",

@@ -47,6 +47,11 @@ class RollingWindow:
         return (*self._kept_frames, *self._open_frames)
 
     @property
+    def kept(self) -> tuple[tuple[Tensor, Tensor], ...]:
+        """What each layer remembers from before the open block; nothing, if that is the first."""
+        return tuple(layer for layer in self._kept if layer is not None)
+
+    @property
     def query_positions(self) -> tuple[int, ...]:
         """The time positions of the open block's frames."""
         return self.key_positions[len(self._kept_frames) :]

@@ -7,6 +7,7 @@ from typing import get_args
 
 import torch
 
+from longlive_widget.engine.compiling import compile_model
 from longlive_widget.engine.model import Model, Sizes, Weights, load_model, random_model
 from longlive_widget.engine.session import Positions, Session
 from longlive_widget.errors import (
@@ -51,7 +52,7 @@ class Engine:
 
         An unknown model is a `ModelNotFoundError`, an unknown preset or one that this model cannot
         run a `PresetError`, a weight file that is missing, damaged, unsafe or of another model a
-        `CheckpointError`, a device that is not there a `CapabilityError`.
+        `CheckpointError`, a device or compiler that is not there a `CapabilityError`.
         """
         one_of("kind of weights", weights, get_args(Weights), CheckpointError)
         chosen = preset if isinstance(preset, Preset) else preset_named(preset)
@@ -59,7 +60,10 @@ class Engine:
         place = checked_device(device)
         _require_window(chosen, Sizes.read(folder))
         load = random_model if weights == "random" else load_model
-        return cls(load(folder, place), chosen)
+        loaded = load(folder, place)
+        if chosen.compiled:
+            compile_model(loaded)
+        return cls(loaded, chosen)
 
     @property
     def name(self) -> str:

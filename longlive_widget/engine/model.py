@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import torch
 from safetensors.torch import save_file
@@ -34,6 +34,7 @@ from longlive_widget.model.video_decoder import VideoDecoder, VideoDecoderConfig
 
 Weights = Literal["trained", "random"]
 RANDOM_SEED = 0
+_Half = TypeVar("_Half", VideoEncoder, VideoDecoder)
 MODEL, TOKENIZER = "model.json", "tokenizer"
 TRANSFORMER, AUTOENCODER = "transformer.safetensors", "autoencoder.safetensors"
 TEXT_ENCODER, ADAPTER = "text_encoder.safetensors", "adapter.safetensors"
@@ -156,11 +157,20 @@ def random_model(folder: Path, device: torch.device) -> Model:
 
 
 def load_encoder(folder: Path, device: torch.device) -> VideoEncoder:
-    """The other half of a folder's autoencoder: pictures to latents."""
-    encoder = VideoEncoder(Sizes.read(folder).autoencoder)
-    autoencoder = _read_autoencoder(encoder.config, folder / AUTOENCODER)
-    load_strictly(encoder, part_of(autoencoder, VideoEncoder.PREFIXES), folder / AUTOENCODER)
-    return encoder.eval().requires_grad_(requires_grad=False).to(device)
+    """The half of a folder's autoencoder that takes pictures to latents."""
+    return _half(VideoEncoder(Sizes.read(folder).autoencoder), folder, device)
+
+
+def load_decoder(folder: Path, device: torch.device) -> VideoDecoder:
+    """The half of a folder's autoencoder that takes latents to pictures."""
+    return _half(VideoDecoder(Sizes.read(folder).autoencoder), folder, device)
+
+
+def _half(half: _Half, folder: Path, device: torch.device) -> _Half:
+    autoencoder = _read_autoencoder(half.config, folder / AUTOENCODER)
+    load_strictly(half, part_of(autoencoder, half.PREFIXES), folder / AUTOENCODER)
+    half.eval().requires_grad_(requires_grad=False).to(device)
+    return half
 
 
 def save_weights(path: Path, weights: Mapping[str, Tensor]) -> None:

@@ -8,9 +8,8 @@ from typing import Protocol
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from longlive_widget.cache.text import LayerText
 from longlive_widget.model.config import TransformerConfig
-from longlive_widget.model.rotary import Rotation, Turn
+from longlive_widget.model.rotary import Turn, turned
 
 
 class Memory(Protocol):
@@ -64,43 +63,28 @@ class Projections(nn.Module):
         """Normalised keys, and values, `BTHD`."""
         return self._split(self.norm_k(self.k(x_BTC))), self._split(self.v(x_BTC))
 
-    def attend(self, q_BTHD: Tensor, k_BTHD: Tensor, v_BTHD: Tensor) -> Tensor:
-        """Attention and the output projection, `BTC`."""
-        q, k, v = (x.transpose(1, 2) for x in (q_BTHD, k_BTHD, v_BTHD))
-        seen = F.scaled_dot_product_attention(q, k, v)
-        return self.o(seen.transpose(1, 2).flatten(2))
-
     def _split(self, x_BTC: Tensor) -> Tensor:
         return x_BTC.unflatten(-1, (-1, self.head_dim))
 
 
 class SelfAttention(Projections):
-    """Attention of a block over everything in its memory."""
+    """What attention of a block over everything in its memory needs."""
 
-    def __init__(self, config: TransformerConfig) -> None:
-        super().__init__(config)
-        self.turned = Rotation()
-
-    def forward(
-        self, x_BTC: Tensor, layer: int, memory: Memory, query_turn: Turn, key_turn: Turn
-    ) -> Tensor:
-        """Write keys and values into `memory`, then attend to all of it.
-
-        A relative memory holds keys as they are and turns them at each reading; an absolute one
-        holds them turned.
-        """
-        q_BTHD = self.turned(self.queries(x_BTC), query_turn)
+    def read(
+        self, x_BTC: Tensor, query_turn: Turn, key_turn: Turn | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values, `BTHD`; queries turned, keys where a turn is given."""
         k_BTHD, v_BTHD = self.keys_and_values(x_BTC)
-        if memory.relative:
-            k_BTHD, v_BTHD = memory.append(layer, k_BTHD, v_BTHD)
-            return self.attend(q_BTHD, self.turned(k_BTHD, key_turn), v_BTHD)
-        k_BTHD, v_BTHD = memory.append(layer, self.turned(k_BTHD, query_turn), v_BTHD)
-        return self.attend(q_BTHD, k_BTHD, v_BTHD)
+        if key_turn is not None:
+            k_BTHD = turned(k_BTHD, key_turn)
+        return turned(self.queries(x_BTC), query_turn), k_BTHD, v_BTHD
 
 
 class CrossAttention(Projections):
-    """Attention of a block over the prompt; without positions."""
+    """What attention of a block over every row of the prompt needs, the padded ones too."""
 
-    def forward(self, x_BTC: Tensor, text: LayerText) -> Tensor:
-        """Attend to every row of the prompt, the padded ones too."""
-        return self.attend(self.queries(x_BTC), *text)
+
+def attended(q_BTHD: Tensor, k_BTHD: Tensor, v_BTHD: Tensor) -> Tensor:
+    """What each query sees, heads side by side, `BTC`; not yet projected."""
+    q, k, v = (x.transpose(1, 2) for x in (q_BTHD, k_BTHD, v_BTHD))
+    return F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)

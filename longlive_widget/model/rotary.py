@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 BASE = 10_000.0
 
@@ -20,17 +20,14 @@ class Turn:
     sin_T1P: Tensor
 
 
-class Rotation(nn.Module):
-    """Turns the interleaved pairs of queries or keys, in float32."""
-
-    def forward(self, x_BTHD: Tensor, turn: Turn) -> Tensor:
-        """The same shape and type."""
-        even, odd = x_BTHD.float().unflatten(-1, (-1, 2)).unbind(-1)
-        turned = (
-            even * turn.cos_T1P - odd * turn.sin_T1P,
-            even * turn.sin_T1P + odd * turn.cos_T1P,
-        )
-        return torch.stack(turned, dim=-1).flatten(-2).type_as(x_BTHD)
+def turned(x_BTHD: Tensor, turn: Turn) -> Tensor:
+    """Queries or keys with their interleaved pairs turned, in float32; the same shape and type."""
+    even, odd = x_BTHD.float().unflatten(-1, (-1, 2)).unbind(-1)
+    pairs = (
+        even * turn.cos_T1P - odd * turn.sin_T1P,
+        even * turn.sin_T1P + odd * turn.cos_T1P,
+    )
+    return torch.stack(pairs, dim=-1).flatten(-2).type_as(x_BTHD)
 
 
 @lru_cache(maxsize=16)  # more than a video without end has; of the full size 2 to 10 MB each

@@ -10,43 +10,23 @@ from torch import Tensor, nn
 
 from longlive_widget.cache.text import LayerText, TextMemory
 from longlive_widget.geometry import LATENT_CHANNELS, LATENTS_PER_TOKEN
-from longlive_widget.model.attention import CrossAttention, Memory, SelfAttention
+from longlive_widget.model.attention import CrossAttention, Memory, SelfAttention, attended
 from longlive_widget.model.config import TransformerConfig
-from longlive_widget.model.rotary import Turn, turn_at
+from longlive_widget.model.rotary import Turn, turn_at, turned
 
 PATCH = (1, LATENTS_PER_TOKEN, LATENTS_PER_TOKEN)
 
 
-class Modulation(nn.Module):
-    """Layer norm without weights, then scale and shift by what the timestep says."""
-
-    def __init__(self, eps: float) -> None:
-        super().__init__()
-        self.eps = eps
-
-    def forward(self, x_BTC: Tensor, shift_BFC: Tensor, scale_BFC: Tensor) -> Tensor:
-        """The same shape; each latent frame has its own shift and scale."""
-        normed = F.layer_norm(x_BTC.float(), x_BTC.shape[-1:], eps=self.eps)
-        frames = normed.unflatten(1, (shift_BFC.shape[1], -1))
-        modulated = frames * (1 + scale_BFC[:, :, None]) + shift_BFC[:, :, None]
-        return modulated.flatten(1, 2).type_as(x_BTC)
-
-
-class GatedSum(nn.Module):
-    """What a part of a layer adds to its input, as far as the timestep lets it through."""
-
-    def forward(self, x_BTC: Tensor, added_BTC: Tensor, gate_BFC: Tensor) -> Tensor:
-        """The same shape; each latent frame has its own gate."""
-        gated = added_BTC.unflatten(1, (gate_BFC.shape[1], -1)) * gate_BFC[:, :, None]
-        return x_BTC + gated.flatten(1, 2)
-
-
 class Layer(nn.Module):
-    """Self attention, cross attention and feed-forward, modulated by the timestep."""
+    """Self attention, cross attention and feed-forward, modulated by the timestep.
+
+    `before`, `between` and `after` are all of a layer but its two attentions, which depend on what
+    is in memory; each of the three may be compiled by itself.
+    """
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
-        self.modulated, self.gated_sum = Modulation(config.eps), GatedSum()
+        self.eps = config.eps
         self.self_attn = SelfAttention(config)
         self.cross_attn = CrossAttention(config)
         self.norm3 = nn.LayerNorm(config.dim, eps=config.eps)
@@ -66,16 +46,40 @@ class Layer(nn.Module):
         text: LayerText,
         turns: tuple[Turn, Turn],
     ) -> Tensor:
-        """One layer over the tokens of a block."""
-        parts = (self.modulation[:, None] + time_BF6C).unbind(2)
-        shift_attn, scale_attn, gate_attn, shift_ffn, scale_ffn, gate_ffn = parts
-        attended = self.self_attn(
-            self.modulated(x_BTC, shift_attn, scale_attn), layer, memory, *turns
-        )
-        x_BTC = self.gated_sum(x_BTC, attended, gate_attn)
-        x_BTC = x_BTC + self.cross_attn(self.norm3(x_BTC), text)
-        fed = self.ffn(self.modulated(x_BTC, shift_ffn, scale_ffn))
-        return self.gated_sum(x_BTC, fed, gate_ffn)
+        """One layer over the tokens of a block: it writes keys and values into `memory`.
+
+        A relative memory holds keys as they are and turns them at each reading; an absolute one
+        holds them turned.
+        """
+        query_turn, key_turn = turns
+        q, k, v = self.before(x_BTC, time_BF6C, query_turn, None if memory.relative else key_turn)
+        k, v = memory.append(layer, k, v)
+        seen_BTC = attended(q, turned(k, key_turn) if memory.relative else k, v)
+        x_BTC, q = self.between(x_BTC, seen_BTC, time_BF6C)
+        return self.after(x_BTC, attended(q, *text), time_BF6C)
+
+    def before(
+        self, x_BTC: Tensor, time_BF6C: Tensor, query_turn: Turn, key_turn: Turn | None
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values of self attention, `BTHD`."""
+        shift, scale, *_ = self._time_parts(time_BF6C)
+        return self.self_attn.read(modulated(x_BTC, shift, scale, self.eps), query_turn, key_turn)
+
+    def between(self, x_BTC: Tensor, seen_BTC: Tensor, time_BF6C: Tensor) -> tuple[Tensor, Tensor]:
+        """`x` with what self attention saw, and the queries of cross attention."""
+        gate = self._time_parts(time_BF6C)[2]
+        x_BTC = gated_sum(x_BTC, self.self_attn.o(seen_BTC), gate)
+        return x_BTC, self.cross_attn.queries(self.norm3(x_BTC))
+
+    def after(self, x_BTC: Tensor, seen_BTC: Tensor, time_BF6C: Tensor) -> Tensor:
+        """`x` with what cross attention saw, then fed forward."""
+        *_, shift, scale, gate = self._time_parts(time_BF6C)
+        x_BTC = x_BTC + self.cross_attn.o(seen_BTC)
+        return gated_sum(x_BTC, self.ffn(modulated(x_BTC, shift, scale, self.eps)), gate)
+
+    def _time_parts(self, time_BF6C: Tensor) -> tuple[Tensor, ...]:
+        """Shift, scale and gate of self attention, then those of the feed-forward part, `BFC`."""
+        return (self.modulation[:, None] + time_BF6C).unbind(2)
 
 
 class Head(nn.Module):
@@ -83,14 +87,14 @@ class Head(nn.Module):
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
-        self.modulated = Modulation(config.eps)
+        self.eps = config.eps
         self.head = nn.Linear(config.dim, config.patch_features)
         self.modulation = nn.Parameter(torch.randn(1, 2, config.dim) * config.dim**-0.5)
 
     def forward(self, x_BTC: Tensor, time_BFC: Tensor) -> Tensor:
         """`BTC` tokens to `BTP` patches."""
         shift, scale = (self.modulation[:, None] + time_BFC[:, :, None]).unbind(2)
-        return self.head(self.modulated(x_BTC, shift, scale))
+        return self.head(modulated(x_BTC, shift, scale, self.eps))
 
 
 class Transformer(nn.Module):
@@ -147,6 +151,12 @@ class Transformer(nn.Module):
             x_BTC = layer(x_BTC, time_BF6C, index, memory, text.layers[index], turns)
         return _unpatchified(self.head(x_BTC, time_BFC), rows, columns)
 
+    def compile_layers(self) -> None:
+        """Compile the three parts of every layer, in place: once for all layers and sizes."""
+        for layer in self._layers():
+            for part in ("before", "between", "after"):
+                setattr(layer, part, torch.compile(getattr(layer, part), dynamic=True))
+
     def _layers(self) -> list[Layer]:
         return [layer for layer in self.blocks if isinstance(layer, Layer)]
 
@@ -158,6 +168,20 @@ class Transformer(nn.Module):
         if not memory.relative:
             return query, query
         return query, turn_at(memory.key_positions, rows, columns, head_dim, device)
+
+
+def modulated(x_BTC: Tensor, shift_BFC: Tensor, scale_BFC: Tensor, eps: float) -> Tensor:
+    """Layer norm without weights, then scale and shift: each latent frame has its own."""
+    normed = F.layer_norm(x_BTC.float(), x_BTC.shape[-1:], eps=eps)
+    frames = normed.unflatten(1, (shift_BFC.shape[1], -1))
+    moved = frames * (1 + scale_BFC[:, :, None]) + shift_BFC[:, :, None]
+    return moved.flatten(1, 2).type_as(x_BTC)
+
+
+def gated_sum(x_BTC: Tensor, added_BTC: Tensor, gate_BFC: Tensor) -> Tensor:
+    """`x` and what is added, as far as each latent frame's gate lets it through."""
+    gated = added_BTC.unflatten(1, (gate_BFC.shape[1], -1)) * gate_BFC[:, :, None]
+    return x_BTC + gated.flatten(1, 2)
 
 
 def _sinusoid(timestep_BF: Tensor, dim: int) -> Tensor:

@@ -10,7 +10,7 @@ Axes: B batch, F latent frames, C channels, H rows, W columns, L rows of text.
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
@@ -40,6 +40,8 @@ WINDOW_FRAMES = CLIP_BLOCKS * BLOCK_FRAMES
 LATEST_FRAME = 600
 ENCODED_CLIPS = 128
 _EARLIER_SWITCH_SHARE = 0.5
+_UNPROMPTED_SHARE = 0.1
+"""Of clips without a word: they teach what guidance leads away from."""
 
 
 @dataclass(frozen=True)
@@ -116,20 +118,24 @@ class Clips:
     ids_BL: Tensor
     mask_BL: Tensor
 
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """All but the form, in their order."""
+        return (
+            self.latent_BFCHW,
+            self.cover_BF1HW,
+            self.sink_ids_BL,
+            self.sink_mask_BL,
+            self.ids_BL,
+            self.mask_BL,
+        )
+
     def __len__(self) -> int:
         return len(self.latent_BFCHW)
 
     def __getitem__(self, rows: Tensor) -> "Clips":
         """Some of the clips."""
-        return replace(
-            self,
-            latent_BFCHW=self.latent_BFCHW[rows],
-            cover_BF1HW=self.cover_BF1HW[rows],
-            sink_ids_BL=self.sink_ids_BL[rows],
-            sink_mask_BL=self.sink_mask_BL[rows],
-            ids_BL=self.ids_BL[rows],
-            mask_BL=self.mask_BL[rows],
-        )
+        return Clips(self.form, *(tensor[rows] for tensor in self.tensors))
 
 
 def random_story(rng: random.Random, form: Form) -> Story:
@@ -144,6 +150,8 @@ def random_story(rng: random.Random, form: Form) -> Story:
             scene, prompt = _switched(scene, at, rng)
     if form.switch:
         scene, prompt = _switched(scene, frame + BLOCK_FRAMES * (form.switch - 1), rng)
+    if rng.random() < _UNPROMPTED_SHARE:
+        sink_prompt = prompt = ""
     return Story(scene, sink_prompt, prompt, frame)
 
 

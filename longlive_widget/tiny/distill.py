@@ -1,18 +1,20 @@
 """Third stage of training: few steps, learned on the student's own running videos.
 
-The student makes videos as a session does: window, re-cache, named steps. At every step it is
-shown where the teacher's many-step path from the same noisy latents ends, under the same history.
-So it learns sharp pictures in few steps, and to go on from its own pictures rather than from
-perfect ones.
+The student makes videos as a session does: window, re-cache, named steps. For every step of every
+block the teacher says where its guided many-step path from the same noisy latents ends, under the
+same history. On that the student is trained: so it learns sharp pictures in few steps, and to go
+on from its own pictures rather than from perfect ones.
 
 Source: regression onto a teacher's ODE paths, as T. Yin et al., CausVid (2024), do at the start;
-rolling out the student itself as X. Huang et al., Self Forcing (2025), do.
+rolling out the student itself as X. Huang et al., Self Forcing (2025), do; guidance as J. Ho,
+T. Salimans, Classifier-free diffusion guidance (2022).
 
-Axes: B batch, F latent frames, C channels, H rows, W columns.
+Axes: B batch, F latent frames, C channels, H rows, W columns, S denoising steps, N keys and values
+of all layers in turn, T tokens, D head size, L rows of text.
 """
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
@@ -22,6 +24,7 @@ from peft import LoraConfig, get_peft_model_state_dict, inject_adapter_in_model
 from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import Tensor, nn
 
+from longlive_widget.cache.text import TextMemory
 from longlive_widget.cache.window import RollingWindow
 from longlive_widget.engine.denoise import Denoiser
 from longlive_widget.engine.noise_schedule import Level, levels
@@ -33,9 +36,11 @@ from longlive_widget.tiny.captions import caption, switch_caption
 from longlive_widget.tiny.clips import WINDOW_FRAMES
 from longlive_widget.tiny.scenes import LEARNED, random_change, random_scene
 
-SHORTEST_BLOCKS, LONGEST_BLOCKS = 4, 20
-SWITCH_SHARE = 0.25
+SHORTEST_BLOCKS, LONGEST_BLOCKS = 4, 24
+SWITCH_SHARE = 0.2
 TEACHER_STEPS = 12
+GUIDANCE = 2.0
+"""How far the teacher goes from what it does without a prompt, past what it does with it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,45 +52,133 @@ class Pupil:
 
     @contextmanager
     def as_teacher(self) -> Iterator[None]:
-        """Inside, the adapter is off and nothing is learned."""
+        """Inside, the adapter is off."""
         adapted = [m for m in self.transformer.modules() if isinstance(m, BaseTunerLayer)]
         for layer in adapted:
             layer.enable_adapters(enabled=False)
         try:
-            with torch.no_grad():
-                yield
+            yield
         finally:
             for layer in adapted:
                 layer.enable_adapters(enabled=True)
 
 
+@dataclass(frozen=True, eq=False)
+class Attempts:
+    """A block of some of the student's videos: what it saw, and what the teacher makes of that.
+
+    All of them remember `kept_frames` latent frames.
+    """
+
+    kept_frames: int
+    memory_BNTHD: Tensor
+    x_BSFCHW: Tensor
+    """The noisy latents before each step."""
+    target_BSFCHW: Tensor
+    """Where the teacher's path from there ends."""
+    embeds_BLC: Tensor
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """All but the number of frames, in their order."""
+        return self.memory_BNTHD, self.x_BSFCHW, self.target_BSFCHW, self.embeds_BLC
+
+    def __len__(self) -> int:
+        return len(self.embeds_BLC)
+
+    def __getitem__(self, rows: Tensor) -> "Attempts":
+        """Those of some of the videos."""
+        return Attempts(self.kept_frames, *(tensor[rows] for tensor in self.tensors))
+
+
+class HeldWindow:
+    """A window whose memory is given and stays as it is."""
+
+    relative = True
+
+    def __init__(self, memory_BNTHD: Tensor, kept_frames: int, open_frames: int) -> None:
+        self._layers = memory_BNTHD.unflatten(1, (-1, 2)).unbind(1)
+        self.key_positions = tuple(range(kept_frames + open_frames))
+        self.query_positions = self.key_positions[kept_frames:]
+
+    def append(self, layer: int, k_BTHD: Tensor, v_BTHD: Tensor) -> tuple[Tensor, Tensor]:
+        """What the layer remembers, then what the open block has written."""
+        k, v = self._layers[layer].type_as(k_BTHD).unbind(1)
+        return torch.cat([k, k_BTHD], dim=1), torch.cat([v, v_BTHD], dim=1)
+
+
+class Distillation:
+    """The loss of a student on attempts."""
+
+    def __init__(self, transformer: Transformer, steps: Sequence[Level]) -> None:
+        self._transformer = transformer
+        self._steps = tuple(steps)
+
+    def loss(
+        self,
+        kept_frames: int,
+        memory_BNTHD: Tensor,
+        x_BSFCHW: Tensor,
+        target_BSFCHW: Tensor,
+        embeds_BLC: Tensor,
+    ) -> Tensor:
+        """Mean squared error of the flow to where the teacher's path ends, over all steps."""
+        frames = x_BSFCHW.shape[2]
+        text = self._transformer.read_text(embeds_BLC)
+        losses = []
+        for step, level in enumerate(self._steps):
+            x_BFCHW, target_BFCHW = x_BSFCHW[:, step], target_BSFCHW[:, step]
+            window = HeldWindow(memory_BNTHD, kept_frames, frames)
+            told_BF = x_BFCHW.new_full(x_BFCHW.shape[:2], level.timestep)
+            flow = self._transformer(x_BFCHW, told_BF, text, window)
+            losses.append((flow - (x_BFCHW - target_BFCHW) / level.sigma).square().mean())
+        return torch.stack(losses).mean()
+
+
 class Videos:
     """Many running videos of the student, and the teacher's memory of the same pictures."""
 
-    def __init__(self, pupil: Pupil, geometry: Geometry, sink_frames: int, count: int) -> None:
+    def __init__(
+        self,
+        pupil: Pupil,
+        geometry: Geometry,
+        sink_frames: int,
+        count: int,
+        steps: Sequence[Level],
+    ) -> None:
         self._pupil = pupil
         self._geometry = geometry
         self._sink_frames = sink_frames
         self._count = count
+        self._steps = tuple(steps)
         self._length = self._block = 0
 
-    def losses(self, steps: Sequence[Level], seed: int) -> list[Tensor]:
-        """Make the next block of every video; one loss per denoising step."""
+    @torch.no_grad()
+    def go_on(self, seed: int) -> Attempts:
+        """Make the next block of every video, in the student's steps."""
         rng = random.Random(seed)
         frames = self._geometry.block_frames
         self._steer(rng)
-        for denoiser in (self._student, self._teacher):
+        for denoiser in (self._student, *self._teachers):
             denoiser.window.open_block(self._block * frames, frames)
-        draw = self._noise(seed)
-        x, losses = draw(), []
-        for index, level in enumerate(steps):
-            target = self._path_end(x, level)
-            x0 = level.clean(x, self._student.flow(x, level.timestep, self._student_text))
-            losses.append((x0 - target).square().mean())
-            if index + 1 < len(steps):
-                x = steps[index + 1].noisy(x0.detach(), draw())
-        self._remember(x0.detach())
-        return losses
+        kept = self._student.window.kept
+        generator = torch.Generator(self._device).manual_seed(seed)
+        seen, targets = [self._noise(generator)], []
+        for index, level in enumerate(self._steps):
+            targets.append(self._path_end(seen[-1], level))
+            flow = self._student.flow(seen[-1], level.timestep, self._student_text)
+            x0 = level.clean(seen[-1], flow)
+            if index + 1 < len(self._steps):
+                seen.append(self._steps[index + 1].noisy(x0, self._noise(generator)))
+        attempts = Attempts(
+            kept[0][0].shape[1] // self._geometry.tokens_per_frame if kept else 0,
+            self._stacked(kept),
+            torch.stack(seen, dim=1),
+            torch.stack(targets, dim=1),
+            self._embeds,
+        )
+        self._remember(x0)
+        return attempts
 
     def _steer(self, rng: random.Random) -> None:
         """Begin new videos where these have ended, or switch all their prompts now and then."""
@@ -94,20 +187,20 @@ class Videos:
             return
         if rng.random() > SWITCH_SHARE:
             return
-        prompts = [self._switched(index, rng) for index in range(self._count)]
-        self._read(prompts)
+        self._read([self._switched(index, rng) for index in range(self._count)])
         frame = self._block * self._geometry.block_frames
-        latest = torch.cat(self._latest, dim=1)[:, -self._student.window.window_frames :]
-        with torch.no_grad():
-            self._student.recache(latest, frame, self._student_text)
+        latest = torch.cat(self._latest, dim=1)[:, -WINDOW_FRAMES:]
+        self._student.recache(latest, frame, self._student_text)
         with self._pupil.as_teacher():
-            self._teacher.recache(latest, frame, self._teacher_text)
+            for teacher, text in zip(self._teachers, self._teacher_texts, strict=True):
+                teacher.recache(latest, frame, text)
 
     def _begin(self, rng: random.Random) -> None:
         self._length = rng.randint(SHORTEST_BLOCKS, LONGEST_BLOCKS)
         self._block = 0
         self._latest: list[Tensor] = []
-        self._student, self._teacher = self._denoiser(), self._denoiser()
+        self._student = self._denoiser()
+        self._teachers = self._denoiser(), self._denoiser()
         self._scenes = [random_scene(rng, LEARNED) for _ in range(self._count)]
         self._read([caption(scene, rng) for scene in self._scenes])
 
@@ -117,27 +210,44 @@ class Videos:
         return switch_caption(self._scenes[index], change, rng)
 
     def _read(self, prompts: list[str]) -> None:
-        with torch.no_grad():
-            embeds = self._pupil.text_encoder.encode(prompts)
-            self._student_text = self._pupil.transformer.read_text(embeds)
+        """Take in prompts; the second teacher has none."""
+        transformer, encode = self._pupil.transformer, self._pupil.text_encoder.encode
+        self._embeds = encode(prompts)
+        self._student_text = transformer.read_text(self._embeds)
         with self._pupil.as_teacher():
-            self._teacher_text = self._pupil.transformer.read_text(embeds)
+            unprompted = encode([""]).expand_as(self._embeds)
+            self._teacher_texts: tuple[TextMemory, ...] = tuple(
+                transformer.read_text(embeds) for embeds in (self._embeds, unprompted)
+            )
 
     def _path_end(self, x_BFCHW: Tensor, level: Level) -> Tensor:
-        """Where the teacher's path of small steps from `x` ends, without noise."""
+        """Where the teacher's guided path of small steps from `x` ends, without noise."""
         with self._pupil.as_teacher():
             for here, there in pairwise(teacher_path(level)):
-                flow = self._teacher.flow(x_BFCHW, here.timestep, self._teacher_text)
-                x_BFCHW = x_BFCHW + (there.sigma - here.sigma) * flow.float()
+                said, free = (
+                    teacher.flow(x_BFCHW, here.timestep, text).float()
+                    for teacher, text in zip(self._teachers, self._teacher_texts, strict=True)
+                )
+                flow = free + GUIDANCE * (said - free)
+                x_BFCHW = x_BFCHW + (there.sigma - here.sigma) * flow
         return x_BFCHW
 
     def _remember(self, latent_BFCHW: Tensor) -> None:
-        with torch.no_grad():
-            self._student.write_context(latent_BFCHW, self._student_text)
+        self._student.write_context(latent_BFCHW, self._student_text)
         with self._pupil.as_teacher():
-            self._teacher.write_context(latent_BFCHW, self._teacher_text)
-        self._latest = [*self._latest, latent_BFCHW][-LONGEST_BLOCKS:]
+            for teacher, text in zip(self._teachers, self._teacher_texts, strict=True):
+                teacher.write_context(latent_BFCHW, text)
+        window_blocks = -(-WINDOW_FRAMES // self._geometry.block_frames)
+        self._latest = [*self._latest, latent_BFCHW][-window_blocks:]
         self._block += 1
+
+    def _stacked(self, kept: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+        """Memory as one tensor, `BNTHD`; without a token where nothing is remembered."""
+        config = self._pupil.transformer.config
+        if not kept:
+            shape = (self._count, 2 * config.layers, 0, config.heads, config.head_dim)
+            return torch.empty(shape, device=self._device)
+        return torch.stack([tensor for layer in kept for tensor in layer], dim=1)
 
     def _denoiser(self) -> Denoiser:
         layers = self._pupil.transformer.config.layers
@@ -145,11 +255,13 @@ class Videos:
         window = RollingWindow(layers, tokens, WINDOW_FRAMES, self._sink_frames, relative=True)
         return Denoiser(self._pupil.transformer, window)
 
-    def _noise(self, seed: int) -> Callable[[], Tensor]:
-        device = self._pupil.transformer.patch_embedding.weight.device
-        generator = torch.Generator(device).manual_seed(seed)
+    def _noise(self, generator: torch.Generator) -> Tensor:
         shape = (self._count, *self._geometry.latent_block_shape)
-        return lambda: torch.randn(shape, generator=generator, device=device)
+        return torch.randn(shape, generator=generator, device=self._device)
+
+    @property
+    def _device(self) -> torch.device:
+        return self._pupil.transformer.patch_embedding.weight.device
 
 
 def teacher_path(level: Level) -> list[Level]:

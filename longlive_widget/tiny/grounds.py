@@ -57,7 +57,7 @@ def _night() -> Tensor:
     draws = random.Random("stars")
     for _ in range(_STARS):
         x, y = draws.uniform(2, PICTURE.width_px - 2), draws.uniform(2, PICTURE.height_px - 2)
-        radius, light = draws.uniform(0.5, 1.0), draws.uniform(0.5, 1.0)
+        radius, light = draws.uniform(0.8, 1.2), draws.uniform(0.4, 1.0)
         spot = torch.exp(-((_x_px() - x).square() + (_y_px() - y).square()) / radius**2)
         sky = sky + light * spot * (signed(255, 250, 225)[:, None, None] - sky)
     return sky

@@ -85,7 +85,8 @@ def read_scene(frames: NDArray[np.uint8], probe: Probe | None = None) -> Reading
 
     Args:
         frames: uint8 RGB, `[F, H, W, 3]`, of the size that scenes are drawn at. Shape and motion
-            are read from the last 48 of them, a motion only if there are 36 or more.
+            are read from the last 48 of them, a motion only if there are 36 or more. A shape that
+            is whole in none of these is read from those before.
         probe: the networks; None takes those that come with the package.
     """
     network = probe or load_probe()
@@ -219,11 +220,11 @@ def _read_thing(thing: Sighting, probe: Probe) -> ReadThing:
 
 
 def _shape_probability(thing: Sighting, probe: Probe) -> dict[Shape, float]:
-    """Of the logits' mean over some of the last pictures, whole ones if there are any."""
-    last = thing.seen_F.copy()
-    last[:-JUDGED_PICTURES] = False
-    whole = last & ~thing.cut_F
-    pictures = np.flatnonzero(whole if whole.any() else last if last.any() else thing.seen_F)
+    """Of the logits' mean over some pictures: the last that show it whole, or else the last."""
+    recent = np.arange(len(thing.seen_F)) >= len(thing.seen_F) - JUDGED_PICTURES
+    whole = thing.seen_F & ~thing.cut_F
+    choices = (whole & recent, whole, thing.seen_F & recent, thing.seen_F)
+    pictures = next(np.flatnonzero(choice) for choice in choices if choice.any())
     picked = pictures[np.linspace(0, len(pictures) - 1, _SHAPE_PICTURES).astype(int)]
     logits = probe.shape(thing.crops_FHW[torch.from_numpy(picked)]).mean(0)
     return dict(zip(SHAPES, logits.softmax(0)[: len(SHAPES)].tolist(), strict=True))

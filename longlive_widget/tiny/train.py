@@ -6,6 +6,7 @@ The last stage is no part of the model: it trains the probe that judges it, on t
 
 import json
 import random
+from collections import deque
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -16,6 +17,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from longlive_widget.engine.engine import Engine
 from longlive_widget.engine.model import (
     ADAPTER,
     AUTOENCODER,
@@ -30,7 +32,7 @@ from longlive_widget.engine.model import (
     save_weights,
 )
 from longlive_widget.engine.noise_schedule import levels
-from longlive_widget.errors import CheckpointError
+from longlive_widget.errors import CapabilityError, CheckpointError
 from longlive_widget.model.checkpoint import load_strictly
 from longlive_widget.model.config import TransformerConfig
 from longlive_widget.model.text_encoder import (
@@ -40,20 +42,26 @@ from longlive_widget.model.text_encoder import (
 from longlive_widget.model.video_decoder import VideoDecoderConfig
 from longlive_widget.presets import PRESETS
 from longlive_widget.tiny.captions import PROMPT_TOKENS
-from longlive_widget.tiny.clips import FORMS, WINDOW_FRAMES, ClipPool, Clips, drawn, outline
-from longlive_widget.tiny.distill import Pupil, Videos, adapter_weights, add_adapter
+from longlive_widget.tiny.clips import FORMS, WINDOW_FRAMES, ClipPool, Clips, Form, drawn, outline
+from longlive_widget.tiny.distill import (
+    Attempts,
+    Distillation,
+    Pupil,
+    Videos,
+    adapter_weights,
+    add_adapter,
+)
+from longlive_widget.tiny.learner import Learner
 from longlive_widget.tiny.motions import PICTURE
+from longlive_widget.tiny.optimizers import optimizers_for
 from longlive_widget.tiny.probe import PROBE_PATH
+from longlive_widget.tiny.samples import write_samples
+from longlive_widget.tiny.team import Team
 from longlive_widget.tiny.tokenizer import save_tokenizer, tiny_tokenizer
 from longlive_widget.tiny.train_autoencoder import train_autoencoder
 from longlive_widget.tiny.train_probe import train_probe
-from longlive_widget.tiny.train_transformer import (
-    CapturedFlowMatching,
-    FlowMatching,
-    Lesson,
-    compile_between_products,
-)
-from longlive_widget.tiny.training import Learner, MadeAhead, Stage, optimizers_for
+from longlive_widget.tiny.train_transformer import FlowMatching, Lesson
+from longlive_widget.tiny.training import MadeAhead, Stage
 
 StageName = Literal["autoencoder", "transformer", "adapter", "probe"]
 STAGES: tuple[StageName, ...] = get_args(StageName)
@@ -65,14 +73,19 @@ ADAPTER_RANK = 8
 ADAPTER_RATE = 5e-4
 SHARD_CLIPS = 512
 POOL_SHARDS = len(FORMS)
-POOL_REFRESH_STEPS = 128
+POOL_REFRESH_STEPS = 256
+POOL_VIDEOS = 2
+"""The student's running videos, in batches."""
+POOL_BLOCKS = 24
+"""So many of their last blocks are learned from."""
+STEPS_A_BLOCK = 8
 STEPS: dict[StageName, int] = {
     "autoencoder": 12000,
     "transformer": 6500,
     "adapter": 600,
     "probe": 1200,
 }
-BATCH: dict[StageName, int] = {"autoencoder": 12, "transformer": 128, "adapter": 128}
+BATCH: dict[StageName, int] = {"autoencoder": 12, "transformer": 128, "adapter": 64}
 
 
 @dataclass(frozen=True)
@@ -102,20 +115,42 @@ class Plan:
         """Where and how far a stage goes."""
         return Stage(name, self.folder, self.steps or STEPS[name], self.max_seconds)
 
+    @property
+    def on_gpu(self) -> bool:
+        """Whether it trains on a CUDA device."""
+        return torch.device(self.device).type == "cuda"
+
     def half(self) -> AbstractContextManager[object]:
         """Products in 16 bits where the device is made for it."""
         place = torch.device(self.device).type
-        return torch.autocast(place, dtype=torch.bfloat16, enabled=place == "cuda")
+        return torch.autocast(place, dtype=torch.bfloat16, enabled=self.on_gpu)
 
 
-def require_earlier_stages(name: StageName, plan: Plan) -> None:
+def require_possible(name: StageName, plan: Plan) -> None:
     """Make sure that the stages before `name` have left their weights; the probe needs none.
 
     Raises:
         CheckpointError: one has not; the message says which to run first.
+        CapabilityError: the plan asks the probe's short training for what it cannot do.
     """
     if name == "probe":
+        asked = {
+            "--batch": plan.batch,
+            "--max-seconds": plan.max_seconds,
+            "--begin-with": plan.begin_with,
+        }
+        for option, value in asked.items():
+            if value is not None:
+                raise CapabilityError(
+                    f"the stage 'probe' cannot do {option} {value}: it takes a few minutes at "
+                    f"once and from the start; leave {option} out"
+                )
         return
+    if name == "adapter" and plan.begin_with is not None:
+        raise CapabilityError(
+            f"the stage 'adapter' cannot do --begin-with {plan.begin_with}: it sets out from the "
+            f"transformer in {plan.model_folder}; leave it out"
+        )
     for earlier, file in (("autoencoder", AUTOENCODER), ("transformer", TRANSFORMER)):
         if earlier == name:
             return
@@ -140,7 +175,8 @@ def train(name: StageName, plan: Plan) -> bool:
                 workers=plan.workers,
                 begin_with=plan.begin_with,
             )
-            _begin_model(plan)
+            if Team.joined().leads:
+                _begin_model(plan)
             return finished
         case "transformer":
             return train_transformer(plan)
@@ -157,7 +193,8 @@ def train(name: StageName, plan: Plan) -> bool:
 
 def train_transformer(plan: Plan) -> bool:
     """Flow matching on clips; leaves the transformer and the text encoder in the model's folder."""
-    device = torch.device(plan.device)
+    team = Team.joined()
+    device = team.device(plan.device)
     torch.manual_seed(plan.seed)
     model = random_model(plan.model_folder, device)
     if plan.begin_with is not None:
@@ -167,34 +204,37 @@ def train_transformer(plan: Plan) -> bool:
     modules.requires_grad_()
     linears = [m for m in model.transformer.blocks.modules() if isinstance(m, nn.Linear)]
     matrices = [layer.weight for layer in linears]
-    learner = Learner(modules, optimizers_for(modules, matrices, rate=TRANSFORMER_RATE))
+    optimizers = optimizers_for(modules, matrices, rate=TRANSFORMER_RATE)
+    learner = Learner(modules, optimizers, team)
     if plan.compiled:
-        compile_between_products(model.transformer)
+        model.transformer.compile_layers()
     matching = FlowMatching(model.transformer)
-    captured = CapturedFlowMatching(matching, list(model.transformer.parameters()))
-    outlines = MadeAhead(partial(outline, plan.seed, SHARD_CLIPS), plan.workers)
+    seed = team.seed(plan.seed)
+    outlines = MadeAhead(partial(outline, seed, SHARD_CLIPS), plan.workers)
 
     def shard(number: int) -> Clips:
         with plan.half():
             return drawn(outlines.at(number), encoder, model.text_encoder, device)
+
+    def loss(form: Form, *tensors: Tensor) -> Tensor:
+        with plan.half():
+            return matching.loss(Lesson.of(Clips(form, *tensors), model.text_encoder))
 
     pool = ClipPool(shard, POOL_SHARDS, POOL_REFRESH_STEPS)
 
     def descend_at(step: int) -> Tensor:
         rng = random.Random(f"batch {plan.seed} {step}")
         clips = pool.batch(step, plan.batch or BATCH["transformer"], rng)
-        torch.manual_seed(plan.seed * 1_000_003 + step)
-        with plan.half():
-            lesson = Lesson.of(clips, model.text_encoder)
-            if device.type != "cuda":
-                return learner.descend(matching.loss(lesson))
-        model.text_encoder.zero_grad()
-        return captured.descend(lesson)
+        torch.manual_seed(seed * 1_000_003 + step)
+        return learner.descend(clips.form, partial(loss, clips.form), clips.tensors)
 
     finished = plan.stage("transformer").run(learner, descend_at)
-    learner.load_average()
-    save_weights(plan.model_folder / TRANSFORMER, model.transformer.state_dict())
-    save_weights(plan.model_folder / TEXT_ENCODER, model.text_encoder.state_dict())
+    if team.leads:
+        learner.load_average()
+        _without_adapter(plan)
+        save_weights(plan.model_folder / TRANSFORMER, model.transformer.state_dict())
+        save_weights(plan.model_folder / TEXT_ENCODER, model.text_encoder.state_dict())
+        _write_samples(plan)
     return finished
 
 
@@ -216,30 +256,64 @@ def take_over(model: Model, folder: Path) -> None:
 
 
 def train_adapter(plan: Plan) -> bool:
-    """Few-step distillation; leaves the adapter in the model's folder."""
-    device = torch.device(plan.device)
+    """Few-step distillation; leaves the adapter in the model's folder.
+
+    A run that goes on after a stop goes on with new videos.
+    """
+    team = Team.joined()
+    device = team.device(plan.device)
     torch.manual_seed(plan.seed)
+    _without_adapter(plan)
     model = load_model(plan.model_folder, device)
     add_adapter(model.transformer, ADAPTER_RANK)
     model.transformer.to(device)
     modules = nn.ModuleDict({"transformer": model.transformer})
-    learner = Learner(modules, optimizers_for(modules, (), rate=ADAPTER_RATE))
-    pupil = Pupil(model.transformer, model.text_encoder)
-    videos = Videos(
-        pupil, model.sizes.geometry, model.sizes.sink_frames, plan.batch or BATCH["adapter"]
-    )
+    learner = Learner(modules, optimizers_for(modules, (), rate=ADAPTER_RATE), team)
+    batch = plan.batch or BATCH["adapter"]
     steps = levels(PRESETS["reference"].denoise_steps)
+    videos = Videos(
+        Pupil(model.transformer, model.text_encoder),
+        model.sizes.geometry,
+        model.sizes.sink_frames,
+        POOL_VIDEOS * batch,
+        steps,
+    )
+    distillation = Distillation(model.transformer, steps)
+    pool: deque[Attempts] = deque(maxlen=POOL_BLOCKS)
+
+    def loss(kept_frames: int, *tensors: Tensor) -> Tensor:
+        with plan.half():
+            return distillation.loss(kept_frames, *tensors)
 
     def descend_at(step: int) -> Tensor:
-        with plan.half():
-            loss = torch.stack(videos.losses(steps, plan.seed * 1_000_003 + step)).mean()
-        return learner.descend(loss)
+        seed = team.seed(plan.seed) * 1_000_003 + step
+        if step % STEPS_A_BLOCK == 0 or not pool:
+            with plan.half():
+                pool.append(videos.go_on(seed))
+        rng = random.Random(seed)
+        attempts = pool[rng.randrange(len(pool))]
+        rows = torch.tensor(rng.sample(range(len(attempts)), batch), device=device)
+        some = attempts[rows]
+        return learner.descend(some.kept_frames, partial(loss, some.kept_frames), some.tensors)
 
     finished = plan.stage("adapter").run(learner, descend_at, report_every=10)
-    learner.load_average()
-    save_weights(plan.model_folder / ADAPTER, adapter_weights(model.transformer))
-    replace(model.sizes, adapter=True).write(plan.model_folder)
+    if team.leads:
+        learner.load_average()
+        save_weights(plan.model_folder / ADAPTER, adapter_weights(model.transformer))
+        replace(model.sizes, adapter=True).write(plan.model_folder)
+        _write_samples(plan)
     return finished
+
+
+def _without_adapter(plan: Plan) -> None:
+    """An adapter belongs to the transformer that it was trained on: it counts no more."""
+    replace(Sizes.read(plan.model_folder), adapter=False).write(plan.model_folder)
+
+
+def _write_samples(plan: Plan) -> None:
+    """Show what the model makes of prompts, as far as it is trained."""
+    engine = Engine.load(plan.model_folder, device=plan.device)
+    write_samples(engine, plan.folder / "samples", plan.seed)
 
 
 def _begin_model(plan: Plan) -> None:

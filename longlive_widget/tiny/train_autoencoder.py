@@ -5,7 +5,7 @@ Axes: B clips, F pictures or latent frames, C channels, H rows, W columns.
 
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -17,7 +17,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from longlive_widget.engine.model import load_encoder, load_model
+from longlive_widget.engine.compiling import compile_norms
+from longlive_widget.engine.model import load_decoder, load_encoder
 from longlive_widget.geometry import LATENT_CHANNELS, PICTURES_PER_LATENT_FRAME, PIXELS_PER_LATENT
 from longlive_widget.model.checkpoint import load_strictly
 from longlive_widget.model.video_decoder import (
@@ -26,6 +27,8 @@ from longlive_widget.model.video_decoder import (
     VideoDecoderConfig,
     VideoEncoder,
 )
+from longlive_widget.tiny.learner import Learner
+from longlive_widget.tiny.optimizers import optimizers_for
 from longlive_widget.tiny.scenes import (
     Scene,
     Sketch,
@@ -36,11 +39,12 @@ from longlive_widget.tiny.scenes import (
     random_scene,
     sketch,
 )
-from longlive_widget.tiny.training import Learner, MadeAhead, Stage, optimizers_for
+from longlive_widget.tiny.team import Team
+from longlive_widget.tiny.training import MadeAhead, Stage
 
 TINY_AUTOENCODER = VideoDecoderConfig(
     dim=8,
-    dim_mult=(1, 2, 5, 6),
+    dim_mult=(1, 3, 6, 8),
     num_res_blocks=1,
     latent_mean=(0.0,) * 16,
     latent_std=(1.0,) * 16,
@@ -58,6 +62,7 @@ SQUARE_WEIGHT = 4.0
 THING_WEIGHT = 3.0
 """How much more a pixel in or around a thing counts than one of the ground."""
 _THING_MARGIN_PX = 3
+_LEAST_ROWS = 8  # of a convolution's weights for Muon to turn them
 _FIRST_LOG_VARIANCE = -5.0
 _LATEST_PICTURE = 2000
 _SWITCH_SHARE = 0.4
@@ -102,30 +107,36 @@ def train_autoencoder(
     Writes into `folder`: `video_decoder.safetensors` (decoder and encoder, running average,
     float32, Wan's names), `video_decoder.json` (sizes with the measured latent mean and deviation,
     and the PSNR on unseen scenes), `autoencoder.jpg` (unseen scenes above their reconstructions),
-    the loss in `autoencoder.curve.jsonl` and the PSNR while training in `autoencoder.psnr.jsonl`.
+    and the loss in `autoencoder.curve.jsonl`.
     """
-    place = torch.device(device)
+    team = Team.joined()
+    place = team.device(device)
     encoder, decoder = _untrained(seed)
     if begin_with is not None:
         load_strictly(encoder, load_encoder(begin_with, place).state_dict(), begin_with)
-        load_strictly(decoder, load_model(begin_with, place).decoder.state_dict(), begin_with)
+        load_strictly(decoder, load_decoder(begin_with, place).state_dict(), begin_with)
     modules = nn.ModuleDict({"decoder": decoder, "encoder": encoder}).to(place)
-    learner = Learner(modules, optimizers_for(modules, (), rate=LEARNING_RATE))
-    stage = Stage("autoencoder", folder, steps, max_seconds)
-    reconstruct = Reconstruction(encoder, decoder)
-    loss = _Loss(
-        torch.compile(reconstruct) if compiled else reconstruct,
-        MadeAhead(partial(training_clips, seed, batch), workers),
-        seed,
+    convolutions = [p for p in modules.parameters() if p.dim() > 2 and len(p) >= _LEAST_ROWS]
+    learner = Learner(modules, optimizers_for(modules, convolutions, rate=LEARNING_RATE), team)
+    if compiled:
+        compile_norms(modules)
+    lessons = _Lessons(
+        Reconstruction(encoder, decoder),
+        MadeAhead(partial(training_clips, team.seed(seed), batch), workers),
+        team.seed(seed),
         place,
-        folder / "autoencoder.psnr.jsonl",
     )
+
+    def descend_at(step: int) -> Tensor:
+        lesson = lessons.at(step)
+        return learner.descend(lesson[0].shape, lessons.loss, lesson)
+
+    stage = Stage("autoencoder", folder, steps, max_seconds)
     with _fast_convolutions():
-        finished = stage.run(
-            learner, lambda step: learner.descend(loss(step)), report_every=_REPORT_STEPS
-        )
-        learner.load_average()
-        _write(folder, encoder.eval(), decoder.eval(), seed, place)
+        finished = stage.run(learner, descend_at, report_every=_REPORT_STEPS)
+        if team.leads:
+            learner.load_average()
+            _write(folder, encoder.eval(), decoder.eval(), seed, place)
     return finished
 
 
@@ -155,31 +166,29 @@ class Reconstruction(nn.Module):
 
 
 @dataclass(frozen=True, eq=False)
-class _Loss:
-    """The loss of a step; which clips it is about, the seed and the step's number say alone."""
+class _Lessons:
+    """What the steps learn from: the seed and the step's number alone say which clips."""
 
-    reconstruct: Callable[[Tensor, Tensor], tuple[Tensor, Posterior]]
+    reconstruct: Reconstruction
     clips: MadeAhead[Sketch]
     seed: int
     device: torch.device
-    psnr_path: Path
 
-    def __call__(self, step: int) -> Tensor:
+    def at(self, step: int) -> tuple[Tensor, Tensor, Tensor]:
+        """The pictures of a step, what things cover of them, and the noise of the posterior."""
         pictures, cover = paint(self.clips.at(step), self.device)
         draws = torch.Generator(self.device).manual_seed(self.seed * 1_000_003 + step)
         noise = torch.randn(_latent_shape(pictures), generator=draws, device=self.device)
+        return pictures, cover, noise
+
+    def loss(self, pictures: Tensor, cover: Tensor, noise: Tensor) -> Tensor:
+        """How far the reconstruction is off, and how far the posterior from the prior."""
         half = self.device.type == "cuda"
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=half):
             seen, posterior = self.reconstruct(pictures, noise)
-        seen = seen.float()
-        if (step + 1) % _REPORT_STEPS == 0:
-            self._note(step + 1, F.mse_loss(seen.detach(), pictures))
-        return picture_loss(seen, pictures, cover) + KL_WEIGHT * divergence(posterior)
-
-    def _note(self, step: int, squared_error: Tensor) -> None:
-        self.psnr_path.parent.mkdir(parents=True, exist_ok=True)
-        with self.psnr_path.open("a") as curve:
-            curve.write(json.dumps({"step": step, "psnr_db": psnr_db(squared_error)}) + "\n")
+        with torch.autocast(self.device.type, enabled=False):
+            likeness = picture_loss(seen.float(), pictures, cover)
+        return likeness + KL_WEIGHT * divergence(posterior)
 
 
 def training_clips(seed: int, batch: int, step: int) -> Sketch:

@@ -3,17 +3,15 @@
 Axes: B batch, F latent frames, C channels, H rows, W columns, L rows of text.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from longlive_widget.cache.text import TextMemory
 from longlive_widget.engine.noise_schedule import levels, sigmas
-from longlive_widget.model.attention import RMSNorm
-from longlive_widget.model.rotary import Rotation
 from longlive_widget.model.text_encoder import TextEncoder
-from longlive_widget.model.transformer import GatedSum, Modulation, Transformer
+from longlive_widget.model.transformer import Transformer
 from longlive_widget.presets import PRESETS, TRAINING_STEPS
 from longlive_widget.tiny.clips import CLIP_BLOCKS, Clips, Form
 from longlive_widget.tiny.teacher_forcing import BLOCK_FRAMES, TaughtWindow, repeated
@@ -26,7 +24,6 @@ MOST_CONTEXT_SHIFT = 0.1
 THING_WEIGHT = 8.0
 """How much more a latent that shows a thing counts: things cover a few hundredths of a picture."""
 COPIES = 2
-_WARM_UPS = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,19 +45,6 @@ class Lesson:
         )
         sink_text, text = embeds.float().chunk(2)
         return cls(clips.form, clips.latent_BFCHW, clips.cover_BF1HW, sink_text, text)
-
-    @property
-    def tensors(self) -> tuple[Tensor, ...]:
-        """All that differs between two lessons of one form."""
-        return self.latent_BFCHW, self.cover_BF1HW, self.sink_text_BLC, self.text_BLC
-
-    def fixed(self) -> "Lesson":
-        """A copy in memory of its own, whose embeddings collect gradients."""
-        latent, cover, sink_text, text = (tensor.detach().clone() for tensor in self.tensors)
-        for embeds in (sink_text, text):
-            embeds.requires_grad_()
-            embeds.grad = torch.zeros_like(embeds)
-        return Lesson(self.form, latent, cover, sink_text, text)
 
 
 class FlowMatching:
@@ -131,77 +115,6 @@ class FlowMatching:
         return torch.where(draw[2] < NAMED_LEVEL_SHARE, one_of_named, anywhere)
 
 
-@dataclass(eq=False)
-class CapturedFlowMatching:
-    """The gradients of a flow matching, as one CUDA graph for each form of lessons.
-
-    All lessons must have the same number of clips. Without a graph the many small calls of a step
-    keep the GPU waiting most of the time.
-    """
-
-    matching: FlowMatching
-    parameters: list[Tensor]
-    """All that is learned of the transformer; their gradients are replaced in place."""
-    _captures: dict[Form, "_Capture"] = field(default_factory=dict)
-
-    def descend(self, lesson: Lesson) -> Tensor:
-        """Leave the gradients of a lesson's loss, those of its embeddings too; return the loss."""
-        if lesson.form not in self._captures:
-            graphs = [capture.graph for capture in self._captures.values()]
-            self._captures[lesson.form] = _captured(
-                self.matching, lesson.fixed(), self.parameters, graphs[:1]
-            )
-        capture = self._captures[lesson.form]
-        with torch.no_grad():
-            for fixed, new in zip(capture.lesson.tensors, lesson.tensors, strict=True):
-                fixed.copy_(new)
-        capture.graph.replay()
-        learned = (capture.lesson.sink_text_BLC, capture.lesson.text_BLC)
-        torch.autograd.backward(
-            (lesson.sink_text_BLC, lesson.text_BLC), [embeds.grad for embeds in learned]
-        )
-        return capture.loss
-
-
-@dataclass(frozen=True, eq=False)
-class _Capture:
-    graph: torch.cuda.CUDAGraph
-    lesson: Lesson
-    loss: Tensor
-
-
-def _captured(
-    matching: FlowMatching,
-    lesson: Lesson,
-    parameters: list[Tensor],
-    memory_of: list[torch.cuda.CUDAGraph],
-) -> _Capture:
-    """A graph of one form's step; it may use the memory of another, as they never run at once."""
-    for parameter in parameters:
-        if parameter.grad is None:
-            parameter.grad = torch.zeros_like(parameter)
-    leaves = [*parameters, lesson.sink_text_BLC, lesson.text_BLC]
-    gradients = [leaf.grad for leaf in leaves if leaf.grad is not None]
-
-    def descended() -> Tensor:
-        torch._foreach_zero_(gradients)
-        with torch.autocast("cuda", dtype=torch.bfloat16):
-            loss = matching.loss(lesson)
-        loss.backward()
-        return loss.detach()
-
-    aside = torch.cuda.Stream()
-    aside.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(aside):
-        for _ in range(_WARM_UPS):
-            descended()
-    torch.cuda.current_stream().wait_stream(aside)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph, pool=memory_of[0].pool() if memory_of else None):
-        loss = descended()
-    return _Capture(graph, lesson, loss)
-
-
 def weighted_error(flow: Tensor, target: Tensor, cover: Tensor) -> Tensor:
     """Mean squared error, in which latents that show things count for more."""
     weight = 1 + THING_WEIGHT * cover
@@ -222,16 +135,6 @@ def worn(clean_BFCHW: Tensor) -> Tensor:
     noise = torch.randn_like(clean_BFCHW)
     shift = torch.randn((b, f, c, 1, 1), device=device)
     return clean_BFCHW + amount * (MOST_CONTEXT_NOISE * noise + MOST_CONTEXT_SHIFT * shift)
-
-
-def compile_between_products(transformer: Transformer) -> None:
-    """Compile what is computed number by number, in place: most of the time of small networks.
-
-    Each kind of module is compiled once, for all places and sizes.
-    """
-    for module in transformer.modules():
-        if isinstance(module, (RMSNorm, Rotation, Modulation, GatedSum)):
-            module.compile(dynamic=True)
 
 
 def _frames(first_block: int, end_block: int) -> slice:

@@ -1,31 +1,27 @@
 """The loop that every stage of training shares: rates, averages, curves, and going on after a stop.
 
 What a step learns from depends on the seed and the step's number alone, so a run that was stopped
-and resumed learns the same.
+and resumed learns the same; in a team each process has its own.
 """
 
 import json
-import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
 import torch
-from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-EMA_DECAY = 0.999
+from longlive_widget.tiny.learner import Learner
+
 SAVE_SECONDS = 120
 WARMUP_STEPS = 200
+_STEPS_TO_A_LOOK = 10  # at the clock, which a team must take together
 COOLDOWN_SHARE = 0.4
-WEIGHT_DECAY = 0.01
-MOMENTUM = 0.95
-NEWTON_SCHULZ = (3.4445, -4.775, 2.0315)
-NEWTON_SCHULZ_STEPS = 5
 _Made = TypeVar("_Made")
 
 
@@ -71,65 +67,6 @@ def _as_it_is(made: _Made) -> _Made:
 _ENDLESS = 2**62
 
 
-@dataclass(eq=False)
-class Learner:
-    """Parameters in training, their optimizers, and their running average."""
-
-    modules: nn.ModuleDict
-    optimizers: Sequence[Optimizer]
-    average: dict[str, Tensor] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.average = {name: p.detach().clone() for name, p in self._learned()}
-        for optimizer in self.optimizers:
-            for group in optimizer.param_groups:
-                group.setdefault("initial_lr", group["lr"])
-
-    def descend(self, loss: Tensor) -> Tensor:
-        """The gradients of `loss`, for the next `update`; returns the loss."""
-        for optimizer in self.optimizers:
-            optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        return loss.detach()
-
-    def update(self, rate: float, step: int, clip_norm: float = 1.0) -> None:
-        """One step down the gradients, at `rate` of the full learning rate."""
-        for optimizer in self.optimizers:
-            for group in optimizer.param_groups:
-                group["lr"] = group["initial_lr"] * rate
-        nn.utils.clip_grad_norm_([p for _, p in self._learned()], clip_norm)
-        for optimizer in self.optimizers:
-            optimizer.step()
-        decay = min(EMA_DECAY, (1 + step) / (10 + step))
-        learned = [p.detach() for _, p in self._learned()]
-        torch._foreach_lerp_(list(self.average.values()), learned, 1 - decay)
-
-    def load_average(self) -> None:
-        """Put the running average in the parameters' place; the end of training."""
-        with torch.no_grad():
-            for name, parameter in self._learned():
-                parameter.copy_(self.average[name])
-
-    def state(self) -> dict[str, object]:
-        """All that `load_state` needs to go on."""
-        return {
-            "modules": self.modules.state_dict(),
-            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
-            "average": self.average,
-        }
-
-    def load_state(self, state: dict[str, object]) -> None:
-        """Go on from what `state` gave."""
-        self.modules.load_state_dict(state["modules"])  # type: ignore[arg-type]
-        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):  # type: ignore[call-overload]
-            optimizer.load_state_dict(saved)
-        for name, value in state["average"].items():  # type: ignore[attr-defined]
-            self.average[name].copy_(value)
-
-    def _learned(self) -> list[tuple[str, nn.Parameter]]:
-        return [(n, p) for n, p in self.modules.named_parameters() if p.requires_grad]
-
-
 @dataclass(frozen=True)
 class Stage:
     """Where one stage keeps its state and curve, and how far it goes.
@@ -172,21 +109,34 @@ class Stage:
         began = saved = time.monotonic()
         losses: list[Tensor] = []
         done = first
-        for step in tqdm(range(first, self.steps), initial=first, total=self.steps, desc=self.name):
+        team = learner.team
+        for step in tqdm(
+            range(first, self.steps),
+            initial=first,
+            total=self.steps,
+            desc=self.name,
+            disable=not team.leads,
+        ):
             losses.append(descend_at(step).clone())
             learner.update(learning_rate_share(step, self.steps), step)
             done = step + 1
             now = time.monotonic()
             if done % report_every == 0:
-                self._report(done, now - began, losses)
+                if team.leads:
+                    self._report(done, now - began, losses)
                 losses = []
-            if now - saved > SAVE_SECONDS:
+            if team.leads and now - saved > SAVE_SECONDS:
                 self._save(learner, done)
                 saved = now
-            if self.max_seconds is not None and now - began > self.max_seconds:
+            looks = team.size == 1 or done % _STEPS_TO_A_LOOK == 0
+            if looks and team.any(self._is_over(now - began)):
                 break
-        self._save(learner, done)
+        if team.leads:
+            self._save(learner, done)
         return done >= self.steps
+
+    def _is_over(self, seconds: float) -> bool:
+        return self.max_seconds is not None and seconds > self.max_seconds
 
     def _resume(self, learner: Learner) -> int:
         if not self.state_path.exists():
@@ -212,71 +162,3 @@ def learning_rate_share(step: int, steps: int) -> float:
     up = min(1.0, (step + 1) / WARMUP_STEPS)
     down = (steps - step) / max(1.0, COOLDOWN_SHARE * steps)
     return min(up, down, 1.0)
-
-
-def optimizers_for(
-    modules: nn.ModuleDict, matrices: Iterable[Tensor], *, rate: float
-) -> list[Optimizer]:
-    """Muon for the hidden matrices, AdamW for all else."""
-    hidden = [p for p in matrices if p.requires_grad]
-    chosen = {id(p) for p in hidden}
-    others = [p for p in modules.parameters() if p.requires_grad and id(p) not in chosen]
-    optimizers: list[Optimizer] = [
-        torch.optim.AdamW(others, lr=rate, betas=(0.9, 0.95), weight_decay=WEIGHT_DECAY, fused=True)
-    ]
-    if hidden:
-        optimizers.append(Muon(hidden, rate))
-    return optimizers
-
-
-class Muon(Optimizer):
-    """Muon as torch has it, with matrices of one shape turned together: far fewer calls.
-
-    Momentum with Nesterov's step, made orthogonal, at a size like AdamW's.
-
-    Source: K. Jordan et al., Muon (2024); the size after J. Liu et al., Muon is scalable (2025).
-    """
-
-    def __init__(self, matrices: Iterable[Tensor], rate: float) -> None:
-        super().__init__(matrices, {"lr": rate})
-
-    @torch.no_grad()
-    def step(self, closure: None = None) -> None:  # type: ignore[override]  # noqa: ARG002
-        """One step down the gradients."""
-        for group in self.param_groups:
-            by_shape: dict[tuple[int, ...], list[Tensor]] = {}
-            for matrix in group["params"]:
-                if matrix.grad is None:
-                    continue
-                by_shape.setdefault(tuple(matrix.shape), []).append(matrix)
-            for shape, matrices in by_shape.items():
-                self._step(matrices, group["lr"], 0.2 * math.sqrt(max(shape)))
-
-    def _step(self, matrices: list[Tensor], rate: float, size: float) -> None:
-        gradients = [matrix.grad for matrix in matrices if matrix.grad is not None]
-        momenta = [self._momentum(matrix) for matrix in matrices]
-        torch._foreach_lerp_(momenta, gradients, 1 - MOMENTUM)
-        ahead = torch._foreach_lerp(gradients, momenta, MOMENTUM)
-        turned = orthogonal(torch.stack(ahead))
-        torch._foreach_mul_(matrices, 1 - rate * WEIGHT_DECAY)
-        torch._foreach_add_(matrices, list(turned.to(ahead[0].dtype)), alpha=-rate * size)
-
-    def _momentum(self, matrix: Tensor) -> Tensor:
-        state = self.state[matrix]
-        if "momentum" not in state:
-            state["momentum"] = torch.zeros_like(matrix)
-        momentum: Tensor = state["momentum"]
-        return momentum
-
-
-def orthogonal(matrices: Tensor) -> Tensor:
-    """Matrices, `[n, rows, columns]`, with all singular values brought near 1, in bfloat16."""
-    a, b, c = NEWTON_SCHULZ
-    x = matrices.bfloat16()
-    tall = x.shape[1] > x.shape[2]
-    x = x.mT if tall else x
-    x = x / x.norm(dim=(1, 2), keepdim=True).clamp(min=1e-7)
-    for _ in range(NEWTON_SCHULZ_STEPS):
-        square = x @ x.mT
-        x = torch.baddbmm(x, torch.baddbmm(square, square, square, beta=b, alpha=c), x, beta=a)
-    return x.mT if tall else x

@@ -64,7 +64,10 @@ BAD_INPUT = {
     "model without a name": (["--model", ""], "no model is called ''"),
     "unknown model": (["--model", "tinny"], "tiny"),
     "folder of no model": (["--model", "folder.mp4"], "folder.mp4 has no model.json"),
-    "unknown preset": (["--preset", "turbp"], "did you mean 'turbo'? there are reference, turbo"),
+    "unknown preset": (
+        ["--preset", "turbp"],
+        "did you mean 'turbo'? there are reference, balanced, turbo",
+    ),
     "empty prompt": (["--prompt", " "], "prompt ' ' is empty"),
     "prompt of white space": (["--prompt", "&nbsp;"], "prompt '&nbsp;' is empty"),
     "empty prompt of a switch": (["--switch", 9, ""], "prompt '' is empty"),
@@ -162,6 +165,8 @@ def test_the_quality_of_a_model_is_printed_as_json(capsys, monkeypatch):
     assert found["adherence"]["ground"] == 1
     assert 25 < found["autoencoder_psnr_db"]["psnr_db"] < 40
     assert found["adherence_at_block_200"] is None
+    assert [len(of_seeds) for of_seeds in found["fewer_steps_psnr_db"].values()] == [5, 5]
+    assert found["pictures_per_second"] > 0
 
 
 def test_the_command_alone_tells_what_there_is(capsys):

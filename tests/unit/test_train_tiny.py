@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import simplejpeg
 import torch
 
 from longlive_widget import Engine
@@ -16,14 +17,16 @@ from longlive_widget.engine.model import (
     ADAPTER,
     TOKENIZER,
     TRANSFORMER,
+    Sizes,
     load_model,
     random_model,
 )
+from longlive_widget.errors import CapabilityError
 from longlive_widget.model.checkpoint import read_weights
 from longlive_widget.model.text_encoder import TOKEN_EMBEDDING
-from longlive_widget.tiny import clips, distill, train, training
+from longlive_widget.tiny import clips, distill, optimizers, samples, train
 from longlive_widget.tiny.probe import PROBE_PATH, load_probe
-from longlive_widget.tiny.scenes import Vocabulary
+from longlive_widget.tiny.scenes import LEARNED, Vocabulary
 from longlive_widget.tiny.tokenizer import save_tokenizer
 from longlive_widget.tiny.train_probe import train_probe
 
@@ -38,7 +41,9 @@ def few() -> Iterator[None]:
         patch.setattr(train, "POOL_SHARDS", 1)
         patch.setattr(clips, "ENCODED_CLIPS", 2)
         patch.setattr(distill, "TEACHER_STEPS", 4)
-        patch.setattr(training, "NEWTON_SCHULZ_STEPS", 0)  # slow in 16 bits on most CPUs
+        patch.setattr(samples, "SAMPLES_A_GROUND", 1)
+        patch.setattr(samples, "BLOCKS", 1)
+        patch.setattr(optimizers, "NEWTON_SCHULZ_STEPS", 0)  # slow in 16 bits on most CPUs
         yield
 
 
@@ -78,6 +83,44 @@ def test_the_trained_stages_are_a_model_that_makes_videos(straight: train.Plan, 
     assert (plan.model_folder / ADAPTER).exists()
     (block,) = engine.session("a red ball").blocks(1)
     assert block.frames.shape == (9, 96, 160, 3)
+
+
+def test_each_trained_stage_shows_what_the_model_makes_of_every_ground(straight: train.Plan):
+    shown = straight.folder / "samples"
+    prompts = (shown / "prompts.md").read_text()
+    for ground in LEARNED.grounds:
+        picture = shown / f"{ground}.jpg"
+        pixels = simplejpeg.decode_jpeg(picture.read_bytes())
+        assert pixels.shape == (96, 8 * 160, 3)
+        assert picture.name in prompts
+
+
+@pytest.mark.parametrize(
+    ("stage", "asked"),
+    [
+        ("probe", {"batch": 4}),
+        ("probe", {"max_seconds": 9.0}),
+        ("probe", {"begin_with": Path("tiny")}),
+        ("adapter", {"begin_with": Path("tiny")}),
+    ],
+)
+def test_a_stage_says_what_it_cannot_do(stage, asked, tmp_path: Path):
+    (option,) = asked
+    with pytest.raises(
+        CapabilityError, match=f"the stage '{stage}' cannot do --{option.replace('_', '-')}"
+    ):
+        train.require_possible(stage, replace(train.Plan(tmp_path), **asked))
+
+
+def test_an_adapter_goes_with_the_transformer_that_it_was_trained_on(
+    straight: train.Plan, tmp_path: Path
+):
+    plan = replace(straight, folder=tmp_path)
+    shutil.copytree(straight.model_folder, plan.model_folder)
+    sizes = Sizes.read(plan.model_folder)
+    replace(sizes, adapter=True).write(plan.model_folder)
+    train.train("transformer", replace(plan, steps=1))
+    assert not Sizes.read(plan.model_folder).adapter
 
 
 def test_the_probe_needs_no_other_stage(tmp_path: Path, monkeypatch):

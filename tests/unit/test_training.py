@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from longlive_widget.tiny.training import MadeAhead, Muon, orthogonal
+from longlive_widget.tiny.optimizers import Muon, orthogonal
+from longlive_widget.tiny.training import MadeAhead
 
 RATE = 0.02
 

@@ -1,0 +1,54 @@
+"""A function of tensors as one CUDA graph.
+
+The many small calls of a training step on a small network would keep the GPU waiting for the
+processor.
+"""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+
+class Captured:
+    """Records a function at once, and replays it at each call.
+
+    All calls give inputs of the same shapes; no gradient flows into them. What the function draws
+    from torch's own generator is drawn anew each time, and the result is always the same tensor.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Tensor],
+        inputs: Sequence[Tensor],
+        *,
+        warm_ups: int,
+        memory_of: "Captured | None" = None,
+    ) -> None:
+        """Record.
+
+        Args:
+            function: what to do; it may write into tensors of its own.
+            inputs: the first ones; what they hold does not matter.
+            warm_ups: runs before it is recorded, in which libraries choose and compile.
+            memory_of: one that never runs at the same time; both use the same memory.
+        """
+        self._inputs = tuple(tensor.detach().clone() for tensor in inputs)
+        aside = torch.cuda.Stream()
+        aside.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(aside):
+            for _ in range(warm_ups):
+                function(*self._inputs)
+        torch.cuda.current_stream().wait_stream(aside)
+        self._graph = torch.cuda.CUDAGraph()
+        pool = memory_of._graph.pool() if memory_of is not None else None
+        with torch.cuda.graph(self._graph, pool=pool):
+            self._result = function(*self._inputs)
+
+    def __call__(self, *inputs: Tensor) -> Tensor:
+        """The function of these inputs."""
+        if inputs:
+            with torch.no_grad():
+                torch._foreach_copy_(list(self._inputs), list(inputs))
+        self._graph.replay()
+        return self._result

@@ -1,0 +1,61 @@
+"""Sample strips: what a model makes of unseen prompts, some for each ground, to look at.
+
+Axes: F pictures, H rows, W columns, C colours.
+"""
+
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import simplejpeg
+
+from longlive_widget.engine.engine import Engine
+from longlive_widget.timeline import Timeline
+from longlive_widget.tiny.captions import caption, switch_caption
+from longlive_widget.tiny.scenes import LEARNED, Scene, Vocabulary, random_change, random_scene
+
+SAMPLES_A_GROUND = 3
+BLOCKS = 8
+SWITCH_BLOCK = 4
+_PICTURES = 8
+_JPEG_QUALITY = 92
+
+
+def write_samples(
+    engine: Engine, folder: Path, seed: int, vocabulary: Vocabulary = LEARNED
+) -> None:
+    """Write a JPEG for each ground, one video a row with a switch in the middle, and the prompts.
+
+    The files are `<ground>.jpg` and `prompts.md`; the same model and seed give the same.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    said = []
+    for ground in vocabulary.grounds:
+        rng = random.Random(f"samples {seed} {ground}")
+        only = replace(vocabulary, grounds=(ground,))
+        prompts = [
+            _prompts(rng, random_scene(rng, only), vocabulary) for _ in range(SAMPLES_A_GROUND)
+        ]
+        rows = [_row(engine, first, then, rng.randrange(2**32)) for first, then in prompts]
+        picture = np.ascontiguousarray(np.concatenate(rows))
+        path = folder / f"{ground}.jpg"
+        path.write_bytes(simplejpeg.encode_jpeg(picture, quality=_JPEG_QUALITY))
+        said += [f"![{ground}]({path.name})", ""]
+        said += [f"{row}. {first}; then {then}" for row, (first, then) in enumerate(prompts, 1)]
+        said.append("")
+    (folder / "prompts.md").write_text("\n".join(said))
+
+
+def _prompts(rng: random.Random, scene: Scene, vocabulary: Vocabulary) -> tuple[str, str]:
+    change = random_change(rng, scene, vocabulary)
+    return caption(scene, rng), switch_caption(scene.switched(change, 1), change, rng)
+
+
+def _row(engine: Engine, first: str, then: str, seed: int) -> "np.typing.NDArray[np.uint8]":
+    """Some pictures of a video, evenly spaced, side by side."""
+    frame = SWITCH_BLOCK * engine.geometry.block_frames
+    made = engine.session(Timeline.of(first, (frame, then)), seed).blocks(BLOCKS)
+    pictures = np.concatenate([block.frames for block in made])
+    shown = np.linspace(0, len(pictures) - 1, _PICTURES).round().astype(int)
+    return np.concatenate(list(pictures[shown]), axis=1)
