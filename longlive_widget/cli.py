@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -70,7 +70,10 @@ def generate(chosen: argparse.Namespace) -> None:
     geometry = Sizes.read(model_folder(chosen.model)).geometry
     require_landings(timeline, chosen.blocks, geometry.block_frames)
     pictures = pictures_before(chosen.blocks * geometry.block_frames)
-    with _stopped_in_order(), VideoFile(out, geometry.width_px, geometry.height_px) as video:
+    with (
+        _stopped_in_order() as stopped,
+        VideoFile(out, geometry.width_px, geometry.height_px) as video,
+    ):
         engine = Engine.load(chosen.model, preset)
         session = engine.session(timeline, seed=chosen.seed)
         if engine.weights == "random":
@@ -80,6 +83,7 @@ def generate(chosen: argparse.Namespace) -> None:
                 print(remark)
         started_s = time.perf_counter()
         for block in _with_progress(session.blocks(chosen.blocks), pictures):
+            stopped.again()
             video.append(block.frames)
     elapsed_s = time.perf_counter() - started_s
 
@@ -213,9 +217,25 @@ class _Stopped(KeyboardInterrupt):
         self.number = number
 
 
+@dataclass
+class _Signals:
+    """The signal that asked the command to stop, if one has."""
+
+    number: int | None = None
+
+    def again(self) -> None:
+        """Stop now if it should have stopped: what the handler raised may have been swallowed.
+
+        Python drops what is raised while it tidies up an object, as loading a model does a lot.
+        """
+        if self.number is not None:
+            raise _Stopped(self.number)
+
+
 @contextmanager
-def _stopped_in_order() -> Iterator[None]:
+def _stopped_in_order() -> Iterator[_Signals]:
     """SIGTERM and SIGHUP end the `with` block as Ctrl-C does; one that is ignored stays so."""
+    signals = _Signals()
     names = ("SIGTERM", "SIGHUP")  # Windows has no SIGHUP
     numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
     if threading.current_thread() is not threading.main_thread():
@@ -225,12 +245,13 @@ def _stopped_in_order() -> Iterator[None]:
     def stop(number: int, _frame: object) -> None:
         for other in ours:
             signal.signal(other, signal.SIG_IGN)  # tidying up is not interrupted
+        signals.number = number
         raise _Stopped(number)
 
     for number in ours:
         signal.signal(number, stop)
     try:
-        yield
+        yield signals
     finally:
         for number in ours:
             signal.signal(number, signal.SIG_DFL)

@@ -11,7 +11,7 @@ import av
 import pytest
 
 from longlive_widget.cli import main, require_landings
-from longlive_widget.engine.engine import model_folder
+from longlive_widget.engine.engine import Engine, model_folder
 from longlive_widget.errors import TimelineError
 from longlive_widget.presets import PRESETS
 from longlive_widget.timeline import Timeline
@@ -224,3 +224,21 @@ def test_every_prompt_lands_before_the_video_ends():
     require_landings(Timeline.of("a", (24, "b")), blocks=9, block_frames=3)
     with pytest.raises(TimelineError, match=r"'b' lands at block 8, .* after 8 blocks: make 9"):
         require_landings(Timeline.of("a", (24, "b")), blocks=8, block_frames=3)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_signal_that_was_swallowed_stops_the_command_at_its_next_block(tmp_path, monkeypatch):
+    class Swallowing:
+        def __del__(self) -> None:
+            signal.raise_signal(signal.SIGTERM)
+
+    kept, load = [Swallowing()], Engine.load
+
+    def loaded(*given):
+        kept.clear()
+        return load(*given)
+
+    monkeypatch.setattr(Engine, "load", loaded)
+    arguments = ["generate", "--blocks", 2, "--prompt", PROMPT, "--out", tmp_path / "x.mp4"]
+    assert run(*arguments) == 128 + signal.SIGTERM
+    assert not list(tmp_path.iterdir())
