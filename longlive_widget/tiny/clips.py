@@ -1,9 +1,10 @@
 """What the transformer learns from: latents of scenes with their prompts, in the window's own form.
 
 A clip is what a full window shows: the first block of a video (the sink) and three blocks in a row,
-right after it or from anywhere later. A prompt switch may lie between the sink and the rest, and
-another one may land on one of the blocks. Clips that run alike have one `Form`, and a shard holds
-clips of one form, so that a batch can go through the network as one video does.
+right after it or from anywhere later; or it is a first block alone. A prompt switch may lie between
+the sink and the rest, and another one may land on one of the blocks. Clips that run alike have one
+`Form`, and a shard holds clips of one form, so that a batch can go through the network as one video
+does.
 
 Axes: B batch, F latent frames, C channels, H rows, W columns, L rows of text.
 """
@@ -49,11 +50,13 @@ class Form:
     """How a clip runs.
 
     `starts`: it is the start of its video, not the sink and a later stretch. `switch`: the block
-    with which its last prompt lands, 0 where that holds from the start of the stretch.
+    with which its last prompt lands, 0 where that holds from the start of the stretch. `blocks`:
+    how many it has.
     """
 
     starts: bool
     switch: int = 0
+    blocks: int = CLIP_BLOCKS
 
     @property
     def first_taught(self) -> int:
@@ -71,12 +74,15 @@ class Form:
         return (range(1), range(1, self.first_taught))
 
 
+OPENING = Form(starts=True, blocks=1)
+"""A first block alone: there is nothing to go by but the prompt, so it takes the most practice."""
 _SHARES = {
-    Form(starts=True): 6,
+    OPENING: 8,
+    Form(starts=True): 4,
     Form(starts=True, switch=1): 2,
     Form(starts=True, switch=2): 2,
     Form(starts=True, switch=3): 1,
-    Form(starts=False): 4,
+    Form(starts=False): 3,
     Form(starts=False, switch=2): 3,
     Form(starts=False, switch=3): 2,
 }
@@ -162,7 +168,7 @@ def outline(seed: int, clips: int, number: int) -> Outline:
     stories = [random_story(rng, form) for _ in range(clips)]
     scenes = [story.scene for story in stories]
     lead = [PICTURES_PER_LATENT_FRAME * (story.frame - BLOCK_FRAMES) for story in stories]
-    stretch = sketch(scenes, lead, pictures_before(WINDOW_FRAMES))
+    stretch = sketch(scenes, lead, pictures_before(form.blocks * BLOCK_FRAMES))
     sink = sketch(scenes, 0, pictures_before(BLOCK_FRAMES))
     return Outline(
         form,

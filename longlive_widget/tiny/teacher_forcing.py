@@ -72,6 +72,11 @@ def repeated(text: TextMemory, copies: int) -> TextMemory:
     )
 
 
+def first_rows(text: TextMemory, clips: int) -> TextMemory:
+    """The prompts of the first clips."""
+    return TextMemory(tuple((k_BTHD[:clips], v_BTHD[:clips]) for k_BTHD, v_BTHD in text.layers))
+
+
 def _after(kept_BTHD: Tensor, written_BTHD: Tensor) -> Tensor:
     """What is kept of the clips, before what each of their copies has written."""
     copies = len(written_BTHD) // len(kept_BTHD)

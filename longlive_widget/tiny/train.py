@@ -80,9 +80,9 @@ POOL_BLOCKS = 24
 """So many of their last blocks are learned from."""
 STEPS_A_BLOCK = 8
 STEPS: dict[StageName, int] = {
-    "autoencoder": 12000,
-    "transformer": 6500,
-    "adapter": 600,
+    "autoencoder": 7000,
+    "transformer": 24000,
+    "adapter": 1500,
     "probe": 1200,
 }
 BATCH: dict[StageName, int] = {"autoencoder": 12, "transformer": 128, "adapter": 64}

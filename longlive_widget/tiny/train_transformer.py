@@ -13,8 +13,13 @@ from longlive_widget.engine.noise_schedule import levels, sigmas
 from longlive_widget.model.text_encoder import TextEncoder
 from longlive_widget.model.transformer import Transformer
 from longlive_widget.presets import PRESETS, TRAINING_STEPS
-from longlive_widget.tiny.clips import CLIP_BLOCKS, Clips, Form
-from longlive_widget.tiny.teacher_forcing import BLOCK_FRAMES, TaughtWindow, repeated
+from longlive_widget.tiny.clips import Clips, Form
+from longlive_widget.tiny.teacher_forcing import (
+    BLOCK_FRAMES,
+    TaughtWindow,
+    first_rows,
+    repeated,
+)
 
 NAMED_LEVEL_SHARE = 0.5
 """The share of noise levels that are one of the reference's four; the others are anywhere."""
@@ -24,6 +29,11 @@ MOST_CONTEXT_SHIFT = 0.1
 THING_WEIGHT = 8.0
 """How much more a latent that shows a thing counts: things cover a few hundredths of a picture."""
 COPIES = 2
+OPENING_COPIES = 8
+"""So many noisy copies of an opening are learned from at once; it needs no clean one."""
+OWN_CONTEXT_SHARE = 0.5
+"""The share of clips whose past is what the network itself makes of it in one step."""
+LEAST_OWN_SIGMA, MOST_OWN_SIGMA = 0.6, 0.95
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,19 +69,51 @@ class FlowMatching:
 
     def loss(self, lesson: Lesson) -> Tensor:
         """Mean squared error of the flow, a thing's latents weighted, over all taught blocks."""
-        window = TaughtWindow(self._transformer.config.layers)
-        clips, context_BFCHW = len(lesson.latent_BFCHW), worn(lesson.latent_BFCHW)
+        form, clips = lesson.form, len(lesson.latent_BFCHW)
+        sink_text = self._transformer.read_text(lesson.sink_text_BLC)
         text = self._transformer.read_text(lesson.text_BLC)
-        for blocks in lesson.form.remembered:
-            sink = not lesson.form.starts and blocks.start == 0
-            written = self._transformer.read_text(lesson.sink_text_BLC) if sink else text
+        context_BFCHW = worn(lesson.latent_BFCHW)
+        own = int(OWN_CONTEXT_SHARE * clips)
+        if own and form.blocks > 1:
+            made = self._own_context(lesson, context_BFCHW[:own], sink_text, text)
+            context_BFCHW = torch.cat([made, context_BFCHW[own:]])
+        window = TaughtWindow(self._transformer.config.layers)
+        for blocks in form.remembered:
+            sink = not form.starts and blocks.start == 0
             latent = context_BFCHW[:, _frames(blocks.start, blocks.stop)]
-            self._pass(latent, latent.new_zeros(clips), written, window)
+            self._pass(latent, latent.new_zeros(clips), sink_text if sink else text, window)
             window.remember(clips)
-        text = repeated(text, COPIES)
-        taught = range(lesson.form.first_taught, CLIP_BLOCKS)
+        text = repeated(text, OPENING_COPIES if form.blocks == 1 else COPIES)
+        taught = range(form.first_taught, form.blocks)
         losses = [self._block_loss(lesson, context_BFCHW, block, text, window) for block in taught]
         return torch.stack(losses).mean()
+
+    def _own_context(
+        self, lesson: Lesson, worn_BFCHW: Tensor, sink_text: TextMemory, text: TextMemory
+    ) -> Tensor:
+        """The first clips with each block but the last as the network makes it out of noise.
+
+        One step from somewhere between noise and picture, over the worn past: so a network that
+        has left its shapes blurred learns to make them out in the blocks that follow.
+        """
+        form, clips = lesson.form, len(worn_BFCHW)
+        window = TaughtWindow(self._transformer.config.layers)
+        old, new = (repeated(first_rows(memory, clips), COPIES) for memory in (sink_text, text))
+        made = []
+        for block in range(form.blocks - 1):
+            frames = _frames(block, block + 1)
+            draw_B = torch.rand(clips, device=worn_BFCHW.device)
+            sigma_B = LEAST_OWN_SIGMA + (MOST_OWN_SIGMA - LEAST_OWN_SIGMA) * draw_B
+            spread = sigma_B[:, None, None, None, None]
+            x0_BFCHW = lesson.latent_BFCHW[:clips, frames]
+            x_BFCHW = (1 - spread) * x0_BFCHW + spread * torch.randn_like(x0_BFCHW)
+            both_BFCHW = torch.cat([x_BFCHW, worn_BFCHW[:, frames]])
+            told_B = torch.cat([sigma_B * TRAINING_STEPS, sigma_B.new_zeros(clips)])
+            before = block < form.switch if form.starts else block == 0
+            flow = self._pass(both_BFCHW, told_B, old if before else new, window)[:clips]
+            window.remember(clips)
+            made.append((x_BFCHW - spread * flow).detach())
+        return torch.cat([*made, worn_BFCHW[:, _frames(form.blocks - 1, form.blocks)]], dim=1)
 
     def _block_loss(
         self,
@@ -81,10 +123,11 @@ class FlowMatching:
         text: TextMemory,
         window: TaughtWindow,
     ) -> Tensor:
-        """One pass over a block: noisy beside clean, or twice noisy where no block follows."""
+        """One pass over a block: noisy beside clean, or all noisy where no block follows."""
         frames = _frames(block, block + 1)
-        last = block + 1 == CLIP_BLOCKS
-        noisy = COPIES if last else COPIES - 1
+        last = block + 1 == lesson.form.blocks
+        copies = OPENING_COPIES if lesson.form.blocks == 1 else COPIES
+        noisy = copies if last else copies - 1
         x0_BFCHW = lesson.latent_BFCHW[:, frames].repeat(noisy, 1, 1, 1, 1)
         sigma_B = self._random_sigmas(len(x0_BFCHW))
         spread = sigma_B[:, None, None, None, None]

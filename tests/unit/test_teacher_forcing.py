@@ -7,8 +7,9 @@ from longlive_widget.cache.window import RollingWindow
 from longlive_widget.engine.denoise import Denoiser
 from longlive_widget.model.config import TransformerConfig
 from longlive_widget.model.transformer import Transformer
-from longlive_widget.tiny.clips import CLIP_BLOCKS, FORMS, Form
+from longlive_widget.tiny.clips import FORMS, OPENING, Form
 from longlive_widget.tiny.teacher_forcing import BLOCK_FRAMES, TaughtWindow, repeated
+from longlive_widget.tiny.train_transformer import FlowMatching, Lesson
 
 TIMESTEP = 900.0
 FORMS_ONCE = sorted(set(FORMS), key=str)
@@ -42,7 +43,7 @@ def _taught(network: Transformer, form: Form, clean, noisy, texts, new):
         network(x, torch.zeros(x.shape[:2]), text, window)
         window.remember(len(clean))
     both = repeated(new, 2)
-    for block in range(form.first_taught, CLIP_BLOCKS):
+    for block in range(form.first_taught, form.blocks):
         frames = _frames(range(block, block + 1))
         window.open_block(BLOCK_FRAMES)
         told = torch.tensor([TIMESTEP, TIMESTEP, 0, 0])[:, None].expand(-1, BLOCK_FRAMES)
@@ -57,7 +58,7 @@ def _streamed(network: Transformer, form: Form, clean, noisy, texts, new):
         x = clean[:, _frames(blocks)]
         denoiser.window.open_block(blocks.start * BLOCK_FRAMES, x.shape[1])
         denoiser.write_context(x, text)
-    for block in range(form.first_taught, CLIP_BLOCKS):
+    for block in range(form.first_taught, form.blocks):
         frames = _frames(range(block, block + 1))
         denoiser.window.open_block(frames.start, BLOCK_FRAMES)
         yield denoiser.flow(noisy[:, frames], TIMESTEP, new)
@@ -67,11 +68,11 @@ def _streamed(network: Transformer, form: Form, clean, noisy, texts, new):
 @pytest.mark.parametrize("form", FORMS_ONCE, ids=str)
 def test_a_clip_gives_the_flow_of_a_running_video(network: Transformer, form: Form):
     torch.manual_seed(form.switch)
-    clean, noisy = torch.randn(2, 2, CLIP_BLOCKS * BLOCK_FRAMES, 16, 4, 6)
+    clean, noisy = torch.randn(2, 2, form.blocks * BLOCK_FRAMES, 16, 4, 6)
     texts, new = _texts(network, form)
     taught = list(_taught(network, form, clean, noisy, texts, new))
     streamed = list(_streamed(network, form, clean, noisy, texts, new))
-    assert len(taught) == len(streamed) == CLIP_BLOCKS - form.first_taught
+    assert len(taught) == len(streamed) == form.blocks - form.first_taught
     for ours, theirs in zip(taught, streamed, strict=True):
         assert torch.allclose(ours, theirs, atol=1e-5)
 
@@ -80,7 +81,7 @@ def test_a_clip_gives_the_flow_of_a_running_video(network: Transformer, form: Fo
 def test_every_block_is_remembered_or_taught(form: Form):
     before = [block for blocks in form.remembered for block in blocks]
     assert before == list(range(form.first_taught))
-    assert form.first_taught < CLIP_BLOCKS
+    assert form.first_taught < form.blocks
 
 
 def test_blocks_before_a_switch_are_written_again_in_one_pass_but_a_sink_that_is_kept():
@@ -93,3 +94,40 @@ def test_a_block_that_no_pass_has_written_cannot_be_remembered():
     window.open_block(3)
     with pytest.raises(ValueError, match="no pass has written"):
         window.remember(1)
+
+
+@pytest.mark.parametrize("form", [f for f in FORMS_ONCE if f.blocks > 1], ids=str)
+def test_the_own_context_of_a_network_that_knows_is_the_clean_clip(
+    network: Transformer, form: Form, monkeypatch
+):
+    torch.manual_seed(0)
+    clean, context = torch.randn(2, 2, form.blocks * BLOCK_FRAMES, 16, 4, 6)
+    lesson = Lesson(form, clean, clean[:, :, :1], *torch.randn(2, 2, 4, 8))
+    told_to = []
+
+    def knowing(x, told, text, _window):
+        block = len(told_to)
+        told_to.append(text)
+        noisy, sigma = x[:2], told[:2, None, None, None, None] / 1000
+        assert torch.equal(x[2:], context[:, _frames(range(block, block + 1))])
+        assert told[2:].eq(0).all()
+        flow = (noisy - clean[:, _frames(range(block, block + 1))]) / sigma
+        return torch.cat([flow, torch.zeros_like(flow)])
+
+    monkeypatch.setattr(FlowMatching, "_pass", staticmethod(knowing))
+    monkeypatch.setattr(TaughtWindow, "remember", lambda *_: None)
+    old, new = (network.read_text(embeds) for embeds in (lesson.sink_text_BLC, lesson.text_BLC))
+    made = FlowMatching(network)._own_context(lesson, context, old, new)
+    last = form.blocks - 1
+    assert torch.allclose(
+        made[:, : last * BLOCK_FRAMES], clean[:, : last * BLOCK_FRAMES], atol=1e-5
+    )
+    assert torch.equal(made[:, last * BLOCK_FRAMES :], context[:, last * BLOCK_FRAMES :])
+    reads_old = [text.layers[0][0][0].equal(old.layers[0][0][0]) for text in told_to]
+    lands = form.switch if form.starts else 1
+    assert reads_old == [block < lands for block in range(last)]
+
+
+def test_an_opening_is_a_first_block_with_nothing_before_it():
+    assert (OPENING.remembered, OPENING.first_taught, OPENING.blocks) == ((), 0, 1)
+    assert OPENING in FORMS
