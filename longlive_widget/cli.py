@@ -118,6 +118,7 @@ def quality(chosen: argparse.Namespace) -> None:
         engine,
         prompts=chosen.prompts,
         long_prompts=chosen.long_prompts,
+        unusual_prompts=chosen.unusual_prompts,
         seed=chosen.seed,
         watched=lambda cases: tqdm(cases, unit=" prompts", disable=not cases),
     )
@@ -132,6 +133,7 @@ def quality(chosen: argparse.Namespace) -> None:
         "preset": preset.name,
         "prompts": chosen.prompts,
         "long_prompts": chosen.long_prompts,
+        "unusual_prompts": chosen.unusual_prompts,
         "seed": chosen.seed,
         "adherence": asdict(report.start),
         "adherence_after_switch": asdict(report.switched),
@@ -141,6 +143,7 @@ def quality(chosen: argparse.Namespace) -> None:
         "blocks_until_shown": _known(report.blocks_until_shown),
         "adherence_at_block_10": asdict(report.early) if chosen.long_prompts else None,
         "adherence_at_block_200": asdict(report.late) if chosen.long_prompts else None,
+        "adherence_in_unusual_words": asdict(report.unusual) if chosen.unusual_prompts else None,
         "said_probability": report.said_probability,
         "fewer_steps_psnr_db": {
             steps: [round(of_seed[steps], 2) for of_seed in compared] for steps in compared[0]
@@ -380,6 +383,12 @@ def _add_quality(commands: "argparse._SubParsersAction[Any]") -> None:
     )
     parser.add_argument(
         "--long-prompts", type=_at_least_none, default=5, help="of 200 blocks (default: 5)"
+    )
+    parser.add_argument(
+        "--unusual-prompts",
+        type=_at_least_none,
+        default=20,
+        help="of 6 blocks, in an order of words that was never trained (default: 20)",
     )
     parser.add_argument("--seed", type=_seed, default=0, help="prompts and noise (default: 0)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of lines")

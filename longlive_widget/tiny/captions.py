@@ -41,6 +41,11 @@ def caption(scene: Scene, rng: random.Random) -> str:
     return _fitting(lambda: _finished(_whole(scene, Change(), rng), rng))
 
 
+def unusual_caption(scene: Scene, rng: random.Random) -> str:
+    """The whole scene in known words, in an order that `caption` never has; for the judge."""
+    return _fitting(lambda: _unusual(scene, rng))
+
+
 def switch_caption(scene: Scene, change: Change, rng: random.Random) -> str:
     """A way to ask for `scene`, which `change` led to: says all that changes, and perhaps more."""
     of_one = len(scene.things) == 1
@@ -81,6 +86,21 @@ def _whole(scene: Scene, change: Change, rng: random.Random) -> str:
     else:
         clause = " and ".join(_thing_clause(thing, part, rng) for thing, part in parts)
     return _with_ground(clause, scene.ground, rng)
+
+
+def _unusual(scene: Scene, rng: random.Random) -> str:
+    things = " and ".join(_listed(thing, rng) for thing in scene.things)
+    ground = rng.choice(labels(scene.ground))
+    return rng.choice((f"{things}, {ground}", f"{ground}: {things}"))
+
+
+def _listed(thing: Thing, rng: random.Random) -> str:
+    """What it is, does and looks like, in an order that puts no look right before its shape."""
+    shape, color = rng.choice(SHAPE_WORDS[thing.shape]), rng.choice(COLOR_WORDS[thing.color])
+    looks = " and ".join(_shuffled(rng, color, rng.choice(SIZE_WORDS[thing.size])))
+    verb = rng.choice(verbs(thing.shape, thing.motion))
+    doing = _joined(verb.doing, verb.particle, _speed_word(thing.speed, rng))
+    return rng.choice((f"{shape}, {looks}, {doing}", f"{doing}: {shape}, {looks}"))
 
 
 def _asked_of_one(scene: Scene, change: Change, rng: random.Random) -> str:

@@ -6,7 +6,7 @@ The prompts come from a seed that no training uses. Non-goal: how beautiful it i
 import random
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from statistics import mean, median
 
 import numpy as np
@@ -24,7 +24,7 @@ from longlive_widget.geometry import pictures_before
 from longlive_widget.model.stream import to_bytes
 from longlive_widget.presets import PRESETS
 from longlive_widget.timeline import Timeline
-from longlive_widget.tiny.captions import caption, switch_caption
+from longlive_widget.tiny.captions import caption, switch_caption, unusual_caption
 from longlive_widget.tiny.judge import (
     BLOCK_PICTURES,
     Adherence,
@@ -125,6 +125,8 @@ class Report:
     """At block 10 of one prompt, of the few videos that go on to block 200."""
     late: Shares
     """The same videos at block 200."""
+    unusual: Shares
+    """After the first six blocks of prompts in an order of words that no training caption has."""
 
     @property
     def start(self) -> Shares:
@@ -171,6 +173,7 @@ def evaluate(
     *,
     prompts: int = 200,
     long_prompts: int = 0,
+    unusual_prompts: int = 0,
     seed: int = 0,
     vocabulary: Vocabulary = LEARNED,
     watched: Callable[[Sequence[Case]], Iterable[Case]] = iter,
@@ -181,6 +184,7 @@ def evaluate(
         engine: the model; the reference preset has 4 steps.
         prompts: how many videos of 12 blocks are made.
         long_prompts: how many videos of 200 blocks are made, for `Report.early` and `late`.
+        unusual_prompts: how many videos of 6 blocks are made, for `Report.unusual`.
         seed: the prompts and the noise.
         vocabulary: what the prompts may be about.
         watched: how the cases are gone through, for a progress bar.
@@ -204,8 +208,11 @@ def evaluate(
     )
     far = [random_case(rng, vocabulary) for _ in range(long_prompts)]
     long = [_endurance(case, video) for case in watched(far)]
+    odd = [_reworded(random_case(rng, vocabulary), rng) for _ in range(unusual_prompts)]
+    unusual = [_begun(case, video) for case in watched(odd)]
     return Report(
         verdicts,
+        unusual=Shares.of(unusual),
         early=Shares.of([early for early, _ in long]),
         late=Shares.of([late for _, late in long]),
     )
@@ -324,6 +331,17 @@ def _teacher_forced(
             name: float((to_bytes(other).double() - right).square().mean())
             for name, other in others.items()
         }
+
+
+def _reworded(case: Case, rng: random.Random) -> Case:
+    return replace(case, prompt=unusual_caption(case.scene, rng))
+
+
+def _begun(case: Case, video: Video) -> Adherence:
+    """The first six blocks of a prompt."""
+    return adherence(
+        read_scene(video(Timeline.of(case.prompt), case.seed, START_BLOCKS)), case.scene
+    )
 
 
 def _endurance(case: Case, video: Video) -> tuple[Adherence, Adherence]:

@@ -6,9 +6,9 @@ the text encoder treats it like umT5's.
 
 from pathlib import Path
 
-from tokenizers import Tokenizer
+from tokenizers import Regex, Tokenizer
 from tokenizers.models import WordLevel
-from tokenizers.normalizers import Lowercase
+from tokenizers.normalizers import Lowercase, Replace, Sequence
 from tokenizers.pre_tokenizers import Whitespace
 from tokenizers.processors import TemplateProcessing
 from transformers import PreTrainedTokenizerFast
@@ -18,6 +18,9 @@ from longlive_widget.tiny.scenes import LEARNED, Vocabulary
 from longlive_widget.tiny.words import words
 
 PAD, END, UNKNOWN = "<pad>", "</s>", "<unk>"
+_OTHER_MARKS = (
+    r"[:;!?\-\u2013\u2014\u2026]+"  # read as commas; the last three are dashes and an ellipsis
+)
 
 
 def tiny_tokenizer(vocabulary: Vocabulary = LEARNED) -> PreTrainedTokenizerFast:
@@ -26,7 +29,7 @@ def tiny_tokenizer(vocabulary: Vocabulary = LEARNED) -> PreTrainedTokenizerFast:
     tokenizer = Tokenizer(
         WordLevel({word: index for index, word in enumerate(known)}, unk_token=UNKNOWN)
     )
-    tokenizer.normalizer = Lowercase()
+    tokenizer.normalizer = Sequence([Lowercase(), Replace(Regex(_OTHER_MARKS), ",")])
     tokenizer.pre_tokenizer = Whitespace()
     tokenizer.post_processor = TemplateProcessing(
         single=f"$A {END}", special_tokens=[(END, known.index(END))]

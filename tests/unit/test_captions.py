@@ -11,6 +11,7 @@ from longlive_widget.tiny.captions import (
     random_caption,
     switch_caption,
     switch_pair,
+    unusual_caption,
 )
 from longlive_widget.tiny.motions import MOTIONS
 from longlive_widget.tiny.scenes import (
@@ -23,7 +24,7 @@ from longlive_widget.tiny.scenes import (
     random_scene,
 )
 from longlive_widget.tiny.tokenizer import UNKNOWN, save_tokenizer, tiny_tokenizer
-from longlive_widget.tiny.words import words
+from longlive_widget.tiny.words import COLOR_WORDS, SHAPE_WORDS, words
 
 PAIRS = replace(WORLD, two_things=1.0)
 WORDY = replace(
@@ -62,6 +63,22 @@ def test_the_word_list_is_closed_and_every_prompt_fits(vocabulary):
         for ids in tokenizer([said, then]).input_ids:
             assert tokenizer.convert_tokens_to_ids(UNKNOWN) not in ids
             assert len(ids) <= PROMPT_TOKENS
+
+
+def test_an_unusual_caption_has_known_words_in_an_order_that_no_caption_has():
+    tokenizer, draws = tiny_tokenizer(WORLD), random.Random(8)
+    colors, shapes = (
+        "|".join({w for of in t.values() for w in of}) for t in (COLOR_WORDS, SHAPE_WORDS)
+    )
+    usual = re.compile(rf"\b({colors}) ({shapes})\b", re.IGNORECASE)
+    for _ in range(500):
+        scene = random_scene(draws, WORLD)
+        said = unusual_caption(scene, draws)
+        (ids,) = tokenizer([said]).input_ids
+        assert tokenizer.convert_tokens_to_ids(UNKNOWN) not in ids
+        assert len(ids) <= PROMPT_TOKENS
+        assert not usual.search(said)
+        assert usual.search(caption(scene, draws))
 
 
 def test_every_word_of_the_list_is_used():
@@ -181,3 +198,10 @@ def test_a_switch_of_one_of_two_things_says_which():
         color, shape = named[0]
         fit = [(thing.color == color) + (thing.shape == shape) for thing in scene.things]
         assert fit[change.thing] > fit[1 - change.thing], said
+
+
+@pytest.mark.parametrize("mark", [":", ";", " -", " \u2013", "!"])
+def test_other_marks_are_read_as_commas(mark):
+    tokenizer = tiny_tokenizer(WORLD)
+    with_mark, with_comma = (tokenizer(f"rain{m} a red ball").input_ids for m in (mark, ","))
+    assert with_mark == with_comma

@@ -160,11 +160,13 @@ def test_the_quality_of_a_model_is_printed_as_json(capsys, monkeypatch):
     monkeypatch.setattr(train_autoencoder, "_UNSEEN_CLIPS", 1)
     monkeypatch.setattr(train_autoencoder, "_CLIPS_AT_ONCE", 1)
     monkeypatch.setattr(train_autoencoder, "_UNSEEN_PICTURES", 17)
-    assert run("quality", "--prompts", 1, "--long-prompts", 0, "--json") == 0
+    given = ["--prompts", 1, "--long-prompts", 0, "--unusual-prompts", 1, "--json"]
+    assert run("quality", *given) == 0
     found = json.loads(capsys.readouterr().out)
     assert found["adherence"]["ground"] == 1
     assert 25 < found["autoencoder_psnr_db"]["psnr_db"] < 40
     assert found["adherence_at_block_200"] is None
+    assert found["adherence_in_unusual_words"]["ground"] == 1
     assert [len(of_seeds) for of_seeds in found["fewer_steps_psnr_db"].values()] == [5, 5]
     assert found["pictures_per_second"] > 0
 

@@ -211,7 +211,8 @@ def test_a_drawn_video_does_what_its_prompts_say_and_not_what_others_say():
     cases = [random_case(draws, SIMPLE) for _ in range(2)]
     length = SWITCH_PICTURE + 2 * BLOCK_PICTURES + JUDGED_PICTURES
     verdicts = tuple(judged(case, drawn(case.switched, count=length)) for case in cases)
-    report = Report(verdicts, early=Shares.of([]), late=Shares.of([]))
+    none = Shares.of([])
+    report = Report(verdicts, early=none, late=none, unusual=none)
     assert (report.start.whole, report.switched.whole, report.switches_shown) == (1, 1, 1)
     assert report.said_probability > 0.9
     other = judged(cases[0], drawn(cases[1].switched, count=length))
