@@ -33,6 +33,7 @@ class Captured:
             warm_ups: runs before it is recorded, in which libraries choose and compile.
             memory_of: one that never runs at the same time; both use the same memory.
         """
+        drawn_so_far = torch.cuda.get_rng_state()  # recording must not change what is drawn
         self._inputs = tuple(tensor.detach().clone() for tensor in inputs)
         aside = torch.cuda.Stream()
         aside.wait_stream(torch.cuda.current_stream())
@@ -44,6 +45,7 @@ class Captured:
         pool = memory_of._graph.pool() if memory_of is not None else None
         with torch.cuda.graph(self._graph, pool=pool):
             self._result = function(*self._inputs)
+        torch.cuda.set_rng_state(drawn_so_far)
 
     def __call__(self, *inputs: Tensor) -> Tensor:
         """The function of these inputs."""

@@ -83,6 +83,11 @@ class Learner:
             self._step = Captured(self._stepped, (), warm_ups=0)
         self._step()
 
+    def agree(self) -> None:
+        """Begin, or go on, with the same weights in the whole team."""
+        self.team.agree(p.detach() for _, p in self._learned())
+        self.team.agree(self.average.values())
+
     def load_average(self) -> None:
         """Put the running average in the parameters' place; the end of training."""
         with torch.no_grad():
@@ -117,6 +122,7 @@ class Learner:
         return value.detach()
 
     def _stepped(self) -> Tensor:
+        self._gradient.nan_to_num_(nan=0, posinf=0, neginf=0)  # the loss tells, and stops the run
         norm = self._gradient.norm()
         self._gradient.mul_((CLIP_NORM / (norm + 1e-6)).clamp(max=1))
         for optimizer in self.optimizers:

@@ -4,6 +4,7 @@
 """
 
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -51,6 +52,12 @@ class Team:
         if self.size > 1:
             dist.all_reduce(tensor)
             tensor.div_(self.size)
+
+    def agree(self, tensors: Iterable[Tensor]) -> None:
+        """Give every process the values of the one that leads, in place."""
+        if self.size > 1:
+            for tensor in tensors:
+                dist.broadcast(tensor, 0)
 
     def any(self, flag: bool) -> bool:  # noqa: FBT001
         """Whether any process says so; all must ask at the same time."""

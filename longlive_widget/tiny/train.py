@@ -185,7 +185,8 @@ def train(name: StageName, plan: Plan) -> bool:
         case "probe":
             plan.model_folder.mkdir(parents=True, exist_ok=True)
             path = plan.model_folder / PROBE_PATH.name
-            train_probe(path, seed=plan.seed, steps=plan.steps or STEPS[name])
+            if Team.joined().leads:
+                train_probe(path, seed=plan.seed, steps=plan.steps or STEPS[name])
             return True
         case _:
             assert_never(name)
@@ -197,6 +198,11 @@ def train_transformer(plan: Plan) -> bool:
     device = team.device(plan.device)
     torch.manual_seed(plan.seed)
     model = random_model(plan.model_folder, device)
+    if model.text_encoder.vocabulary != tiny_tokenizer().get_vocab():
+        raise CheckpointError(
+            f"{plan.model_folder / TOKENIZER} has other words than the scenes of today: run the "
+            "stage 'autoencoder' again, which writes it"
+        )
     if plan.begin_with is not None:
         take_over(model, plan.begin_with)
     encoder = load_encoder(plan.model_folder, device)
@@ -307,7 +313,9 @@ def train_adapter(plan: Plan) -> bool:
 
 def _without_adapter(plan: Plan) -> None:
     """An adapter belongs to the transformer that it was trained on: it counts no more."""
-    replace(Sizes.read(plan.model_folder), adapter=False).write(plan.model_folder)
+    sizes = Sizes.read(plan.model_folder)
+    if sizes.adapter:
+        replace(sizes, adapter=False).write(plan.model_folder)
 
 
 def _write_samples(plan: Plan) -> None:

@@ -74,7 +74,8 @@ class FlowMatching:
         text = self._transformer.read_text(lesson.text_BLC)
         context_BFCHW = worn(lesson.latent_BFCHW)
         own = int(OWN_CONTEXT_SHARE * clips)
-        if own and form.blocks > 1:
+        said = form.starts or not form.switch  # else a clip does not hold every prompt of its past
+        if own and said and form.blocks > 1:
             made = self._own_context(lesson, context_BFCHW[:own], sink_text, text)
             context_BFCHW = torch.cat([made, context_BFCHW[own:]])
         window = TaughtWindow(self._transformer.config.layers)

@@ -5,8 +5,9 @@ and resumed learns the same; in a team each process has its own.
 """
 
 import json
+import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -16,6 +17,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
+from longlive_widget.errors import CheckpointError
 from longlive_widget.tiny.learner import Learner
 
 SAVE_SECONDS = 120
@@ -103,9 +105,13 @@ class Stage:
             descend_at: leaves the gradients of step n and returns its loss, from data that n and
                 the seed decide.
             report_every: steps between two lines of the curve, each with the mean loss since.
+
+        Raises:
+            CheckpointError: the loss is no finite number any more; the last state is kept.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         first = self._resume(learner)
+        learner.agree()
         began = saved = time.monotonic()
         losses: list[Tensor] = []
         done = first
@@ -122,8 +128,14 @@ class Stage:
             done = step + 1
             now = time.monotonic()
             if done % report_every == 0:
+                mean = float(torch.stack(losses).mean())
+                if team.any(not math.isfinite(mean)):
+                    raise CheckpointError(
+                        f"the loss of stage {self.name!r} is {mean} near step {done}: what was "
+                        f"learned before is kept in {self.state_path}; go on with another seed"
+                    )
                 if team.leads:
-                    self._report(done, now - began, losses)
+                    self._report(done, now - began, mean)
                 losses = []
             if team.leads and now - saved > SAVE_SECONDS:
                 self._save(learner, done)
@@ -150,8 +162,7 @@ class Stage:
         torch.save({"step": step, "learner": learner.state()}, unfinished)
         unfinished.replace(self.state_path)
 
-    def _report(self, step: int, seconds: float, losses: Iterable[Tensor]) -> None:
-        loss = float(torch.stack(list(losses)).mean())
+    def _report(self, step: int, seconds: float, loss: float) -> None:
         row = {"step": step, "seconds": round(seconds, 1), "loss": loss}
         with self.curve_path.open("a") as curve:
             curve.write(json.dumps(row) + "\n")

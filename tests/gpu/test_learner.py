@@ -48,7 +48,7 @@ def trained(*, captured: bool) -> tuple[list[float], dict[str, Tensor]]:
 def test_captured_steps_learn_what_eager_steps_learn():
     (eager_losses, eager), (losses, weights) = trained(captured=False), trained(captured=True)
     assert losses == pytest.approx(eager_losses, rel=1e-4)
-    assert losses[-1] != losses[0]
+    assert losses[-2] < 0.8 * losses[0]
     for name, value in eager.items():
         torch.testing.assert_close(weights[name], value, rtol=1e-3, atol=1e-4)
 
