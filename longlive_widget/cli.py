@@ -50,7 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"longlive-widget: {error}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt as stop:
-        print("longlive-widget: stopped, nothing was written", file=sys.stderr)
+        kept = "goes on when called again" if run is train_tiny else "nothing was written"
+        print(f"longlive-widget: stopped, {kept}", file=sys.stderr)
         return SIGNALLED + (stop.number if isinstance(stop, _Stopped) else signal.SIGINT)
     return 0
 

@@ -85,6 +85,10 @@ STEPS: dict[StageName, int] = {
     "adapter": 1500,
     "probe": 1200,
 }
+_IMPOSSIBLE: dict[StageName, tuple[str, ...]] = {
+    "adapter": ("--begin-with", "--compile"),  # it sets out from the transformer of its folder
+    "probe": ("--batch", "--max-seconds", "--begin-with", "--compile"),  # a few minutes at once
+}
 BATCH: dict[StageName, int] = {"autoencoder": 12, "transformer": 128, "adapter": 64}
 
 
@@ -127,30 +131,23 @@ class Plan:
 
 
 def require_possible(name: StageName, plan: Plan) -> None:
-    """Make sure that the stages before `name` have left their weights; the probe needs none.
+    """Make sure that a stage can do what the plan asks, and that those before it are done.
 
     Raises:
-        CheckpointError: one has not; the message says which to run first.
-        CapabilityError: the plan asks the probe's short training for what it cannot do.
+        CheckpointError: an earlier stage has not left its weights; the message says which to run.
+        CapabilityError: the stage cannot do something that the plan asks for.
     """
+    asked = {
+        "--batch": plan.batch,
+        "--max-seconds": plan.max_seconds,
+        "--begin-with": plan.begin_with,
+        "--compile": plan.compiled or None,
+    }
+    for option in _IMPOSSIBLE.get(name, ()):
+        if asked[option] is not None:
+            raise CapabilityError(f"the stage {name!r} cannot do {option}: leave {option} out")
     if name == "probe":
-        asked = {
-            "--batch": plan.batch,
-            "--max-seconds": plan.max_seconds,
-            "--begin-with": plan.begin_with,
-        }
-        for option, value in asked.items():
-            if value is not None:
-                raise CapabilityError(
-                    f"the stage 'probe' cannot do {option} {value}: it takes a few minutes at "
-                    f"once and from the start; leave {option} out"
-                )
         return
-    if name == "adapter" and plan.begin_with is not None:
-        raise CapabilityError(
-            f"the stage 'adapter' cannot do --begin-with {plan.begin_with}: it sets out from the "
-            f"transformer in {plan.model_folder}; leave it out"
-        )
     for earlier, file in (("autoencoder", AUTOENCODER), ("transformer", TRANSFORMER)):
         if earlier == name:
             return

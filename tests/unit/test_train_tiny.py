@@ -101,11 +101,13 @@ def test_each_trained_stage_shows_what_the_model_makes_of_every_ground(straight:
         ("probe", {"batch": 4}),
         ("probe", {"max_seconds": 9.0}),
         ("probe", {"begin_with": Path("tiny")}),
+        ("probe", {"compiled": True}),
         ("adapter", {"begin_with": Path("tiny")}),
+        ("adapter", {"compiled": True}),
     ],
 )
 def test_a_stage_says_what_it_cannot_do(stage, asked, tmp_path: Path):
-    (option,) = asked
+    (option,) = (name.replace("compiled", "compile") for name in asked)
     with pytest.raises(
         CapabilityError, match=f"the stage '{stage}' cannot do --{option.replace('_', '-')}"
     ):
