@@ -134,9 +134,7 @@ def load_model(folder: Path, device: torch.device) -> Model:
     sizes = Sizes.read(folder)
     parts = _parts(sizes, folder)
     load_strictly(parts.transformer, read_weights(folder / TRANSFORMER), folder / TRANSFORMER)
-    autoencoder = _read_autoencoder(sizes.autoencoder, folder / AUTOENCODER)
-    decoder = part_of(autoencoder, VideoDecoder.PREFIXES)
-    load_strictly(parts.decoder, decoder, folder / AUTOENCODER)
+    _read_half(parts.decoder, folder)
     text_encoder = read_weights(folder / TEXT_ENCODER)
     load_strictly(parts.text_encoder, text_encoder, folder / TEXT_ENCODER)
     if sizes.adapter:
@@ -166,9 +164,13 @@ def load_decoder(folder: Path, device: torch.device) -> VideoDecoder:
     return _half(VideoDecoder(Sizes.read(folder).autoencoder), folder, device)
 
 
-def _half(half: _Half, folder: Path, device: torch.device) -> _Half:
+def _read_half(half: VideoEncoder | VideoDecoder, folder: Path) -> None:
     autoencoder = _read_autoencoder(half.config, folder / AUTOENCODER)
     load_strictly(half, part_of(autoencoder, half.PREFIXES), folder / AUTOENCODER)
+
+
+def _half(half: _Half, folder: Path, device: torch.device) -> _Half:
+    _read_half(half, folder)
     half.eval().requires_grad_(requires_grad=False).to(device)
     return half
 

@@ -80,10 +80,6 @@ class SelfAttention(Projections):
         return turned(self.queries(x_BTC), query_turn), k_BTHD, v_BTHD
 
 
-class CrossAttention(Projections):
-    """What attention of a block over every row of the prompt needs, the padded ones too."""
-
-
 def attended(q_BTHD: Tensor, k_BTHD: Tensor, v_BTHD: Tensor) -> Tensor:
     """What each query sees, heads side by side, `BTC`; not yet projected."""
     q, k, v = (x.transpose(1, 2) for x in (q_BTHD, k_BTHD, v_BTHD))

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from longlive_widget.cache.text import LayerText, TextMemory
 from longlive_widget.geometry import LATENT_CHANNELS, LATENTS_PER_TOKEN
-from longlive_widget.model.attention import CrossAttention, Memory, SelfAttention, attended
+from longlive_widget.model.attention import Memory, Projections, SelfAttention, attended
 from longlive_widget.model.config import TransformerConfig
 from longlive_widget.model.rotary import Turn, turn_at, turned
 
@@ -28,7 +28,7 @@ class Layer(nn.Module):
         super().__init__()
         self.eps = config.eps
         self.self_attn = SelfAttention(config)
-        self.cross_attn = CrossAttention(config)
+        self.cross_attn = Projections(config)  # over every row of the prompt, padded ones too
         self.norm3 = nn.LayerNorm(config.dim, eps=config.eps)
         self.ffn = nn.Sequential(
             nn.Linear(config.dim, config.ffn_dim),

@@ -13,6 +13,7 @@ import simplejpeg
 from longlive_widget.engine.engine import Engine
 from longlive_widget.timeline import Timeline
 from longlive_widget.tiny.captions import caption, switch_caption
+from longlive_widget.tiny.evaluate import Pictures, video_of
 from longlive_widget.tiny.scenes import LEARNED, Scene, Vocabulary, random_change, random_scene
 
 SAMPLES_A_GROUND = 3
@@ -52,10 +53,9 @@ def _prompts(rng: random.Random, scene: Scene, vocabulary: Vocabulary) -> tuple[
     return caption(scene, rng), switch_caption(scene.switched(change, 1), change, rng)
 
 
-def _row(engine: Engine, first: str, then: str, seed: int) -> "np.typing.NDArray[np.uint8]":
+def _row(engine: Engine, first: str, then: str, seed: int) -> Pictures:
     """Some pictures of a video, evenly spaced, side by side."""
     frame = SWITCH_BLOCK * engine.geometry.block_frames
-    made = engine.session(Timeline.of(first, (frame, then)), seed).blocks(BLOCKS)
-    pictures = np.concatenate([block.frames for block in made])
+    pictures = video_of(engine)(Timeline.of(first, (frame, then)), seed, BLOCKS)
     shown = np.linspace(0, len(pictures) - 1, _PICTURES).round().astype(int)
     return np.concatenate(list(pictures[shown]), axis=1)

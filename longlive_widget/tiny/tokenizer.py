@@ -18,9 +18,8 @@ from longlive_widget.tiny.scenes import LEARNED, Vocabulary
 from longlive_widget.tiny.words import words
 
 PAD, END, UNKNOWN = "<pad>", "</s>", "<unk>"
-_OTHER_MARKS = (
-    r"[:;!?\-\u2013\u2014\u2026]+"  # read as commas; the last three are dashes and an ellipsis
-)
+_OTHER_MARKS = r"[:;!?\-\u2013\u2014\u2026]+"
+"""Read as commas; the last three are dashes and an ellipsis."""
 
 
 def tiny_tokenizer(vocabulary: Vocabulary = LEARNED) -> PreTrainedTokenizerFast:

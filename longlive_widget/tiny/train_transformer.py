@@ -13,7 +13,7 @@ from longlive_widget.engine.noise_schedule import levels, sigmas
 from longlive_widget.model.text_encoder import TextEncoder
 from longlive_widget.model.transformer import Transformer
 from longlive_widget.presets import PRESETS, TRAINING_STEPS
-from longlive_widget.tiny.clips import Clips, Form
+from longlive_widget.tiny.clips import OPENING, Clips, Form
 from longlive_widget.tiny.teacher_forcing import (
     BLOCK_FRAMES,
     TaughtWindow,
@@ -84,7 +84,7 @@ class FlowMatching:
             latent = context_BFCHW[:, _frames(blocks.start, blocks.stop)]
             self._pass(latent, latent.new_zeros(clips), sink_text if sink else text, window)
             window.remember(clips)
-        text = repeated(text, OPENING_COPIES if form.blocks == 1 else COPIES)
+        text = repeated(text, _copies(form))
         taught = range(form.first_taught, form.blocks)
         losses = [self._block_loss(lesson, context_BFCHW, block, text, window) for block in taught]
         return torch.stack(losses).mean()
@@ -127,8 +127,7 @@ class FlowMatching:
         """One pass over a block: noisy beside clean, or all noisy where no block follows."""
         frames = _frames(block, block + 1)
         last = block + 1 == lesson.form.blocks
-        copies = OPENING_COPIES if lesson.form.blocks == 1 else COPIES
-        noisy = copies if last else copies - 1
+        noisy = _copies(lesson.form) - (0 if last else 1)
         x0_BFCHW = lesson.latent_BFCHW[:, frames].repeat(noisy, 1, 1, 1, 1)
         sigma_B = self._random_sigmas(len(x0_BFCHW))
         spread = sigma_B[:, None, None, None, None]
@@ -179,6 +178,11 @@ def worn(clean_BFCHW: Tensor) -> Tensor:
     noise = torch.randn_like(clean_BFCHW)
     shift = torch.randn((b, f, c, 1, 1), device=device)
     return clean_BFCHW + amount * (MOST_CONTEXT_NOISE * noise + MOST_CONTEXT_SHIFT * shift)
+
+
+def _copies(form: Form) -> int:
+    """So many times each clip goes through the network side by side."""
+    return OPENING_COPIES if form == OPENING else COPIES
 
 
 def _frames(first_block: int, end_block: int) -> slice:
