@@ -401,7 +401,7 @@ def _add_train_tiny(commands: "argparse._SubParsersAction[Any]") -> None:
     parser.add_argument(
         "--stage",
         required=True,
-        choices=("autoencoder", "transformer", "adapter", "probe"),
+        choices=("autoencoder", "text", "transformer", "adapter", "probe"),
         help="each stage needs those before it; the probe, which judges pictures, needs none",
     )
     parser.add_argument("--folder", required=True, help="where the run keeps what it has learned")

@@ -87,7 +87,9 @@ _SHARES = {
     Form(starts=False, switch=3): 2,
 }
 FORMS = tuple(form for form, share in _SHARES.items() for _ in range(share))
-"""The form of each shard, in turn."""
+"""The form of each shard, in turn, once there are all forms."""
+OPENING_SHARDS = 57
+"""So many shards are of first blocks before others come: a prompt is all they go by."""
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,7 @@ def random_story(rng: random.Random, form: Form) -> Story:
 def outline(seed: int, clips: int, number: int) -> Outline:
     """A shard of that many clips; the seed and the number say all that is in it."""
     rng = random.Random(f"clips {seed} {number}")
-    form = FORMS[number % len(FORMS)]
+    form = OPENING if number < OPENING_SHARDS else FORMS[number % len(FORMS)]
     stories = [random_story(rng, form) for _ in range(clips)]
     scenes = [story.scene for story in stories]
     lead = [PICTURES_PER_LATENT_FRAME * (story.frame - BLOCK_FRAMES) for story in stories]

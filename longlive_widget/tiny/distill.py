@@ -36,7 +36,8 @@ from longlive_widget.tiny.captions import caption, switch_caption
 from longlive_widget.tiny.clips import WINDOW_FRAMES
 from longlive_widget.tiny.scenes import LEARNED, random_change, random_scene
 
-SHORTEST_BLOCKS, LONGEST_BLOCKS = 4, 24
+SHORTEST_BLOCKS, LONGEST_BLOCKS = 2, 24
+"""Of the student's videos, most of them short: a first block is the hardest."""
 SWITCH_SHARE = 0.2
 TEACHER_STEPS = 12
 GUIDANCE = 2.0
@@ -196,7 +197,8 @@ class Videos:
                 teacher.recache(latest, frame, text)
 
     def _begin(self, rng: random.Random) -> None:
-        self._length = rng.randint(SHORTEST_BLOCKS, LONGEST_BLOCKS)
+        longer = LONGEST_BLOCKS / SHORTEST_BLOCKS
+        self._length = round(SHORTEST_BLOCKS * longer ** rng.random())
         self._block = 0
         self._latest: list[Tensor] = []
         self._student = self._denoiser()

@@ -14,9 +14,16 @@ NEWTON_SCHULZ_STEPS = 5
 
 
 def optimizers_for(
-    modules: nn.ModuleDict, matrices: Iterable[Tensor], *, rate: float
+    modules: nn.ModuleDict,
+    matrices: Iterable[Tensor],
+    *,
+    rate: float,
+    matrix_rate: float | None = None,
 ) -> list[Optimizer]:
-    """Muon for the hidden matrices, AdamW for all else that is learned."""
+    """Muon for the hidden matrices, AdamW for all else that is learned.
+
+    `matrix_rate` is Muon's where it is not the same as AdamW's.
+    """
     hidden = [p for p in matrices if p.requires_grad]
     chosen = {id(p) for p in hidden}
     others = [p for p in modules.parameters() if p.requires_grad and id(p) not in chosen]
@@ -33,7 +40,7 @@ def optimizers_for(
             )
         )
     if hidden:
-        optimizers.append(Muon(hidden, rate))
+        optimizers.append(Muon(hidden, matrix_rate or rate))
     return optimizers
 
 

@@ -68,7 +68,7 @@ _CLASHES: dict[Ground, frozenset[Color]] = {
 }
 _GLIDE_PICTURES = 4.0
 _APART_PX = 56.0
-_ANCHOR_PX = 10.0
+_ANCHOR_PX = 6.0
 _ANCHOR_RAD = 0.15
 _ALIKE_SHARE = 0.2  # of the pairs that set out from their anchors: they move alike
 _PICTURES_AT_ONCE = 1024  # bounds the memory that drawing takes
@@ -195,7 +195,7 @@ SIMPLE = Vocabulary(
 )
 WORLD = Vocabulary(two_things=0.25, scattered=False)
 """All of it, with prompts that nearly say the first picture."""
-LEARNED = SIMPLE
+LEARNED = WORLD
 """What the embedded model is taught."""
 
 

@@ -33,7 +33,7 @@ from longlive_widget.engine.model import (
 )
 from longlive_widget.engine.noise_schedule import levels
 from longlive_widget.errors import CapabilityError, CheckpointError
-from longlive_widget.model.checkpoint import load_strictly
+from longlive_widget.model.checkpoint import load_strictly, read_weights
 from longlive_widget.model.config import TransformerConfig
 from longlive_widget.model.text_encoder import (
     TOKEN_EMBEDDING,
@@ -60,36 +60,40 @@ from longlive_widget.tiny.team import Team
 from longlive_widget.tiny.tokenizer import save_tokenizer, tiny_tokenizer
 from longlive_widget.tiny.train_autoencoder import train_autoencoder
 from longlive_widget.tiny.train_probe import train_probe
+from longlive_widget.tiny.train_text import train_text
 from longlive_widget.tiny.train_transformer import FlowMatching, Lesson
 from longlive_widget.tiny.training import MadeAhead, Stage
 
-StageName = Literal["autoencoder", "transformer", "adapter", "probe"]
+StageName = Literal["autoencoder", "text", "transformer", "adapter", "probe"]
 STAGES: tuple[StageName, ...] = get_args(StageName)
 TRANSFORMER_SIZES = TransformerConfig(
     dim=192, heads=6, layers=6, ffn_dim=768, text_dim=128, text_length=PROMPT_TOKENS
 )
-TRANSFORMER_RATE = 2e-3
+TRANSFORMER_RATE = 3e-3
+TRANSFORMER_MATRIX_RATE = 1e-2
 ADAPTER_RANK = 8
-ADAPTER_RATE = 5e-4
-SHARD_CLIPS = 512
+ADAPTER_RATE = 1e-3
+SHARD_CLIPS = 256
 POOL_SHARDS = len(FORMS)
-POOL_REFRESH_STEPS = 256
+POOL_REFRESH_STEPS = 128
 POOL_VIDEOS = 2
 """The student's running videos, in batches."""
 POOL_BLOCKS = 24
 """So many of their last blocks are learned from."""
-STEPS_A_BLOCK = 8
+STEPS_A_BLOCK = 12
 STEPS: dict[StageName, int] = {
     "autoencoder": 7000,
+    "text": 1500,
     "transformer": 24000,
     "adapter": 1500,
     "probe": 1200,
 }
 _IMPOSSIBLE: dict[StageName, tuple[str, ...]] = {
+    "text": ("--begin-with", "--compile"),
     "adapter": ("--begin-with", "--compile"),  # it sets out from the transformer of its folder
     "probe": ("--batch", "--max-seconds", "--begin-with", "--compile"),  # a few minutes at once
 }
-BATCH: dict[StageName, int] = {"autoencoder": 12, "transformer": 128, "adapter": 64}
+BATCH: dict[StageName, int] = {"autoencoder": 12, "text": 192, "transformer": 64, "adapter": 64}
 
 
 @dataclass(frozen=True)
@@ -114,6 +118,11 @@ class Plan:
     def model_folder(self) -> Path:
         """The model as far as it is made."""
         return self.folder / "model"
+
+    @property
+    def taught_text(self) -> Path:
+        """The text encoder as the stage `text` leaves it."""
+        return self.folder / TEXT_ENCODER
 
     def stage(self, name: StageName) -> Stage:
         """Where and how far a stage goes."""
@@ -146,14 +155,18 @@ def require_possible(name: StageName, plan: Plan) -> None:
     for option in _IMPOSSIBLE.get(name, ()):
         if asked[option] is not None:
             raise CapabilityError(f"the stage {name!r} cannot do {option}: leave {option} out")
-    if name == "probe":
-        return
-    for earlier, file in (("autoencoder", AUTOENCODER), ("transformer", TRANSFORMER)):
-        if earlier == name:
-            return
-        if not (plan.model_folder / file).exists():
+    needs = {
+        "text": ("autoencoder", plan.model_folder / AUTOENCODER),
+        "transformer": ("text", plan.taught_text),
+        "adapter": ("transformer", plan.model_folder / TRANSFORMER),
+    }
+    if name == "transformer" and plan.begin_with is not None:
+        needs[name] = needs["text"]  # its words come from that model
+    if name in needs:
+        earlier, path = needs[name]
+        if not path.exists():
             raise CheckpointError(
-                f"{plan.model_folder} has no {file}: run the stage {earlier!r} before {name!r}"
+                f"{path.parent} has no {path.name}: run the stage {earlier!r} before {name!r}"
             )
 
 
@@ -175,6 +188,17 @@ def train(name: StageName, plan: Plan) -> bool:
             if Team.joined().leads:
                 _begin_model(plan)
             return finished
+        case "text":
+            return train_text(
+                plan.folder,
+                plan.model_folder,
+                steps=plan.steps or STEPS[name],
+                seed=plan.seed,
+                device=plan.device,
+                batch=plan.batch or BATCH[name],
+                max_seconds=plan.max_seconds,
+                workers=plan.workers,
+            )
         case "transformer":
             return train_transformer(plan)
         case "adapter":
@@ -200,14 +224,18 @@ def train_transformer(plan: Plan) -> bool:
             f"{plan.model_folder / TOKENIZER} has other words than the scenes of today: run the "
             "stage 'autoencoder' again, which writes it"
         )
-    if plan.begin_with is not None:
+    if plan.begin_with is None:
+        taught = read_weights(plan.taught_text)
+        load_strictly(model.text_encoder, taught, plan.taught_text)
+    else:
         take_over(model, plan.begin_with)
     encoder = load_encoder(plan.model_folder, device)
     modules = nn.ModuleDict({"transformer": model.transformer, "text_encoder": model.text_encoder})
     modules.requires_grad_()
     linears = [m for m in model.transformer.blocks.modules() if isinstance(m, nn.Linear)]
     matrices = [layer.weight for layer in linears]
-    optimizers = optimizers_for(modules, matrices, rate=TRANSFORMER_RATE)
+    rates = {"rate": TRANSFORMER_RATE, "matrix_rate": TRANSFORMER_MATRIX_RATE}
+    optimizers = optimizers_for(modules, matrices, **rates)
     learner = Learner(modules, optimizers, team)
     if plan.compiled:
         model.transformer.compile_layers()

@@ -41,9 +41,9 @@ def test_a_folder_is_a_model_too(folder: Path):
     assert Engine.load(folder).name == "tiny"
 
 
-def test_the_embedded_weights_take_at_most_12_megabytes():
+def test_the_embedded_weights_take_at_most_14_megabytes():
     files = [path for path in model_folder("tiny").rglob("*") if path.is_file()]
-    assert sum(path.stat().st_size for path in files) <= 12_000_000
+    assert sum(path.stat().st_size for path in files) <= 14_000_000
 
 
 def test_the_sizes_are_written_as_they_are_read(folder: Path, tmp_path: Path):
@@ -126,19 +126,19 @@ def test_an_autoencoder_is_whole_whichever_half_is_wanted(folder: Path, load, ha
 
 @pytest.mark.parametrize("weights", [{}, {"scalar": torch.tensor(1.0)}], ids=["empty", "scalar"])
 def test_a_file_that_is_no_adapter_is_refused(folder: Path, weights: dict):
-    _change(folder, adapter=True)
     save_file(weights, folder / ADAPTER)
     with pytest.raises(CheckpointError, match=r"adapter\.safetensors has adapters of ranks \[\]"):
         Engine.load(folder)
 
 
 def test_an_adapter_that_is_asked_for_must_be_there(folder: Path):
-    _change(folder, adapter=True)
+    (folder / ADAPTER).unlink()
     with pytest.raises(CheckpointError, match=r"adapter\.safetensors does not exist"):
         Engine.load(folder)
 
 
 def test_an_adapter_of_the_training_is_merged_on_loading(folder: Path):
+    _change(folder, adapter=False)
     engine = Engine.load(folder)
     plain = engine.model.transformer.blocks[0].ffn[0].weight.clone()
     adapted = Engine.load(folder).model.transformer

@@ -15,6 +15,7 @@ from longlive_widget.cli import main
 from longlive_widget.engine.engine import model_folder
 from longlive_widget.engine.model import (
     ADAPTER,
+    TEXT_ENCODER,
     TOKENIZER,
     TRANSFORMER,
     Sizes,
@@ -48,9 +49,10 @@ def few() -> Iterator[None]:
 
 
 def begun(folder: Path) -> train.Plan:
-    """A run whose autoencoder is there."""
+    """A run whose autoencoder and text encoder are there."""
     run = train.Plan(folder, device="cpu", batch=1, steps=2)
     shutil.copytree(model_folder("tiny"), run.model_folder)
+    shutil.copy(run.model_folder / TEXT_ENCODER, run.taught_text)
     (run.model_folder / TRANSFORMER).unlink()
     return run
 
@@ -104,6 +106,8 @@ def test_each_trained_stage_shows_what_the_model_makes_of_every_ground(straight:
         ("probe", {"compiled": True}),
         ("adapter", {"begin_with": Path("tiny")}),
         ("adapter", {"compiled": True}),
+        ("text", {"begin_with": Path("tiny")}),
+        ("text", {"compiled": True}),
     ],
 )
 def test_a_stage_says_what_it_cannot_do(stage, asked, tmp_path: Path):
@@ -118,7 +122,8 @@ def test_an_adapter_goes_with_the_transformer_that_it_was_trained_on(
     straight: train.Plan, tmp_path: Path
 ):
     plan = replace(straight, folder=tmp_path)
-    shutil.copytree(straight.model_folder, plan.model_folder)
+    shutil.copytree(straight.folder, tmp_path, dirs_exist_ok=True)
+    (tmp_path / "transformer.state.pt").unlink()
     sizes = Sizes.read(plan.model_folder)
     replace(sizes, adapter=True).write(plan.model_folder)
     train.train("transformer", replace(plan, steps=1))
@@ -132,19 +137,25 @@ def test_the_probe_needs_no_other_stage(tmp_path: Path, monkeypatch):
     assert weights.keys() == load_probe().state_dict().keys()
 
 
-def test_a_model_that_another_sets_out_from_hands_over_its_weights_and_words(plan: train.Plan):
-    before = load_model(model_folder("tiny"), CPU)
-    few_words = Vocabulary(shapes=("cross",), motions=("rests",), grounds=("black",))
-    save_tokenizer(plan.model_folder / TOKENIZER, few_words)
+def test_a_model_that_another_sets_out_from_hands_over_its_weights_and_words(
+    plan: train.Plan, tmp_path: Path
+):
+    older = tmp_path / "older"
+    shutil.copytree(model_folder("tiny"), older)
+    save_tokenizer(older / TOKENIZER, Vocabulary(shapes=("ball",)))
+    before, random = load_model(older, CPU), random_model(plan.model_folder, CPU)
     model = random_model(plan.model_folder, CPU)
-    train.take_over(model, model_folder("tiny"))
+    train.take_over(model, older)
     ours, theirs = model.transformer.state_dict(), before.transformer.state_dict()
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
-    table, old_table = (m.text_encoder.state_dict()[TOKEN_EMBEDDING] for m in (model, before))
-    places, old_places = (m.text_encoder.vocabulary for m in (model, before))
-    assert places["yellow"] != old_places["yellow"]
-    assert torch.equal(table[places["yellow"]], old_table[old_places["yellow"]])
-    assert "cross" not in old_places
+    new, old, fresh = (
+        (m.text_encoder.state_dict()[TOKEN_EMBEDDING], m.text_encoder.vocabulary)
+        for m in (model, before, random)
+    )
+    assert new[1]["yellow"] != old[1]["yellow"]
+    assert torch.equal(new[0][new[1]["yellow"]], old[0][old[1]["yellow"]])
+    assert "cross" not in old[1]
+    assert torch.equal(new[0][new[1]["cross"]], fresh[0][fresh[1]["cross"]])
 
 
 def test_a_stopped_run_goes_on_to_the_same_weights(straight: train.Plan, plan: train.Plan):
