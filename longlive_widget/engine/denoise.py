@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from longlive_widget.cache.text import TextMemory
-from longlive_widget.cache.window import RollingWindow
+from longlive_widget.cache.window import Window
 from longlive_widget.engine.noise_schedule import Level
 from longlive_widget.model.transformer import Transformer
 
@@ -20,7 +20,7 @@ class Denoiser:
     """A network and the window that it reads and writes."""
 
     network: Transformer
-    window: RollingWindow
+    window: Window
 
     def flow(self, x_BFCHW: Tensor, timestep: float, text: TextMemory) -> Tensor:
         """One pass over the open block at one timestep: the predicted flow."""

@@ -30,7 +30,7 @@ def turned(x_BTHD: Tensor, turn: Turn) -> Tensor:
     return torch.stack(pairs, dim=-1).flatten(-2).type_as(x_BTHD)
 
 
-@lru_cache(maxsize=16)  # more than a video without end has; of the full size 2 to 10 MB each
+@lru_cache(maxsize=16)  # enough for a video without end, a ring's turns too; 2 to 10 MB each
 @torch.inference_mode(mode=False)  # so that training may use them too
 def turn_at(
     frames: tuple[int, ...], rows: int, columns: int, head_dim: int, device: torch.device

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from longlive_widget.cache.window import RollingWindow
+from longlive_widget.cache.window import RingWindow, RollingWindow, StaticWindow, Window
 from longlive_widget.engine.denoise import Denoiser
 from longlive_widget.engine.noise_schedule import Level, level_near, levels, sigmas, timesteps
 from longlive_widget.engine.rollout import Rollout
@@ -23,6 +23,8 @@ from tests.parity.cases import (
     rollout_names,
 )
 
+WINDOWS = (RollingWindow, StaticWindow, RingWindow)
+
 
 def _network() -> Transformer:
     config, weights = read_weights("dit")
@@ -31,9 +33,11 @@ def _network() -> Transformer:
     return network
 
 
-def _window(case: Case, latent: Tensor, layers: int, *, relative: bool = False) -> RollingWindow:
+def _window(
+    kind: type[Window], case: Case, latent: Tensor, layers: int, *, relative: bool = False
+) -> Window:
     tokens_per_frame = latent.shape[-1] * latent.shape[-2] // 4
-    return RollingWindow(
+    return kind(
         layers,
         tokens_per_frame,
         case.metadata["local_attn_size"],
@@ -49,10 +53,11 @@ def test_the_noise_schedule_is_the_recorded_one():
     assert relative_error(timesteps(), case["timesteps"]) < 1e-6
 
 
-def test_passes_over_one_memory_agree():
+@pytest.mark.parametrize("kind", WINDOWS)
+def test_passes_over_one_memory_agree(kind: type[Window]):
     require_part("dit_passes.safetensors")
     case, network = read_case("dit_passes"), _network()
-    window = _window(case, case["pass0.x"], network.config.layers)
+    window = _window(kind, case, case["pass0.x"], network.config.layers)
     text = network.read_text(case["context"][None])
     opened, passes = None, sum(name.endswith(".flow") for name in case.tensors)
     assert passes > 0
@@ -67,17 +72,18 @@ def test_passes_over_one_memory_agree():
         assert relative_error(x0[0], case[f"pass{index}.x0"]) < BOUND, f"x0 of pass {index}"
 
 
+@pytest.mark.parametrize("kind", WINDOWS)
 @pytest.mark.parametrize("name", rollout_names())
-def test_a_rollout_agrees_block_by_block(name: str):
+def test_a_rollout_agrees_block_by_block(name: str, kind: type[Window]):
     case = read_case(name)
-    latents = roll_out(case, name)
+    latents = roll_out(case, name, kind)
     assert len(latents) == len(case["latents"]) > 0
     for block, latent in enumerate(latents):
         error = relative_error(latent, case["latents"][block])
         assert error < BOUND, f"block {block} is off by {error:.2e}"
 
 
-def roll_out(case: Case, name: str) -> list[Tensor]:
+def roll_out(case: Case, name: str, kind: type[Window]) -> list[Tensor]:
     """Our latents of a recorded rollout, block by block, `FCHW`, on the way of a session."""
     network = _network()
     if name.startswith("rollout_lora"):
@@ -85,9 +91,8 @@ def roll_out(case: Case, name: str) -> list[Tensor]:
         alpha = adapter.metadata["alpha"]
         merge_adapter(network, adapter.tensors, alpha=alpha, path=FOLDER / "lora.safetensors")
     noise, frames = case["noise"], case["noise"].shape[1]
-    window = _window(
-        case, noise, network.config.layers, relative=name.startswith("rollout_relative")
-    )
+    relative = name.startswith("rollout_relative")
+    window = _window(kind, case, noise, network.config.layers, relative=relative)
     steps = levels(case["denoising_steps"].tolist())
     _check_timesteps(steps, case)
     rollout = _rollout(Denoiser(network, window), steps, case)

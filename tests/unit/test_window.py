@@ -1,60 +1,155 @@
-"""The rolling window against a plain list of frames."""
+"""Every kind of window against a plain list of frames."""
 
 import random
+from dataclasses import dataclass, field
 
 import pytest
 import torch
+from torch import Tensor
 
-from longlive_widget.cache.window import RollingWindow
+from longlive_widget.cache.window import RingWindow, RollingWindow, StaticWindow, Window
 from longlive_widget.errors import SessionError
 
-TOKENS = 2
+LAYERS, TOKENS = 2, 2
+KINDS = (RollingWindow, StaticWindow, RingWindow)
+PREALLOCATED = (StaticWindow, RingWindow)
 
 
-def _frames_seen(window: RollingWindow) -> list[int]:
-    """Write each open frame's own number as its keys; read back what the block sees."""
-    numbers = [n for n in window.frames[-3:] for _ in range(TOKENS)]
-    keys = torch.tensor(numbers, dtype=torch.float32).view(1, -1, 1, 1)
-    seen, values = window.append(0, keys, -keys)
-    assert torch.equal(seen, -values)
-    return seen.flatten()[::TOKENS].int().tolist()
+@dataclass
+class Remembered:
+    """What a window must hold: one number a latent frame, oldest first."""
+
+    window_frames: int
+    sink_frames: int
+    kept: dict[int, float] = field(default_factory=dict)
+    opened: dict[int, float] = field(default_factory=dict)
+
+    @property
+    def numbers(self) -> dict[int, float]:
+        return self.kept | self.opened
+
+    def open_block(self, first_frame: int, frames: int) -> None:
+        self.kept |= self.opened
+        self.opened = dict.fromkeys(range(first_frame, first_frame + frames), 0.0)
+        while len(self.numbers) > self.window_frames:
+            del self.kept[list(self.kept)[self.sink_frames]]
+
+    def clear(self, *, keep_sink: bool) -> None:
+        self.kept = dict(list(self.numbers.items())[: self.sink_frames if keep_sink else 0])
+        self.opened = {}
 
 
-def _expected(kept: list[int], block: list[int], window_frames: int, sink: int) -> list[int]:
-    overflow = max(0, len(kept) + len(block) - window_frames)
-    return kept[:sink] + kept[sink + overflow :] + block
+def _keys(numbers: list[float], layer: int) -> Tensor:
+    """Keys of frames: a frame's number, shifted by its token and its layer."""
+    frames = torch.tensor(numbers, dtype=torch.float64)[:, None]
+    tokens = frames + torch.arange(TOKENS) / 10 + layer / 100
+    return tokens.view(1, -1, 1, 1)
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_any_window_keeps_the_sink_and_the_newest_frames(seed: int):
+def _write(window: Window, list_: Remembered, rng: random.Random) -> None:
+    """Write new numbers into the open block, and compare all that is seen with the list."""
+    list_.opened = {frame: rng.randrange(1000) for frame in list_.opened}
+    written = list(list_.opened.values())
+    for layer in range(LAYERS):
+        k, v = window.append(layer, _keys(written, layer), -_keys(written, layer))
+        seen = [list_.numbers[frame] for frame in window.frames]
+        assert torch.equal(k, _keys(seen, layer))
+        assert torch.equal(v, -k)
+
+
+def _check_frames(window: Window, list_: Remembered) -> None:
+    in_time = list(list_.numbers)
+    ranks = tuple(in_time.index(frame) for frame in window.frames)
+    assert sorted(window.frames) == in_time
+    assert window.key_positions == (ranks if window.relative else window.frames)
+    opened = tuple(list_.opened)
+    asked = tuple(map(in_time.index, opened)) if window.relative else opened
+    assert window.query_positions == asked
+
+
+def _check_kept(window: Window, list_: Remembered) -> None:
+    expected = list(list_.kept.values())
+    assert len(window.kept) == (LAYERS if expected else 0)
+    for layer, (k, v) in enumerate(window.kept):
+        assert torch.equal(k, _keys(expected, layer))
+        assert torch.equal(v, -k)
+
+
+@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("kind", KINDS)
+def test_any_window_sees_the_frames_of_a_plain_list(kind: type[Window], seed: int):
     rng = random.Random(seed)
-    sink = rng.choice([0, 3])
-    window_frames = rng.randint(sink + 3, 14)
-    window, kept = RollingWindow(1, TOKENS, window_frames, sink), []
+    sink, block = rng.randint(0, 4), rng.randint(1, 3)
+    sizes = rng.randint(sink + block, sink + 4 * block), sink
+    window = kind(LAYERS, TOKENS, *sizes, relative=rng.random() < 0.5)
+    list_, frame = Remembered(*sizes), 0
+
+    def open_block(first: int, frames: int) -> None:
+        for memory in (window, list_):
+            memory.open_block(first, frames)
+        _check_frames(window, list_)
+        for _step in range(rng.randint(1, 3)):
+            _write(window, list_, rng)
+        _check_kept(window, list_)
+
+    for _ in range(25):
+        open_block(frame, block)
+        frame += block
+        if rng.random() < 0.3:
+            keep_sink = rng.random() < 0.5
+            for memory in (window, list_):
+                memory.clear(keep_sink=keep_sink)
+            gone = frame - max(list_.kept, default=-1) - 1
+            again = min(gone, window.window_frames - len(list_.kept))
+            if again and rng.random() < 0.7:
+                open_block(frame - again, again)
+
+
+@pytest.mark.parametrize("kind", (RollingWindow, StaticWindow))
+def test_keys_are_in_the_order_of_time(kind: type[Window]):
+    window = kind(1, TOKENS, 8, 3)
+    for first in (0, 3, 6, 9):
+        window.open_block(first, 3)
+        window.append(0, *torch.zeros(2, 1, 3 * TOKENS, 1, 1))
+    assert window.frames == (0, 1, 2, 7, 8, 9, 10, 11)
+
+
+def test_a_ring_overwrites_its_oldest_frames_where_they_lie():
+    window = RingWindow(1, TOKENS, 8, 3, relative=True)
+    for first in (0, 3, 6, 9):
+        window.open_block(first, 3)
+        window.append(0, *torch.zeros(2, 1, 3 * TOKENS, 1, 1))
+    assert window.frames == (0, 1, 2, 8, 9, 10, 11, 7)
+    assert window.key_positions == (0, 1, 2, 4, 5, 6, 7, 3)
+    assert window.query_positions == (5, 6, 7)
+
+
+@pytest.mark.parametrize("kind", PREALLOCATED)
+def test_attention_reads_views_of_buffers_that_are_made_once(kind: type[Window]):
+    window, places = kind(1, TOKENS, 8, 3), set()
     for first in range(0, 30, 3):
         window.open_block(first, 3)
-        kept = _expected(kept, [first, first + 1, first + 2], window_frames, sink)
-        for _step in range(rng.randint(1, 3)):
-            assert _frames_seen(window) == kept
-        if rng.random() < 0.2:
-            keep_sink = rng.random() < 0.5
-            window.clear(keep_sink=keep_sink)
-            kept = kept[:sink] if keep_sink else []
+        for _step in range(2):
+            seen = window.append(0, *torch.zeros(2, 1, 3 * TOKENS, 1, 1))
+            places.add(tuple(x.data_ptr() for x in seen))
+    assert len(places) == 1
 
 
-def test_relative_positions_are_counted_inside_the_window():
-    window = RollingWindow(1, TOKENS, 6, 3, relative=True)
+@pytest.mark.parametrize("kind", KINDS)
+def test_relative_positions_are_counted_inside_the_window(kind: type[Window]):
+    window = kind(1, TOKENS, 6, 3, relative=True)
     for first in (0, 3, 6):
         window.open_block(first, 3)
-        _frames_seen(window)
+        window.append(0, *torch.zeros(2, 1, 3 * TOKENS, 1, 1))
     assert window.frames == (0, 1, 2, 6, 7, 8)
     assert window.key_positions == (0, 1, 2, 3, 4, 5)
     assert window.query_positions == (3, 4, 5)
 
 
-def test_a_block_that_does_not_fit_beside_the_sink_is_refused():
-    window = RollingWindow(1, TOKENS, 5, 3)
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_block_that_does_not_fit_beside_the_sink_is_refused(kind: type[Window]):
+    window = kind(1, TOKENS, 5, 3)
     window.open_block(0, 3)
-    _frames_seen(window)
+    window.append(0, *torch.zeros(2, 1, 3 * TOKENS, 1, 1))
     with pytest.raises(SessionError, match="use a window of 6"):
         window.open_block(3, 3)
