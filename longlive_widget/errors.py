@@ -1,4 +1,4 @@
-"""Every error that the package raises on purpose, and the two checks that all floors share.
+"""Every error that the package raises on purpose, and the checks that all floors share.
 
 Each message names the value, the limit and the way out.
 """
@@ -70,3 +70,9 @@ def one_of(name: str, value: object, choices: Sequence[str], error: type[LongLiv
     """Make sure that `value` is one of `choices`; else it is an `error` that lists them."""
     if value not in choices:
         raise error(f"{name} {value!r} does not exist: use {' or '.join(map(repr, choices))}")
+
+
+def true_or_false(name: str, value: object, error: type[LongLiveError]) -> None:
+    """Make sure that `value` is True or False; else it is an `error` that calls it `name`."""
+    if not isinstance(value, bool):
+        raise error(f"{name} {value!r} is neither true nor false: use one")

@@ -5,12 +5,18 @@ Loads no torch. Knows no model: what a field does is decided where it is read, i
 
 import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from itertools import pairwise
+from pathlib import Path
+from typing import Literal, get_args
 
-from longlive_widget.errors import PresetError, whole_number
+import yaml
+
+from longlive_widget import optimization_log
+from longlive_widget.errors import PresetError, one_of, true_or_false, whole_number
 
 TRAINING_STEPS = 1000
+WindowCache = Literal["rolling", "static", "ring"]
 
 
 @dataclass(frozen=True)
@@ -18,21 +24,29 @@ class Preset:
     """One choice for every setting; each default is the reference's value.
 
     `denoise_steps` are timesteps of the training schedule, high to low, before the shift is
-    applied. `window_frames` is the memory in latent frames, the sink counted in. `compiled` has
-    torch compile the networks at their first use.
+    applied. `window_frames` is the memory in latent frames, the sink counted in, and
+    `window_cache` where these lie: in new tensors ("rolling", the reference's way), moved inside
+    buffers ("static"), or each over the oldest one ("ring"). `compiled` has torch compile the
+    networks at their first use.
 
     Raises:
-        PresetError: the steps do not go down from at most 1000 to at least 1, the window is
-            empty, or one of them is no whole number.
+        PresetError: a setting is of the wrong kind or out of range, or the steps do not go down
+            from at most 1000 to at least 1.
     """
 
     name: str
     summary: str
     denoise_steps: tuple[int, ...] = (1000, 750, 500, 250)
     window_frames: int = 12
+    window_cache: WindowCache = "rolling"
     compiled: bool = False
 
     def __post_init__(self) -> None:
+        for label in ("name", "summary"):
+            if not isinstance(getattr(self, label), str):
+                raise PresetError(f"{label} {getattr(self, label)!r} is not text: use some")
+        one_of("window_cache", self.window_cache, get_args(WindowCache), PresetError)
+        true_or_false("compiled", self.compiled, PresetError)
         window_frames = whole_number("window_frames", self.window_frames, PresetError, least=1)
         object.__setattr__(self, "window_frames", window_frames)
         steps = _whole_steps(self.denoise_steps)
@@ -43,6 +57,85 @@ class Preset:
                 f"denoise_steps {list(steps)} must be some that go down: for example "
                 "[1000, 750, 500, 250]"
             )
+
+    def with_(self, **changes: object) -> "Preset":
+        """This preset with other settings; its name tells which, unless `changes` names it.
+
+        A setting that does not exist, or a value that is not one for it, is a `PresetError`.
+        """
+        for name in changes:
+            _require_setting(name, _own_settings())
+        changed = [f"{name}={value!r}" for name, value in changes.items() if name not in _LABELS]
+        labels = {
+            "name": "+".join([self.name, *(name for name in changes if name not in _LABELS)]),
+            "summary": f"{self.name} with {', '.join(changed)}" if changed else self.summary,
+        }
+        return replace(self, **labels | changes)  # type: ignore[arg-type]  # checked as it is made
+
+    def to_yaml(self) -> str:
+        """All settings as YAML, each under its name."""
+        settings = asdict(self) | {"denoise_steps": list(self.denoise_steps)}
+        return str(yaml.safe_dump(settings, allow_unicode=True, sort_keys=False))
+
+    @classmethod
+    def from_yaml(cls, source: str | Path) -> "Preset":
+        """The preset in a YAML text, or in the file at a path.
+
+        Takes what `to_yaml` wrote, and the settings of optimization-log.md in its own words. What
+        is left out is as in the reference; a preset without a name is called "custom".
+
+        Raises:
+            PresetError: the file cannot be read or is not YAML, a setting does not exist, is said
+                twice, has no such value, or asks for a part that is not here yet.
+        """
+        said, own = _yaml_settings(source), _own_settings()
+        for key in said:
+            _require_setting(key, (*own, *optimization_log.KEYS))
+        settings = {key: value for key, value in said.items() if key in own}
+        logged = {key: value for key, value in said.items() if key not in own}
+        for name, value in optimization_log.settings_of(logged).items():
+            if name in settings:
+                raise PresetError(
+                    f"{name} {settings[name]!r} is also said in the log's words: leave one out"
+                )
+            settings[name] = value
+        labels: dict[str, object] = {"name": "custom", "summary": ""}
+        return cls(**labels | settings)  # type: ignore[arg-type]  # checked as it is made
+
+
+_LABELS = ("name", "summary")
+
+
+def _own_settings() -> tuple[str, ...]:
+    return tuple(field.name for field in fields(Preset))
+
+
+def _yaml_settings(source: str | Path) -> dict[str, object]:
+    try:
+        text = source.read_text(encoding="utf-8") if isinstance(source, Path) else str(source)
+        said = yaml.safe_load(text)
+    except OSError as error:
+        raise PresetError(f"{source} cannot be read ({error}): give the path of a file") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        told = " ".join(str(error).split())
+        raise PresetError(f"this is not YAML ({told}): write `setting: value` in lines") from error
+    if not isinstance(said, dict):
+        raise PresetError(
+            f"{said!r} is no settings: write `setting: value` in lines, or give a pathlib.Path"
+        )
+    return said
+
+
+def _require_setting(name: str, settings: tuple[str, ...]) -> None:
+    if name not in settings:
+        raise PresetError(f"no setting is called {name!r}: {_choice(name, settings)}")
+
+
+def _choice(name: object, known: Iterable[str]) -> str:
+    """What might have been meant, and all there is."""
+    close = difflib.get_close_matches(str(name), known, n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    return f"{hint}there are {', '.join(known)}"
 
 
 def _whole_steps(steps: object) -> tuple[int, ...]:
@@ -81,6 +174,4 @@ def preset_named(name: object) -> Preset:
     """
     if isinstance(name, str) and name in PRESETS:
         return PRESETS[name]
-    close = difflib.get_close_matches(str(name), PRESETS, n=1)
-    hint = f"did you mean {close[0]!r}? " if close else ""
-    raise PresetError(f"no preset is called {name!r}: {hint}there are {', '.join(PRESETS)}")
+    raise PresetError(f"no preset is called {name!r}: {_choice(name, PRESETS)}")

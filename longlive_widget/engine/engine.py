@@ -8,14 +8,16 @@ from typing import get_args
 import torch
 
 from longlive_widget.engine.compiling import compile_model
+from longlive_widget.engine.memory import Positions, new_window
 from longlive_widget.engine.model import Model, Sizes, Weights, load_model, random_model
-from longlive_widget.engine.session import Positions, Session
+from longlive_widget.engine.session import Session
 from longlive_widget.errors import (
     CapabilityError,
     CheckpointError,
     GeometryError,
     ModelNotFoundError,
     PresetError,
+    SessionError,
     one_of,
 )
 from longlive_widget.geometry import Geometry
@@ -108,7 +110,9 @@ class Engine:
         plan = timeline_of(timeline)
         own = self.geometry
         geometry = own if size_px is None else Geometry(*_sides(size_px), own.block_frames)
-        return Session(self.model, self.preset, geometry, plan, seed, positions)
+        one_of("positions", positions, get_args(Positions), SessionError)
+        window = new_window(self.preset, self.model, geometry, positions)
+        return Session(self.model, self.preset, geometry, plan, seed, window)
 
     def unheeded(self, prompt: str) -> str:
         """A sentence on what the model does not take in: unknown words, the end of a long prompt.

@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from longlive_widget.errors import CheckpointError, LongLiveError, whole_number
+from longlive_widget.errors import CheckpointError, LongLiveError, true_or_false, whole_number
 from longlive_widget.geometry import Geometry
 from longlive_widget.model.checkpoint import (
     check_fit,
@@ -66,8 +66,7 @@ class Sizes:
         whole_number("sink_frames", self.sink_frames, CheckpointError, least=0)
         if not isinstance(self.name, str):
             raise CheckpointError(f"name {self.name!r} is not text: say what the model is called")
-        if not isinstance(self.adapter, bool):
-            raise CheckpointError(f"adapter {self.adapter!r} is neither true nor false: use one")
+        true_or_false("adapter", self.adapter, CheckpointError)
 
     @classmethod
     def read(cls, folder: Path) -> "Sizes":

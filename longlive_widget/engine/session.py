@@ -6,23 +6,21 @@ Axes: B batch, F latent frames, C channels, H rows, W columns.
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
-from longlive_widget.cache.window import RollingWindow
+from longlive_widget.cache.window import Window
 from longlive_widget.engine.decode import Pictures, decode_now
 from longlive_widget.engine.denoise import Denoiser
 from longlive_widget.engine.model import Model
 from longlive_widget.engine.noise_schedule import levels
 from longlive_widget.engine.rollout import Rollout
-from longlive_widget.errors import SessionError, one_of, whole_number
+from longlive_widget.errors import SessionError, whole_number
 from longlive_widget.geometry import Geometry
 from longlive_widget.presets import Preset
 from longlive_widget.timeline import Landing, Timeline, require_prompt, require_seed
 
-Positions = Literal["relative", "absolute"]
 MOST_BLOCKS = 2**24
 
 
@@ -47,8 +45,7 @@ class Session:
     Blocks are made on the thread that iterates `blocks`; `switch` may come from any thread.
 
     Raises:
-        SessionError: the seed is no whole number from 0 to 2**32 - 1, or the positions are of
-            no known kind.
+        SessionError: the seed is no whole number from 0 to 2**32 - 1.
     """
 
     def __init__(
@@ -58,20 +55,12 @@ class Session:
         geometry: Geometry,
         timeline: Timeline,
         seed: int,
-        positions: Positions,
+        window: Window,
     ) -> None:
-        one_of("positions", positions, get_args(Positions), SessionError)
         self.timeline = timeline
         self.seed = require_seed(seed)
         self.geometry = geometry
         self._model = model
-        window = RollingWindow(
-            model.transformer.config.layers,
-            geometry.tokens_per_frame,
-            preset.window_frames,
-            model.sizes.sink_frames,
-            relative=positions == "relative",
-        )
         denoiser = Denoiser(model.transformer, window)
         self._rollout = Rollout(denoiser, levels(preset.denoise_steps))
         self._decoder = model.decoder.stream()

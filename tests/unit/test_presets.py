@@ -1,10 +1,14 @@
 """A preset is complete, possible and found by its name."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from longlive_widget.errors import PresetError
 from longlive_widget.presets import PRESETS, Preset, preset_named
+
+FIXTURES = Path(__file__).parents[1] / "fixtures"
 
 
 def test_a_preset_is_found_by_its_name():
@@ -58,3 +62,145 @@ def test_a_window_is_a_whole_number_of_latent_frames(window_frames):
 def test_numbers_of_numpy_and_lists_are_settings_too():
     preset = Preset("odd", "", denoise_steps=list(np.array([1000, 250])), window_frames=np.int8(8))
     assert preset == Preset("odd", "", denoise_steps=(1000, 250), window_frames=8)
+
+
+def test_a_changed_preset_differs_in_nothing_else_and_says_what_was_changed():
+    turbo = PRESETS["turbo"]
+    changed = turbo.with_(window_cache="ring", window_frames=6)
+    assert changed == Preset(
+        "turbo+window_cache+window_frames",
+        "turbo with window_cache='ring', window_frames=6",
+        turbo.denoise_steps,
+        window_frames=6,
+        window_cache="ring",
+    )
+    assert turbo.with_(name="mine") == Preset(
+        "mine", turbo.summary, turbo.denoise_steps, window_frames=8
+    )
+
+
+def test_a_change_of_what_does_not_exist_is_told_with_what_might_be_meant():
+    with pytest.raises(PresetError, match="'window_frame': did you mean 'window_frames'"):
+        PRESETS["turbo"].with_(window_frame=6)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "told"),
+    [
+        ("window_cache", "rign", "'rign' does not exist: use 'rolling' or 'static' or 'ring'"),
+        ("window_cache", None, "None does not exist: use 'rolling' or"),
+        ("compiled", "yes", "compiled 'yes' is neither true nor false"),
+        ("name", 3, "name 3 is not text"),
+        ("summary", None, "summary None is not text"),
+    ],
+)
+def test_a_value_that_a_setting_cannot_have_is_told(setting, value, told):
+    with pytest.raises(PresetError, match=told):
+        PRESETS["reference"].with_(**{setting: value})
+
+
+@pytest.mark.parametrize("name", [*PRESETS, "changed"])
+def test_a_preset_comes_back_from_its_yaml(name, tmp_path: Path):
+    changes = {"window_cache": "ring", "window_frames": 7, "summary": "größer: # 1\n- 2"}
+    preset = PRESETS["turbo"].with_(**changes) if name == "changed" else PRESETS[name]
+    assert Preset.from_yaml(preset.to_yaml()) == preset
+    (tmp_path / "preset.yaml").write_text(preset.to_yaml(), encoding="utf-8")
+    assert Preset.from_yaml(tmp_path / "preset.yaml") == preset
+
+
+LOGGED = dict(
+    zip(
+        ("quality", "balanced", "int8", "turbo", "turbo_fp8", "ultra", "low_memory", "graphs", "9"),
+        (FIXTURES / "optimization-log.yaml").read_text().split("--- #")[1:],
+        strict=True,
+    )
+)
+NOT_HERE = {
+    "use_cuda_graphs: true": "use_cuda_graphs: false",
+    "use_quantized_kv: true": "use_quantized_kv: false",
+    "use_async_vae: true": "use_async_vae: false",
+    "use_prompt_cache: true": "use_prompt_cache: false",
+    "use_memory_pool: true": "use_memory_pool: false",
+    "model_dtype: fp8": "model_dtype: bfloat16",
+    "compile_mode: max-autotune": "compile_mode: default",
+    "compile_mode: reduce-overhead": "compile_mode: default",
+}
+
+
+@pytest.mark.parametrize("experiment", LOGGED)
+def test_a_block_of_the_log_that_asks_for_missing_parts_is_told_all_of_them(experiment):
+    block = f"#{LOGGED[experiment]}"
+    asked = [line for line in NOT_HERE if line in block]
+    assert asked
+    with pytest.raises(PresetError) as told:
+        Preset.from_yaml(block)
+    said, way_out = str(told.value).split(": not here yet, use ")
+    assert sorted(said.split(" and ")) == sorted(asked)
+    assert sorted(way_out.split(" and ")) == sorted(NOT_HERE[line] for line in asked)
+
+
+@pytest.mark.parametrize(
+    ("experiment", "settings"),
+    {
+        "quality": {"window_cache": "static"},
+        "balanced": {"window_cache": "ring", "compiled": True},
+        "int8": {"window_cache": "ring", "compiled": True},
+        "turbo": {
+            "window_cache": "ring",
+            "compiled": True,
+            "window_frames": 8,
+            "denoise_steps": (1000, 500, 250),
+        },
+        "turbo_fp8": {
+            "window_cache": "ring",
+            "compiled": True,
+            "window_frames": 8,
+            "denoise_steps": (1000, 500, 250),
+        },
+        "ultra": {
+            "window_cache": "ring",
+            "compiled": True,
+            "window_frames": 6,
+            "denoise_steps": (1000, 250),
+        },
+        "low_memory": {"window_cache": "ring", "compiled": True},
+        "graphs": {},
+        "9": {"compiled": True},
+    }.items(),
+)
+def test_the_rest_of_a_block_of_the_log_is_a_preset(experiment, settings):
+    block = f"#{LOGGED[experiment]}"
+    for asked, way_out in NOT_HERE.items():
+        block = block.replace(asked, way_out)
+    assert Preset.from_yaml(block) == Preset("custom", "", **settings)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("use_static_vk: true", "'use_static_vk': did you mean 'use_static_kv'"),
+        ("window_frame: 8", "'window_frame': did you mean 'window_frames'"),
+        ("8: true", "no setting is called 8"),
+        ("window_frames: 8\nlocal_attn_size: 8", "window_frames 8 is also said in the log's words"),
+        ("use_static_kv: 1", "use_static_kv 1 is neither true nor false"),
+        ("model_dtype: bfloat61", "'bfloat61' does not exist: use 'bfloat16' or 'fp8'"),
+        ("compile_mode: fast", "compile_mode 'fast' does not exist"),
+        ("local_attn_size: 0", "window_frames 0 is out of range"),
+        ("denoising_steps: 4", "denoise_steps 4 is no list"),
+        ("use_static_kv: [", "this is not YAML"),
+        ("preset.yaml", "'preset.yaml' is no settings: .* or give a pathlib.Path"),
+        ("", "None is no settings"),
+        (None, "no settings"),
+        (Path("nowhere.yaml"), "nowhere.yaml cannot be read"),
+    ],
+)
+def test_yaml_that_is_no_preset_is_told_in_one_sentence(text, told):
+    with pytest.raises(PresetError, match=told) as error:
+        Preset.from_yaml(text)
+    assert "\n" not in str(error.value)
+
+
+def test_a_setting_without_its_part_may_be_said():
+    assert Preset.from_yaml("use_torch_compile: false\ncompile_mode: reduce-overhead") == Preset(
+        "custom", ""
+    )

@@ -10,6 +10,7 @@ from longlive_widget import Engine, Timeline
 from longlive_widget.cache.window import RollingWindow
 from longlive_widget.engine.decode import decode_now
 from longlive_widget.engine.denoise import Denoiser
+from longlive_widget.engine.memory import new_window
 from longlive_widget.engine.noise_schedule import levels
 from longlive_widget.engine.rollout import Rollout
 from longlive_widget.engine.session import MOST_BLOCKS
@@ -74,6 +75,27 @@ def test_a_session_is_a_rollout_from_the_noise_of_its_seed(engine: Engine, posit
             noise, renoise = torch.randn(2, 1, 3, 16, 12, 20, generator=generator).to(model.device)
             by_hand.append(decode_now(stream, rollout.next_block(noise, lambda _, e=renoise: e)))
     assert np.array_equal(made, np.concatenate(by_hand))
+
+
+@pytest.mark.parametrize("positions", ["relative", "absolute"])
+def test_every_kind_of_window_makes_the_pictures_of_the_reference(engine: Engine, positions: str):
+    """With a window that is no multiple of a block, over a switch in a full window."""
+    narrow = Preset("narrow", "", (1000, 500), window_frames=8)
+    timeline, options = Timeline.of(RED, (12, "it turns blue")), {"positions": positions}
+    rolling, *others = (
+        _pictures(Engine(engine.model, preset), timeline, 6, size_px=(64, 48), **options)
+        for preset in (narrow, *(narrow.with_(window_cache=kind) for kind in ("static", "ring")))
+    )
+    for other in others:  # sums in another order
+        assert np.abs(rolling.astype(int) - other.astype(int)).max() <= 1
+
+
+@pytest.mark.parametrize("kind", ["rolling", "static", "ring"])
+def test_a_preset_chooses_the_kind_of_window(engine: Engine, kind: str):
+    chosen = engine.preset.with_(window_cache=kind)
+    window = new_window(chosen, engine.model, engine.geometry, "relative")
+    assert type(window).__name__.lower() == f"{kind}window"
+    assert (window.window_frames, window.sink_frames, window.relative) == (12, 3, True)
 
 
 def test_a_switch_changes_no_picture_before_it_lands(engine: Engine):

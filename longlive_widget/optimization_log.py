@@ -1,0 +1,100 @@
+"""The settings of LongLive's optimisation log, in the words of a preset.
+
+Loads no torch. Its words are read only: a preset is written in its own.
+
+Source: the YAML blocks of optimization-log.md.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from longlive_widget.errors import PresetError, one_of, true_or_false
+
+KEYS = (
+    "use_cuda_graphs",
+    "use_torch_compile",
+    "compile_mode",
+    "use_static_kv",
+    "use_quantized_kv",
+    "kv_quantization",
+    "use_integrated_kv_cache",
+    "local_attn_size",
+    "use_async_vae",
+    "use_prompt_cache",
+    "use_memory_pool",
+    "model_dtype",
+    "denoising_steps",
+)
+_CHOICES = {
+    "compile_mode": ("default", "reduce-overhead", "max-autotune"),
+    "kv_quantization": ("int8", "fp8"),
+    "model_dtype": ("bfloat16", "fp8"),
+}
+_IDLE: dict[str, object] = {
+    "use_cuda_graphs": False,
+    "use_quantized_kv": False,
+    "use_async_vae": False,
+    "use_prompt_cache": False,
+    "use_memory_pool": False,
+    "model_dtype": "bfloat16",
+}
+"""Keys whose part is not here yet, with the value that does without it."""
+
+
+def settings_of(logged: Mapping[str, object]) -> dict[str, object]:
+    """The fields of a preset that a block of the log decides, and what it says of each.
+
+    `use_integrated_kv_cache` wins over `use_static_kv`; `model_dtype: bfloat16` is the model's
+    own. Numbers and steps are passed on as they are. A value of another kind, or one that asks for
+    a part that is not here yet, is a `PresetError`.
+
+    Args:
+        logged: settings in the log's words; all keys must be among `KEYS`.
+    """
+    for key, value in logged.items():
+        if key.startswith("use_"):
+            true_or_false(key, value, PresetError)
+        if key in _CHOICES:
+            one_of(key, value, _CHOICES[key], PresetError)
+    _require_parts(logged)
+    return {
+        translation.field: translation.of(logged)
+        for translation in _TRANSLATIONS
+        if any(key in logged for key in translation.keys)
+    }
+
+
+@dataclass(frozen=True)
+class _Translation:
+    """The keys of the log that decide one field of a preset, and how."""
+
+    field: str
+    keys: tuple[str, ...]
+    of: Callable[[Mapping[str, object]], object]
+
+
+def _window_cache(logged: Mapping[str, object]) -> str:
+    if logged.get("use_integrated_kv_cache"):
+        return "ring"
+    return "static" if logged.get("use_static_kv") else "rolling"
+
+
+_TRANSLATIONS = (
+    _Translation("denoise_steps", ("denoising_steps",), lambda logged: logged["denoising_steps"]),
+    _Translation("window_frames", ("local_attn_size",), lambda logged: logged["local_attn_size"]),
+    _Translation("window_cache", ("use_static_kv", "use_integrated_kv_cache"), _window_cache),
+    _Translation("compiled", ("use_torch_compile",), lambda logged: logged["use_torch_compile"]),
+)
+
+
+def _require_parts(logged: Mapping[str, object]) -> None:
+    idle = _IDLE | ({"compile_mode": "default"} if logged.get("use_torch_compile") else {})
+    asked = [key for key in logged if key in idle and logged[key] != idle[key]]
+    if asked:
+        said = " and ".join(_line(key, logged[key]) for key in asked)
+        way_out = " and ".join(_line(key, idle[key]) for key in asked)
+        raise PresetError(f"{said}: not here yet, use {way_out}")
+
+
+def _line(key: str, value: object) -> str:
+    return f"{key}: {str(value).lower() if isinstance(value, bool) else value}"
