@@ -32,7 +32,6 @@ _CHOICES = {
 }
 _IDLE: dict[str, object] = {
     "use_cuda_graphs": False,
-    "use_quantized_kv": False,
     "use_async_vae": False,
     "use_prompt_cache": False,
     "use_memory_pool": False,
@@ -79,10 +78,19 @@ def _window_cache(logged: Mapping[str, object]) -> str:
     return "static" if logged.get("use_static_kv") else "rolling"
 
 
+def _window_dtype(logged: Mapping[str, object]) -> object:
+    if not logged["use_quantized_kv"]:
+        return "model"
+    if "kv_quantization" not in logged:
+        raise PresetError("use_quantized_kv: true says no type: add kv_quantization: int8 or fp8")
+    return logged["kv_quantization"]
+
+
 _TRANSLATIONS = (
     _Translation("denoise_steps", ("denoising_steps",), lambda logged: logged["denoising_steps"]),
     _Translation("window_frames", ("local_attn_size",), lambda logged: logged["local_attn_size"]),
     _Translation("window_cache", ("use_static_kv", "use_integrated_kv_cache"), _window_cache),
+    _Translation("window_dtype", ("use_quantized_kv",), _window_dtype),
     _Translation("compiled", ("use_torch_compile",), lambda logged: logged["use_torch_compile"]),
 )
 

@@ -17,6 +17,7 @@ from longlive_widget.errors import PresetError, one_of, true_or_false, whole_num
 
 TRAINING_STEPS = 1000
 WindowCache = Literal["rolling", "static", "ring"]
+WindowDtype = Literal["model", "int8", "fp8"]
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,9 @@ class Preset:
     `denoise_steps` are timesteps of the training schedule, high to low, before the shift is
     applied. `window_frames` is the memory in latent frames, the sink counted in, and
     `window_cache` where these lie: in new tensors ("rolling", the reference's way), moved inside
-    buffers ("static"), or each over the oldest one ("ring"). `compiled` has torch compile the
-    networks at their first use.
+    buffers ("static"), or each over the oldest one ("ring"). `window_dtype` is the type in which it
+    is held: the model's own, or 8 bits with a scale for each token and head. `compiled` has torch
+    compile the networks at their first use.
 
     Raises:
         PresetError: a setting is of the wrong kind or out of range, or the steps do not go down
@@ -39,6 +41,7 @@ class Preset:
     denoise_steps: tuple[int, ...] = (1000, 750, 500, 250)
     window_frames: int = 12
     window_cache: WindowCache = "rolling"
+    window_dtype: WindowDtype = "model"
     compiled: bool = False
 
     def __post_init__(self) -> None:
@@ -46,6 +49,7 @@ class Preset:
             if not isinstance(getattr(self, label), str):
                 raise PresetError(f"{label} {getattr(self, label)!r} is not text: use some")
         one_of("window_cache", self.window_cache, get_args(WindowCache), PresetError)
+        one_of("window_dtype", self.window_dtype, get_args(WindowDtype), PresetError)
         true_or_false("compiled", self.compiled, PresetError)
         window_frames = whole_number("window_frames", self.window_frames, PresetError, least=1)
         object.__setattr__(self, "window_frames", window_frames)

@@ -1,8 +1,8 @@
 """What self attention remembers: keys and values of the latent frames that a block can see.
 
 Three kinds of window with the same verbs and the same frames; they differ in where a frame lies.
-None knows what a key means: with relative positions a window holds keys before rotation, and
-whoever reads them rotates.
+In which type it is held is the storage's to say. None knows what a key means: with relative
+positions a window holds keys before rotation, and whoever reads them rotates.
 
 Axes: B batch, T tokens (latent frame, row, column), H heads, D head size.
 """
@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from longlive_widget.cache.storage import Parts, PlainStorage, Storage
 from longlive_widget.errors import SessionError
 
 
@@ -20,7 +21,8 @@ class Window(ABC):
     """Memory of at most `window_frames` latent frames, of which the first `sink_frames` stay.
 
     A block is opened once and then written as often as it is denoised: each `append` overwrites
-    the open block's own place, never its neighbours.
+    the open block's own place, never its neighbours. The open block itself is always seen as it
+    was written; a storage in 8 bits is for the blocks after it.
 
     Raises:
         SessionError: the sink and one open block do not fit into the window.
@@ -34,12 +36,15 @@ class Window(ABC):
         sink_frames: int,
         *,
         relative: bool = False,
+        storage: Storage | None = None,
     ) -> None:
         self.relative = relative
         self.window_frames = window_frames
         self.sink_frames = sink_frames
         self._tokens_per_frame = tokens_per_frame
-        self._memory: list[tuple[Tensor, Tensor] | None] = [None] * layers
+        self._storage = storage or PlainStorage()
+        self._dtype = torch.get_default_dtype()
+        self._memory: list[Parts] = [()] * layers
         self._kept_frames: list[int] = []
         self._open_frames: list[int] = []
 
@@ -73,8 +78,13 @@ class Window(ABC):
         """
         if not self._kept_frames:
             return ()
-        written = (memory for memory in self._memory if memory is not None)
-        return tuple((self._kept_of(k_BTHD), self._kept_of(v_BTHD)) for k_BTHD, v_BTHD in written)
+        layers = (tuple(map(self._kept_of, parts)) for parts in self._memory if parts)
+        return tuple(self._storage.unpack(parts, self._dtype) for parts in layers)
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes that all layers' keys and values take: none until they are written."""
+        return sum(part.nbytes for parts in self._memory for part in parts)
 
     def open_block(self, first_frame: int, frames: int) -> None:
         """Close the open block and make room for `frames` latent frames from `first_frame` on.
@@ -92,9 +102,14 @@ class Window(ABC):
         self._evict(sink, overflow)
         self._open_frames = list(range(first_frame, first_frame + frames))
 
-    @abstractmethod
     def append(self, layer: int, k_BTHD: Tensor, v_BTHD: Tensor) -> tuple[Tensor, Tensor]:
         """Write the open block's keys and values; return all that it sees, in `frames` order."""
+        self._dtype = k_BTHD.dtype
+        held = self._write(layer, self._storage.pack(k_BTHD, v_BTHD))
+        seen = self._storage.unpack(held, k_BTHD.dtype)
+        if not self._storage.exact:
+            self._put(seen, (k_BTHD, v_BTHD))
+        return seen
 
     def clear(self, *, keep_sink: bool = False) -> None:
         """Forget everything, or everything but the sink."""
@@ -110,6 +125,16 @@ class Window(ABC):
         if frames > 0:
             del self._kept_frames[sink : sink + frames]
             self._forget(sink, frames)
+
+    @abstractmethod
+    def _write(self, layer: int, written: Parts) -> Parts:
+        """Put the open block in its place; return all that it sees."""
+
+    def _put(self, parts: Parts, block: Parts) -> None:
+        """Copy the open block into its slots."""
+        for start, slot, frames in self._runs(range(len(self._kept_frames), self._filled)):
+            for part, new in zip(parts, block, strict=True):
+                self._tokens(part, slot, frames).copy_(self._tokens(new, start, frames))
 
     @abstractmethod
     def _forget(self, sink: int, frames: int) -> None:
@@ -138,13 +163,13 @@ class Window(ABC):
                 yield start, slots[start], place - start
                 start = place
 
-    def _tokens(self, x_BTHD: Tensor, frame: int, frames: int) -> Tensor:
+    def _tokens(self, part: Tensor, frame: int, frames: int) -> Tensor:
         """A view of some frames."""
-        return x_BTHD.narrow(1, frame * self._tokens_per_frame, frames * self._tokens_per_frame)
+        return part.narrow(1, frame * self._tokens_per_frame, frames * self._tokens_per_frame)
 
-    def _kept_of(self, memory_BTHD: Tensor) -> Tensor:
+    def _kept_of(self, part: Tensor) -> Tensor:
         runs = self._runs(range(len(self._kept_frames)))
-        return torch.cat([self._tokens(memory_BTHD, slot, n) for _, slot, n in runs], dim=1)
+        return torch.cat([self._tokens(part, slot, frames) for _, slot, frames in runs], dim=1)
 
 
 class RollingWindow(Window):
@@ -153,77 +178,66 @@ class RollingWindow(Window):
     Every `append` copies all that the block sees, and keeps that copy.
     """
 
-    def append(self, layer: int, k_BTHD: Tensor, v_BTHD: Tensor) -> tuple[Tensor, Tensor]:
-        """Write the open block's keys and values; return all that it sees, itself last."""
-        memory = self._memory[layer]
-        if memory is not None and self._kept_frames:
-            kept = [self._tokens(x, 0, len(self._kept_frames)) for x in memory]
-            k_BTHD, v_BTHD = torch.cat([kept[0], k_BTHD], 1), torch.cat([kept[1], v_BTHD], 1)
-        self._memory[layer] = (k_BTHD, v_BTHD)
-        return k_BTHD, v_BTHD
+    def _write(self, layer: int, written: Parts) -> Parts:
+        kept = len(self._kept_frames)
+        if kept:
+            parts = zip(self._memory[layer], written, strict=True)
+            written = tuple(torch.cat([self._tokens(old, 0, kept), new], 1) for old, new in parts)
+        self._memory[layer] = written
+        return written
 
     def _forget(self, sink: int, frames: int) -> None:
-        self._memory = [memory and self._without(memory, sink, frames) for memory in self._memory]
-
-    def _without(
-        self, memory: tuple[Tensor, Tensor], sink: int, frames: int
-    ) -> tuple[Tensor, Tensor]:
         later = len(self._kept_frames) - sink
-        k, v = (
-            torch.cat([self._tokens(x, 0, sink), self._tokens(x, sink + frames, later)], dim=1)
-            for x in memory
-        )
-        return k, v
+
+        def without(part: Tensor) -> Tensor:
+            stays = self._tokens(part, 0, sink), self._tokens(part, sink + frames, later)
+            return torch.cat(stays, dim=1)
+
+        self._memory = [tuple(map(without, parts)) for parts in self._memory]
 
 
 class _PreallocatedWindow(Window):
     """A window whose frames lie in slots of buffers, which each layer's first `append` makes.
 
-    The frames in memory fill the first slots, so attention reads a view, and the only copy is that
-    of the open block into its slots.
+    The frames in memory fill the first slots, so that all a block sees is a view: attention reads
+    it as it is if the storage is plain. The open block is copied into its slots.
     """
 
-    def append(self, layer: int, k_BTHD: Tensor, v_BTHD: Tensor) -> tuple[Tensor, Tensor]:
-        """Write the open block's keys and values; return views of all that it sees."""
-        k_buffer, v_buffer = self._memory[layer] or (self._buffer(k_BTHD), self._buffer(v_BTHD))
-        self._memory[layer] = (k_buffer, v_buffer)
-        return self._written(k_buffer, k_BTHD), self._written(v_buffer, v_BTHD)
+    def _write(self, layer: int, written: Parts) -> Parts:
+        buffers = self._memory[layer] or tuple(map(self._buffer, written))
+        self._memory[layer] = buffers
+        self._put(buffers, written)
+        return tuple(self._tokens(buffer, 0, self._filled) for buffer in buffers)
 
-    def _buffer(self, x_BTHD: Tensor) -> Tensor:
-        batch, _, heads, head_dim = x_BTHD.shape
-        tokens = self.window_frames * self._tokens_per_frame
-        return x_BTHD.new_empty(batch, tokens, heads, head_dim)
-
-    def _written(self, buffer_BTHD: Tensor, x_BTHD: Tensor) -> Tensor:
-        for start, slot, frames in self._runs(range(len(self._kept_frames), self._filled)):
-            self._tokens(buffer_BTHD, slot, frames).copy_(self._tokens(x_BTHD, start, frames))
-        return self._tokens(buffer_BTHD, 0, self._filled)
+    def _buffer(self, part: Tensor) -> Tensor:
+        batch, _, *rest = part.shape
+        return part.new_empty(batch, self.window_frames * self._tokens_per_frame, *rest)
 
 
 class StaticWindow(_PreallocatedWindow):
     """Buffers made once, in the order of time: what stays is moved forward inside them.
 
-    Attention reads views. A block that opens in a full window moves the frames after the sink.
+    A block that opens in a full window moves the frames after the sink.
     """
 
     def _forget(self, sink: int, frames: int) -> None:
         for buffers in self._memory:
-            for buffer_BTHD in buffers or ():
-                self._move(buffer_BTHD, sink, frames)
+            for buffer in buffers:
+                self._move(buffer, sink, frames)
 
-    def _move(self, buffer_BTHD: Tensor, to: int, by: int) -> None:
+    def _move(self, buffer: Tensor, to: int, by: int) -> None:
         """Move all kept frames from slot `to` + `by` on; no piece overlaps where it comes from."""
         for slot in range(to, len(self._kept_frames), by):
             frames = min(by, len(self._kept_frames) - slot)
-            moved = self._tokens(buffer_BTHD, slot + by, frames)
-            self._tokens(buffer_BTHD, slot, frames).copy_(moved)
+            moved = self._tokens(buffer, slot + by, frames)
+            self._tokens(buffer, slot, frames).copy_(moved)
 
 
 class RingWindow(_PreallocatedWindow):
     """Buffers made once: the sink stays in front, the newest frames overwrite the oldest.
 
-    Nothing is moved, and attention reads views. Keys are in the order of their slots, which
-    attention does not mind; `frames` and `key_positions` say which frame lies where.
+    Nothing is moved. Keys are in the order of their slots, which attention does not mind; `frames`
+    and `key_positions` say which frame lies where.
     """
 
     _overwritten = 0

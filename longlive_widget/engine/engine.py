@@ -8,7 +8,7 @@ from typing import get_args
 import torch
 
 from longlive_widget.engine.compiling import compile_model
-from longlive_widget.engine.memory import Positions, new_window
+from longlive_widget.engine.memory import Positions, new_window, require_memory
 from longlive_widget.engine.model import Model, Sizes, Weights, load_model, random_model
 from longlive_widget.engine.session import Session
 from longlive_widget.errors import (
@@ -16,7 +16,6 @@ from longlive_widget.errors import (
     CheckpointError,
     GeometryError,
     ModelNotFoundError,
-    PresetError,
     SessionError,
     one_of,
 )
@@ -31,7 +30,7 @@ class Engine:
     """A loaded model and the preset that it runs under; sessions share both."""
 
     def __init__(self, model: Model, preset: Preset) -> None:
-        _require_window(preset, model.sizes)
+        require_memory(preset, model.sizes, model.device)
         self.model = model
         self.preset = preset
 
@@ -54,13 +53,13 @@ class Engine:
 
         An unknown model is a `ModelNotFoundError`, an unknown preset or one that this model cannot
         run a `PresetError`, a weight file that is missing, damaged, unsafe or of another model a
-        `CheckpointError`, a device or compiler that is not there a `CapabilityError`.
+        `CheckpointError`, a device, compiler or type that is not there a `CapabilityError`.
         """
         one_of("kind of weights", weights, get_args(Weights), CheckpointError)
         chosen = preset if isinstance(preset, Preset) else preset_named(preset)
         folder = model_folder(model)
         place = checked_device(device)
-        _require_window(chosen, Sizes.read(folder))
+        require_memory(chosen, Sizes.read(folder), place)
         load = random_model if weights == "random" else load_model
         loaded = load(folder, place)
         if chosen.compiled:
@@ -162,16 +161,6 @@ def checked_device(device: str | None) -> torch.device:
         return torch.empty(0, device=device).device
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise CapabilityError(f"device {device!r} is not here ({error}): use 'cpu'") from error
-
-
-def _require_window(preset: Preset, sizes: Sizes) -> None:
-    needed = sizes.sink_frames + sizes.geometry.block_frames
-    if preset.window_frames < needed:
-        raise PresetError(
-            f"preset {preset.name!r} keeps {preset.window_frames} latent frames, but "
-            f"{sizes.name!r} needs {needed}: a sink of {sizes.sink_frames} and a "
-            f"block of {sizes.geometry.block_frames}"
-        )
 
 
 def _sides(size_px: object) -> tuple[int, int]:

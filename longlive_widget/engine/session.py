@@ -61,6 +61,7 @@ class Session:
         self.seed = require_seed(seed)
         self.geometry = geometry
         self._model = model
+        self._window = window
         denoiser = Denoiser(model.transformer, window)
         self._rollout = Rollout(denoiser, levels(preset.denoise_steps))
         self._decoder = model.decoder.stream()
@@ -81,6 +82,11 @@ class Session:
         """The prompts that have landed so far, those that lost their block to a later one too."""
         with self._lock:
             return tuple(self._landed)
+
+    @property
+    def window_bytes(self) -> int:
+        """The bytes that keys and values of the window take; none before the first block."""
+        return self._window.nbytes
 
     def switch(self, prompt: str) -> Landing:
         """Steer by `prompt` from the next block on; returns where it lands.

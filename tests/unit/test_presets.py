@@ -89,6 +89,7 @@ def test_a_change_of_what_does_not_exist_is_told_with_what_might_be_meant():
     [
         ("window_cache", "rign", "'rign' does not exist: use 'rolling' or 'static' or 'ring'"),
         ("window_cache", None, "None does not exist: use 'rolling' or"),
+        ("window_dtype", "int4", "'int4' does not exist: use 'model' or 'int8' or 'fp8'"),
         ("compiled", "yes", "compiled 'yes' is neither true nor false"),
         ("name", 3, "name 3 is not text"),
         ("summary", None, "summary None is not text"),
@@ -101,7 +102,12 @@ def test_a_value_that_a_setting_cannot_have_is_told(setting, value, told):
 
 @pytest.mark.parametrize("name", [*PRESETS, "changed"])
 def test_a_preset_comes_back_from_its_yaml(name, tmp_path: Path):
-    changes = {"window_cache": "ring", "window_frames": 7, "summary": "größer: # 1\n- 2"}
+    changes = {
+        "window_cache": "ring",
+        "window_dtype": "int8",
+        "window_frames": 7,
+        "summary": "größer: # 1\n- 2",
+    }
     preset = PRESETS["turbo"].with_(**changes) if name == "changed" else PRESETS[name]
     assert Preset.from_yaml(preset.to_yaml()) == preset
     (tmp_path / "preset.yaml").write_text(preset.to_yaml(), encoding="utf-8")
@@ -117,7 +123,6 @@ LOGGED = dict(
 )
 NOT_HERE = {
     "use_cuda_graphs: true": "use_cuda_graphs: false",
-    "use_quantized_kv: true": "use_quantized_kv: false",
     "use_async_vae: true": "use_async_vae: false",
     "use_prompt_cache: true": "use_prompt_cache: false",
     "use_memory_pool: true": "use_memory_pool: false",
@@ -144,7 +149,7 @@ def test_a_block_of_the_log_that_asks_for_missing_parts_is_told_all_of_them(expe
     {
         "quality": {"window_cache": "static"},
         "balanced": {"window_cache": "ring", "compiled": True},
-        "int8": {"window_cache": "ring", "compiled": True},
+        "int8": {"window_cache": "ring", "window_dtype": "int8", "compiled": True},
         "turbo": {
             "window_cache": "ring",
             "compiled": True,
@@ -163,7 +168,7 @@ def test_a_block_of_the_log_that_asks_for_missing_parts_is_told_all_of_them(expe
             "window_frames": 6,
             "denoise_steps": (1000, 250),
         },
-        "low_memory": {"window_cache": "ring", "compiled": True},
+        "low_memory": {"window_cache": "ring", "window_dtype": "int8", "compiled": True},
         "graphs": {},
         "9": {"compiled": True},
     }.items(),
@@ -184,6 +189,8 @@ def test_the_rest_of_a_block_of_the_log_is_a_preset(experiment, settings):
         ("window_frames: 8\nlocal_attn_size: 8", "window_frames 8 is also said in the log's words"),
         ("use_static_kv: 1", "use_static_kv 1 is neither true nor false"),
         ("model_dtype: bfloat61", "'bfloat61' does not exist: use 'bfloat16' or 'fp8'"),
+        ("use_quantized_kv: true", "says no type: add kv_quantization: int8 or fp8"),
+        ("kv_quantization: int4", "'int4' does not exist: use 'int8' or 'fp8'"),
         ("compile_mode: fast", "compile_mode 'fast' does not exist"),
         ("local_attn_size: 0", "window_frames 0 is out of range"),
         ("denoising_steps: 4", "denoise_steps 4 is no list"),
@@ -201,6 +208,6 @@ def test_yaml_that_is_no_preset_is_told_in_one_sentence(text, told):
 
 
 def test_a_setting_without_its_part_may_be_said():
-    assert Preset.from_yaml("use_torch_compile: false\ncompile_mode: reduce-overhead") == Preset(
-        "custom", ""
-    )
+    compiled = "use_torch_compile: false\ncompile_mode: reduce-overhead"
+    quantized = "use_quantized_kv: false\nkv_quantization: fp8"
+    assert Preset.from_yaml(compiled) == Preset.from_yaml(quantized) == Preset("custom", "")

@@ -1,0 +1,78 @@
+"""How a window holds keys and values: as they are, or in 8 bits.
+
+Knows no frames: where a token lies is the window's to say.
+
+Axes: B batch, T tokens, H heads, D head size.
+"""
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+Parts = tuple[Tensor, ...]
+"""Keys and values as they are held; the tokens are axis 1 of each part."""
+
+
+class Storage(Protocol):
+    """The way into memory and out of it."""
+
+    exact: bool
+    """Whether what comes out is what went in."""
+
+    def pack(self, k_BTHD: Tensor, v_BTHD: Tensor) -> Parts:
+        """Keys and values as they are held."""
+
+    def unpack(self, parts: Parts, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """Keys and values as attention reads them, `BTHD`."""
+
+
+class PlainStorage:
+    """Keys and values as they are: nothing is copied on the way out."""
+
+    exact = True
+
+    def pack(self, k_BTHD: Tensor, v_BTHD: Tensor) -> Parts:
+        """Keys and values themselves."""
+        return k_BTHD, v_BTHD
+
+    def unpack(self, parts: Parts, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """Keys and values themselves, if they have that type."""
+        k_BTHD, v_BTHD = parts
+        return k_BTHD.to(dtype), v_BTHD.to(dtype)
+
+
+class ScaledStorage:
+    """8 bits a number, and a scale in float32 for each token and head.
+
+    At a head size of 128 that is 132 bytes where 16-bit numbers take 256. Symmetric: the largest
+    number of a token and head becomes the largest one that the type has, 127 or 448. Attention
+    reads new tensors, made for each call.
+
+    Args:
+        dtype: torch.int8 or torch.float8_e4m3fn.
+    """
+
+    exact = False
+
+    def __init__(self, dtype: torch.dtype) -> None:
+        self._dtype = dtype
+        self._most = torch.finfo(dtype).max if dtype.is_floating_point else torch.iinfo(dtype).max
+
+    def pack(self, k_BTHD: Tensor, v_BTHD: Tensor) -> Parts:
+        """Keys, their scales, values, their scales."""
+        return (*self._scaled(k_BTHD), *self._scaled(v_BTHD))
+
+    def unpack(self, parts: Parts, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """Keys and values, multiplied in float32."""
+        k_BTHD, k_scale_BTH1, v_BTHD, v_scale_BTH1 = parts
+        k_BTHD, v_BTHD = k_BTHD.float() * k_scale_BTH1, v_BTHD.float() * v_scale_BTH1
+        return k_BTHD.to(dtype), v_BTHD.to(dtype)
+
+    def _scaled(self, x_BTHD: Tensor) -> tuple[Tensor, Tensor]:
+        largest_BTH1 = x_BTHD.abs().amax(dim=-1, keepdim=True).float()
+        scale_BTH1 = largest_BTH1.clamp_min(torch.finfo(torch.float32).tiny) / self._most
+        scaled_BTHD = x_BTHD.float() / scale_BTH1
+        if not self._dtype.is_floating_point:
+            scaled_BTHD = scaled_BTHD.round()
+        return scaled_BTHD.to(self._dtype), scale_BTH1

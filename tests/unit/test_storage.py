@@ -1,0 +1,124 @@
+"""A window in 8 bits: its bytes, what attention reads of it, and what becomes of the pictures."""
+
+import pytest
+import torch
+
+from longlive_widget import Engine, Preset
+from longlive_widget.cache.storage import PlainStorage, ScaledStorage
+from longlive_widget.cache.window import RingWindow, RollingWindow, StaticWindow, Window
+from longlive_widget.engine.memory import require_memory
+from longlive_widget.engine.model import Sizes
+from longlive_widget.errors import CapabilityError
+from tests.unit.teacher_forced import worst_block_psnr_db
+
+KINDS = (RollingWindow, StaticWindow, RingWindow)
+DTYPES = (torch.int8, torch.float8_e4m3fn)
+TOKENS, HEADS, HEAD_DIM = 4, 2, 128
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    return Engine.load("tiny", device="cpu")
+
+
+def _block(seed: int, dtype: torch.dtype = torch.bfloat16):
+    generator = torch.Generator().manual_seed(seed)
+    shape = (2, 1, 3 * TOKENS, HEADS, HEAD_DIM)
+    return torch.randn(shape, generator=generator).to(dtype).unbind()
+
+
+def _filled(window: Window, blocks: int = 6):
+    """What the last of some blocks sees."""
+    for block in range(blocks):
+        window.open_block(3 * block, 3)
+        seen = window.append(0, *_block(block))
+    return seen
+
+
+def test_int8_is_off_by_half_a_step_at_most():
+    """A step is a 127th of the largest number of a token and head."""
+    k, v = _block(0, torch.float32)
+    storage = ScaledStorage(torch.int8)
+    for given, seen in zip((k, v), storage.unpack(storage.pack(k, v), k.dtype), strict=True):
+        step = given.abs().amax(-1, keepdim=True) / 127
+        assert ((seen - given).abs() <= step * 0.5001).all()
+        assert torch.equal(seen.abs().amax(-1), given.abs().amax(-1))
+
+
+def test_fp8_is_off_by_a_sixteenth_or_by_a_hundred_thousandth_of_the_largest_at_most():
+    k, v = _block(0, torch.float32)
+    storage = ScaledStorage(torch.float8_e4m3fn)
+    for given, seen in zip((k, v), storage.unpack(storage.pack(k, v), k.dtype), strict=True):
+        least = given.abs().amax(-1, keepdim=True) * 1e-5
+        assert ((seen - given).abs() <= given.abs() / 16 * 1.0001 + least).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_a_token_of_zeros_stays_zeros(dtype: torch.dtype):
+    storage, zeros = ScaledStorage(dtype), torch.zeros(1, 1, HEADS, HEAD_DIM)
+    for seen in storage.unpack(storage.pack(zeros, zeros), zeros.dtype):
+        assert torch.equal(seen, zeros)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("kind", KINDS)
+def test_8_bits_take_52_percent_of_16_or_less(kind: type[Window], dtype: torch.dtype):
+    plain, scaled = (
+        kind(1, TOKENS, 8, 3, storage=storage) for storage in (PlainStorage(), ScaledStorage(dtype))
+    )
+    _filled(plain)
+    _filled(scaled)
+    assert plain.nbytes == 2 * 8 * TOKENS * HEADS * HEAD_DIM * 2
+    assert scaled.nbytes == 2 * 8 * TOKENS * HEADS * (HEAD_DIM + 4)
+    assert scaled.nbytes <= 0.52 * plain.nbytes
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("kind", KINDS)
+def test_attention_reads_the_past_in_8_bits_and_the_open_block_as_it_is(
+    kind: type[Window], dtype: torch.dtype
+):
+    storage = ScaledStorage(dtype)
+    window = kind(1, TOKENS, 8, 3, storage=storage)
+    k, v = _filled(window)
+    for seen, part in ((k, 0), (v, 1)):
+        assert seen.dtype == torch.bfloat16
+        frames = dict(zip(window.frames, seen.split(TOKENS, dim=1), strict=True))
+        assert sorted(frames) == [0, 1, 2, 13, 14, 15, 16, 17]
+        for frame, tokens in frames.items():
+            block = _block(frame // 3)
+            rounded = storage.unpack(storage.pack(*block), torch.bfloat16)
+            written = (block if frame >= 15 else rounded)[part]
+            assert torch.equal(tokens, written.split(TOKENS, dim=1)[frame % 3])
+
+
+def test_the_worst_block_in_int8_is_35_db_or_better_on_tiny(engine: Engine):
+    """Teacher-forced, on the prompt that docs/log.md names as the worst of four."""
+    int8 = engine.preset.with_(window_dtype="int8", window_cache="ring", name="int8")
+    found = worst_block_psnr_db(engine, [int8], ["a purple ball circles over a meadow"], 3)
+    assert found["int8"] >= 35
+
+
+def test_a_session_says_the_bytes_of_its_window(engine: Engine):
+    preset = engine.preset.with_(window_cache="ring", window_dtype="int8", denoise_steps=(1000,))
+    session = Engine(engine.model, preset).session("a red ball", size_px=(64, 48))
+    assert session.window_bytes == 0
+    next(session.blocks(1))
+    config = engine.model.transformer.config
+    tokens = 12 * session.geometry.tokens_per_frame
+    held = 2 * config.layers * tokens * config.heads * (config.head_dim + 4)
+    assert session.window_bytes == held
+
+
+def test_fp8_is_refused_where_the_device_has_none(engine: Engine, monkeypatch):
+    preset = Preset("small", "", window_dtype="fp8")
+    with pytest.raises(CapabilityError, match=r"8\.9, and device 'cpu' has none: use window_d"):
+        Engine.load("tiny", preset, device="cpu")
+    sizes: Sizes = engine.model.sizes
+    for capability in ((8, 0), (8, 9), (9, 0)):
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _, c=capability: c)
+        if capability >= (8, 9):
+            require_memory(preset, sizes, torch.device("cuda"))
+            continue
+        with pytest.raises(CapabilityError, match=r"device 'cuda' has 8\.0: use window_dtype"):
+            require_memory(preset, sizes, torch.device("cuda"))
