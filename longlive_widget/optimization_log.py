@@ -25,6 +25,8 @@ KEYS = (
     "model_dtype",
     "denoising_steps",
 )
+PROMPTS = 8
+"""The prompts that `use_prompt_cache: true` remembers; the log says no number."""
 _CHOICES = {
     "compile_mode": ("default", "reduce-overhead", "max-autotune"),
     "kv_quantization": ("int8", "fp8"),
@@ -33,7 +35,6 @@ _CHOICES = {
 _IDLE: dict[str, object] = {
     "use_cuda_graphs": False,
     "use_async_vae": False,
-    "use_prompt_cache": False,
     "use_memory_pool": False,
     "model_dtype": "bfloat16",
 }
@@ -78,6 +79,10 @@ def _window_cache(logged: Mapping[str, object]) -> str:
     return "static" if logged.get("use_static_kv") else "rolling"
 
 
+def _prompt_cache(logged: Mapping[str, object]) -> int:
+    return PROMPTS if logged["use_prompt_cache"] else 0
+
+
 def _window_dtype(logged: Mapping[str, object]) -> object:
     if not logged["use_quantized_kv"]:
         return "model"
@@ -91,6 +96,7 @@ _TRANSLATIONS = (
     _Translation("window_frames", ("local_attn_size",), lambda logged: logged["local_attn_size"]),
     _Translation("window_cache", ("use_static_kv", "use_integrated_kv_cache"), _window_cache),
     _Translation("window_dtype", ("use_quantized_kv",), _window_dtype),
+    _Translation("prompt_cache", ("use_prompt_cache",), _prompt_cache),
     _Translation("compiled", ("use_torch_compile",), lambda logged: logged["use_torch_compile"]),
 )
 

@@ -28,8 +28,9 @@ class Preset:
     applied. `window_frames` is the memory in latent frames, the sink counted in, and
     `window_cache` where these lie: in new tensors ("rolling", the reference's way), moved inside
     buffers ("static"), or each over the oldest one ("ring"). `window_dtype` is the type in which it
-    is held: the model's own, or 8 bits with a scale for each token and head. `compiled` has torch
-    compile the networks at their first use.
+    is held: the model's own, or 8 bits with a scale for each token and head. `prompt_cache`
+    is how many prompts an engine remembers as the network reads them, so that asking for one again
+    costs nothing. `compiled` has torch compile the networks at their first use.
 
     Raises:
         PresetError: a setting is of the wrong kind or out of range, or the steps do not go down
@@ -42,6 +43,7 @@ class Preset:
     window_frames: int = 12
     window_cache: WindowCache = "rolling"
     window_dtype: WindowDtype = "model"
+    prompt_cache: int = 0
     compiled: bool = False
 
     def __post_init__(self) -> None:
@@ -51,8 +53,9 @@ class Preset:
         one_of("window_cache", self.window_cache, get_args(WindowCache), PresetError)
         one_of("window_dtype", self.window_dtype, get_args(WindowDtype), PresetError)
         true_or_false("compiled", self.compiled, PresetError)
-        window_frames = whole_number("window_frames", self.window_frames, PresetError, least=1)
-        object.__setattr__(self, "window_frames", window_frames)
+        for size, least in (("window_frames", 1), ("prompt_cache", 0)):
+            number = whole_number(size, getattr(self, size), PresetError, least=least)
+            object.__setattr__(self, size, number)
         steps = _whole_steps(self.denoise_steps)
         object.__setattr__(self, "denoise_steps", steps)
         falling = all(a > b for a, b in pairwise(steps))

@@ -1,8 +1,11 @@
-"""Keys and values of the prompt, for cross attention.
+"""Keys and values of the prompt, for cross attention, and a cache of the prompts read last.
 
-Axes: B batch, T text tokens, H heads, D head size.
+Axes: B batch, T text tokens, H heads, D head size, L rows of text, C features.
 """
 
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -16,3 +19,45 @@ class TextMemory:
     """What cross attention reads of a prompt, layer by layer."""
 
     layers: tuple[LayerText, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class ReadPrompt:
+    """A prompt as the network takes it in: its embeddings, and the keys and values of these."""
+
+    embeds_BLC: Tensor
+    text: TextMemory
+
+
+class PromptCache:
+    """The prompts that were asked for last, at most `prompts` of them; with 0 it remembers none.
+
+    `hits` and `misses` count what was asked for. Threads may share it; a prompt that two of them
+    ask for at once may be read twice.
+    """
+
+    def __init__(self, prompts: int) -> None:
+        self.hits = 0
+        self.misses = 0
+        self._most = prompts
+        self._read: OrderedDict[str, ReadPrompt] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def get(self, prompt: str, read: Callable[[str], ReadPrompt]) -> ReadPrompt:
+        """What is remembered of a prompt, else what `read` makes of it."""
+        with self._lock:
+            if prompt in self._read:
+                self.hits += 1
+                self._read.move_to_end(prompt)
+                return self._read[prompt]
+            self.misses += 1
+        made = read(prompt)
+        with self._lock:
+            self._read[prompt] = made
+            self._read.move_to_end(prompt)
+            while len(self._read) > self._most:
+                self._read.popitem(last=False)
+        return made
+
+    def __len__(self) -> int:
+        return len(self._read)

@@ -7,6 +7,7 @@ from typing import get_args
 
 import torch
 
+from longlive_widget.cache.text import PromptCache
 from longlive_widget.engine.compiling import compile_model
 from longlive_widget.engine.memory import Positions, new_window, require_memory
 from longlive_widget.engine.model import Model, Sizes, Weights, load_model, random_model
@@ -27,12 +28,16 @@ EMBEDDED = ("tiny",)
 
 
 class Engine:
-    """A loaded model and the preset that it runs under; sessions share both."""
+    """A loaded model and the preset that it runs under; sessions share both.
+
+    `prompts` are those that sessions have read last, as many as the preset says.
+    """
 
     def __init__(self, model: Model, preset: Preset) -> None:
         require_memory(preset, model.sizes, model.device)
         self.model = model
         self.preset = preset
+        self.prompts = PromptCache(preset.prompt_cache)
 
     @classmethod
     def load(
@@ -111,7 +116,7 @@ class Engine:
         geometry = own if size_px is None else Geometry(*_sides(size_px), own.block_frames)
         one_of("positions", positions, get_args(Positions), SessionError)
         window = new_window(self.preset, self.model, geometry, positions)
-        return Session(self.model, self.preset, geometry, plan, seed, window)
+        return Session(self.model, self.preset, geometry, plan, seed, window, self.prompts)
 
     def unheeded(self, prompt: str) -> str:
         """A sentence on what the model does not take in: unknown words, the end of a long prompt.

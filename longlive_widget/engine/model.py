@@ -16,6 +16,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
+from longlive_widget.cache.text import ReadPrompt
 from longlive_widget.errors import CheckpointError, LongLiveError, true_or_false, whole_number
 from longlive_widget.geometry import Geometry
 from longlive_widget.model.checkpoint import (
@@ -123,6 +124,11 @@ class Model:
     def device(self) -> torch.device:
         """Where the model computes."""
         return self.transformer.patch_embedding.weight.device
+
+    def read(self, prompt: str) -> ReadPrompt:
+        """A prompt as the transformer takes it in."""
+        embeds_BLC = self.text_encoder.encode([prompt])
+        return ReadPrompt(embeds_BLC, self.transformer.read_text(embeds_BLC))
 
 
 def load_model(folder: Path, device: torch.device) -> Model:

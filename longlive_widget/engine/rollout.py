@@ -1,8 +1,8 @@
 """A video as clean latents, block after block: what a session computes.
 
-Knows neither seeds nor words nor pictures: noise and the embeddings of prompts are handed in.
+Knows neither seeds nor words nor pictures: noise, and prompts that were read, are handed in.
 
-Axes: B batch, F latent frames, C channels, H rows, W columns, L rows of text.
+Axes: B batch, F latent frames, C channels, H rows, W columns.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,12 +32,12 @@ class Rollout:
         self._latest_BFCHW: Tensor | None = None
         self._next_frame = 0
 
-    def steer(self, embeds_BLC: Tensor) -> None:
+    def steer(self, text: TextMemory) -> None:
         """Follow this prompt from the next block on: memory is computed again under it."""
-        self._text = self._denoiser.network.read_text(embeds_BLC)
+        self._text = text
         if self._latest_BFCHW is not None:
             self._denoiser.recache(
-                self._latest_BFCHW, self._next_frame, self._text, global_sink=self._global_sink
+                self._latest_BFCHW, self._next_frame, text, global_sink=self._global_sink
             )
 
     def next_block(self, noise_BFCHW: Tensor, renoise: Callable[[int], Tensor]) -> Tensor:

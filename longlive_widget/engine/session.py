@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
+from longlive_widget.cache.text import PromptCache
 from longlive_widget.cache.window import Window
 from longlive_widget.engine.decode import Pictures, decode_now
 from longlive_widget.engine.denoise import Denoiser
@@ -56,12 +57,14 @@ class Session:
         timeline: Timeline,
         seed: int,
         window: Window,
+        prompts: PromptCache,
     ) -> None:
         self.timeline = timeline
         self.seed = require_seed(seed)
         self.geometry = geometry
         self._model = model
         self._window = window
+        self._prompts = prompts
         denoiser = Denoiser(model.transformer, window)
         self._rollout = Rollout(denoiser, levels(preset.denoise_steps))
         self._decoder = model.decoder.stream()
@@ -130,7 +133,7 @@ class Session:
     def _next(self) -> Block:
         block, landed = self._begin()
         if landed is not None:
-            self._rollout.steer(self._model.text_encoder.encode([landed.prompt]))
+            self._rollout.steer(self._prompts.get(landed.prompt, self._model.read).text)
             self._prompt = landed.prompt
         noise = block_noise(self.seed, block, self.geometry, self._model.device)
         latent_BFCHW = self._rollout.next_block(noise(), noise)

@@ -100,7 +100,7 @@ def roll_out(case: Case, name: str, kind: type[Window]) -> list[Tensor]:
     done: list[Tensor] = []
     for block, block_noise in enumerate(noise):
         if block in prompts:
-            rollout.steer(case["prompt_embeds"][prompts[block]][None])
+            rollout.steer(network.read_text(case["prompt_embeds"][prompts[block]][None]))
         renoise = case["renoise"][block]
         done.append(rollout.next_block(block_noise[None], lambda i, r=renoise: r[i][None])[0])
     return done

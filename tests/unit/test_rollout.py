@@ -57,11 +57,12 @@ def test_a_switch_keeps_the_sink_only_once_more_frames_exist_than_the_window_hol
 ):
     """Exactly as many frames as the window holds are all computed again, the sink too."""
     rollout = Rollout(_denoiser(network), LEVELS, global_sink=global_sink)
-    rollout.steer(_embeds(1))
+    old, new = (network.read_text(_embeds(seed)) for seed in (1, 2))
+    rollout.steer(old)
     latents = torch.cat([_made(rollout, block) for block in range(blocks)], dim=1)
-    rollout.steer(_embeds(2))
+    rollout.steer(new)
 
-    by_hand, old, new = _denoiser(network), *(network.read_text(_embeds(n)) for n in (1, 2))
+    by_hand = _denoiser(network)
     frames = latents.shape[1]
     if global_sink and frames > WINDOW:
         by_hand.window.open_block(0, SINK)

@@ -70,7 +70,8 @@ def test_a_session_is_a_rollout_from_the_noise_of_its_seed(engine: Engine, posit
     with torch.inference_mode():
         for block in range(5):
             if block in (0, 3):
-                rollout.steer(model.text_encoder.encode([RED if block == 0 else switch]))
+                embeds = model.text_encoder.encode([RED if block == 0 else switch])
+                rollout.steer(model.transformer.read_text(embeds))
             generator = torch.Generator().manual_seed(seed * MOST_BLOCKS + block)
             noise, renoise = torch.randn(2, 1, 3, 16, 12, 20, generator=generator).to(model.device)
             by_hand.append(decode_now(stream, rollout.next_block(noise, lambda _, e=renoise: e)))
@@ -96,6 +97,18 @@ def test_a_preset_chooses_the_kind_of_window(engine: Engine, kind: str):
     window = new_window(chosen, engine.model, engine.geometry, "relative")
     assert type(window).__name__.lower() == f"{kind}window"
     assert (window.window_frames, window.sink_frames, window.relative) == (12, 3, True)
+
+
+def test_a_prompt_that_is_remembered_makes_the_same_pictures_to_the_bit(engine: Engine):
+    """Back to the first prompt, and then a second session of the same engine."""
+    timeline = Timeline.of(RED, (3, "it turns blue"), (6, RED))
+    remembering = Engine(engine.model, engine.preset.with_(prompt_cache=2))
+    first, again = (_pictures(remembering, timeline, 3, size_px=(64, 48)) for _ in range(2))
+    assert (remembering.prompts.hits, remembering.prompts.misses) == (4, 2)
+    plain = _pictures(engine, timeline, 3, size_px=(64, 48))
+    assert len(engine.prompts) == 0
+    assert np.array_equal(first, plain)
+    assert np.array_equal(again, plain)
 
 
 def test_a_switch_changes_no_picture_before_it_lands(engine: Engine):
