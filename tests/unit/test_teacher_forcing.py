@@ -7,7 +7,7 @@ from longlive_widget.cache.window import RollingWindow
 from longlive_widget.engine.denoise import Denoiser
 from longlive_widget.model.config import TransformerConfig
 from longlive_widget.model.transformer import Transformer
-from longlive_widget.tiny.clips import FORMS, OPENING, Form
+from longlive_widget.tiny.clips import FORMS, OPENING, OPENING_SHARDS, Form, outline
 from longlive_widget.tiny.teacher_forcing import BLOCK_FRAMES, TaughtWindow, repeated
 from longlive_widget.tiny.train_transformer import FlowMatching, Lesson
 
@@ -133,3 +133,9 @@ def test_the_own_context_of_a_network_that_knows_is_the_clean_clip(
 def test_an_opening_is_a_first_block_with_nothing_before_it():
     assert (OPENING.remembered, OPENING.first_taught, OPENING.blocks) == ((), 0, 1)
     assert OPENING in FORMS
+
+
+def test_the_first_shards_are_openings_and_later_ones_take_turns():
+    assert {outline(0, 1, number).form for number in range(OPENING_SHARDS)} == {OPENING}
+    later = [outline(0, 1, OPENING_SHARDS + number).form for number in range(len(FORMS))]
+    assert sorted(later, key=str) == sorted(FORMS, key=str)
