@@ -1,6 +1,6 @@
 """Keys and values of the prompt, for cross attention, and a cache of the prompts read last.
 
-Axes: B batch, T text tokens, H heads, D head size, L rows of text, C features.
+Axes: B batch, T text tokens, H heads, D head size.
 """
 
 import threading
@@ -21,14 +21,6 @@ class TextMemory:
     layers: tuple[LayerText, ...]
 
 
-@dataclass(frozen=True, eq=False)
-class ReadPrompt:
-    """A prompt as the network takes it in: its embeddings, and the keys and values of these."""
-
-    embeds_BLC: Tensor
-    text: TextMemory
-
-
 class PromptCache:
     """The prompts that were asked for last, at most `prompts` of them; with 0 it remembers none.
 
@@ -40,10 +32,10 @@ class PromptCache:
         self.hits = 0
         self.misses = 0
         self._most = prompts
-        self._read: OrderedDict[str, ReadPrompt] = OrderedDict()
+        self._read: OrderedDict[str, TextMemory] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, prompt: str, read: Callable[[str], ReadPrompt]) -> ReadPrompt:
+    def get(self, prompt: str, read: Callable[[str], TextMemory]) -> TextMemory:
         """What is remembered of a prompt, else what `read` makes of it."""
         with self._lock:
             if prompt in self._read:

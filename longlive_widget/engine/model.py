@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor
 
-from longlive_widget.cache.text import ReadPrompt
+from longlive_widget.cache.text import TextMemory
 from longlive_widget.errors import CheckpointError, LongLiveError, true_or_false, whole_number
 from longlive_widget.geometry import Geometry
 from longlive_widget.model.checkpoint import (
@@ -125,10 +125,9 @@ class Model:
         """Where the model computes."""
         return self.transformer.patch_embedding.weight.device
 
-    def read(self, prompt: str) -> ReadPrompt:
+    def read(self, prompt: str) -> TextMemory:
         """A prompt as the transformer takes it in."""
-        embeds_BLC = self.text_encoder.encode([prompt])
-        return ReadPrompt(embeds_BLC, self.transformer.read_text(embeds_BLC))
+        return self.transformer.read_text(self.text_encoder.encode([prompt]))
 
 
 def load_model(folder: Path, device: torch.device) -> Model:

@@ -133,7 +133,7 @@ class Session:
     def _next(self) -> Block:
         block, landed = self._begin()
         if landed is not None:
-            self._rollout.steer(self._prompts.get(landed.prompt, self._model.read).text)
+            self._rollout.steer(self._prompts.get(landed.prompt, self._model.read))
             self._prompt = landed.prompt
         noise = block_noise(self.seed, block, self.geometry, self._model.device)
         latent_BFCHW = self._rollout.next_block(noise(), noise)

@@ -14,9 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from longlive_widget.cache.window import RollingWindow
 from longlive_widget.engine.denoise import Denoiser
 from longlive_widget.engine.engine import Engine
+from longlive_widget.engine.memory import new_window
 from longlive_widget.engine.noise_schedule import Level, levels
 from longlive_widget.engine.session import block_noise
 from longlive_widget.errors import GeometryError
@@ -306,16 +306,11 @@ def _teacher_forced(
 ) -> Iterable[dict[str, float]]:
     """The mean squared error of each schedule, block after block of the reference's video."""
     model, geometry = engine.model, engine.geometry
-    window = RollingWindow(
-        model.transformer.config.layers,
-        geometry.tokens_per_frame,
-        model.sizes.window_frames,
-        model.sizes.sink_frames,
-        relative=True,
-    )
+    trained = PRESETS["reference"].with_(window_frames=model.sizes.window_frames)
+    window = new_window(trained, model, geometry, "relative")
     denoiser, stream = Denoiser(model.transformer, window), model.decoder.stream()
-    text = model.transformer.read_text(model.text_encoder.encode([case.prompt]))
-    reference = levels(PRESETS["reference"].denoise_steps)
+    text = model.read(case.prompt)
+    reference = levels(trained.denoise_steps)
 
     def made(block: int, plan: Sequence[Level]) -> Tensor:
         draw = block_noise(case.seed, block, geometry, model.device)

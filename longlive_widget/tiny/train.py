@@ -128,6 +128,10 @@ class Plan:
         """Where and how far a stage goes."""
         return Stage(name, self.folder, self.steps or STEPS[name], self.max_seconds)
 
+    def batch_of(self, name: StageName) -> int:
+        """How many clips or prompts one step of a stage learns from in each process."""
+        return self.batch or BATCH[name]
+
     @property
     def on_gpu(self) -> bool:
         """Whether it trains on a CUDA device."""
@@ -175,12 +179,10 @@ def train(name: StageName, plan: Plan) -> bool:
     match name:
         case "autoencoder":
             finished = train_autoencoder(
-                plan.folder,
-                steps=plan.steps or STEPS[name],
+                plan.stage(name),
                 seed=plan.seed,
                 device=plan.device,
-                batch=plan.batch or BATCH[name],
-                max_seconds=plan.max_seconds,
+                batch=plan.batch_of(name),
                 compiled=plan.compiled,
                 workers=plan.workers,
                 begin_with=plan.begin_with,
@@ -190,13 +192,11 @@ def train(name: StageName, plan: Plan) -> bool:
             return finished
         case "text":
             return train_text(
-                plan.folder,
+                plan.stage(name),
                 plan.model_folder,
-                steps=plan.steps or STEPS[name],
                 seed=plan.seed,
                 device=plan.device,
-                batch=plan.batch or BATCH[name],
-                max_seconds=plan.max_seconds,
+                batch=plan.batch_of(name),
                 workers=plan.workers,
             )
         case "transformer":
@@ -207,7 +207,7 @@ def train(name: StageName, plan: Plan) -> bool:
             plan.model_folder.mkdir(parents=True, exist_ok=True)
             path = plan.model_folder / PROBE_PATH.name
             if Team.joined().leads:
-                train_probe(path, seed=plan.seed, steps=plan.steps or STEPS[name])
+                train_probe(path, seed=plan.seed, steps=plan.stage(name).steps)
             return True
         case _:
             assert_never(name)
@@ -234,8 +234,9 @@ def train_transformer(plan: Plan) -> bool:
     modules.requires_grad_()
     linears = [m for m in model.transformer.blocks.modules() if isinstance(m, nn.Linear)]
     matrices = [layer.weight for layer in linears]
-    rates = {"rate": TRANSFORMER_RATE, "matrix_rate": TRANSFORMER_MATRIX_RATE}
-    optimizers = optimizers_for(modules, matrices, **rates)
+    optimizers = optimizers_for(
+        modules, matrices, rate=TRANSFORMER_RATE, matrix_rate=TRANSFORMER_MATRIX_RATE
+    )
     learner = Learner(modules, optimizers, team)
     if plan.compiled:
         model.transformer.compile_layers()
@@ -255,7 +256,7 @@ def train_transformer(plan: Plan) -> bool:
 
     def descend_at(step: int) -> Tensor:
         rng = random.Random(f"batch {plan.seed} {step}")
-        clips = pool.batch(step, plan.batch or BATCH["transformer"], rng)
+        clips = pool.batch(step, plan.batch_of("transformer"), rng)
         torch.manual_seed(seed * 1_000_003 + step)
         return learner.descend(clips.form, partial(loss, clips.form), clips.tensors)
 
@@ -300,7 +301,7 @@ def train_adapter(plan: Plan) -> bool:
     model.transformer.to(device)
     modules = nn.ModuleDict({"transformer": model.transformer})
     learner = Learner(modules, optimizers_for(modules, (), rate=ADAPTER_RATE), team)
-    batch = plan.batch or BATCH["adapter"]
+    batch = plan.batch_of("adapter")
     steps = levels(PRESETS["reference"].denoise_steps)
     videos = Videos(
         Pupil(model.transformer, model.text_encoder),

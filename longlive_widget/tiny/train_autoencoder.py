@@ -87,13 +87,11 @@ class Quality:
 
 
 def train_autoencoder(
-    folder: Path,
+    stage: Stage,
     *,
-    steps: int,
     seed: int,
     device: str,
     batch: int,
-    max_seconds: float | None = None,
     compiled: bool = False,
     workers: int = 0,
     begin_with: Path | None = None,
@@ -105,10 +103,10 @@ def train_autoencoder(
     Returns:
         Whether all steps are done.
 
-    Writes into `folder`: `video_decoder.safetensors` (decoder and encoder, running average,
-    float32, Wan's names), `video_decoder.json` (sizes with the measured latent mean and deviation,
-    and the PSNR on unseen scenes), `autoencoder.jpg` (unseen scenes above their reconstructions),
-    and the loss in `autoencoder.curve.jsonl`.
+    Writes into the stage's folder: `video_decoder.safetensors` (decoder and encoder, running
+    average, float32, Wan's names), `video_decoder.json` (sizes with the measured latent mean and
+    deviation, and the PSNR on unseen scenes), `autoencoder.jpg` (unseen scenes above their
+    reconstructions), and the loss in `autoencoder.curve.jsonl`.
     """
     team = Team.joined()
     place = team.device(device)
@@ -132,12 +130,11 @@ def train_autoencoder(
         lesson = lessons.at(step)
         return learner.descend(lesson[0].shape, lessons.loss, lesson)
 
-    stage = Stage("autoencoder", folder, steps, max_seconds)
     with _fast_convolutions():
         finished = stage.run(learner, descend_at, report_every=_REPORT_STEPS)
         if team.leads:
             learner.load_average()
-            _write(folder, encoder.eval(), decoder.eval(), seed, place)
+            _write(stage.folder, encoder.eval(), decoder.eval(), seed, place)
     return finished
 
 

@@ -104,14 +104,12 @@ class Reader(nn.Module):
 
 
 def train_text(
-    folder: Path,
+    stage: Stage,
     model_folder: Path,
     *,
-    steps: int,
     seed: int,
     device: str,
     batch: int,
-    max_seconds: float | None = None,
     workers: int = 0,
 ) -> bool:
     """Teach the text encoder of a model's folder, or go on where an earlier run stopped.
@@ -119,8 +117,8 @@ def train_text(
     Returns:
         Whether all steps are done.
 
-    Writes into `folder`: `text_encoder.safetensors`, `text_encoder.json` (the share of right
-    answers to each question over unseen prompts), and the loss in `text.curve.jsonl`.
+    Writes into the stage's folder: `text_encoder.safetensors`, `text_encoder.json` (the share of
+    right answers to each question over unseen prompts), and the loss in `text.curve.jsonl`.
     """
     team = Team.joined()
     place = team.device(device)
@@ -135,12 +133,12 @@ def train_text(
         inputs = _tensors(exams.at(step), encoder, place)
         return learner.descend("exam", reader.loss, inputs)
 
-    finished = Stage("text", folder, steps, max_seconds).run(learner, descend_at)
+    finished = stage.run(learner, descend_at)
     if team.leads:
         learner.load_average()
         right = right_answers(reader, exam(seed, _UNSEEN_PROMPTS, -1), place)
-        (folder / "text_encoder.json").write_text(json.dumps(right, indent=2) + "\n")
-        save_weights(folder / TEXT_ENCODER, encoder.state_dict())
+        (stage.folder / "text_encoder.json").write_text(json.dumps(right, indent=2) + "\n")
+        save_weights(stage.folder / TEXT_ENCODER, encoder.state_dict())
     return finished
 
 

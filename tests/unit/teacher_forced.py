@@ -24,7 +24,7 @@ def worst_block_psnr_db(
     model, geometry, steps = engine.model, engine.geometry, levels(engine.preset.denoise_steps)
     most = dict.fromkeys((preset.name for preset in presets), 0.0)
     for seed, prompt in enumerate(prompts):
-        text = model.transformer.read_text(model.text_encoder.encode([prompt]))
+        text = model.read(prompt)
         stream = model.decoder.stream()
         own, *others = (
             Denoiser(model.transformer, new_window(preset, model, geometry, "relative"))

@@ -5,11 +5,12 @@ import random
 import pytest
 import torch
 
-from longlive_widget.cache.text import PromptCache, ReadPrompt, TextMemory
+from longlive_widget.cache.text import PromptCache, TextMemory
 
 
-def _read(prompt: str) -> ReadPrompt:
-    return ReadPrompt(torch.tensor([float(prompt)]), TextMemory(()))
+def _read(prompt: str) -> TextMemory:
+    number = torch.tensor([float(prompt)])
+    return TextMemory(((number, number),))
 
 
 @pytest.mark.parametrize("most", [0, 1, 3])
@@ -18,7 +19,8 @@ def test_it_remembers_what_a_plain_list_of_the_last_prompts_holds(most: int):
     for asked in range(1, 101):
         prompt = str(rng.randrange(5))
         hits += prompt in last
-        assert cache.get(prompt, _read).embeds_BLC.item() == float(prompt)
+        ((key, _),) = cache.get(prompt, _read).layers
+        assert key.item() == float(prompt)
         last = [*(other for other in last if other != prompt), prompt][-most:] if most else []
         assert len(cache) == len(last)
         assert (cache.hits, cache.misses) == (hits, asked - hits)
