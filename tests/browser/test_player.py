@@ -42,7 +42,7 @@ OVERTAKEN, OVERTAKING = "a red square moves left", "a blue ball spins"
 
 
 def send_at_once(page, *prompts):
-    """Type and send these prompts within one block."""
+    """Type and send these prompts, one right after the other."""
     page.evaluate(
         """(prompts) => {
           const form = [...document.querySelectorAll('.longlive form')].at(-1);
@@ -116,10 +116,13 @@ def test_of_two_prompts_in_one_block_the_player_says_which_one_gave_way(
         panel = player.locator(".ll-errors")
         player.locator("input").press("Enter")
         panel.get_by_text("prompt '' is empty: write what").wait_for()
+        player.locator("[data-action=pause]").click()
+        wait_for_data(page, "d.status === 'paused'")  # so that no block begins between the two
         send_at_once(page, OVERTAKEN, OVERTAKING)
         gave_way = f"“{OVERTAKEN}” gave way to “{OVERTAKING}”, which "
         player.locator(".ll-receipt", has_text=f"{gave_way}lands at block").wait_for()
         assert not panel.is_visible(), "the complaint about the prompt before is settled"
+        player.locator("[data-action=resume]").click()
         player.locator(".ll-receipt", has_text=f"{gave_way}landed at block").wait_for()
         page.screenshot(path=screenshots / "gave-way-dark.png")
 
