@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from longlive_widget.engine.engine import Engine as Engine
+    from longlive_widget.engine.official import OfficialFiles as OfficialFiles
     from longlive_widget.presets import PRESETS as PRESETS
     from longlive_widget.presets import Preset as Preset
     from longlive_widget.timeline import Timeline as Timeline
@@ -21,11 +22,12 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # docs/decisions/0001-threa
 _HOMES = {
     "Engine": "longlive_widget.engine.engine",
     "LongLiveWidget": "longlive_widget.widget.studio",
+    "OfficialFiles": "longlive_widget.engine.official",
     "PRESETS": "longlive_widget.presets",
     "Preset": "longlive_widget.presets",
     "Timeline": "longlive_widget.timeline",
 }
-__all__ = ["PRESETS", "Engine", "LongLiveWidget", "Preset", "Timeline"]
+__all__ = ["PRESETS", "Engine", "LongLiveWidget", "OfficialFiles", "Preset", "Timeline"]
 
 
 def __getattr__(name: str) -> object:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from tqdm import tqdm
 
 from longlive_widget.errors import LongLiveError, SessionError, TimelineError
-from longlive_widget.geometry import PICTURES_PER_SECOND, pictures_before
+from longlive_widget.geometry import PICTURES_PER_SECOND, Geometry, pictures_before
 from longlive_widget.presets import PRESETS, preset_named
 from longlive_widget.timeline import Timeline, require_seed
 
@@ -65,18 +65,22 @@ def generate(chosen: argparse.Namespace) -> None:
 
     out = writable_video_path(chosen.out)
 
-    from longlive_widget.engine.engine import Engine, model_folder
-    from longlive_widget.engine.model import Sizes
+    from longlive_widget.engine.engine import Engine
+    from longlive_widget.engine.source import source_of
 
-    geometry = Sizes.read(model_folder(chosen.model)).geometry
+    source = source_of(chosen.model)
+    geometry = source.sizes.geometry
+    if chosen.size is not None:
+        width_px, height_px = chosen.size
+        geometry = Geometry(width_px, height_px, geometry.block_frames)
     require_landings(timeline, chosen.blocks, geometry.block_frames)
     pictures = pictures_before(chosen.blocks * geometry.block_frames)
     with (
         _stopped_in_order() as stopped,
         VideoFile(out, geometry.width_px, geometry.height_px) as video,
     ):
-        engine = Engine.load(chosen.model, preset)
-        session = engine.session(timeline, seed=chosen.seed)
+        engine = Engine.load(source, preset, device=chosen.device, weights=chosen.weights)
+        session = engine.session(timeline, seed=chosen.seed, size_px=chosen.size)
         if engine.weights == "random":
             print(f"{engine.name} has random weights: its pictures mean nothing, its timing does")
         for entry in timeline.entries:
@@ -109,8 +113,9 @@ def quality(chosen: argparse.Namespace) -> None:
     """Judge how well a model of drawn scenes shows what unseen prompts say."""
     preset = preset_named(chosen.preset)
 
-    from longlive_widget.engine.engine import Engine, model_folder
+    from longlive_widget.engine.engine import Engine
     from longlive_widget.engine.model import load_encoder
+    from longlive_widget.engine.source import model_folder
     from longlive_widget.tiny.evaluate import evaluate, fewer_steps_psnr_db, pictures_per_second
     from longlive_widget.tiny.train_autoencoder import measure
 
@@ -175,7 +180,8 @@ def _told(found: Mapping[str, object]) -> Iterator[str]:
 
 def train_tiny(chosen: argparse.Namespace) -> None:
     """Train the embedded model, or go on where an earlier call stopped."""
-    from longlive_widget.engine.engine import checked_device, model_folder
+    from longlive_widget.engine.engine import checked_device
+    from longlive_widget.engine.source import model_folder
     from longlive_widget.tiny.team import Team
     from longlive_widget.tiny.train import Plan, require_possible, train
 
@@ -298,6 +304,16 @@ def _seed(text: str) -> int:
         raise argparse.ArgumentTypeError(str(error)) from error
 
 
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.lower().partition("x")
+    try:
+        return int(width), int(height)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no size of pictures: write width x height, as 832x480"
+        ) from error
+
+
 def _block_count(text: str) -> int:
     try:
         count = int(text)
@@ -363,9 +379,23 @@ def _add_generate(commands: "argparse._SubParsersAction[Any]") -> None:
     parser.add_argument(
         "--seed", type=_seed, default=0, help="the noise to begin with (default: 0)"
     )
-    parser.add_argument("--model", default="tiny", help="name or folder (default: tiny)")
+    parser.add_argument(
+        "--model",
+        default="tiny",
+        help="tiny, longlive-1.3b, a folder, or owner/name on the model hub (default: tiny)",
+    )
     parser.add_argument(
         "--preset", default="reference", help="settings, see `presets` (default: reference)"
+    )
+    parser.add_argument(
+        "--size", type=_size, help="pictures as 832x480 (default: what the model is made for)"
+    )
+    parser.add_argument("--device", help="where to compute (default: cuda if there is one)")
+    parser.add_argument(
+        "--weights",
+        choices=("trained", "random"),
+        default="trained",
+        help="random ones are for timing: the pictures mean nothing (default: trained)",
     )
 
 

@@ -1,22 +1,22 @@
 """The front door: a model under a preset, ready to make videos."""
 
 from collections.abc import Sequence
-from importlib import resources
 from pathlib import Path
-from typing import get_args
+from typing import Literal, get_args
 
 import torch
 
 from longlive_widget.cache.text import PromptCache
 from longlive_widget.engine.compiling import compile_model
-from longlive_widget.engine.memory import Positions, new_window, require_memory
-from longlive_widget.engine.model import Model, Sizes, Weights, load_model, random_model
+from longlive_widget.engine.memory import Positions, new_window, require_memory, require_room
+from longlive_widget.engine.model import Model, Weights
+from longlive_widget.engine.official import OfficialFiles
 from longlive_widget.engine.session import Session
+from longlive_widget.engine.source import Source, source_of
 from longlive_widget.errors import (
     CapabilityError,
     CheckpointError,
     GeometryError,
-    ModelNotFoundError,
     SessionError,
     one_of,
 )
@@ -24,7 +24,8 @@ from longlive_widget.geometry import Geometry
 from longlive_widget.presets import Preset, preset_named
 from longlive_widget.timeline import Timeline, timeline_of
 
-EMBEDDED = ("tiny",)
+Dtype = Literal["float32", "bfloat16"]
+_DTYPES: dict[Dtype, torch.dtype] = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 class Engine:
@@ -42,31 +43,39 @@ class Engine:
     @classmethod
     def load(
         cls,
-        model: str | Path = "tiny",
+        model: str | Path | OfficialFiles | Source = "tiny",
         preset: str | Preset = "reference",
         *,
         device: str | None = None,
+        dtype: Dtype | None = None,
         weights: Weights = "trained",
     ) -> "Engine":
         """A model, ready to make videos.
 
         Args:
-            model: the name of an embedded model, or a folder in the form of `engine.model`.
+            model: "tiny", "longlive-1.3b" (fetched from the model hub), the folder of a model, the
+                published files one by one, or a LongLive on the hub as `owner/name`.
             preset: a name, or a preset of your own.
             device: where to compute, as torch names it; None takes CUDA where there is one.
-            weights: "random" takes only the sizes from the model's folder: for timing.
+            dtype: the numbers to compute in; None takes what the model is made for, float32 for
+                the embedded one and bfloat16 for the published files.
+            weights: "random" takes only the model's sizes: for timing.
 
         An unknown model is a `ModelNotFoundError`, an unknown preset or one that this model cannot
         run a `PresetError`, a weight file that is missing, damaged, unsafe or of another model a
-        `CheckpointError`, a device, compiler or type that is not there a `CapabilityError`.
+        `CheckpointError`, a device, compiler, type or room that is not there a `CapabilityError`.
         """
         one_of("kind of weights", weights, get_args(Weights), CheckpointError)
+        if dtype is not None:
+            one_of("dtype", dtype, tuple(_DTYPES), CapabilityError)
         chosen = preset if isinstance(preset, Preset) else preset_named(preset)
-        folder = model_folder(model)
+        source = source_of(model)
         place = checked_device(device)
-        require_memory(chosen, Sizes.read(folder), place)
-        load = random_model if weights == "random" else load_model
-        loaded = load(folder, place)
+        numbers = source.dtype if dtype is None else _DTYPES[dtype]
+        require_memory(chosen, source.sizes, place)
+        require_room(chosen, source.sizes, place, numbers)
+        load = source.random if weights == "random" else source.load
+        loaded = load(place, numbers)
         if chosen.compiled:
             compile_model(loaded)
         return cls(loaded, chosen)
@@ -136,22 +145,6 @@ class Engine:
         random = ", random weights" if self.weights == "random" else ""
         size = f"{self.geometry.width_px} x {self.geometry.height_px}"
         return f"Engine({self.name!r}, preset {self.preset.name!r}, {size}{random})"
-
-
-def model_folder(model: object) -> Path:
-    """The folder of an embedded model, or the folder itself.
-
-    Raises:
-        ModelNotFoundError: no embedded model is called that, and it is no folder of a model.
-    """
-    if isinstance(model, str) and model in EMBEDDED:
-        return Path(str(resources.files("longlive_widget") / model / "weights"))
-    if isinstance(model, str | Path) and model != "" and Path(model).is_dir():
-        return Path(model)
-    raise ModelNotFoundError(
-        f"no model is called {str(model)!r}: there is {', '.join(EMBEDDED)}, or give the path of "
-        "a folder that holds a model.json"
-    )
 
 
 def checked_device(device: str | None) -> torch.device:

@@ -7,14 +7,16 @@ A folder in this form holds `model.json` (the sizes), `transformer.safetensors`,
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeVar
 
 import torch
 from safetensors.torch import save_file
 from torch import Tensor
+from transformers import PreTrainedTokenizerBase
 
 from longlive_widget.cache.text import TextMemory
 from longlive_widget.errors import CheckpointError, LongLiveError, true_or_false, whole_number
@@ -125,18 +127,30 @@ class Model:
         """Where the model computes."""
         return self.transformer.patch_embedding.weight.device
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """In which numbers it computes."""
+        return self.transformer.patch_embedding.weight.dtype
+
     def read(self, prompt: str) -> TextMemory:
         """A prompt as the transformer takes it in."""
-        return self.transformer.read_text(self.text_encoder.encode([prompt]))
+        embeds_BLC = self.text_encoder.encode([prompt])
+        return self.transformer.read_text(embeds_BLC.to(self.device, self.dtype))
+
+    def placed(self, device: torch.device, dtype: torch.dtype) -> "Model":
+        """The model itself, moved there and into these numbers, ready to make videos."""
+        for part in (self.transformer, self.decoder, self.text_encoder):
+            part.eval().requires_grad_(requires_grad=False).to(device, dtype)
+        return self
 
 
-def load_model(folder: Path, device: torch.device) -> Model:
-    """The trained model in a folder, float32.
+def load_model(folder: Path, device: torch.device, dtype: torch.dtype = torch.float32) -> Model:
+    """The trained model in a folder.
 
     A file that is missing, damaged, unsafe or does not fit `model.json` is a `CheckpointError`.
     """
     sizes = Sizes.read(folder)
-    parts = _parts(sizes, folder)
+    parts = _parts(sizes, load_tokenizer(folder / TOKENIZER))
     load_strictly(parts.transformer, read_weights(folder / TRANSFORMER), folder / TRANSFORMER)
     _read_half(parts.decoder, folder)
     text_encoder = read_weights(folder / TEXT_ENCODER)
@@ -145,17 +159,25 @@ def load_model(folder: Path, device: torch.device) -> Model:
         adapter = read_weights(folder / ADAPTER)
         rank = rank_of(adapter, folder / ADAPTER)
         merge_adapter(parts.transformer, adapter, alpha=rank, path=folder / ADAPTER)
-    return _ready(parts, device, "trained")
+    return replace(parts, weights="trained").placed(device, dtype)
 
 
-def random_model(folder: Path, device: torch.device) -> Model:
+def random_model(folder: Path, device: torch.device, dtype: torch.dtype = torch.float32) -> Model:
     """A model of the sizes in a folder, with random weights: its pictures say nothing.
 
     A folder without `model.json` or tokenizer is a `CheckpointError`.
     """
-    with torch.random.fork_rng(devices=[]):
+    tokenizer = load_tokenizer(folder / TOKENIZER)
+    return random_parts(Sizes.read(folder), tokenizer, device, dtype)
+
+
+def random_parts(
+    sizes: Sizes, tokenizer: PreTrainedTokenizerBase, device: torch.device, dtype: torch.dtype
+) -> Model:
+    """A model of these sizes with random weights, made where it is to compute."""
+    with torch.random.fork_rng(), _made_on(device, dtype):
         torch.manual_seed(RANDOM_SEED)
-        return _ready(_parts(Sizes.read(folder), folder), device, "random")
+        return _parts(sizes, tokenizer).placed(device, dtype)
 
 
 def load_encoder(folder: Path, device: torch.device) -> VideoEncoder:
@@ -196,17 +218,23 @@ def _read_autoencoder(config: VideoDecoderConfig, path: Path) -> dict[str, Tenso
     return weights
 
 
-def _parts(sizes: Sizes, folder: Path) -> Model:
+def _parts(sizes: Sizes, tokenizer: PreTrainedTokenizerBase) -> Model:
     return Model(
         sizes,
         Transformer(sizes.transformer),
         VideoDecoder(sizes.autoencoder),
-        TextEncoder(sizes.text_encoder, load_tokenizer(folder / TOKENIZER)),
+        TextEncoder(sizes.text_encoder, tokenizer),
         "random",
     )
 
 
-def _ready(model: Model, device: torch.device, weights: Weights) -> Model:
-    for part in (model.transformer, model.decoder, model.text_encoder):
-        part.eval().requires_grad_(requires_grad=False).to(device)
-    return Model(model.sizes, model.transformer, model.decoder, model.text_encoder, weights)
+@contextmanager
+def _made_on(device: torch.device, dtype: torch.dtype) -> Iterator[None]:
+    """New tensors are made there and in these numbers: a large model nowhere else first."""
+    usual = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        with device:
+            yield
+    finally:
+        torch.set_default_dtype(usual)

@@ -135,7 +135,7 @@ class Session:
         if landed is not None:
             self._rollout.steer(self._prompts.get(landed.prompt, self._model.read))
             self._prompt = landed.prompt
-        noise = block_noise(self.seed, block, self.geometry, self._model.device)
+        noise = block_noise(self.seed, block, self.geometry, self._model)
         latent_BFCHW = self._rollout.next_block(noise(), noise)
         frames = decode_now(self._decoder, latent_BFCHW)
         first = block * self.geometry.block_frames
@@ -155,14 +155,12 @@ class Session:
             return block, winner
 
 
-def block_noise(
-    seed: int, block: int, geometry: Geometry, device: torch.device
-) -> Callable[..., Tensor]:
-    """Draws the noise of one block of a video, from a generator of its own."""
+def block_noise(seed: int, block: int, geometry: Geometry, model: Model) -> Callable[..., Tensor]:
+    """Draws the noise of one block of a video for that model, from a generator of its own."""
     generator = torch.Generator().manual_seed(seed * MOST_BLOCKS + block)
     shape = (1, *geometry.latent_block_shape)
 
     def draw(_step: int = 0) -> Tensor:
-        return torch.randn(shape, generator=generator).to(device)
+        return torch.randn(shape, generator=generator).to(model.device, model.dtype)
 
     return draw

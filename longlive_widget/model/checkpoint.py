@@ -3,6 +3,7 @@
 Knows the wrappings of LongLive's files; what the names inside mean is the modules' own business.
 """
 
+import json
 import pickle
 import struct
 import zipfile
@@ -72,6 +73,21 @@ def read_checkpoint(path: Path | str) -> Checkpoint:
         f"{path} has the suffix {path.suffix!r}: weights are read from .safetensors, "
         f"{' or '.join(TORCH_SUFFIXES)} files"
     )
+
+
+def read_json(path: Path) -> dict[str, object]:
+    """What a JSON file says of a network.
+
+    Raises:
+        CheckpointError: it is not there, or no JSON object.
+    """
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path} cannot be read ({error}): download it again") from error
+    if not isinstance(said, dict):
+        raise CheckpointError(f"{path} holds {said!r}, no sizes of a network: download it again")
+    return said
 
 
 def load_strictly(module: nn.Module, weights: Mapping[str, Tensor], path: Path | str) -> None:
@@ -158,12 +174,24 @@ def shapes_of(module: nn.Module) -> dict[str, tuple[int, ...]]:
 def unwrap_generator(checkpoint: Checkpoint, path: Path | str) -> dict[str, Tensor]:
     """The transformer's weights out of what `longlive_base.pt` holds, under Wan's own names.
 
+    A flat file of tensors may have the same as a prefix of its names, or be the transformer's own.
+
     Raises:
         CheckpointError: there is neither `generator` nor `generator_ema` in it.
     """
+    flat = _tensors_of(checkpoint)
     for key in ("generator", "generator_ema"):
-        if (tensors := _tensors_of(checkpoint.get(key))) is not None:
+        if flat is None:
+            tensors = _tensors_of(checkpoint.get(key))
+        else:
+            tensors = {
+                name.removeprefix(f"{key}."): tensor
+                for name, tensor in part_of(flat, (f"{key}.",)).items()
+            }
+        if tensors:
             return {_plain_name(name): tensor for name, tensor in tensors.items()}
+    if flat:
+        return {_plain_name(name): tensor for name, tensor in flat.items()}
     raise CheckpointError(
         f"{path} holds no 'generator' and no 'generator_ema', but {_some(checkpoint)}: "
         f"give LongLive's longlive_base.pt"

@@ -8,7 +8,7 @@ Axes: B batch, L tokens, D channels.
 Source: Chung et al. 2023, UniMax (umT5); Wan2.1 for the cleaning and the padding.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -69,6 +69,34 @@ class TextEncoderConfig:
             raise CheckpointError(
                 f"dim_attn {self.dim_attn} does not split into {self.num_heads} heads"
             )
+
+    @classmethod
+    def from_wan(
+        cls, weights: Mapping[str, Tensor], tokens: int, path: Path | str
+    ) -> "TextEncoderConfig":
+        """The sizes of the encoder whose tensors, under Wan's names, a file holds.
+
+        Raises:
+            CheckpointError: these are no tensors of such an encoder.
+        """
+        try:
+            vocab, dim = weights[TOKEN_EMBEDDING].shape
+            buckets, heads = weights["blocks.0.pos_embedding.embedding.weight"].shape
+            return cls(
+                vocab=vocab,
+                dim=dim,
+                dim_attn=len(weights["blocks.0.attn.q.weight"]),
+                dim_ffn=len(weights["blocks.0.ffn.fc1.weight"]),
+                num_heads=heads,
+                num_layers=sum(name.endswith(".norm1.weight") for name in weights),
+                num_buckets=buckets,
+                tokens=tokens,
+            )
+        except (KeyError, ValueError) as error:
+            raise CheckpointError(
+                f"{path} is not the text encoder of Wan2.1 ({error}): give "
+                "models_t5_umt5-xxl-enc-bf16.pth, or the same tensors as safetensors"
+            ) from error
 
 
 class _Token(NamedTuple):

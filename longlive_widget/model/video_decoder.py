@@ -11,14 +11,15 @@ convolution.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from longlive_widget.errors import GeometryError, whole_number
+from longlive_widget.errors import CheckpointError, GeometryError, whole_number
 from longlive_widget.model.stream import DecoderStream, Memory, same_shape
 
 PICTURE_CHANNELS = 3
@@ -70,6 +71,40 @@ class VideoDecoderConfig:
                 f"latent_mean and latent_std need {self.z_dim} numbers, one a latent channel: "
                 f"they have {len(self.latent_mean)} and {len(self.latent_std)}"
             )
+
+    @classmethod
+    def from_wan(cls, weights: Mapping[str, Tensor], path: Path | str) -> "VideoDecoderConfig":
+        """The sizes of the autoencoder whose tensors, under Wan's names, a file holds.
+
+        Latents are normalised with Wan2.1's own numbers.
+
+        Raises:
+            CheckpointError: these are no tensors of such an autoencoder.
+        """
+        downsamples = "encoder.downsamples"
+        stages: list[list[int]] = [[]]
+        in_time: list[bool] = []
+        try:
+            dim, z_dim = len(weights["encoder.conv1.weight"]), len(weights["conv2.weight"])
+            for place in range(len(weights)):
+                residual = weights.get(f"{downsamples}.{place}.residual.2.weight")
+                if residual is not None:
+                    stages[-1].append(len(residual))
+                elif f"{downsamples}.{place}.resample.1.weight" in weights:
+                    stages.append([])
+                    in_time.append(f"{downsamples}.{place}.time_conv.weight" in weights)
+            return cls(
+                dim=dim,
+                z_dim=z_dim,
+                dim_mult=tuple(widths[-1] // dim for widths in stages),
+                num_res_blocks=len(stages[0]),
+                temporal_downsample=tuple(in_time),
+            )
+        except (KeyError, IndexError, GeometryError) as error:
+            raise CheckpointError(
+                f"{path} is not the autoencoder of Wan2.1 ({error}): give Wan2.1_VAE.pth, or the "
+                "same tensors as safetensors"
+            ) from error
 
     @property
     def pictures_per_latent_frame(self) -> int:

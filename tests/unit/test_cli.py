@@ -11,7 +11,8 @@ import av
 import pytest
 
 from longlive_widget.cli import main, require_landings
-from longlive_widget.engine.engine import Engine, model_folder
+from longlive_widget.engine.engine import Engine
+from longlive_widget.engine.source import model_folder
 from longlive_widget.errors import TimelineError
 from longlive_widget.presets import PRESETS
 from longlive_widget.timeline import Timeline
@@ -236,11 +237,27 @@ def test_a_signal_that_was_swallowed_stops_the_command_at_its_next_block(tmp_pat
 
     kept, load = [Swallowing()], Engine.load
 
-    def loaded(*given):
+    def loaded(*given, **options: object):
         kept.clear()
-        return load(*given)
+        return load(*given, **options)
 
     monkeypatch.setattr(Engine, "load", loaded)
     arguments = ["generate", "--blocks", 2, "--prompt", PROMPT, "--out", tmp_path / "x.mp4"]
     assert run(*arguments) == 128 + signal.SIGTERM
     assert not list(tmp_path.iterdir())
+
+
+def test_the_size_of_a_video_is_that_which_was_asked_for(tmp_path):
+    out = tmp_path / "x.mp4"
+    assert run("generate", "--prompt", PROMPT, "--size", "64x32", "--blocks", 1, "--out", out) == 0
+    with av.open(out) as video:
+        assert (video.streams.video[0].width, video.streams.video[0].height) == (64, 32)
+
+
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [("100x96", "width 100 is not a positive multiple of 16"), ("832", "write width x height")],
+)
+def test_a_size_that_cannot_be_is_told(tmp_path, capsys, size, said):
+    assert run("generate", "--prompt", PROMPT, "--size", size, "--out", tmp_path / "x.mp4") == 2
+    assert said in capsys.readouterr().err

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from longlive_widget import Engine
-from longlive_widget.engine.engine import model_folder
 from longlive_widget.engine.model import load_encoder
+from longlive_widget.engine.source import model_folder
 from longlive_widget.model.stream import to_bytes
 from longlive_widget.presets import PRESETS
 from longlive_widget.tiny.evaluate import (

@@ -11,7 +11,6 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from longlive_widget import Engine
-from longlive_widget.engine.engine import model_folder
 from longlive_widget.engine.model import (
     ADAPTER,
     AUTOENCODER,
@@ -21,6 +20,7 @@ from longlive_widget.engine.model import (
     load_encoder,
     save_weights,
 )
+from longlive_widget.engine.source import model_folder
 from longlive_widget.errors import CheckpointError
 from longlive_widget.tiny.distill import adapter_weights, add_adapter
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from longlive_widget.engine.engine import model_folder
 from longlive_widget.engine.model import TEXT_ENCODER, Sizes, random_model
+from longlive_widget.engine.source import model_folder
 from longlive_widget.errors import CheckpointError
 from longlive_widget.model.checkpoint import read_weights
 from longlive_widget.tiny import train, train_text

@@ -12,7 +12,6 @@ import torch
 
 from longlive_widget import Engine
 from longlive_widget.cli import main
-from longlive_widget.engine.engine import model_folder
 from longlive_widget.engine.model import (
     ADAPTER,
     TEXT_ENCODER,
@@ -22,6 +21,7 @@ from longlive_widget.engine.model import (
     load_model,
     random_model,
 )
+from longlive_widget.engine.source import model_folder
 from longlive_widget.errors import CapabilityError
 from longlive_widget.model.checkpoint import read_weights
 from longlive_widget.model.text_encoder import TOKEN_EMBEDDING

@@ -1,0 +1,70 @@
+"""Files of a model hub, fetched once and kept where huggingface_hub keeps them.
+
+Only files that are asked for by name are fetched. A connection that breaks is taken up again, and
+after a fetch that failed for good the files that are whole are kept. With `HF_HUB_OFFLINE=1` in the
+environment nothing but what is already here is used.
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from longlive_widget.errors import ModelNotFoundError
+
+_HUB_ID = re.compile(r"(?P<name>\w[\w.-]*/\w[\w.-]*)(@(?P<revision>[\w.-]+))?")
+
+
+def is_hub_id(text: str) -> bool:
+    """Whether it has the form `owner/name` or `owner/name@revision`."""
+    return _HUB_ID.fullmatch(text) is not None
+
+
+def fetched(hub_id: str, patterns: Sequence[str]) -> Path:
+    """The folder with those files of a model on the hub that match a pattern; shows progress.
+
+    Args:
+        hub_id: `owner/name`, or `owner/name@revision` for a tag, branch or commit.
+        patterns: names of files in the repository, `*` for any part.
+
+    Raises:
+        ModelNotFoundError: the hub does not know the model, or can't be reached and not all
+            is here.
+    """
+    from huggingface_hub import snapshot_download  # slow to import
+    from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError is not its own
+        HFValidationError,
+        HTTPError,
+        LocalEntryNotFoundError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    parts = _HUB_ID.fullmatch(hub_id)
+    if parts is None:
+        raise ModelNotFoundError(f"{hub_id!r} is no name on a model hub: write owner/name")
+    name, revision = parts["name"], parts["revision"]
+    try:
+        return Path(snapshot_download(name, revision=revision, allow_patterns=list(patterns)))
+    except RevisionNotFoundError as error:
+        raise ModelNotFoundError(
+            f"the model hub has no revision {revision!r} of {name}: leave it out, or name another"
+        ) from error
+    except (RepositoryNotFoundError, HFValidationError) as error:
+        raise ModelNotFoundError(
+            f"the model hub has no {name}, or not for everyone: check the name, or log in with "
+            "`hf auth login`"
+        ) from error
+    except LocalEntryNotFoundError as error:
+        raise ModelNotFoundError(
+            f"{name} is not on this machine and the model hub cannot be reached: connect to the "
+            "network, or give a folder that holds its files"
+        ) from error
+    except (HTTPError, OSError) as error:
+        raise ModelNotFoundError(
+            f"the model hub did not give all of {name} ({_first_line(error)}): call again, files "
+            "that are whole are kept"
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,0 +1,207 @@
+"""A model on a hub, fetched over HTTP by huggingface_hub from a server of our own."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha1
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+from longlive_widget.engine.hub import is_hub_id
+from longlive_widget.engine.official import WAN_HUB
+from tests.unit.official_files import WAN, Files
+
+OWN_HUB = "someone/LongLive-small"
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+LOAD = """
+import sys
+from longlive_widget import Engine
+from longlive_widget.errors import LongLiveError
+try:
+    engine = Engine.load(sys.argv[1])
+except LongLiveError as error:
+    print(f"{type(error).__name__}: {error}")
+else:
+    print(repr(engine))
+"""
+
+
+@dataclass
+class Hub:
+    """What a server has, by repository, and what it was asked for."""
+
+    repositories: dict[str, Path]
+    cuts: str = ""
+    """The file in whose midst every connection ends."""
+    fetched: list[str] = field(default_factory=list)
+    url: str = ""
+
+
+class Server(ThreadingHTTPServer):
+    """The part of the hub's interface that fetching needs."""
+
+    def __init__(self, hub: Hub) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.hub = hub
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_HEAD(self) -> None:
+        self._answer(body=False)
+
+    def do_GET(self) -> None:
+        self._answer(body=True)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def _answer(self, *, body: bool) -> None:
+        parts = unquote(urlsplit(self.path).path).strip("/").split("/")
+        if parts[:2] == ["api", "models"]:
+            self._tell_of("/".join(parts[2:4]), parts[4:])
+        elif parts[0] == "api":
+            self._say(404)
+        else:
+            self._give("/".join(parts[:2]), "/".join(parts[4:]), body=body)
+
+    def _tell_of(self, name: str, asked: list[str]) -> None:
+        root = self.server.hub.repositories.get(name)
+        if root is None:
+            self._say(401, {"X-Error-Code": "RepoNotFound"})
+        elif asked[1:2] not in ([], ["main"], [COMMIT]):
+            self._say(404, {"X-Error-Code": "RevisionNotFound"})
+        else:
+            files = [_about(path, root) for path in root.rglob("*") if path.is_file()]
+            about = {"id": name, "sha": COMMIT, "private": False, "siblings": files}
+            self._say(200, {}, json.dumps(files if asked[:1] == ["tree"] else about).encode())
+
+    def _give(self, name: str, file: str, *, body: bool) -> None:
+        hub = self.server.hub
+        path, asked = hub.repositories[name] / file, self.headers.get("Range", "")
+        size = path.stat().st_size
+        start = int(asked.removeprefix("bytes=").split("-")[0]) if body and asked else 0
+        headers = {"ETag": f'"{_tag(path)}"', "X-Repo-Commit": COMMIT, "Accept-Ranges": "bytes"}
+        if start:
+            headers["Content-Range"] = f"bytes {start}-{size - 1}/{size}"
+        headers["Content-Length"] = str(size - start)
+        if body:
+            hub.fetched.append(path.name)
+        content = path.read_bytes()[start:] if body else b""
+        if path.name == hub.cuts:
+            content, self.close_connection = content[: len(content) // 2], True
+        self._say(206 if start else 200, headers, content)
+
+    def _say(
+        self, status: int, headers: Mapping[str, str] | None = None, body: bytes = b""
+    ) -> None:
+        self.send_response(status)
+        for name, value in ({"Content-Length": str(len(body))} | dict(headers or {})).items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+
+def _about(path: Path, root: Path) -> dict[str, object]:
+    name = path.relative_to(root).as_posix()
+    return {
+        "type": "file",
+        "path": name,
+        "rfilename": name,
+        "size": path.stat().st_size,
+        "oid": _tag(path),
+    }
+
+
+def _tag(path: Path) -> str:
+    return sha1(path.read_bytes(), usedforsecurity=False).hexdigest()
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return Files().write(tmp_path_factory.mktemp("hub"))
+
+
+@pytest.fixture
+def hub(published: Path) -> Iterator[Hub]:
+    hub = Hub({OWN_HUB: published / "LongLive-1.3B", WAN_HUB: published / WAN})
+    server = Server(hub)
+    hub.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield hub
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def load(model: str, home: Path, hub: Hub, **environment: str) -> str:
+    """What a fresh process says after loading that model."""
+    found = {"HF_ENDPOINT": hub.url, "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", LOAD, model],
+        env=os.environ | found | environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_a_model_on_the_hub_is_fetched_once_and_then_needs_no_network(hub: Hub, tmp_path: Path):
+    (hub.repositories[WAN_HUB] / "diffusion_pytorch_model.safetensors").write_bytes(b"not needed")
+    assert load(OWN_HUB, tmp_path, hub).startswith("Engine('longlive', ")
+    assert {"longlive_base.pt", "lora.pt", "Wan2.1_VAE.pth", "tokenizer.json"} <= {*hub.fetched}
+    assert "diffusion_pytorch_model.safetensors" not in hub.fetched
+    hub.fetched.clear()
+    assert load(f"{OWN_HUB}@{COMMIT}", tmp_path, hub).startswith("Engine('longlive', ")
+    assert hub.fetched == []
+    said = load(OWN_HUB, tmp_path, hub, HF_HUB_OFFLINE="1", HF_ENDPOINT="http://127.0.0.1:9")
+    assert said.startswith("Engine('longlive', ")
+
+
+def test_after_a_fetch_that_was_cut_off_whole_files_are_not_fetched_again(hub: Hub, tmp_path: Path):
+    hub.cuts = "longlive_base.pt"
+    said = load(OWN_HUB, tmp_path, hub)
+    assert said.startswith(f"ModelNotFoundError: the model hub did not give all of {OWN_HUB} (")
+    assert "call again, files that are whole are kept" in said
+    hub.cuts = ""
+    hub.fetched.clear()
+    assert load(OWN_HUB, tmp_path, hub).startswith("Engine('longlive', ")
+    assert "longlive_base.pt" in hub.fetched
+    assert "lora.pt" not in hub.fetched
+
+
+@pytest.mark.parametrize(
+    ("model", "environment", "said"),
+    [
+        ("someone/else", {}, "the model hub has no someone/else, or not for everyone: check"),
+        (f"{OWN_HUB}@v9", {}, f"the model hub has no revision 'v9' of {OWN_HUB}: leave it out"),
+        (OWN_HUB, {"HF_HUB_OFFLINE": "1"}, "is not on this machine and the model hub cannot be"),
+        (OWN_HUB, {"HF_ENDPOINT": "http://127.0.0.1:9"}, "cannot be reached: connect to the net"),
+        (WAN_HUB, {}, "it lacks longlive_base.pt, lora.pt: put"),
+    ],
+)
+def test_what_the_hub_does_not_give_is_told_in_a_sentence(
+    hub: Hub, tmp_path: Path, model: str, environment: dict[str, str], said: str
+):
+    told = load(model, tmp_path, hub, **environment)
+    assert told.startswith("ModelNotFoundError: ")
+    assert said in told
+    assert len(told.splitlines()) == 1
+
+
+def test_names_on_a_hub_have_an_owner():
+    assert is_hub_id("someone/LongLive-1.3B")
+    assert is_hub_id("someone/LongLive-1.3B@v1.0")
+    assert not any(map(is_hub_id, ("tiny", "a/b/c", "./model", "/model", "a/b@", "~/model x")))
