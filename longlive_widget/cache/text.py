@@ -51,5 +51,10 @@ class PromptCache:
                 self._read.popitem(last=False)
         return made
 
+    def clear(self) -> None:
+        """Forget all prompts: the network reads them otherwise now."""
+        with self._lock:
+            self._read.clear()
+
     def __len__(self) -> int:
         return len(self._read)

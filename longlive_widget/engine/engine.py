@@ -21,6 +21,7 @@ from longlive_widget.errors import (
     one_of,
 )
 from longlive_widget.geometry import Geometry
+from longlive_widget.model.checkpoint import read_checkpoint, unwrap_lora
 from longlive_widget.presets import Preset, preset_named
 from longlive_widget.timeline import Timeline, timeline_of
 
@@ -126,6 +127,40 @@ class Engine:
         one_of("positions", positions, get_args(Positions), SessionError)
         window = new_window(self.preset, self.model, geometry, positions)
         return Session(self.model, self.preset, geometry, plan, seed, window, self.prompts)
+
+    @property
+    def adapters(self) -> dict[str, float]:
+        """The scale of each adapter that the transformer has; "own" is the one it came with."""
+        return self.model.adapters.scales
+
+    def add_adapter(self, name: str, path: str | Path, *, scale: float = 1.0) -> None:
+        """Add a LoRA to the weights, beside those that are there.
+
+        Running videos go on with it from their next block, whose past is re-cached.
+
+        Args:
+            name: what to call it; one of the same name makes room for it.
+            path: its file, in peft's form or that of LongLive's `lora.pt`; it may leave layers out.
+            scale: how much of it is added; an alpha / rank other than 1 belongs in here.
+
+        A file that is missing, damaged or of another model, and a scale that is no number, are a
+        `CheckpointError`; nothing changes then.
+        """
+        weights = unwrap_lora(read_checkpoint(path), path)
+        with self.model.adapters.held():
+            self.model.adapters.add(name, weights, path, scale=scale)
+            self.prompts.clear()
+
+    def use_adapters(self, **scales: float) -> None:
+        """Give the adapters these scales, 0 to those that are not named.
+
+        Running videos go on so from their next block, whose past is re-cached. Taken back, the same
+        pictures come again, to the bit. An unknown name and a scale that is no number are a
+        `CheckpointError`.
+        """
+        with self.model.adapters.held():
+            self.model.adapters.use(scales)
+            self.prompts.clear()
 
     def unheeded(self, prompt: str) -> str:
         """A sentence on what the model does not take in: unknown words, the end of a long prompt.

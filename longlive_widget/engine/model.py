@@ -2,7 +2,7 @@
 
 A folder in this form holds `model.json` (the sizes), `transformer.safetensors`,
 `autoencoder.safetensors`, `text_encoder.safetensors` and `tokenizer/`; it may hold
-`adapter.safetensors`, a LoRA in the form of LongLive's `lora.pt`, which is merged on loading.
+`adapter.safetensors`, a LoRA in the form of LongLive's `lora.pt`, which is in use from the start.
 `model.json` says whether it does.
 """
 
@@ -21,12 +21,11 @@ from transformers import PreTrainedTokenizerBase
 from longlive_widget.cache.text import TextMemory
 from longlive_widget.errors import CheckpointError, LongLiveError, true_or_false, whole_number
 from longlive_widget.geometry import Geometry
+from longlive_widget.model.adapters import Adapters
 from longlive_widget.model.checkpoint import (
     check_fit,
     load_strictly,
-    merge_adapter,
     part_of,
-    rank_of,
     read_weights,
     shapes_of,
 )
@@ -41,6 +40,8 @@ _Half = TypeVar("_Half", VideoEncoder, VideoDecoder)
 MODEL, TOKENIZER = "model.json", "tokenizer"
 TRANSFORMER, AUTOENCODER = "transformer.safetensors", "autoencoder.safetensors"
 TEXT_ENCODER, ADAPTER = "text_encoder.safetensors", "adapter.safetensors"
+OWN_ADAPTER = "own"
+"""The name of the adapter that a model comes with."""
 
 
 @dataclass(frozen=True)
@@ -114,13 +115,17 @@ class Sizes:
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A transformer, a video decoder and a text encoder that belong together."""
+    """A transformer, a video decoder and a text encoder that belong together.
+
+    `adapters` are what is added to the transformer's weights as they were loaded.
+    """
 
     sizes: Sizes
     transformer: Transformer
     decoder: VideoDecoder
     text_encoder: TextEncoder
     weights: Weights
+    adapters: Adapters
 
     @property
     def device(self) -> torch.device:
@@ -155,11 +160,12 @@ def load_model(folder: Path, device: torch.device, dtype: torch.dtype = torch.fl
     _read_half(parts.decoder, folder)
     text_encoder = read_weights(folder / TEXT_ENCODER)
     load_strictly(parts.text_encoder, text_encoder, folder / TEXT_ENCODER)
+    model = replace(parts, weights="trained").placed(device, dtype)
     if sizes.adapter:
-        adapter = read_weights(folder / ADAPTER)
-        rank = rank_of(adapter, folder / ADAPTER)
-        merge_adapter(parts.transformer, adapter, alpha=rank, path=folder / ADAPTER)
-    return replace(parts, weights="trained").placed(device, dtype)
+        model.adapters.add(
+            OWN_ADAPTER, read_weights(folder / ADAPTER), folder / ADAPTER, whole=True
+        )
+    return model
 
 
 def random_model(folder: Path, device: torch.device, dtype: torch.dtype = torch.float32) -> Model:
@@ -219,12 +225,14 @@ def _read_autoencoder(config: VideoDecoderConfig, path: Path) -> dict[str, Tenso
 
 
 def _parts(sizes: Sizes, tokenizer: PreTrainedTokenizerBase) -> Model:
+    transformer = Transformer(sizes.transformer)
     return Model(
         sizes,
-        Transformer(sizes.transformer),
+        transformer,
         VideoDecoder(sizes.autoencoder),
         TextEncoder(sizes.text_encoder, tokenizer),
         "random",
+        Adapters(transformer),
     )
 
 

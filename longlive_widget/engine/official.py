@@ -12,15 +12,14 @@ from pathlib import Path
 
 import torch
 
-from longlive_widget.engine.model import Model, Sizes, random_parts
+from longlive_widget.engine.model import OWN_ADAPTER, Model, Sizes, random_parts
 from longlive_widget.errors import CheckpointError, ModelNotFoundError
 from longlive_widget.geometry import Geometry
+from longlive_widget.model.adapters import Adapters
 from longlive_widget.model.checkpoint import (
     check_fit,
     load_strictly,
-    merge_adapter,
     part_of,
-    rank_of,
     read_checkpoint,
     read_json,
     read_weights,
@@ -157,15 +156,17 @@ class OfficialSource:
         check_fit(whole, self._autoencoder, "Wan's autoencoder", files.autoencoder)
         generator = unwrap_generator(read_checkpoint(files.transformer), files.transformer)
         load_strictly(transformer, generator, files.transformer)
-        if files.adapter is not None:
-            adapter = unwrap_lora(read_checkpoint(files.adapter), files.adapter)
-            rank = rank_of(adapter, files.adapter)
-            merge_adapter(transformer, adapter, alpha=rank, path=files.adapter)
+        adapters = Adapters(transformer)
         decoder = VideoDecoder(sizes.autoencoder)
         own = part_of(self._autoencoder, decoder.PREFIXES)
         load_strictly(decoder, own, files.autoencoder)
         text_encoder = TextEncoder.load(files.text_encoder, files.tokenizer, sizes.text_encoder)
-        return Model(sizes, transformer, decoder, text_encoder, "trained").placed(device, dtype)
+        model = Model(sizes, transformer, decoder, text_encoder, "trained", adapters)
+        model.placed(device, dtype)
+        if files.adapter is not None:
+            adapter = unwrap_lora(read_checkpoint(files.adapter), files.adapter)
+            adapters.add(OWN_ADAPTER, adapter, files.adapter, whole=True)
+        return model
 
     def random(self, device: torch.device, dtype: torch.dtype) -> Model:
         """A model of these sizes whose pictures say nothing."""

@@ -69,6 +69,7 @@ class Session:
         self._rollout = Rollout(denoiser, levels(preset.denoise_steps))
         self._decoder = model.decoder.stream()
         self._prompt = ""
+        self._adapter_changes = 0
         self._asked = list(timeline.landings(geometry.block_frames))
         self._landed: list[Landing] = []
         self._begun = 0
@@ -133,10 +134,13 @@ class Session:
     def _next(self) -> Block:
         block, landed = self._begin()
         if landed is not None:
-            self._rollout.steer(self._prompts.get(landed.prompt, self._model.read))
             self._prompt = landed.prompt
         noise = block_noise(self.seed, block, self.geometry, self._model)
-        latent_BFCHW = self._rollout.next_block(noise(), noise)
+        with self._model.adapters.held() as changes:
+            if landed is not None or changes != self._adapter_changes:
+                self._adapter_changes = changes
+                self._rollout.steer(self._prompts.get(self._prompt, self._model.read))
+            latent_BFCHW = self._rollout.next_block(noise(), noise)
         frames = decode_now(self._decoder, latent_BFCHW)
         first = block * self.geometry.block_frames
         return Block(block, first, frames, self._prompt, landed)

@@ -213,44 +213,6 @@ def unwrap_lora(checkpoint: Checkpoint, path: Path | str) -> dict[str, Tensor]:
     )
 
 
-def merge_adapter(
-    transformer: nn.Module, weights: Mapping[str, Tensor], *, alpha: int, path: Path | str
-) -> nn.Module:
-    """`transformer` with an adapter added for good: W + alpha / rank * B A in every block's Linear.
-
-    The module is changed and returned; names and dtypes stay. The sum is taken in float32. A
-    file that does not cover exactly the Linear modules of `transformer.blocks` is a
-    `CheckpointError`, and the transformer is as it was.
-
-    Source: Hu et al. 2021, LoRA, section 4.1; merged by peft.
-    """
-    from peft import LoraConfig, get_peft_model, set_peft_model_state_dict  # slow to import
-
-    linears = {
-        name: module
-        for name, module in transformer.named_modules()
-        if name.startswith("blocks.") and isinstance(module, nn.Linear)
-    }
-    rank = rank_of(weights, path)
-    check_fit(_adapter_shapes(linears, rank), weights, "the adapter of this transformer", path)
-    dtypes = {name: linear.weight.dtype for name, linear in linears.items()}
-    gradients = {
-        name: parameter.requires_grad for name, parameter in transformer.named_parameters()
-    }
-    for linear in linears.values():
-        linear.float()
-    config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=list(linears))
-    adapted = get_peft_model(transformer, config, low_cpu_mem_usage=True)
-    in_float32 = {name: tensor.float() for name, tensor in weights.items()}
-    set_peft_model_state_dict(adapted, in_float32, low_cpu_mem_usage=True)
-    merged = adapted.merge_and_unload(safe_merge=True)
-    for name, dtype in dtypes.items():
-        merged.get_submodule(name).to(dtype)
-    for name, parameter in merged.named_parameters():
-        parameter.requires_grad_(gradients[name])
-    return merged
-
-
 def rank_of(weights: Mapping[str, Tensor], path: Path | str) -> int:
     """The rank of an adapter.
 
@@ -346,14 +308,6 @@ def _tensors_of(content: object) -> dict[str, Tensor] | None:
 
 def _plain_name(name: str) -> str:
     return name.replace("_fsdp_wrapped_module.", "").removeprefix("model.")
-
-
-def _adapter_shapes(linears: Mapping[str, nn.Linear], rank: int) -> dict[str, tuple[int, ...]]:
-    shapes: dict[str, tuple[int, ...]] = {}
-    for name, linear in linears.items():
-        shapes[f"{ADAPTER_PREFIX}{name}.lora_A.weight"] = (rank, linear.in_features)
-        shapes[f"{ADAPTER_PREFIX}{name}.lora_B.weight"] = (linear.out_features, rank)
-    return shapes
 
 
 def _some(names: Iterable[str]) -> str:

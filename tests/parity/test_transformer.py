@@ -8,7 +8,8 @@ from longlive_widget.cache.window import RingWindow, RollingWindow, StaticWindow
 from longlive_widget.engine.denoise import Denoiser
 from longlive_widget.engine.noise_schedule import Level, level_near, levels, sigmas, timesteps
 from longlive_widget.engine.rollout import Rollout
-from longlive_widget.model.checkpoint import merge_adapter
+from longlive_widget.model.adapters import Adapters
+from longlive_widget.model.checkpoint import rank_of
 from longlive_widget.model.config import TransformerConfig
 from longlive_widget.model.transformer import Transformer
 from longlive_widget.timeline import Timeline
@@ -88,8 +89,9 @@ def roll_out(case: Case, name: str, kind: type[Window]) -> list[Tensor]:
     network = _network()
     if name.startswith("rollout_lora"):
         adapter = read_case("lora")
-        alpha = adapter.metadata["alpha"]
-        merge_adapter(network, adapter.tensors, alpha=alpha, path=FOLDER / "lora.safetensors")
+        path, alpha = FOLDER / "lora.safetensors", adapter.metadata["alpha"]
+        scale = alpha / rank_of(adapter.tensors, path)
+        Adapters(network).add("lora", adapter.tensors, path, scale=scale, whole=True)
     noise, frames = case["noise"], case["noise"].shape[1]
     relative = name.startswith("rollout_relative")
     window = _window(kind, case, noise, network.config.layers, relative=relative)

@@ -11,7 +11,6 @@ from torch import nn
 from longlive_widget.errors import CheckpointError
 from longlive_widget.model.checkpoint import (
     load_strictly,
-    merge_adapter,
     part_of,
     read_checkpoint,
     read_weights,
@@ -19,7 +18,7 @@ from longlive_widget.model.checkpoint import (
     unwrap_lora,
 )
 
-RANK, ALPHA = 3, 12
+RANK = 3
 
 
 class Layer(nn.Module):
@@ -61,17 +60,6 @@ def adapter_for(network, rank=RANK):
                 key = f"base_model.model.{name}.lora_{side}.weight"
                 weights[key] = torch.randn(shape, generator=generator)
     return weights
-
-
-def merged_by_hand(network, adapter, alpha):
-    merged = {name: value.double() for name, value in network.state_dict().items()}
-    for name, module in network.named_modules():
-        if f"base_model.model.{name}.lora_A.weight" in adapter:
-            A, B = (adapter[f"base_model.model.{name}.lora_{side}.weight"] for side in "AB")
-            merged[f"{name}.weight"] = (
-                module.weight.double() + alpha / A.shape[0] * B.double() @ A.double()
-            )
-    return merged
 
 
 # Reading
@@ -281,75 +269,3 @@ def test_an_adapter_is_found_wrapped_or_bare(network):
     assert unwrap_lora(adapter, "lora.pt").keys() == adapter.keys()
     with pytest.raises(CheckpointError, match="holds no adapter"):
         unwrap_lora(dict(network.state_dict()), "lora.pt")
-
-
-# Adapters
-
-
-def test_a_merged_adapter_is_the_sum_computed_by_hand(network):
-    adapter = adapter_for(network)
-    expected, names = merged_by_hand(network, adapter, ALPHA), list(network.state_dict())
-    merged = merge_adapter(network, adapter, alpha=ALPHA, path="lora.pt")
-    assert list(merged.state_dict()) == names
-    assert type(merged) is Network
-    for name, value in merged.state_dict().items():
-        assert (value - expected[name]).norm() <= 1e-6 * expected[name].norm(), name
-
-
-def test_a_merge_sums_in_float32_and_gives_the_dtype_back(network):
-    network.bfloat16()
-    adapter = {name: tensor.bfloat16() for name, tensor in adapter_for(network).items()}
-    expected = merged_by_hand(network, adapter, ALPHA)
-    merged = merge_adapter(network, adapter, alpha=ALPHA, path="lora.pt")
-    for name, value in merged.state_dict().items():
-        assert torch.equal(value, expected[name].bfloat16()), name
-
-
-def test_a_merge_leaves_no_trace_but_the_sum(network):
-    torch.manual_seed(3)
-    before = torch.get_rng_state()
-    merged = merge_adapter(network, adapter_for(network), alpha=ALPHA, path="lora.pt")
-    assert torch.equal(torch.get_rng_state(), before)
-    assert all(parameter.requires_grad for parameter in merged.parameters())
-    assert {type(module) for module in merged.modules()} == {type(m) for m in Network().modules()}
-
-
-@pytest.mark.parametrize("fault", ["missing", "unexpected", "of another shape"])
-def test_an_adapter_that_does_not_fit_is_refused_whole(network, fault):
-    adapter = adapter_for(network)
-    name = "base_model.model.blocks.1.q.lora_B.weight"
-    match fault:
-        case "missing":
-            del adapter[name]
-        case "unexpected":
-            adapter["base_model.model.blocks.7.q.lora_B.weight"] = torch.zeros(6, RANK)
-        case "of another shape":
-            adapter[name] = torch.zeros(5, RANK)
-    before = {name: value.clone() for name, value in network.state_dict().items()}
-    with pytest.raises(CheckpointError, match=rf"1 {fault} \(base_model.model.blocks"):
-        merge_adapter(network, adapter, alpha=ALPHA, path="lora.pt")
-    assert network.state_dict().keys() == before.keys()
-    assert all(torch.equal(network.state_dict()[name], value) for name, value in before.items())
-
-
-def test_adapters_of_several_ranks_are_refused(network):
-    adapter = adapter_for(network) | {
-        "base_model.model.blocks.0.q.lora_A.weight": torch.zeros(RANK + 1, 6)
-    }
-    with pytest.raises(CheckpointError, match=r"ranks \[3, 4\]"):
-        merge_adapter(network, adapter, alpha=ALPHA, path="lora.pt")
-
-
-@pytest.mark.parametrize(
-    ("changes", "said"),
-    [
-        (None, r"adapters of ranks \[\]: one rank for all"),
-        ({"base_model.model.blocks.0.q.lora_A.weight": torch.tensor(1.0)}, "without a rank"),
-        ({"base_model.model.blocks.0.q.lora_B.weight": torch.tensor(1.0)}, "of another shape"),
-    ],
-    ids=["empty", "scalar A", "scalar B"],
-)
-def test_an_adapter_without_a_rank_is_refused(network, changes, said):
-    adapter = {} if changes is None else adapter_for(network) | changes
-    with pytest.raises(CheckpointError, match=said):
-        merge_adapter(network, adapter, alpha=ALPHA, path="lora.pt")

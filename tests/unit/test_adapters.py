@@ -1,0 +1,274 @@
+"""LoRAs in the weights: their sum, their scales, and videos that run while they change."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from peft import LoraConfig, get_peft_model
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from longlive_widget import Engine
+from longlive_widget.errors import CheckpointError
+from longlive_widget.model.adapters import Adapters
+
+RANK = 3
+PROMPT = "a red ball moves right on black"
+
+
+class Layer(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.q = nn.Linear(6, 6)
+        self.ffn = nn.Sequential(nn.Linear(6, 10), nn.GELU(), nn.Linear(10, 6, bias=False))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.ffn(self.q(x))
+
+
+class Network(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding = nn.Linear(4, 6)
+        self.blocks = nn.ModuleList(Layer() for _ in range(2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.embedding(x)
+        for block in self.blocks:
+            x = block(x)
+        return x
+
+
+@pytest.fixture
+def network() -> Network:
+    torch.manual_seed(0)
+    return Network()
+
+
+def adapter_for(network: nn.Module, seed: int = 1, rank: int = RANK) -> dict[str, Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    weights = {}
+    for name, module in network.named_modules():
+        if name.startswith("blocks") and isinstance(module, nn.Linear):
+            shapes = {"A": (rank, module.in_features), "B": (module.out_features, rank)}
+            for side, shape in shapes.items():
+                key = f"base_model.model.{name}.lora_{side}.weight"
+                weights[key] = 0.1 * torch.randn(shape, generator=generator)
+    return weights
+
+
+def state(network: nn.Module) -> dict[str, Tensor]:
+    return {name: tensor.clone() for name, tensor in network.state_dict().items()}
+
+
+def by_hand(network: nn.Module, *added: tuple[dict[str, Tensor], float]) -> dict[str, Tensor]:
+    summed = {name: value.double() for name, value in network.state_dict().items()}
+    for adapter, scale in added:
+        for name in list(summed):
+            layer = f"base_model.model.{name.removesuffix('.weight')}"
+            if f"{layer}.lora_A.weight" in adapter:
+                a, b = (adapter[f"{layer}.lora_{side}.weight"].double() for side in "AB")
+                summed[name] += scale * b @ a
+    return summed
+
+
+def test_the_sum_of_two_adapters_is_the_one_computed_by_hand(network: Network):
+    one, other = adapter_for(network), adapter_for(network, seed=2, rank=5)
+    expected = by_hand(network, (one, 1.0), (other, -0.4))
+    adapters = Adapters(network)
+    adapters.add("one", one, "one.pt", whole=True)
+    adapters.add("other", other, "other.pt", scale=-0.4)
+    assert adapters.scales == {"one": 1.0, "other": -0.4}
+    for name, value in network.state_dict().items():
+        assert (value - expected[name]).norm() <= 1e-6 * expected[name].norm(), name
+
+
+def test_a_network_with_an_adapter_computes_what_peft_makes_of_both(network: Network):
+    """Alpha over rank is the scale; peft adds the adapter to what each layer gives."""
+    torch.manual_seed(5)
+    x = torch.randn(7, 4)
+    linears = [n for n, m in network.named_modules() if isinstance(m, nn.Linear) and "blocks" in n]
+    wrapped = get_peft_model(network, LoraConfig(r=RANK, lora_alpha=12, target_modules=linears))
+    for name, parameter in wrapped.named_parameters():
+        if "lora_B" in name:
+            nn.init.normal_(parameter, std=0.3)
+    expected = wrapped(x).detach()
+    adapter = {
+        name.replace(".default", ""): tensor
+        for name, tensor in wrapped.state_dict().items()
+        if "lora_" in name
+    }
+    bare = wrapped.unload()
+    assert (bare(x) - expected).norm() > 0.1 * expected.norm()
+    Adapters(bare).add("peft's", adapter, "lora.pt", scale=12 / RANK, whole=True)
+    assert (bare(x) - expected).norm() < 1e-6 * expected.norm()
+
+
+def test_a_sum_is_made_in_float32_and_keeps_the_dtype(network: Network):
+    network.bfloat16()
+    adapter = {name: tensor.bfloat16() for name, tensor in adapter_for(network).items()}
+    expected = by_hand(network, (adapter, 1.0))
+    Adapters(network).add("one", adapter, "lora.pt")
+    for name, value in network.state_dict().items():
+        assert torch.equal(value, expected[name].float().bfloat16()), name
+
+
+def test_what_is_taken_back_leaves_no_trace(network: Network):
+    before, adapters = state(network), Adapters(network)
+    adapters.add("one", adapter_for(network), "one.pt", scale=0.7)
+    with_one = state(network)
+    adapters.add("other", adapter_for(network, seed=2), "other.pt", scale=31.0)
+    adapters.use({"one": 0.7})
+    assert all(torch.equal(value, with_one[name]) for name, value in state(network).items())
+    adapters.use({})
+    assert adapters.scales == {"one": 0.0, "other": 0.0}
+    assert all(torch.equal(value, before[name]) for name, value in state(network).items())
+
+
+def test_the_weights_that_were_loaded_are_kept_when_the_network_is_cast(network: Network):
+    """In bfloat16 the sum must still begin at float32's own numbers."""
+    adapter = adapter_for(network)
+    expected = by_hand(network, (adapter, 1.0))
+    adapters = Adapters(network)
+    network.bfloat16()
+    adapters.add("one", adapter, "one.pt")
+    for layer in network.blocks:
+        assert torch.equal(layer.q.weight, by_name(expected, network, layer.q).bfloat16())
+
+
+def by_name(tensors: dict[str, Tensor], network: nn.Module, module: nn.Module) -> Tensor:
+    (name,) = (name for name, other in network.named_modules() if other is module)
+    return tensors[f"{name}.weight"].float()
+
+
+def test_an_adapter_may_leave_layers_out_unless_it_must_be_whole(network: Network):
+    some = {name: w for name, w in adapter_for(network).items() if ".q." in name}
+    before, expected = state(network), by_hand(network, (some, 1.0))
+    adapters = Adapters(network)
+    with pytest.raises(CheckpointError, match="8 missing"):
+        adapters.add("some", some, "some.pt", whole=True)
+    adapters.add("some", some, "some.pt")
+    for name, value in network.state_dict().items():
+        assert (value - expected[name]).norm() <= 1e-6 * expected[name].norm(), name
+        assert torch.equal(value, before[name]) != name.endswith("q.weight")
+
+
+@pytest.mark.parametrize("fault", ["missing", "unexpected", "of another shape"])
+def test_an_adapter_that_does_not_fit_is_refused_whole(network: Network, fault: str):
+    adapters, adapter = Adapters(network), adapter_for(network)
+    adapters.add("one", adapter, "one.pt")
+    before, name = state(network), "base_model.model.blocks.1.q.lora_B.weight"
+    match fault:
+        case "missing":
+            del adapter[name]
+        case "unexpected":
+            adapter["base_model.model.blocks.7.q.lora_B.weight"] = torch.zeros(6, RANK)
+        case "of another shape":
+            adapter[name] = torch.zeros(5, RANK)
+    with pytest.raises(CheckpointError, match=rf"1 {fault} \(base_model.model.blocks"):
+        adapters.add("one", adapter, "lora.pt")
+    assert adapters.scales == {"one": 1.0}
+    assert all(torch.equal(value, before[name]) for name, value in state(network).items())
+
+
+@pytest.mark.parametrize("scale", ["1", None, True, float("nan"), float("inf")])
+def test_a_scale_that_is_no_number_is_refused(network: Network, scale: object):
+    adapters = Adapters(network)
+    with pytest.raises(CheckpointError, match=r"scale .* of adapter 'one' is no finite number"):
+        adapters.add("one", adapter_for(network), "one.pt", scale=scale)
+    assert adapters.scales == {}
+
+
+def test_an_adapter_that_is_not_known_is_refused_with_those_that_are(network: Network):
+    adapters = Adapters(network)
+    with pytest.raises(CheckpointError, match="no adapter is called 'two': there is none"):
+        adapters.use({"two": 1})
+    adapters.add("one", adapter_for(network), "one.pt")
+    with pytest.raises(CheckpointError, match="no adapter is called 'two': there is 'one'"):
+        adapters.use({"two": 1})
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (None, r"adapters of ranks \[\]: one rank for all"),
+        ({"base_model.model.blocks.0.q.lora_A.weight": torch.zeros(4, 6)}, r"ranks \[3, 4\]"),
+        ({"base_model.model.blocks.0.q.lora_A.weight": torch.tensor(1.0)}, "without a rank"),
+        ({"base_model.model.blocks.0.q.lora_B.weight": torch.tensor(1.0)}, "of another shape"),
+    ],
+    ids=["empty", "two ranks", "scalar A", "scalar B"],
+)
+def test_an_adapter_without_a_rank_is_refused(network: Network, changes, said: str):
+    adapter = {} if changes is None else adapter_for(network) | changes
+    with pytest.raises(CheckpointError, match=said):
+        Adapters(network).add("one", adapter, "lora.pt")
+
+
+# In running videos
+
+
+@pytest.fixture
+def engine() -> Engine:
+    return Engine.load("tiny")
+
+
+def pictures(session, blocks: int) -> np.ndarray:
+    return np.concatenate([block.frames for block in session.blocks(blocks)])
+
+
+def test_the_embedded_model_comes_with_its_own_adapter_and_makes_other_pictures_without(engine):
+    assert engine.adapters == {"own": 1.0}
+    first = pictures(engine.session(PROMPT, seed=2), 2)
+    engine.use_adapters()
+    assert not np.array_equal(pictures(engine.session(PROMPT, seed=2), 2), first)
+    engine.use_adapters(own=1.0)
+    assert np.array_equal(pictures(engine.session(PROMPT, seed=2), 2), first)
+
+
+def test_a_running_video_takes_a_change_at_its_next_block_as_a_switch_to_the_same_prompt(engine):
+    plain = pictures(engine.session(PROMPT, seed=2), 4)
+    changed = engine.session(PROMPT, seed=2)
+    assert np.array_equal(pictures(changed, 2), plain[:21])
+    engine.use_adapters(own=0.2)
+    after = pictures(changed, 2)
+    assert not np.array_equal(after, plain[21:])
+
+    engine.use_adapters(own=1.0)
+    switched = engine.session(PROMPT, seed=2)
+    pictures(switched, 2)
+    switched.switch(PROMPT)
+    engine.use_adapters(own=0.2)
+    assert np.array_equal(pictures(switched, 2), after)
+
+
+def test_a_remembered_prompt_is_read_anew_after_a_change():
+    engine = Engine.load("tiny", "turbo")
+    remembering = Engine(engine.model, engine.preset.with_(prompt_cache=4))
+    for each in (remembering, engine):
+        each.use_adapters(own=1.0)
+        pictures(each.session(PROMPT, seed=2), 1)
+        each.use_adapters(own=0.2)
+    assert np.array_equal(
+        pictures(remembering.session(PROMPT, seed=2), 2),
+        pictures(engine.session(PROMPT, seed=2), 2),
+    )
+
+
+def test_an_adapter_from_a_file_joins_in_and_a_bad_one_changes_nothing(engine, tmp_path: Path):
+    adapter = adapter_for(engine.model.transformer, rank=2)
+    save_file(adapter, tmp_path / "style.safetensors")
+    torch.save({"generator_lora": adapter}, tmp_path / "style.pt")
+    plain = pictures(engine.session(PROMPT, seed=2), 1)
+    made = []
+    for name in ("style.safetensors", "style.pt"):
+        engine.add_adapter("style", tmp_path / name, scale=0.5)
+        assert engine.adapters == {"own": 1.0, "style": 0.5}
+        made.append(pictures(engine.session(PROMPT, seed=2), 1))
+    assert np.array_equal(*made)
+    assert not np.array_equal(made[0], plain)
+    with pytest.raises(CheckpointError, match=r"gone\.pt does not exist"):
+        engine.add_adapter("style", tmp_path / "gone.pt")
+    with pytest.raises(CheckpointError, match=r"no adapter is called 'other': there is 'own', 's"):
+        engine.use_adapters(other=1)
+    assert np.array_equal(pictures(engine.session(PROMPT, seed=2), 1), made[0])
