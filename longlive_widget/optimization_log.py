@@ -34,7 +34,6 @@ _CHOICES = {
 }
 _IDLE: dict[str, object] = {
     "use_cuda_graphs": False,
-    "use_async_vae": False,
     "use_memory_pool": False,
     "model_dtype": "bfloat16",
 }
@@ -97,6 +96,7 @@ _TRANSLATIONS = (
     _Translation("window_cache", ("use_static_kv", "use_integrated_kv_cache"), _window_cache),
     _Translation("window_dtype", ("use_quantized_kv",), _window_dtype),
     _Translation("prompt_cache", ("use_prompt_cache",), _prompt_cache),
+    _Translation("decode_behind", ("use_async_vae",), lambda logged: logged["use_async_vae"]),
     _Translation("compiled", ("use_torch_compile",), lambda logged: logged["use_torch_compile"]),
 )
 

@@ -30,7 +30,8 @@ class Preset:
     buffers ("static"), or each over the oldest one ("ring"). `window_dtype` is the type in which it
     is held: the model's own, or 8 bits with a scale for each token and head. `prompt_cache`
     is how many prompts an engine remembers as the network reads them, so that asking for one again
-    costs nothing. `compiled` has torch compile the networks at their first use.
+    costs nothing. `decode_behind` begins the next block while the last one is decoded. `compiled`
+    has torch compile the networks at their first use.
 
     Raises:
         PresetError: a setting is of the wrong kind or out of range, or the steps do not go down
@@ -44,6 +45,7 @@ class Preset:
     window_cache: WindowCache = "rolling"
     window_dtype: WindowDtype = "model"
     prompt_cache: int = 0
+    decode_behind: bool = False
     compiled: bool = False
 
     def __post_init__(self) -> None:
@@ -52,7 +54,8 @@ class Preset:
                 raise PresetError(f"{label} {getattr(self, label)!r} is not text: use some")
         one_of("window_cache", self.window_cache, get_args(WindowCache), PresetError)
         one_of("window_dtype", self.window_dtype, get_args(WindowDtype), PresetError)
-        true_or_false("compiled", self.compiled, PresetError)
+        for switch in ("decode_behind", "compiled"):
+            true_or_false(switch, getattr(self, switch), PresetError)
         for size, least in (("window_frames", 1), ("prompt_cache", 0)):
             number = whole_number(size, getattr(self, size), PresetError, least=least)
             object.__setattr__(self, size, number)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from longlive_widget.cache.text import PromptCache
 from longlive_widget.cache.window import Window
+from longlive_widget.engine.ahead import OneAhead
 from longlive_widget.engine.decode import Pictures, decode_now
 from longlive_widget.engine.denoise import Denoiser
 from longlive_widget.engine.model import Model
@@ -40,10 +41,22 @@ class Block:
     landed: Landing | None
 
 
+@dataclass(frozen=True, eq=False)
+class _Latents:
+    """A block before it is decoded."""
+
+    index: int
+    clean_BFCHW: Tensor
+    prompt: str
+    landed: Landing | None
+
+
 class Session:
     """A video in the making. The same model, preset, seed, timeline and switches give the same one.
 
-    Blocks are made on the thread that iterates `blocks`; `switch` may come from any thread.
+    Blocks are made on the thread that iterates `blocks`; `switch` may come from any thread. If the
+    preset decodes behind, a block is decoded there while a second thread begins the next one; then
+    a switch lands one block later than it would have.
 
     Raises:
         SessionError: the seed is no whole number from 0 to 2**32 - 1.
@@ -72,7 +85,8 @@ class Session:
         self._adapter_changes = 0
         self._asked = list(timeline.landings(geometry.block_frames))
         self._landed: list[Landing] = []
-        self._begun = 0
+        self._begun = self._given = 0
+        self._ahead = OneAhead[_Latents]() if preset.decode_behind else None
         self._failure: BaseException | None = None
         self._lock = threading.Lock()
 
@@ -119,19 +133,30 @@ class Session:
         while count is None or made < count:
             if self._failure is not None:
                 raise SessionError(
-                    f"block {self._begun - 1} of this session failed ({self._failure!r}): "
+                    f"block {self._given} of this session failed ({self._failure!r}): "
                     "start a new session"
                 ) from self._failure
+            made += 1
             try:
-                block = self._next()
+                block = self._next(last=made == count)
             except BaseException as failure:
                 self._failure = failure
                 raise
+            self._given += 1
             yield block
-            made += 1
 
     @torch.inference_mode()
-    def _next(self) -> Block:
+    def _next(self, *, last: bool) -> Block:
+        if self._ahead is None:
+            made = self._denoised()
+        else:
+            made = self._ahead.next(self._denoised, go_on=not last)
+        frames = decode_now(self._decoder, made.clean_BFCHW)
+        first = made.index * self.geometry.block_frames
+        return Block(made.index, first, frames, made.prompt, made.landed)
+
+    @torch.inference_mode()
+    def _denoised(self) -> _Latents:
         block, landed = self._begin()
         if landed is not None:
             self._prompt = landed.prompt
@@ -141,9 +166,7 @@ class Session:
                 self._adapter_changes = changes
                 self._rollout.steer(self._prompts.get(self._prompt, self._model.read))
             latent_BFCHW = self._rollout.next_block(noise(), noise)
-        frames = decode_now(self._decoder, latent_BFCHW)
-        first = block * self.geometry.block_frames
-        return Block(block, first, frames, self._prompt, landed)
+        return _Latents(block, latent_BFCHW, self._prompt, landed)
 
     def _begin(self) -> tuple[int, Landing | None]:
         with self._lock:

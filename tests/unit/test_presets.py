@@ -93,6 +93,7 @@ def test_a_change_of_what_does_not_exist_is_told_with_what_might_be_meant():
         ("prompt_cache", -1, "prompt_cache -1 is out of range: use 0 or more"),
         ("prompt_cache", True, "prompt_cache True is not a whole number"),
         ("compiled", "yes", "compiled 'yes' is neither true nor false"),
+        ("decode_behind", 1, "decode_behind 1 is neither true nor false"),
         ("name", 3, "name 3 is not text"),
         ("summary", None, "summary None is not text"),
     ],
@@ -125,7 +126,6 @@ LOGGED = dict(
 )
 NOT_HERE = {
     "use_cuda_graphs: true": "use_cuda_graphs: false",
-    "use_async_vae: true": "use_async_vae: false",
     "use_memory_pool: true": "use_memory_pool: false",
     "model_dtype: fp8": "model_dtype: bfloat16",
     "compile_mode: max-autotune": "compile_mode: default",
@@ -178,8 +178,13 @@ def test_the_rest_of_a_block_of_the_log_is_a_preset(experiment, settings):
     block = f"#{LOGGED[experiment]}"
     for asked, way_out in NOT_HERE.items():
         block = block.replace(asked, way_out)
-    prompts = 8 if "use_prompt_cache: true" in block else 0
-    assert Preset.from_yaml(block) == Preset("custom", "", prompt_cache=prompts, **settings)
+    assert Preset.from_yaml(block) == Preset(
+        "custom",
+        "",
+        prompt_cache=8 if "use_prompt_cache: true" in block else 0,
+        decode_behind="use_async_vae: true" in block,
+        **settings,
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,27 @@
+"""One thing made ahead of being asked for, on a thread of its own."""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Generic, TypeVar
+
+_Made = TypeVar("_Made")
+
+
+class OneAhead(Generic[_Made]):
+    """Makes things in order, each one call before it is wanted.
+
+    What a call raises is raised where its result is asked for. The thread ends with this object,
+    which holds on to nothing that makes.
+    """
+
+    def __init__(self) -> None:
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="longlive-ahead")
+        self._begun: Future[_Made] | None = None
+
+    def next(self, make: Callable[[], _Made], *, go_on: bool) -> _Made:
+        """The next result of `make`, waited for if need be; with `go_on` one more is begun."""
+        begun, self._begun = self._begun, None
+        made = (begun or self._worker.submit(make)).result()
+        if go_on:
+            self._begun = self._worker.submit(make)
+        return made
