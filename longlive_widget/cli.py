@@ -79,7 +79,15 @@ def generate(chosen: argparse.Namespace) -> None:
         _stopped_in_order() as stopped,
         VideoFile(out, geometry.width_px, geometry.height_px) as video,
     ):
-        engine = Engine.load(source, preset, device=chosen.device, weights=chosen.weights)
+        engine = Engine.load(
+            source,
+            preset,
+            device=chosen.device,
+            weights=chosen.weights,
+            allow_fallback=chosen.allow_fallback,
+        )
+        for sentence in engine.fallbacks:
+            print(sentence)
         session = engine.session(timeline, seed=chosen.seed, size_px=chosen.size)
         if engine.weights == "random":
             print(f"{engine.name} has random weights: its pictures mean nothing, its timing does")
@@ -396,6 +404,11 @@ def _add_generate(commands: "argparse._SubParsersAction[Any]") -> None:
         choices=("trained", "random"),
         default="trained",
         help="random ones are for timing: the pictures mean nothing (default: trained)",
+    )
+    parser.add_argument(
+        "--allow-fallback",
+        action="store_true",
+        help="run the nearest thing where this machine lacks something, and say so",
     )
 
 

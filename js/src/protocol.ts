@@ -50,6 +50,7 @@ export type State = {
   model: string;
   preset: string;
   weights: string;
+  fallbacks: string[];
   width_px: number;
   height_px: number;
   block_frames: number;
@@ -126,6 +127,7 @@ export function parseState(value: unknown): State {
     model: text(fields, "model"),
     preset: text(fields, "preset"),
     weights: text(fields, "weights"),
+    fallbacks: texts(fields, "fallbacks"),
     width_px: number(fields, "width_px"),
     height_px: number(fields, "height_px"),
     block_frames: number(fields, "block_frames"),
@@ -213,6 +215,14 @@ function list(fields: Fields, name: string): unknown[] {
     throw new ProtocolError(`${name} is no list: ${JSON.stringify(value)}`);
   }
   return value;
+}
+
+function texts(fields: Fields, name: string): string[] {
+  const values = list(fields, name);
+  if (!values.every((value) => typeof value === "string")) {
+    throw new ProtocolError(`${name} are not all text: ${JSON.stringify(values)}`);
+  }
+  return values;
 }
 
 function oneOf<T extends string>(fields: Fields, name: string, allowed: readonly T[]): T {

@@ -7,6 +7,7 @@ from typing import Literal, get_args
 import torch
 
 from longlive_widget.cache.text import PromptCache
+from longlive_widget.engine.capability import within_reach
 from longlive_widget.engine.compiling import compile_model
 from longlive_widget.engine.memory import Positions, new_window, require_memory, require_room
 from longlive_widget.engine.model import Model, Weights
@@ -32,13 +33,16 @@ _DTYPES: dict[Dtype, torch.dtype] = {"float32": torch.float32, "bfloat16": torch
 class Engine:
     """A loaded model and the preset that it runs under; sessions share both.
 
-    `prompts` are those that sessions have read last, as many as the preset says.
+    `prompts` are those that sessions have read last, as many as the preset says. `fallbacks` has a
+    sentence on each thing that stands in for one that this machine does not have.
     """
 
-    def __init__(self, model: Model, preset: Preset) -> None:
-        require_memory(preset, model.sizes, model.device)
+    def __init__(self, model: Model, preset: Preset, *, fallbacks: Sequence[str] = ()) -> None:
+        require_memory(preset, model.sizes)
+        within_reach(preset, model.device, allow_fallback=False)
         self.model = model
         self.preset = preset
+        self.fallbacks = tuple(fallbacks)
         self.prompts = PromptCache(preset.prompt_cache)
 
     @classmethod
@@ -50,6 +54,7 @@ class Engine:
         device: str | None = None,
         dtype: Dtype | None = None,
         weights: Weights = "trained",
+        allow_fallback: bool = False,
     ) -> "Engine":
         """A model, ready to make videos.
 
@@ -61,6 +66,8 @@ class Engine:
             dtype: the numbers to compute in; None takes what the model is made for, float32 for
                 the embedded one and bfloat16 for the published files.
             weights: "random" takes only the model's sizes: for timing.
+            allow_fallback: where this machine lacks something, run the nearest thing instead, and
+                say so in `fallbacks`.
 
         An unknown model is a `ModelNotFoundError`, an unknown preset or one that this model cannot
         run a `PresetError`, a weight file that is missing, damaged, unsafe or of another model a
@@ -71,15 +78,16 @@ class Engine:
             one_of("dtype", dtype, tuple(_DTYPES), CapabilityError)
         chosen = preset if isinstance(preset, Preset) else preset_named(preset)
         source = source_of(model)
-        place = checked_device(device)
+        place, fallbacks = _placed(device, allow_fallback=allow_fallback)
+        chosen, others = within_reach(chosen, place, allow_fallback=allow_fallback)
         numbers = source.dtype if dtype is None else _DTYPES[dtype]
-        require_memory(chosen, source.sizes, place)
+        require_memory(chosen, source.sizes)
         require_room(chosen, source.sizes, place, numbers)
         load = source.random if weights == "random" else source.load
         loaded = load(place, numbers)
         if chosen.compiled:
             compile_model(loaded)
-        return cls(loaded, chosen)
+        return cls(loaded, chosen, fallbacks=(*fallbacks, *others))
 
     @property
     def name(self) -> str:
@@ -179,7 +187,18 @@ class Engine:
     def __repr__(self) -> str:
         random = ", random weights" if self.weights == "random" else ""
         size = f"{self.geometry.width_px} x {self.geometry.height_px}"
-        return f"Engine({self.name!r}, preset {self.preset.name!r}, {size}{random})"
+        told = "".join(f"; {sentence}" for sentence in self.fallbacks)
+        return f"Engine({self.name!r}, preset {self.preset.name!r}, {size}{random}{told})"
+
+
+def _placed(device: str | None, *, allow_fallback: bool) -> tuple[torch.device, tuple[str, ...]]:
+    """The device of that name, or the processor with a sentence on why."""
+    try:
+        return checked_device(device), ()
+    except CapabilityError:
+        if not allow_fallback:
+            raise
+        return torch.device("cpu"), (f"the processor computes: device {device!r} is not here",)
 
 
 def checked_device(device: str | None) -> torch.device:

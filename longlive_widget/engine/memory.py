@@ -27,11 +27,6 @@ _STORAGES: dict[WindowDtype, Storage] = {
     "int8": ScaledStorage(torch.int8),
     "fp8": ScaledStorage(torch.float8_e4m3fn),
 }
-_FP8_CAPABILITY = (8, 9)
-"""The least compute capability of a GPU that converts FP8 itself.
-
-Source: CUDA C++ Programming Guide, features by compute capability.
-"""
 
 
 def new_window(preset: Preset, model: Model, geometry: Geometry, positions: Positions) -> Window:
@@ -46,10 +41,8 @@ def new_window(preset: Preset, model: Model, geometry: Geometry, positions: Posi
     )
 
 
-def require_memory(preset: Preset, sizes: Sizes, device: torch.device) -> None:
-    """Make sure that a model of these sizes can run over the preset's window on this device.
-
-    FP8 on a device that has none is a `CapabilityError`.
+def require_memory(preset: Preset, sizes: Sizes) -> None:
+    """Make sure that a model of these sizes can run over the preset's window.
 
     Raises:
         PresetError: the window cannot hold the sink and one block.
@@ -61,8 +54,6 @@ def require_memory(preset: Preset, sizes: Sizes, device: torch.device) -> None:
             f"{sizes.name!r} needs {needed}: a sink of {sizes.sink_frames} and a "
             f"block of {sizes.geometry.block_frames}"
         )
-    if preset.window_dtype == "fp8":
-        _require_fp8(preset, device)
 
 
 def require_room(preset: Preset, sizes: Sizes, device: torch.device, dtype: torch.dtype) -> None:
@@ -123,14 +114,3 @@ def free_bytes(device: torch.device) -> int | None:
 
 def _gb(size: int) -> str:
     return f"{size / 1e9:.1f} GB"
-
-
-def _require_fp8(preset: Preset, device: torch.device) -> None:
-    has = torch.cuda.get_device_capability(device) if device.type == "cuda" else None
-    if has is None or has < _FP8_CAPABILITY:
-        told = "none" if has is None else f"{has[0]}.{has[1]}"
-        raise CapabilityError(
-            f"preset {preset.name!r} holds its window in FP8, which needs a GPU of compute "
-            f"capability {_FP8_CAPABILITY[0]}.{_FP8_CAPABILITY[1]}, and device '{device}' has "
-            f"{told}: use window_dtype='int8', which takes as many bytes"
-        )

@@ -96,7 +96,8 @@ class State:
     `run` counts the videos that were begun, `made` the blocks of this one, and `dropped` those of
     them that were not displayed although some view had appeared that could have. `marks`
     are the prompts of the timeline and the live switches, in the order of their blocks; the last
-    one on a block steers it, and the others there are `replaced_by` it.
+    one on a block steers it, and the others there are `replaced_by` it. `fallbacks` are sentences
+    on what stands in for something that this machine does not have.
     """
 
     status: Status
@@ -104,6 +105,7 @@ class State:
     model: str
     preset: str
     weights: str
+    fallbacks: tuple[str, ...]
     width_px: int
     height_px: int
     block_frames: int

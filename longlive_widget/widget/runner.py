@@ -422,6 +422,7 @@ def _about(engine: "Engine", seed: int) -> State:
         model=engine.name,
         preset=engine.preset.name,
         weights=engine.weights,
+        fallbacks=engine.fallbacks,
         width_px=engine.geometry.width_px,
         height_px=engine.geometry.height_px,
         block_frames=engine.geometry.block_frames,

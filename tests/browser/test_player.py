@@ -22,7 +22,7 @@ PAINTED = f"""
 from longlive_widget import LongLiveWidget, Timeline
 from tests.unit.painted_engine import PaintedEngine
 
-engine = PaintedEngine(seconds_per_block=0.25)
+engine = PaintedEngine(seconds_per_block=0.25, fallbacks=("nothing is <i>compiled</i>",))
 timeline = Timeline.of({BALL!r}, (24, "a yellow star spins"))
 studio = LongLiveWidget(engine, timeline, seed=1)
 studio.start()
@@ -69,6 +69,7 @@ def test_a_video_plays_is_steered_and_holds(notebook_of, tmp_path, screenshots):
         wait_for_data(page, "+d.frame > 20")
         before = canvas_pixels(page)
         assert is_painted(page, BALL)
+        assert "seed 1 · nothing is <i>compiled</i>" in player.locator(".ll-about").inner_text()
         wait_for_data(page, "+d.frame > 40")
         assert canvas_pixels(page) != before
 

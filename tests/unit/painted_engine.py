@@ -24,6 +24,7 @@ class PaintedEngine:
     reads: int = 60
     name: str = "painted"
     weights: str = "trained"
+    fallbacks: tuple[str, ...] = ()
     preset: object = PRESETS["reference"]
     geometry: Geometry = field(default_factory=lambda: Geometry(160, 96))
 

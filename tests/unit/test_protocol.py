@@ -41,7 +41,8 @@ MARKS = (
 )
 SHOWN = BlockRecord(8, 24, 93, 12, "a blue star", STAR, 412.5, 3.25, displayed=True)
 UNSEEN = BlockRecord(9, 27, 105, 12, "a blue star", None, 380.0, 3.0, displayed=False)
-STATE = State("running", 2, "tiny", "reference", "trained", 160, 96, 3, 16, 7, 10, 1, MARKS)
+ABOUT = ("tiny", "reference", "trained", ("the window is in int8 instead of FP8",), 160, 96, 3, 16)
+STATE = State("running", 2, *ABOUT, 7, 10, 1, MARKS)
 TO_PAGE = {
     "block": BlockMessage(2, SHOWN),
     "block for one view": BlockMessage(2, SHOWN, "12-34"),

@@ -3,12 +3,9 @@
 import pytest
 import torch
 
-from longlive_widget import Engine, Preset
+from longlive_widget import Engine
 from longlive_widget.cache.storage import PlainStorage, ScaledStorage
 from longlive_widget.cache.window import RingWindow, RollingWindow, StaticWindow, Window
-from longlive_widget.engine.memory import require_memory
-from longlive_widget.engine.model import Sizes
-from longlive_widget.errors import CapabilityError
 from tests.unit.teacher_forced import worst_block_psnr_db
 
 KINDS = (RollingWindow, StaticWindow, RingWindow)
@@ -108,17 +105,3 @@ def test_a_session_says_the_bytes_of_its_window(engine: Engine):
     tokens = 12 * session.geometry.tokens_per_frame
     held = 2 * config.layers * tokens * config.heads * (config.head_dim + 4)
     assert session.window_bytes == held
-
-
-def test_fp8_is_refused_where_the_device_has_none(engine: Engine, monkeypatch):
-    preset = Preset("small", "", window_dtype="fp8")
-    with pytest.raises(CapabilityError, match=r"8\.9, and device 'cpu' has none: use window_d"):
-        Engine.load("tiny", preset, device="cpu")
-    sizes: Sizes = engine.model.sizes
-    for capability in ((8, 0), (8, 9), (9, 0)):
-        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _, c=capability: c)
-        if capability >= (8, 9):
-            require_memory(preset, sizes, torch.device("cuda"))
-            continue
-        with pytest.raises(CapabilityError, match=r"device 'cuda' has 8\.0: use window_dtype"):
-            require_memory(preset, sizes, torch.device("cuda"))

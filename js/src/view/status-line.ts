@@ -31,7 +31,7 @@ export function statusLine(): StatusLine {
       status.dataset["status"] = state.status;
       const weights =
         state.weights === "random" ? " · random weights: the pictures mean nothing" : "";
-      about.textContent = `${state.model} · ${state.preset} · ${state.width_px} × ${state.height_px} · seed ${state.seed}${weights}`;
+      about.textContent = `${state.model} · ${state.preset} · ${state.width_px} × ${state.height_px} · seed ${state.seed}${weights}${state.fallbacks.map((told) => ` · ${told}`).join("")}`;
     },
     measure(health, blocks) {
       write(rate, `${health.rate.toFixed(1)} pictures/s`);

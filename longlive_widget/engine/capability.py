@@ -1,0 +1,96 @@
+"""What a preset needs that a machine may not have, and what stands in for it if that is allowed.
+
+Each need is asked for by name; no device is known by its name.
+"""
+
+import importlib.util
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import torch
+
+from longlive_widget.errors import CapabilityError
+from longlive_widget.presets import Preset
+
+_CPP_COMPILERS = ("c++", "g++", "clang++", "cl")
+_FP8_CAPABILITY = (8, 9)
+"""The least compute capability of a GPU that converts FP8 itself.
+
+Source: CUDA C++ Programming Guide, features by compute capability.
+"""
+
+
+@dataclass(frozen=True)
+class Lack:
+    """Something that a preset asks for and a device cannot do.
+
+    `why` and `way_out` make a sentence; `settings` are those that do without it, and `instead` says
+    so.
+    """
+
+    why: str
+    way_out: str
+    settings: Mapping[str, object]
+    instead: str
+
+
+def within_reach(
+    preset: Preset, device: torch.device, *, allow_fallback: bool
+) -> tuple[Preset, tuple[str, ...]]:
+    """The preset as this device can run it, and a sentence on each thing that it cannot do.
+
+    Raises:
+        CapabilityError: it cannot do something, and no fallback is allowed; the message has the
+            way out.
+    """
+    told = []
+    for lack in filter(None, (_fp8(preset, device), _compiler(preset, device))):
+        if not allow_fallback:
+            raise CapabilityError(f"preset {preset.name!r} {lack.why}: {lack.way_out}")
+        labels = {"name": preset.name, "summary": preset.summary}
+        preset = preset.with_(**labels | dict(lack.settings))
+        told.append(f"{lack.instead}: preset {preset.name!r} {lack.why}")
+    return preset, tuple(told)
+
+
+def _fp8(preset: Preset, device: torch.device) -> Lack | None:
+    if preset.window_dtype != "fp8":
+        return None
+    has = torch.cuda.get_device_capability(device) if device.type == "cuda" else None
+    if has is not None and has >= _FP8_CAPABILITY:
+        return None
+    told = "none" if has is None else f"{has[0]}.{has[1]}"
+    return Lack(
+        f"holds its window in FP8, which needs a GPU of compute capability {_FP8_CAPABILITY[0]}."
+        f"{_FP8_CAPABILITY[1]}, and device '{device}' has {told}",
+        "use window_dtype='int8', which takes as many bytes",
+        MappingProxyType({"window_dtype": "int8"}),
+        "the window is in int8 instead of FP8",
+    )
+
+
+def _compiler(preset: Preset, device: torch.device) -> Lack | None:
+    if not preset.compiled or has_compiler(device):
+        return None
+    needs, install = (
+        ("compiles for the GPU, and triton is not installed", "install it")
+        if device.type == "cuda"
+        else ("compiles for the processor, and there is no C++ compiler", "install one (g++)")
+    )
+    return Lack(
+        needs,
+        f"{install}, or use the preset 'reference', which makes the same pictures",
+        MappingProxyType({"compiled": False}),
+        "nothing is compiled",
+    )
+
+
+def has_compiler(device: torch.device) -> bool:
+    """Whether what torch compiles with is here."""
+    if device.type == "cuda":
+        return importlib.util.find_spec("triton") is not None
+    names = (os.environ.get("CXX", ""), *_CPP_COMPILERS)
+    return any(shutil.which(name) for name in names if name)

@@ -1,0 +1,102 @@
+"""What a machine cannot do is told with the way out, or replaced and told."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from longlive_widget import Engine, Preset
+from longlive_widget.cli import main
+from longlive_widget.engine.capability import has_compiler, within_reach
+from longlive_widget.errors import CapabilityError
+from longlive_widget.presets import PRESETS
+
+CPU, CUDA = torch.device("cpu"), torch.device("cuda")
+FP8 = Preset("small", "", window_dtype="fp8")
+PROMPT = "a red ball moves right on black"
+
+
+@pytest.fixture
+def no_compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CXX", raising=False)
+
+
+def test_fp8_is_refused_where_the_device_has_none(monkeypatch: pytest.MonkeyPatch):
+    with pytest.raises(CapabilityError, match=r"8\.9, and device 'cpu' has none: use window_d"):
+        Engine.load("tiny", FP8, device="cpu")
+    with pytest.raises(CapabilityError, match=r"8\.9, and device 'cpu' has none: use window_d"):
+        Engine(Engine.load("tiny", device="cpu").model, FP8)
+    for capability in ((8, 0), (8, 9), (9, 0)):
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _, c=capability: c)
+        if capability >= (8, 9):
+            assert within_reach(FP8, CUDA, allow_fallback=False) == (FP8, ())
+            continue
+        with pytest.raises(CapabilityError, match=r"device 'cuda' has 8\.0: use window_dtype"):
+            within_reach(FP8, CUDA, allow_fallback=False)
+
+
+@pytest.mark.usefixtures("no_compiler")
+def test_a_missing_compiler_is_told_with_the_way_out():
+    with pytest.raises(CapabilityError, match=r"install one \(g\+\+\), or use the preset 'ref"):
+        Engine.load("tiny", "balanced", device="cpu")
+
+
+@pytest.mark.usefixtures("no_compiler")
+def test_a_compiler_that_the_environment_names_is_enough(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    assert not has_compiler(CPU)
+    own = tmp_path / "cpp"
+    own.write_text("#!/bin/sh\n")
+    own.chmod(0o755)
+    monkeypatch.setenv("CXX", "cpp")
+    assert has_compiler(CPU)
+
+
+def test_what_stands_in_is_run_and_told():
+    engine = Engine.load("tiny", FP8, device="cpu", allow_fallback=True)
+    assert engine.preset == Preset("small", "", window_dtype="int8")
+    assert engine.fallbacks == (
+        "the window is in int8 instead of FP8: preset 'small' holds its window in FP8, which needs "
+        "a GPU of compute capability 8.9, and device 'cpu' has none",
+    )
+    assert "int8 instead of FP8" in repr(engine)
+    named = Engine.load("tiny", FP8.with_(window_dtype="int8"), device="cpu")
+    made, wanted = (next(e.session(PROMPT).blocks(1)).frames for e in (engine, named))
+    assert np.array_equal(made, wanted)
+
+
+@pytest.mark.usefixtures("no_compiler")
+def test_several_things_that_lack_are_all_told():
+    both = PRESETS["balanced"].with_(name="both", window_dtype="fp8")
+    preset, told = within_reach(both, CPU, allow_fallback=True)
+    assert (preset.name, preset.window_dtype, preset.compiled) == ("both", "int8", False)
+    assert [sentence.split(":")[0] for sentence in told] == [
+        "the window is in int8 instead of FP8",
+        "nothing is compiled",
+    ]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_a_device_that_is_not_here_is_replaced_only_if_that_is_allowed():
+    with pytest.raises(CapabilityError, match="device 'cuda' is not here"):
+        Engine.load("tiny", device="cuda")
+    engine = Engine.load("tiny", device="cuda", allow_fallback=True)
+    assert engine.device == CPU
+    assert engine.fallbacks == ("the processor computes: device 'cuda' is not here",)
+
+
+def test_nothing_is_told_where_nothing_lacks():
+    assert Engine.load("tiny", device="cpu", allow_fallback=True).fallbacks == ()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
+def test_the_command_says_what_stands_in(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    given = ["generate", "--prompt", PROMPT, "--blocks", "1", "--device", "cuda"]
+    given += ["--out", str(tmp_path / "x.mp4")]
+    assert main(given) == 2
+    assert "device 'cuda' is not here" in capsys.readouterr().err
+    assert main([*given, "--allow-fallback"]) == 0
+    assert "the processor computes: device 'cuda' is not here" in capsys.readouterr().out
