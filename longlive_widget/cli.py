@@ -69,7 +69,7 @@ def generate(chosen: argparse.Namespace) -> None:
     from longlive_widget.engine.source import source_of
 
     source = source_of(chosen.model)
-    geometry = source.sizes.geometry
+    geometry = source.geometry
     if chosen.size is not None:
         width_px, height_px = chosen.size
         geometry = Geometry(width_px, height_px, geometry.block_frames)

@@ -30,8 +30,9 @@ class Preset:
     buffers ("static"), or each over the oldest one ("ring"). `window_dtype` is the type in which it
     is held: the model's own, or 8 bits with a scale for each token and head. `prompt_cache`
     is how many prompts an engine remembers as the network reads them, so that asking for one again
-    costs nothing. `decode_behind` begins the next block while the last one is decoded. `compiled`
-    has torch compile the networks at their first use.
+    costs nothing. `decode_behind` begins the next block while the last one is decoded.
+    `offload_text_encoder` leaves the text encoder's weights on the host: a prompt takes longer to
+    read. `compiled` has torch compile the networks at their first use.
 
     Raises:
         PresetError: a setting is of the wrong kind or out of range, or the steps do not go down
@@ -46,6 +47,7 @@ class Preset:
     window_dtype: WindowDtype = "model"
     prompt_cache: int = 0
     decode_behind: bool = False
+    offload_text_encoder: bool = False
     compiled: bool = False
 
     def __post_init__(self) -> None:
@@ -54,7 +56,7 @@ class Preset:
                 raise PresetError(f"{label} {getattr(self, label)!r} is not text: use some")
         one_of("window_cache", self.window_cache, get_args(WindowCache), PresetError)
         one_of("window_dtype", self.window_dtype, get_args(WindowDtype), PresetError)
-        for switch in ("decode_behind", "compiled"):
+        for switch in ("decode_behind", "offload_text_encoder", "compiled"):
             true_or_false(switch, getattr(self, switch), PresetError)
         for size, least in (("window_frames", 1), ("prompt_cache", 0)):
             number = whole_number(size, getattr(self, size), PresetError, least=least)
@@ -171,6 +173,20 @@ PRESETS: dict[str, Preset] = {
             "3 steps and a window of 8 latent frames: faster, with less detail",
             denoise_steps=(1000, 500, 250),
             window_frames=8,
+        ),
+        Preset(
+            "ultra",
+            "2 steps and a window of 6 latent frames, the sink and the block: for drafts",
+            denoise_steps=(1000, 250),
+            window_frames=6,
+        ),
+        Preset(
+            "low_memory",
+            "the window in int8, the text encoder on the host: nearly the same pictures",
+            window_cache="ring",
+            window_dtype="int8",
+            prompt_cache=8,
+            offload_text_encoder=True,
         ),
     )
 }

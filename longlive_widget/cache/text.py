@@ -32,29 +32,30 @@ class PromptCache:
         self.hits = 0
         self.misses = 0
         self._most = prompts
-        self._read: OrderedDict[str, TextMemory] = OrderedDict()
+        self._read: OrderedDict[tuple[str, int], TextMemory] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, prompt: str, read: Callable[[str], TextMemory]) -> TextMemory:
-        """What is remembered of a prompt, else what `read` makes of it."""
+    def get(
+        self, prompt: str, read: Callable[[str], TextMemory], *, weights: int = 0
+    ) -> TextMemory:
+        """What is remembered of a prompt, else what `read` makes of it.
+
+        `weights` is the number of the weights that it is read with: others read it otherwise.
+        """
+        asked = prompt, weights
         with self._lock:
-            if prompt in self._read:
+            if asked in self._read:
                 self.hits += 1
-                self._read.move_to_end(prompt)
-                return self._read[prompt]
+                self._read.move_to_end(asked)
+                return self._read[asked]
             self.misses += 1
         made = read(prompt)
         with self._lock:
-            self._read[prompt] = made
-            self._read.move_to_end(prompt)
+            self._read[asked] = made
+            self._read.move_to_end(asked)
             while len(self._read) > self._most:
                 self._read.popitem(last=False)
         return made
-
-    def clear(self) -> None:
-        """Forget all prompts: the network reads them otherwise now."""
-        with self._lock:
-            self._read.clear()
 
     def __len__(self) -> int:
         return len(self._read)

@@ -1,6 +1,6 @@
 """The front door: a model under a preset, ready to make videos."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -10,7 +10,7 @@ from longlive_widget.cache.text import PromptCache
 from longlive_widget.engine.capability import within_reach
 from longlive_widget.engine.compiling import compile_model
 from longlive_widget.engine.memory import Positions, new_window, require_memory, require_room
-from longlive_widget.engine.model import Model, Weights
+from longlive_widget.engine.model import Model, Placement, Weights
 from longlive_widget.engine.official import OfficialFiles
 from longlive_widget.engine.session import Session
 from longlive_widget.engine.source import Source, source_of
@@ -77,14 +77,14 @@ class Engine:
         if dtype is not None:
             one_of("dtype", dtype, tuple(_DTYPES), CapabilityError)
         chosen = preset if isinstance(preset, Preset) else preset_named(preset)
-        source = source_of(model)
         place, fallbacks = _placed(device, allow_fallback=allow_fallback)
         chosen, others = within_reach(chosen, place, allow_fallback=allow_fallback)
+        source = source_of(model)
         numbers = source.dtype if dtype is None else _DTYPES[dtype]
         require_memory(chosen, source.sizes)
-        require_room(chosen, source.sizes, place, numbers)
-        load = source.random if weights == "random" else source.load
-        loaded = load(place, numbers)
+        where = Placement(place, numbers, chosen.offload_text_encoder)
+        require_room(chosen, source.sizes, where)
+        loaded = source.random(where) if weights == "random" else source.load(where)
         if chosen.compiled:
             compile_model(loaded)
         return cls(loaded, chosen, fallbacks=(*fallbacks, *others))
@@ -154,21 +154,16 @@ class Engine:
         A file that is missing, damaged or of another model, and a scale that is no number, are a
         `CheckpointError`; nothing changes then.
         """
-        weights = unwrap_lora(read_checkpoint(path), path)
-        with self.model.adapters.held():
-            self.model.adapters.add(name, weights, path, scale=scale)
-            self.prompts.clear()
+        self.model.adapters.add(name, unwrap_lora(read_checkpoint(path), path), path, scale=scale)
 
-    def use_adapters(self, **scales: float) -> None:
-        """Give the adapters these scales, 0 to those that are not named.
+    def use_adapters(self, scales: Mapping[str, float]) -> None:
+        """Give the adapters these scales, by name, and 0 to those that are not named.
 
         Running videos go on so from their next block, whose past is re-cached. Taken back, the same
         pictures come again, to the bit. An unknown name and a scale that is no number are a
         `CheckpointError`.
         """
-        with self.model.adapters.held():
-            self.model.adapters.use(scales)
-            self.prompts.clear()
+        self.model.adapters.use(scales)
 
     def unheeded(self, prompt: str) -> str:
         """A sentence on what the model does not take in: unknown words, the end of a long prompt.

@@ -51,18 +51,23 @@ def fetched(hub_id: str, patterns: Sequence[str]) -> Path:
         ) from error
     except (RepositoryNotFoundError, HFValidationError) as error:
         raise ModelNotFoundError(
-            f"the model hub has no {name}, or not for everyone: check the name, or log in with "
-            "`hf auth login`"
+            f"there is no folder {name}, and the model hub has none or not for everyone: check the "
+            "name, or log in with `hf auth login`"
         ) from error
     except LocalEntryNotFoundError as error:
         raise ModelNotFoundError(
-            f"{name} is not on this machine and the model hub cannot be reached: connect to the "
-            "network, or give a folder that holds its files"
+            f"{name} is not on this machine, as a folder or from the model hub, and the hub cannot "
+            "be reached: connect to the network, or give a folder that holds its files"
         ) from error
-    except (HTTPError, OSError) as error:
+    except HTTPError as error:
         raise ModelNotFoundError(
             f"the model hub did not give all of {name} ({_first_line(error)}): call again, files "
             "that are whole are kept"
+        ) from error
+    except OSError as error:
+        raise ModelNotFoundError(
+            f"the files of {name} cannot be kept ({_first_line(error)}): make room, or name "
+            "another place in HF_HOME"
         ) from error
 
 

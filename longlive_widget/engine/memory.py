@@ -1,14 +1,14 @@
 """The memory that a preset asks for, and whether it is there."""
 
+from pathlib import Path
 from typing import Literal
 
 import psutil
 import torch
-from torch import nn
 
 from longlive_widget.cache.storage import PlainStorage, ScaledStorage, Storage
 from longlive_widget.cache.window import RingWindow, RollingWindow, StaticWindow, Window
-from longlive_widget.engine.model import Model, Sizes
+from longlive_widget.engine.model import Model, Placement, Sizes
 from longlive_widget.errors import CapabilityError, PresetError
 from longlive_widget.geometry import Geometry
 from longlive_widget.model.text_encoder import TextEncoder
@@ -22,6 +22,7 @@ _WINDOWS: dict[WindowCache, type[Window]] = {
     "static": StaticWindow,
     "ring": RingWindow,
 }
+_CGROUP = Path("/sys/fs/cgroup")
 _STORAGES: dict[WindowDtype, Storage] = {
     "model": PlainStorage(),
     "int8": ScaledStorage(torch.int8),
@@ -56,7 +57,7 @@ def require_memory(preset: Preset, sizes: Sizes) -> None:
         )
 
 
-def require_room(preset: Preset, sizes: Sizes, device: torch.device, dtype: torch.dtype) -> None:
+def require_room(preset: Preset, sizes: Sizes, where: Placement) -> None:
     """Make sure that the least a model needs is free on the device, before anything is loaded.
 
     Where a device does not tell what is free, nothing is checked.
@@ -64,36 +65,37 @@ def require_room(preset: Preset, sizes: Sizes, device: torch.device, dtype: torc
     Raises:
         CapabilityError: it is not; the message says which preset would fit.
     """
-    free = free_bytes(device)
-    least = least_bytes(preset, sizes, dtype)
+    free = free_bytes(where.device)
+    least = least_bytes(preset, sizes, where.dtype)
     if free is None or least <= free:
         return
-    fitting = [other.name for other in PRESETS.values() if least_bytes(other, sizes, dtype) <= free]
+    needs = {p.name: least_bytes(p, sizes, where.dtype) for p in PRESETS.values()}
+    fitting = [f"{name!r} ({_gb(need)})" for name, need in needs.items() if need <= free]
     way_out = (
-        f"use the preset {' or '.join(map(repr, fitting))}, which would fit"
+        f"use the preset {' or '.join(fitting)}"
         if fitting
         else "no preset needs that little: close what else uses it, or take another device"
     )
     raise CapabilityError(
         f"{sizes.name!r} under preset {preset.name!r} needs {_gb(least)} or more on device "
-        f"'{device}', and {_gb(free)} are free: {way_out}"
+        f"'{where.device}', and {_gb(free)} are free: {way_out}"
     )
 
 
 def least_bytes(preset: Preset, sizes: Sizes, dtype: torch.dtype) -> int:
-    """The bytes of all weights and of a full window; what computing takes comes on top."""
-    return weight_bytes(sizes, dtype) + window_bytes(preset, sizes, dtype)
+    """The bytes of all weights on the device and of a full window; computing takes some more."""
+    return weight_bytes(preset, sizes, dtype) + window_bytes(preset, sizes, dtype)
 
 
-def weight_bytes(sizes: Sizes, dtype: torch.dtype) -> int:
-    """The bytes of all weights of a model of these sizes."""
+def weight_bytes(preset: Preset, sizes: Sizes, dtype: torch.dtype) -> int:
+    """The bytes of the weights that are on the device at once."""
     with torch.device("meta"):
-        parts: tuple[nn.Module, ...] = (
-            Transformer(sizes.transformer),
-            VideoDecoder(sizes.autoencoder),
-            TextEncoder(sizes.text_encoder),
-        )
-    return sum(weight.numel() for part in parts for weight in part.parameters()) * dtype.itemsize
+        video = Transformer(sizes.transformer), VideoDecoder(sizes.autoencoder)
+        text = TextEncoder(sizes.text_encoder)
+    of_text = [weight.numel() for weight in text.parameters()]
+    numbers = max(of_text) if preset.offload_text_encoder else sum(of_text)
+    numbers += sum(weight.numel() for part in video for weight in part.parameters())
+    return numbers * dtype.itemsize
 
 
 def window_bytes(preset: Preset, sizes: Sizes, dtype: torch.dtype) -> int:
@@ -106,10 +108,21 @@ def window_bytes(preset: Preset, sizes: Sizes, dtype: torch.dtype) -> int:
 
 
 def free_bytes(device: torch.device) -> int | None:
-    """The bytes that are free for weights on a device; None where it does not tell."""
+    """The bytes that are free for weights on a device; None where it does not tell.
+
+    What torch keeps of a GPU for later counts as free, what a container may not have does not.
+    """
     if device.type == "cuda":
-        return int(torch.cuda.mem_get_info(device)[0])
-    return int(psutil.virtual_memory().available) if device.type == "cpu" else None
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return int(torch.cuda.mem_get_info(device)[0]) + kept
+    if device.type != "cpu":
+        return None
+    available = int(psutil.virtual_memory().available)
+    try:
+        most, used = (int((_CGROUP / f"memory.{name}").read_text()) for name in ("max", "current"))
+    except (OSError, ValueError):  # there is no limit
+        return available
+    return min(available, most - used)
 
 
 def _gb(size: int) -> str:

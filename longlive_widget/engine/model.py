@@ -7,8 +7,7 @@ A folder in this form holds `model.json` (the sizes), `transformer.safetensors`,
 """
 
 import json
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -113,6 +112,24 @@ class Sizes:
         (folder / MODEL).write_text(json.dumps(asdict(self), indent=2) + "\n")
 
 
+@dataclass(frozen=True)
+class Placement:
+    """Where a model computes, and in which numbers.
+
+    `offload_text_encoder` keeps the text encoder's weights on the host; each of its layers is on
+    the device only while it computes.
+    """
+
+    device: torch.device
+    dtype: torch.dtype = torch.float32
+    offload_text_encoder: bool = False
+
+    @property
+    def of_text_encoder(self) -> torch.device:
+        """Where the weights of the text encoder are kept."""
+        return torch.device("cpu") if self.offload_text_encoder else self.device
+
+
 @dataclass(frozen=True, eq=False)
 class Model:
     """A transformer, a video decoder and a text encoder that belong together.
@@ -142,25 +159,31 @@ class Model:
         embeds_BLC = self.text_encoder.encode([prompt])
         return self.transformer.read_text(embeds_BLC.to(self.device, self.dtype))
 
-    def placed(self, device: torch.device, dtype: torch.dtype) -> "Model":
-        """The model itself, moved there and into these numbers, ready to make videos."""
+    def placed(self, where: Placement) -> "Model":
+        """The model itself, moved there, ready to make videos."""
         for part in (self.transformer, self.decoder, self.text_encoder):
-            part.eval().requires_grad_(requires_grad=False).to(device, dtype)
+            part.eval().requires_grad_(requires_grad=False)
+        self.transformer.to(where.device, where.dtype)
+        self.decoder.to(where.device, where.dtype)
+        self.text_encoder.to(where.of_text_encoder, where.dtype)
+        if where.offload_text_encoder:
+            self.text_encoder.offload(where.device)
         return self
 
 
-def load_model(folder: Path, device: torch.device, dtype: torch.dtype = torch.float32) -> Model:
+def load_model(folder: Path, where: Placement) -> Model:
     """The trained model in a folder.
 
     A file that is missing, damaged, unsafe or does not fit `model.json` is a `CheckpointError`.
     """
     sizes = Sizes.read(folder)
-    parts = _parts(sizes, load_tokenizer(folder / TOKENIZER))
+    host = Placement(torch.device("cpu"))
+    parts = _parts(sizes, load_tokenizer(folder / TOKENIZER), host)
     load_strictly(parts.transformer, read_weights(folder / TRANSFORMER), folder / TRANSFORMER)
     _read_half(parts.decoder, folder)
     text_encoder = read_weights(folder / TEXT_ENCODER)
     load_strictly(parts.text_encoder, text_encoder, folder / TEXT_ENCODER)
-    model = replace(parts, weights="trained").placed(device, dtype)
+    model = replace(parts, weights="trained").placed(where)
     if sizes.adapter:
         model.adapters.add(
             OWN_ADAPTER, read_weights(folder / ADAPTER), folder / ADAPTER, whole=True
@@ -168,22 +191,21 @@ def load_model(folder: Path, device: torch.device, dtype: torch.dtype = torch.fl
     return model
 
 
-def random_model(folder: Path, device: torch.device, dtype: torch.dtype = torch.float32) -> Model:
+def random_model(folder: Path, where: Placement) -> Model:
     """A model of the sizes in a folder, with random weights: its pictures say nothing.
 
     A folder without `model.json` or tokenizer is a `CheckpointError`.
     """
     tokenizer = load_tokenizer(folder / TOKENIZER)
-    return random_parts(Sizes.read(folder), tokenizer, device, dtype)
+    return random_parts(Sizes.read(folder), tokenizer, where)
 
 
-def random_parts(
-    sizes: Sizes, tokenizer: PreTrainedTokenizerBase, device: torch.device, dtype: torch.dtype
-) -> Model:
+def random_parts(sizes: Sizes, tokenizer: PreTrainedTokenizerBase, where: Placement) -> Model:
     """A model of these sizes with random weights, made where it is to compute."""
-    with torch.random.fork_rng(), _made_on(device, dtype):
+    on_gpu = [where.device] if where.device.type == "cuda" else []
+    with torch.random.fork_rng(devices=on_gpu):
         torch.manual_seed(RANDOM_SEED)
-        return _parts(sizes, tokenizer).placed(device, dtype)
+        return _parts(sizes, tokenizer, where).placed(where)
 
 
 def load_encoder(folder: Path, device: torch.device) -> VideoEncoder:
@@ -217,32 +239,25 @@ def save_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
 def _read_autoencoder(config: VideoDecoderConfig, path: Path) -> dict[str, Tensor]:
     """The weights of both halves, whichever of them is wanted: the file must be whole."""
     weights = read_weights(path)
+    require_autoencoder(config, weights, path)
+    return weights
+
+
+def require_autoencoder(
+    config: VideoDecoderConfig, weights: Mapping[str, Tensor], path: Path
+) -> None:
+    """Make sure that these are both halves of an autoencoder, else it is a `CheckpointError`."""
     with torch.device("meta"):
         halves = VideoDecoder(config), VideoEncoder(config)
     expected = {name: shape for half in halves for name, shape in shapes_of(half).items()}
     check_fit(expected, weights, "the autoencoder", path)
-    return weights
 
 
-def _parts(sizes: Sizes, tokenizer: PreTrainedTokenizerBase) -> Model:
-    transformer = Transformer(sizes.transformer)
-    return Model(
-        sizes,
-        transformer,
-        VideoDecoder(sizes.autoencoder),
-        TextEncoder(sizes.text_encoder, tokenizer),
-        "random",
-        Adapters(transformer),
-    )
-
-
-@contextmanager
-def _made_on(device: torch.device, dtype: torch.dtype) -> Iterator[None]:
-    """New tensors are made there and in these numbers: a large model nowhere else first."""
-    usual = torch.get_default_dtype()
-    torch.set_default_dtype(dtype)
-    try:
-        with device:
-            yield
-    finally:
-        torch.set_default_dtype(usual)
+def _parts(sizes: Sizes, tokenizer: PreTrainedTokenizerBase, where: Placement) -> Model:
+    with where.device:
+        transformer = Transformer(sizes.transformer).to(where.dtype)
+        decoder = VideoDecoder(sizes.autoencoder).to(where.dtype)
+    with where.of_text_encoder:
+        text_encoder = TextEncoder(sizes.text_encoder, tokenizer).to(where.dtype)
+    adapters = Adapters(transformer)
+    return Model(sizes, transformer, decoder, text_encoder, "random", adapters)

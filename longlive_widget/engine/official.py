@@ -5,14 +5,22 @@ file may be of torch's form or the same tensors as safetensors. How large the pa
 `config.json` and the tensors themselves.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
-from longlive_widget.engine.model import OWN_ADAPTER, Model, Sizes, random_parts
+from longlive_widget.engine.model import (
+    OWN_ADAPTER,
+    Model,
+    Placement,
+    Sizes,
+    random_parts,
+    require_autoencoder,
+)
 from longlive_widget.errors import CheckpointError, ModelNotFoundError
 from longlive_widget.geometry import Geometry
 from longlive_widget.model.adapters import Adapters
@@ -30,7 +38,7 @@ from longlive_widget.model.checkpoint import (
 from longlive_widget.model.config import TransformerConfig
 from longlive_widget.model.text_encoder import TextEncoder, TextEncoderConfig, load_tokenizer
 from longlive_widget.model.transformer import Transformer
-from longlive_widget.model.video_decoder import VideoDecoder, VideoDecoderConfig, VideoEncoder
+from longlive_widget.model.video_decoder import VideoDecoder, VideoDecoderConfig
 
 NAME = "longlive-1.3b"
 LONGLIVE_HUB, WAN_HUB = "Efficient-Large-Model/LongLive-1.3B", "Wan-AI/Wan2.1-T2V-1.3B"
@@ -49,7 +57,7 @@ WAN_NAMES: dict[str, tuple[str, ...]] = {
 }
 _LONGLIVE_PLACES = ("", "models", "LongLive-1.3B/models", "longlive_models/models")
 _WAN_PLACES = ("", "Wan2.1-T2V-1.3B", "wan_models/Wan2.1-T2V-1.3B")
-_GEOMETRY = Geometry(832, 480)
+GEOMETRY = Geometry(832, 480)
 _WINDOW_FRAMES, _SINK_FRAMES = 12, 3
 
 
@@ -62,7 +70,7 @@ def longlive_sizes(
     own = TransformerConfig()
     return Sizes(
         name=NAME if transformer in {None, own} else "longlive",
-        geometry=_GEOMETRY,
+        geometry=GEOMETRY,
         window_frames=_WINDOW_FRAMES,
         sink_frames=_SINK_FRAMES,
         transformer=transformer or own,
@@ -93,9 +101,9 @@ class OfficialFiles:
             path = getattr(self, field.name)
             if path is None and field.name == "adapter":
                 continue
+            if not isinstance(path, str | Path) or not Path(path).exists():
+                raise CheckpointError(f"{field.name} {path!s} does not exist: check the path")
             object.__setattr__(self, field.name, Path(path))
-            if not Path(path).exists():
-                raise CheckpointError(f"{field.name} {path} does not exist: check the path")
 
     @classmethod
     def found_in(cls, folder: Path, beside: Path) -> "OfficialFiles":
@@ -107,8 +115,8 @@ class OfficialFiles:
         Raises:
             ModelNotFoundError: a file is not there; the message names all that are missing.
         """
-        own = _first([folder], _LONGLIVE_PLACES, LONGLIVE_NAMES)
-        wan = _first([folder, beside], _WAN_PLACES, WAN_NAMES)
+        own = _found([folder], _LONGLIVE_PLACES, LONGLIVE_NAMES)
+        wan = _found([folder, beside], _WAN_PLACES, WAN_NAMES)
         missing = [
             names[0]
             for part, names in (*LONGLIVE_NAMES.items(), *WAN_NAMES.items())
@@ -129,6 +137,7 @@ class OfficialSource:
 
     files: OfficialFiles
     dtype = torch.bfloat16
+    geometry = GEOMETRY
 
     @cached_property
     def sizes(self) -> Sizes:
@@ -136,62 +145,108 @@ class OfficialSource:
 
         A file that is damaged, or of another kind of network, is a `CheckpointError`.
         """
-        transformer = TransformerConfig.from_wan(read_json(self.files.config))
-        text = TextEncoderConfig.from_wan(
-            self._text_encoder, transformer.text_length, self.files.text_encoder
-        )
-        autoencoder = VideoDecoderConfig.from_wan(self._autoencoder, self.files.autoencoder)
+        files = self.files
+        said = read_json(files.config)
+        try:
+            transformer = TransformerConfig.from_wan(said)
+        except CheckpointError as error:
+            raise CheckpointError(f"{files.config} is of another network: {error}") from error
+        tokens = transformer.text_length
+        text = TextEncoderConfig.from_wan(self._text_encoder, tokens, files.text_encoder)
+        autoencoder = VideoDecoderConfig.from_wan(self._autoencoder, files.autoencoder)
+        if text.dim != transformer.text_dim:
+            raise CheckpointError(
+                f"{files.text_encoder} gives rows of {text.dim} numbers, the transformer of "
+                f"{files.config} takes {transformer.text_dim}: give files that belong together"
+            )
+        own = VideoDecoderConfig()
+        kind = autoencoder.z_dim, autoencoder.temporal_downsample
+        if kind != (own.z_dim, own.temporal_downsample):
+            raise CheckpointError(
+                f"{files.autoencoder} has {kind[0]} latent channels and halves time in its stages "
+                f"as {list(kind[1])}, where {own.z_dim} and {list(own.temporal_downsample)} "
+                "belong: give Wan2.1_VAE.pth"
+            )
         return longlive_sizes(transformer, autoencoder, text)
 
-    def load(self, device: torch.device, dtype: torch.dtype) -> Model:
+    def load(self, where: Placement) -> Model:
         """The trained model.
 
-        A file that does not fit the others is a `CheckpointError`, and names all that is wrong.
+        Files that do not fit the network are a `CheckpointError`, which names all that is wrong
+        with each.
         """
         files, sizes = self.files, self.sizes
         with torch.device("meta"):
             transformer = Transformer(sizes.transformer)
-            halves = VideoDecoder(sizes.autoencoder), VideoEncoder(sizes.autoencoder)
-        whole = {name: shape for half in halves for name, shape in shapes_of(half).items()}
-        check_fit(whole, self._autoencoder, "Wan's autoencoder", files.autoencoder)
-        generator = unwrap_generator(read_checkpoint(files.transformer), files.transformer)
-        load_strictly(transformer, generator, files.transformer)
-        adapters = Adapters(transformer)
+        _check_all(
+            lambda: check_fit(
+                shapes_of(transformer), self._generator, "the transformer", files.transformer
+            ),
+            lambda: self._require_adapter_for(Adapters(transformer)),
+            lambda: require_autoencoder(sizes.autoencoder, self._autoencoder, files.autoencoder),
+        )
+        load_strictly(transformer, self._generator, files.transformer)
+        adapters = Adapters(transformer, files.transformer)
         decoder = VideoDecoder(sizes.autoencoder)
         own = part_of(self._autoencoder, decoder.PREFIXES)
         load_strictly(decoder, own, files.autoencoder)
         text_encoder = TextEncoder.load(files.text_encoder, files.tokenizer, sizes.text_encoder)
         model = Model(sizes, transformer, decoder, text_encoder, "trained", adapters)
-        model.placed(device, dtype)
+        model.placed(where)
         if files.adapter is not None:
-            adapter = unwrap_lora(read_checkpoint(files.adapter), files.adapter)
-            adapters.add(OWN_ADAPTER, adapter, files.adapter, whole=True)
+            adapters.add(OWN_ADAPTER, self._lora, files.adapter, whole=True)
         return model
 
-    def random(self, device: torch.device, dtype: torch.dtype) -> Model:
+    def random(self, where: Placement) -> Model:
         """A model of these sizes whose pictures say nothing."""
-        return random_parts(self.sizes, load_tokenizer(self.files.tokenizer), device, dtype)
+        return random_parts(self.sizes, load_tokenizer(self.files.tokenizer), where)
+
+    def _require_adapter_for(self, adapters: Adapters) -> None:
+        if self.files.adapter is not None:
+            adapters.require_fit(self._lora, self.files.adapter, whole=True)
 
     @cached_property
-    def _autoencoder(self) -> dict[str, torch.Tensor]:
+    def _generator(self) -> dict[str, Tensor]:
+        return unwrap_generator(read_checkpoint(self.files.transformer), self.files.transformer)
+
+    @cached_property
+    def _lora(self) -> dict[str, Tensor]:
+        path = self.files.adapter
+        return {} if path is None else unwrap_lora(read_checkpoint(path), path)
+
+    @cached_property
+    def _autoencoder(self) -> dict[str, Tensor]:
         return read_weights(self.files.autoencoder)
 
     @cached_property
-    def _text_encoder(self) -> dict[str, torch.Tensor]:
+    def _text_encoder(self) -> dict[str, Tensor]:
         return read_weights(self.files.text_encoder)
 
 
-def _first(
-    folders: Iterable[Path], places: Sequence[str], names: dict[str, tuple[str, ...]]
+def _found(
+    folders: Sequence[Path], places: Sequence[str], names: Mapping[str, tuple[str, ...]]
 ) -> dict[str, Path]:
-    """The parts in the place that has most of them, the first of equals."""
-    best: dict[str, Path] = {}
-    for folder in (folder / place for folder in folders for place in places):
-        there = {
-            part: folder / name
-            for part, options in names.items()
-            for name in reversed(options)
-            if (folder / name).exists()
-        }
-        best = max(best, there, key=len)
-    return best
+    """Each part where it is first found."""
+    found: dict[str, Path] = {}
+    for part, options in names.items():
+        paths = (f / place / name for f in folders for place in places for name in options)
+        there = next((path for path in paths if path.exists()), None)
+        if there is not None:
+            found[part] = there
+    return found
+
+
+def _check_all(*checks: Callable[[], object]) -> None:
+    """Do all of them.
+
+    Raises:
+        CheckpointError: some of them raised one; the message has all of theirs.
+    """
+    told = []
+    for check in checks:
+        try:
+            check()
+        except CheckpointError as error:
+            told.append(str(error))
+    if told:
+        raise CheckpointError("; and ".join(told))

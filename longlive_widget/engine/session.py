@@ -164,7 +164,8 @@ class Session:
         with self._model.adapters.held() as changes:
             if landed is not None or changes != self._adapter_changes:
                 self._adapter_changes = changes
-                self._rollout.steer(self._prompts.get(self._prompt, self._model.read))
+                text = self._prompts.get(self._prompt, self._model.read, weights=changes)
+                self._rollout.steer(text)
             latent_BFCHW = self._rollout.next_block(noise(), noise)
         return _Latents(block, latent_BFCHW, self._prompt, landed)
 
@@ -188,6 +189,7 @@ def block_noise(seed: int, block: int, geometry: Geometry, model: Model) -> Call
     shape = (1, *geometry.latent_block_shape)
 
     def draw(_step: int = 0) -> Tensor:
-        return torch.randn(shape, generator=generator).to(model.device, model.dtype)
+        noise = torch.randn(shape, generator=generator, dtype=torch.float32)
+        return noise.to(model.device, model.dtype)
 
     return draw

@@ -13,12 +13,14 @@ from longlive_widget.engine.model import (
     MODEL,
     TOKENIZER,
     Model,
+    Placement,
     Sizes,
     load_model,
     random_model,
     random_parts,
 )
 from longlive_widget.engine.official import (
+    GEOMETRY,
     LONGLIVE_HUB,
     LONGLIVE_NAMES,
     NAME,
@@ -29,6 +31,7 @@ from longlive_widget.engine.official import (
     longlive_sizes,
 )
 from longlive_widget.errors import ModelNotFoundError
+from longlive_widget.geometry import Geometry
 from longlive_widget.model.text_encoder import load_tokenizer
 
 EMBEDDED = ("tiny",)
@@ -40,13 +43,17 @@ class Source(Protocol):
     dtype: torch.dtype
 
     @property
+    def geometry(self) -> Geometry:
+        """The sizes of the pictures that it is made for; nothing is fetched for that."""
+
+    @property
     def sizes(self) -> Sizes:
         """How large its parts are."""
 
-    def load(self, device: torch.device, dtype: torch.dtype) -> Model:
+    def load(self, where: Placement) -> Model:
         """The trained model."""
 
-    def random(self, device: torch.device, dtype: torch.dtype) -> Model:
+    def random(self, where: Placement) -> Model:
         """A model of its sizes whose pictures say nothing."""
 
 
@@ -57,37 +64,72 @@ class FolderSource:
     folder: Path
     dtype = torch.float32
 
+    @property
+    def geometry(self) -> Geometry:
+        """The sizes of the pictures that it is made for."""
+        return self.sizes.geometry
+
     @cached_property
     def sizes(self) -> Sizes:
         """What its `model.json` says."""
         return Sizes.read(self.folder)
 
-    def load(self, device: torch.device, dtype: torch.dtype) -> Model:
+    def load(self, where: Placement) -> Model:
         """The trained model."""
-        return load_model(self.folder, device, dtype)
+        return load_model(self.folder, where)
 
-    def random(self, device: torch.device, dtype: torch.dtype) -> Model:
+    def random(self, where: Placement) -> Model:
         """A model of its sizes whose pictures say nothing."""
-        return random_model(self.folder, device, dtype)
+        return random_model(self.folder, where)
 
 
+@dataclass(frozen=True, eq=False)
 class HubSource:
-    """The full-size model; its files are fetched when they are first needed.
+    """A LongLive on a model hub: its own files from there, the rest from Wan's place.
+
+    They are fetched when the sizes are asked for, or the model.
+    """
+
+    hub_id: str
+    dtype = torch.bfloat16
+    geometry = GEOMETRY
+
+    @property
+    def sizes(self) -> Sizes:
+        """How large its parts are."""
+        return self._fetched.sizes
+
+    def load(self, where: Placement) -> Model:
+        """The trained model."""
+        return self._fetched.load(where)
+
+    def random(self, where: Placement) -> Model:
+        """A model of its sizes whose pictures say nothing."""
+        return self._fetched.random(where)
+
+    @cached_property
+    def _fetched(self) -> OfficialSource:
+        tokenizer = [f"{name}/*" for name in WAN_NAMES["tokenizer"]]
+        own = fetched(self.hub_id, [f"models/{name}" for name in _all(LONGLIVE_NAMES)])
+        return OfficialSource(
+            OfficialFiles.found_in(own, fetched(WAN_HUB, [*_all(WAN_NAMES), *tokenizer]))
+        )
+
+
+class FullSizeSource(HubSource):
+    """LongLive-1.3B itself, whose sizes are known without its files.
 
     Random weights need no files: prompts are cut into the embedded model's words then.
     """
 
-    dtype = torch.bfloat16
-    sizes = longlive_sizes()
+    @property
+    def sizes(self) -> Sizes:
+        """How large its parts are."""
+        return longlive_sizes()
 
-    def load(self, device: torch.device, dtype: torch.dtype) -> Model:
-        """The trained model."""
-        return _hub_model(LONGLIVE_HUB).load(device, dtype)
-
-    def random(self, device: torch.device, dtype: torch.dtype) -> Model:
+    def random(self, where: Placement) -> Model:
         """A model of its sizes whose pictures say nothing."""
-        tokenizer = load_tokenizer(model_folder("tiny") / TOKENIZER)
-        return random_parts(self.sizes, tokenizer, device, dtype)
+        return random_parts(self.sizes, load_tokenizer(model_folder("tiny") / TOKENIZER), where)
 
 
 def source_of(model: object) -> Source:
@@ -95,7 +137,7 @@ def source_of(model: object) -> Source:
 
     Args:
         model: a name, the path of a folder, single files, the name of a LongLive on the hub
-            (`owner/name`, then its files are fetched now), or a source.
+            (`owner/name`), or a source.
 
     A model that does not exist, or of which files lack, is a `ModelNotFoundError`.
     """
@@ -104,13 +146,13 @@ def source_of(model: object) -> Source:
     if isinstance(model, OfficialFiles):
         return OfficialSource(model)
     if model == NAME:
-        return HubSource()
+        return FullSizeSource(LONGLIVE_HUB)
     if isinstance(model, str) and is_hub_id(model) and not Path(model).exists():
-        return _hub_model(model)
+        return HubSource(model)
     folder = model_folder(model)
     if (folder / MODEL).is_file():
         return FolderSource(folder)
-    return OfficialSource(OfficialFiles.found_in(folder, folder.absolute().parent))
+    return OfficialSource(OfficialFiles.found_in(folder, folder.resolve().parent))
 
 
 def model_folder(model: object) -> Path:
@@ -121,19 +163,18 @@ def model_folder(model: object) -> Path:
     """
     if isinstance(model, str) and model in EMBEDDED:
         return Path(str(resources.files("longlive_widget") / model / "weights"))
-    if isinstance(model, str | Path) and model != "" and Path(model).is_dir():
-        return Path(model)
+    if isinstance(model, str | Path) and model != "":
+        path = Path(model)
+        if path.is_dir():
+            return path
+        if path.is_file():
+            raise ModelNotFoundError(
+                f"{path} is a file: give the folder that it is in, or all files in OfficialFiles"
+            )
     raise ModelNotFoundError(
-        f"no model is called {str(model)!r}: there is {', '.join((*EMBEDDED, NAME))}, or give the "
-        "path of a folder that holds a model, or owner/name on the model hub"
+        f"no model is called {str(model)!r}: there is {', '.join((*EMBEDDED, NAME))}, the path of "
+        "a folder that holds a model, or owner/name on the model hub"
     )
-
-
-def _hub_model(hub_id: str) -> OfficialSource:
-    """LongLive's own part from there, the rest from Wan's place on the hub."""
-    own = fetched(hub_id, [f"models/{name}" for name in _all(LONGLIVE_NAMES)])
-    wan = fetched(WAN_HUB, [*_all(WAN_NAMES), *(f"{name}/*" for name in WAN_NAMES["tokenizer"])])
-    return OfficialSource(OfficialFiles.found_in(own, wan))
 
 
 def _all(names: dict[str, tuple[str, ...]]) -> list[str]:

@@ -9,7 +9,7 @@ Source: E. Hu et al., LoRA (2021), section 4.1.
 import math
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import torch
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from longlive_widget.errors import CheckpointError
 from longlive_widget.model.checkpoint import ADAPTER_PREFIX, check_fit, rank_of
 
+MOST_SCALE = 100.0
 Pair = tuple[Tensor, Tensor]
 """A and B of one layer: `[rank, in]` and `[out, rank]`."""
 
@@ -26,15 +27,21 @@ class Adapters:
     """The adapters of one transformer, by name; those of scale 0 are known and not in use.
 
     Whoever computes a block does it in `held`, so that the weights change between blocks only.
+
+    Args:
+        transformer: its weights as they were loaded.
+        path: the file that they still are a view of, if any: it must stay as it is.
     """
 
-    def __init__(self, transformer: nn.Module) -> None:
+    def __init__(self, transformer: nn.Module, path: Path | None = None) -> None:
         self._linears = {
             name: module
             for name, module in transformer.named_modules()
             if name.startswith("blocks.") and isinstance(module, nn.Linear)
         }
         self._loaded = {name: linear.weight.detach() for name, linear in self._linears.items()}
+        self._path = path
+        self._stamp = _stamp(path)
         self._known: dict[str, dict[str, Pair]] = {}
         self._scales: dict[str, float] = {}
         self._changes = 0
@@ -47,7 +54,7 @@ class Adapters:
 
     @contextmanager
     def held(self) -> Iterator[int]:
-        """Inside, nobody changes the weights. Gives the number of changes so far."""
+        """Inside, nobody else changes the weights. Gives the number of changes so far."""
         with self._lock:
             yield self._changes
 
@@ -64,7 +71,7 @@ class Adapters:
 
         Args:
             name: what it is called from now on; another of that name makes room for it.
-            weights: its tensors, under peft's names.
+            weights: its tensors, under peft's names; they are copied.
             path: where they come from, for the message.
             scale: how much of B A is added; an alpha / rank other than 1 belongs in here.
             whole: it must cover every Linear of the blocks; else any of them will do.
@@ -72,42 +79,71 @@ class Adapters:
         One that does not fit this transformer or has not one rank, and a scale that is no number,
         are a `CheckpointError`; nothing is changed then.
         """
-        rank = rank_of(weights, path)
-        shapes = self._shapes(rank)
-        touched = {linear for linear, names in shapes.items() if whole or names.keys() & weights}
-        expected = {name: s for linear in touched for name, s in shapes[linear].items()}
-        check_fit(expected, weights, "this transformer's adapters", path)
-        _require_scale(name, scale)
+        shapes = self.require_fit(weights, path, whole=whole)
+        number = _checked_scale(name, scale)
+        pairs = {linear: _pair(weights, names) for linear, names in shapes.items()}
         with self._lock:
-            self._known[name] = {linear: _pair(weights, shapes[linear]) for linear in touched}
-            self.use(self._scales | {name: scale})
+            self._change(self._known | {name: pairs}, self._scales | {name: number})
+
+    def require_fit(
+        self, weights: Mapping[str, Tensor], path: Path | str, *, whole: bool = False
+    ) -> dict[str, dict[str, tuple[int, ...]]]:
+        """The names and shapes of A and B in each layer that an adapter has.
+
+        One that does not fit this transformer or has not one rank is a `CheckpointError`.
+        """
+        shapes = self._shapes(rank_of(weights, path))
+        own = {n: names for n, names in shapes.items() if whole or names.keys() & weights}
+        expected = {name: shape for names in own.values() for name, shape in names.items()}
+        check_fit(expected, weights, "the layers that this transformer has", path)
+        return own
 
     def use(self, scales: Mapping[str, float]) -> None:
         """Add the known adapters up with these scales; one that is not named gets 0.
 
         Raises:
-            CheckpointError: one is not known, or a scale is no finite number.
+            CheckpointError: one is not known, or a scale is no number from -100 to 100.
         """
-        for name, scale in scales.items():
-            if name not in self._known:
-                known = ", ".join(map(repr, self._known)) or "none"
-                raise CheckpointError(f"no adapter is called {name!r}: there is {known}")
-            _require_scale(name, scale)
         with self._lock:
-            self._scales = {name: float(scales.get(name, 0.0)) for name in self._known}
-            self._changes += 1
-            with torch.no_grad():
-                for name in self._linears:
-                    self._sum_up(name)
+            for name in scales:
+                if name not in self._known:
+                    known = ", ".join(map(repr, self._known)) or "none"
+                    raise CheckpointError(f"no adapter is called {name!r}: there is {known}")
+            wanted = dict.fromkeys(self._known, 0.0)
+            wanted |= {name: _checked_scale(name, scale) for name, scale in scales.items()}
+            self._change(self._known, wanted)
 
-    def _sum_up(self, linear: str) -> None:
-        """Write the weights of one layer."""
+    def _change(self, known: dict[str, dict[str, Pair]], scales: dict[str, float]) -> None:
+        """Write the sums of these adapters into the weights, or leave all as it was.
+
+        Raises:
+            CheckpointError: the file behind the weights has changed since they were loaded.
+        """
+        if _stamp(self._path) != self._stamp:
+            raise CheckpointError(
+                f"{self._path} has changed since it was loaded: load the model again"
+            )
+        before = self._known, self._scales
+        try:
+            self._write(known, scales)
+        except BaseException:
+            self._write(*before)
+            raise
+        self._known, self._scales = known, scales
+        self._changes += 1
+
+    @torch.no_grad()
+    def _write(self, known: dict[str, dict[str, Pair]], scales: dict[str, float]) -> None:
+        for name in self._linears:
+            pairs = [
+                (scale, known[adapter][name])
+                for adapter, scale in scales.items()
+                if scale and name in known[adapter]
+            ]
+            self._write_layer(name, pairs)
+
+    def _write_layer(self, linear: str, added: list[tuple[float, Pair]]) -> None:
         loaded, parameter = self._loaded[linear], self._linears[linear].weight
-        added = [
-            (scale, pairs[linear])
-            for scale, pairs in zip(self._scales.values(), self._known.values(), strict=True)
-            if scale and linear in pairs
-        ]
         if parameter.data_ptr() == loaded.data_ptr():
             if not added:
                 return
@@ -130,10 +166,34 @@ class Adapters:
 
 
 def _pair(weights: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]]) -> Pair:
-    a, b = (weights[name] for name in shapes)
+    a, b = (weights[name].clone() for name in shapes)
     return a, b
 
 
-def _require_scale(name: str, scale: object) -> None:
-    if isinstance(scale, bool) or not isinstance(scale, int | float) or not math.isfinite(scale):
-        raise CheckpointError(f"scale {scale!r} of adapter {name!r} is no finite number: use 1.0")
+def _stamp(path: Path | None) -> tuple[int, int] | None:
+    """What tells whether a file has been written to."""
+    if path is None:
+        return None
+    try:
+        found = path.stat()
+    except OSError:
+        return None  # a file that was removed stays readable for who has it open
+    return found.st_mtime_ns, found.st_size
+
+
+def _checked_scale(name: str, scale: object) -> float:
+    """The scale as a number.
+
+    Raises:
+        CheckpointError: it is none, or beyond all use.
+    """
+    number = math.nan
+    if not isinstance(scale, bool | str):
+        with suppress(OverflowError, TypeError, ValueError):
+            number = float(scale)  # type: ignore[arg-type]  # whatever it is, float() knows
+    if not abs(number) <= MOST_SCALE:
+        raise CheckpointError(
+            f"scale {scale!r} of adapter {name!r} is no number from -{MOST_SCALE:g} to "
+            f"{MOST_SCALE:g}: use 1.0"
+        )
+    return number

@@ -150,8 +150,8 @@ def check_fit(
     ]
     if faults:
         raise CheckpointError(
-            f"{path} does not fit {what}, of whose {len(expected)} tensors it must hold each: "
-            f"{'; '.join(faults)}. Give the file that belongs to this model"
+            f"{path} does not fit {what}, it has {len(weights)} tensors where {len(expected)} "
+            f"belong: {'; '.join(faults)}. Give the file that belongs to this model"
         )
     broken = [name for name, tensor in weights.items() if not tensor.isfinite().all()]
     if broken:
@@ -177,25 +177,21 @@ def unwrap_generator(checkpoint: Checkpoint, path: Path | str) -> dict[str, Tens
     A flat file of tensors may have the same as a prefix of its names, or be the transformer's own.
 
     Raises:
-        CheckpointError: there is neither `generator` nor `generator_ema` in it.
+        CheckpointError: there is neither `generator` nor `generator_ema` in it, or one weight
+            stands there twice.
     """
-    flat = _tensors_of(checkpoint)
-    for key in ("generator", "generator_ema"):
-        if flat is None:
-            tensors = _tensors_of(checkpoint.get(key))
-        else:
-            tensors = {
-                name.removeprefix(f"{key}."): tensor
-                for name, tensor in part_of(flat, (f"{key}.",)).items()
-            }
-        if tensors:
-            return {_plain_name(name): tensor for name, tensor in tensors.items()}
-    if flat:
-        return {_plain_name(name): tensor for name, tensor in flat.items()}
-    raise CheckpointError(
-        f"{path} holds no 'generator' and no 'generator_ema', but {_some(checkpoint)}: "
-        f"give LongLive's longlive_base.pt"
-    )
+    tensors = _tensors_of(_unwrapped(checkpoint, ("generator", "generator_ema")))
+    if not tensors:
+        raise CheckpointError(
+            f"{path} holds no 'generator' or 'generator_ema' of named tensors, but "
+            f"{_some(checkpoint)}: give LongLive's longlive_base.pt"
+        )
+    plain = {_plain_name(name): tensor for name, tensor in tensors.items()}
+    if len(plain) < len(tensors):
+        raise CheckpointError(
+            f"{path} holds some weights twice, under two names: give LongLive's longlive_base.pt"
+        )
+    return plain
 
 
 def unwrap_lora(checkpoint: Checkpoint, path: Path | str) -> dict[str, Tensor]:
@@ -204,13 +200,23 @@ def unwrap_lora(checkpoint: Checkpoint, path: Path | str) -> dict[str, Tensor]:
     Raises:
         CheckpointError: it is neither an adapter nor a dict with one under `generator_lora`.
     """
-    tensors = _tensors_of(checkpoint.get("generator_lora", checkpoint))
-    if tensors and all(name.startswith(ADAPTER_PREFIX) for name in tensors):
-        return tensors
+    tensors = _tensors_of(_unwrapped(checkpoint, ("generator_lora",)))
+    if tensors and any(name.startswith(ADAPTER_PREFIX) for name in tensors):
+        return {name.replace(".default.weight", ".weight"): w for name, w in tensors.items()}
     raise CheckpointError(
         f"{path} holds no adapter, but {_some(checkpoint)}: give LongLive's lora.pt, or a file "
         f"of tensors whose names begin with {ADAPTER_PREFIX!r}"
     )
+
+
+def _unwrapped(checkpoint: Checkpoint, keys: tuple[str, ...]) -> object:
+    """What lies under the first of the keys that there is, or that names begin with; else all."""
+    for key in keys:
+        if key in checkpoint:
+            return checkpoint[key]
+        if any(str(name).startswith(f"{key}.") for name in checkpoint):
+            return {name.removeprefix(f"{key}."): value for name, value in checkpoint.items()}
+    return checkpoint
 
 
 def rank_of(weights: Mapping[str, Tensor], path: Path | str) -> int:
@@ -291,8 +297,11 @@ def _begins_like_safetensors(path: Path) -> bool:
 
 
 def _start_of(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(64)
+    try:
+        with path.open("rb") as file:
+            return file.read(64)
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read ({error.strerror}): check it") from error
 
 
 def _tensors_of(content: object) -> dict[str, Tensor] | None:

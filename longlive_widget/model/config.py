@@ -54,7 +54,15 @@ class TransformerConfig:
         Raises:
             CheckpointError: a size is missing, is no number, or is one that this network has fixed.
         """
-        fixed = {"in_dim": LATENT_CHANNELS, "out_dim": LATENT_CHANNELS, "model_type": "t2v"}
+        patch = [1, LATENTS_PER_TOKEN, LATENTS_PER_TOKEN]
+        fixed: dict[str, object] = {
+            "in_dim": LATENT_CHANNELS,
+            "out_dim": LATENT_CHANNELS,
+            "model_type": "t2v",
+            "patch_size": patch,
+            "qk_norm": True,
+            "cross_attn_norm": True,
+        }
         for key, value in fixed.items():
             if config.get(key, value) != value:
                 raise CheckpointError(f"{key} is {config[key]!r}, this network has {value!r}")
@@ -66,9 +74,17 @@ class TransformerConfig:
             text_dim=_size(config, "text_dim", 4096),
             text_length=_size(config, "text_len", 512),
             frequency_dim=_size(config, "freq_dim"),
+            eps=_number(config, "eps", 1e-6),
         )
 
 
 def _size(config: Mapping[str, object], key: str, default: int | None = None) -> int:
     name = f"{key} in the transformer's config"
     return whole_number(name, config.get(key, default), CheckpointError, least=1)
+
+
+def _number(config: Mapping[str, object], key: str, default: float) -> float:
+    value = config.get(key, default)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise CheckpointError(f"{key} in the transformer's config {value!r} is not a number")
+    return float(value)

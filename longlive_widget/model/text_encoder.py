@@ -92,7 +92,7 @@ class TextEncoderConfig:
                 num_buckets=buckets,
                 tokens=tokens,
             )
-        except (KeyError, ValueError) as error:
+        except (LookupError, TypeError, ValueError) as error:
             raise CheckpointError(
                 f"{path} is not the text encoder of Wan2.1 ({error}): give "
                 "models_t5_umt5-xxl-enc-bf16.pth, or the same tensors as safetensors"
@@ -159,9 +159,19 @@ class TextEncoder(nn.Module):
     def encode(self, prompts: Sequence[str]) -> Tensor:
         """Embeddings, `BLD`, of prompts as a person types them."""
         ids_BL, mask_BL = self.tokenize(prompts)
-        device = self.umt5.shared.weight.device
+        kept = self.umt5.shared.weight
+        device = torch.device("cpu") if kept.is_meta else kept.device
         embeds_BLD: Tensor = self(ids_BL.to(device), mask_BL.to(device))
         return embeds_BLD
+
+    def offload(self, device: torch.device) -> None:
+        """Leave the weights on the host, and compute on `device`: a layer is there when it is due.
+
+        What comes out is on the host. The module can neither be saved nor moved after that.
+        """
+        from accelerate import cpu_offload  # type: ignore[import-untyped]  # slow to import
+
+        cpu_offload(self.umt5, execution_device=device)
 
     def tokenize(self, prompts: Sequence[str]) -> tuple[Tensor, Tensor]:
         """Token ids and mask, both int64 `BL`: cleaned, cut to length, the end token last, padded.

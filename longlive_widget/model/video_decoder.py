@@ -100,7 +100,7 @@ class VideoDecoderConfig:
                 num_res_blocks=len(stages[0]),
                 temporal_downsample=tuple(in_time),
             )
-        except (KeyError, IndexError, GeometryError) as error:
+        except (LookupError, TypeError, ArithmeticError, GeometryError) as error:
             raise CheckpointError(
                 f"{path} is not the autoencoder of Wan2.1 ({error}): give Wan2.1_VAE.pth, or the "
                 "same tensors as safetensors"

@@ -25,6 +25,7 @@ from longlive_widget.engine.model import (
     TOKENIZER,
     TRANSFORMER,
     Model,
+    Placement,
     Sizes,
     load_encoder,
     load_model,
@@ -218,7 +219,7 @@ def train_transformer(plan: Plan) -> bool:
     team = Team.joined()
     device = team.device(plan.device)
     torch.manual_seed(plan.seed)
-    model = random_model(plan.model_folder, device)
+    model = random_model(plan.model_folder, Placement(device))
     if model.text_encoder.vocabulary != tiny_tokenizer().get_vocab():
         raise CheckpointError(
             f"{plan.model_folder / TOKENIZER} has other words than the scenes of today: run the "
@@ -276,7 +277,7 @@ def take_over(model: Model, folder: Path) -> None:
     A word keeps what it meant there, whatever its place in the vocabulary; new ones stay random. A
     model of other sizes is a `CheckpointError`.
     """
-    before = load_model(folder, torch.device("cpu"))
+    before = load_model(folder, Placement(torch.device("cpu")))
     load_strictly(model.transformer, before.transformer.state_dict(), folder)
     weights = before.text_encoder.state_dict()
     words = model.text_encoder.state_dict()[TOKEN_EMBEDDING].clone()
@@ -296,7 +297,7 @@ def train_adapter(plan: Plan) -> bool:
     device = team.device(plan.device)
     torch.manual_seed(plan.seed)
     _without_adapter(plan)
-    model = load_model(plan.model_folder, device)
+    model = load_model(plan.model_folder, Placement(device))
     add_adapter(model.transformer, ADAPTER_RANK)
     model.transformer.to(device)
     modules = nn.ModuleDict({"transformer": model.transformer})

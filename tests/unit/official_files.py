@@ -68,6 +68,8 @@ class Files:
 def wan_config() -> dict[str, object]:
     own = Sizes.read(TINY).transformer
     return {
+        "_class_name": "WanModel",
+        "eps": 1e-6,
         "model_type": "t2v",
         "dim": own.dim,
         "num_heads": own.heads,

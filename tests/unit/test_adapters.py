@@ -1,5 +1,6 @@
 """LoRAs in the weights: their sum, their scales, and videos that run while they change."""
 
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -12,50 +13,15 @@ from torch import Tensor, nn
 from longlive_widget import Engine
 from longlive_widget.errors import CheckpointError
 from longlive_widget.model.adapters import Adapters
+from tests.unit.small_network import RANK, Network, adapter_for
 
-RANK = 3
 PROMPT = "a red ball moves right on black"
-
-
-class Layer(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.q = nn.Linear(6, 6)
-        self.ffn = nn.Sequential(nn.Linear(6, 10), nn.GELU(), nn.Linear(10, 6, bias=False))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.ffn(self.q(x))
-
-
-class Network(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.embedding = nn.Linear(4, 6)
-        self.blocks = nn.ModuleList(Layer() for _ in range(2))
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.embedding(x)
-        for block in self.blocks:
-            x = block(x)
-        return x
 
 
 @pytest.fixture
 def network() -> Network:
     torch.manual_seed(0)
     return Network()
-
-
-def adapter_for(network: nn.Module, seed: int = 1, rank: int = RANK) -> dict[str, Tensor]:
-    generator = torch.Generator().manual_seed(seed)
-    weights = {}
-    for name, module in network.named_modules():
-        if name.startswith("blocks") and isinstance(module, nn.Linear):
-            shapes = {"A": (rank, module.in_features), "B": (module.out_features, rank)}
-            for side, shape in shapes.items():
-                key = f"base_model.model.{name}.lora_{side}.weight"
-                weights[key] = 0.1 * torch.randn(shape, generator=generator)
-    return weights
 
 
 def state(network: nn.Module) -> dict[str, Tensor]:
@@ -172,12 +138,80 @@ def test_an_adapter_that_does_not_fit_is_refused_whole(network: Network, fault: 
     assert all(torch.equal(value, before[name]) for name, value in state(network).items())
 
 
-@pytest.mark.parametrize("scale", ["1", None, True, float("nan"), float("inf")])
+@pytest.mark.parametrize(
+    "scale", ["1", None, True, float("nan"), float("inf"), 101, -1e39, 10**400, 1j]
+)
 def test_a_scale_that_is_no_number_is_refused(network: Network, scale: object):
     adapters = Adapters(network)
-    with pytest.raises(CheckpointError, match=r"scale .* of adapter 'one' is no finite number"):
+    with pytest.raises(CheckpointError, match=r"of adapter 'one' is no number from -100 to 100"):
         adapters.add("one", adapter_for(network), "one.pt", scale=scale)
     assert adapters.scales == {}
+
+
+def test_a_scale_of_numpy_is_a_number(network: Network):
+    adapters = Adapters(network)
+    adapters.add("one", adapter_for(network), "one.pt", scale=np.float32(0.5))
+    assert adapters.scales == {"one": 0.5}
+
+
+def test_a_change_that_is_interrupted_leaves_all_as_it_was(network: Network, monkeypatch):
+    adapters, one = Adapters(network), adapter_for(network)
+    adapters.add("one", one, "one.pt")
+    before, write, written = state(network), Adapters._write_layer, []
+
+    def interrupted(self: Adapters, linear: str, added: object) -> None:
+        written.append(linear)
+        if len(written) == 4:
+            raise KeyboardInterrupt
+        write(self, linear, added)
+
+    monkeypatch.setattr(Adapters, "_write_layer", interrupted)
+    with adapters.held() as changes, pytest.raises(KeyboardInterrupt):
+        adapters.add("one", adapter_for(network, seed=2), "other.pt", scale=0.5)
+    assert adapters.scales == {"one": 1.0}
+    with adapters.held() as changes_now:
+        assert changes_now == changes
+    assert all(torch.equal(value, before[name]) for name, value in state(network).items())
+    adapters.use({"one": 0.0})
+    adapters.use({"one": 1.0})
+    assert all(torch.equal(value, before[name]) for name, value in state(network).items())
+
+
+def test_what_was_given_may_change_afterwards(network: Network):
+    adapters, adapter = Adapters(network), adapter_for(network)
+    adapters.add("one", adapter, "one.pt")
+    before = state(network)
+    for tensor in adapter.values():
+        tensor.zero_()
+    adapters.use({"one": 1.0})
+    assert all(torch.equal(value, before[name]) for name, value in state(network).items())
+
+
+def test_a_file_behind_the_weights_that_was_written_to_is_found_out(network, tmp_path: Path):
+    path = tmp_path / "base.pt"
+    path.write_bytes(b"weights")
+    adapters = Adapters(network, path)
+    adapters.add("one", adapter_for(network), "one.pt")
+    before = state(network)
+    path.write_bytes(b"others")
+    with pytest.raises(CheckpointError, match=r"base\.pt has changed since it was loaded: load"):
+        adapters.use({})
+    assert adapters.scales == {"one": 1.0}
+    assert all(torch.equal(value, before[name]) for name, value in state(network).items())
+
+
+def test_nobody_changes_the_weights_while_they_are_held(network: Network):
+    adapters = Adapters(network)
+    adapters.add("one", adapter_for(network), "one.pt")
+    other = threading.Thread(target=adapters.use, args=({},))
+    with adapters.held():
+        before = state(network)
+        other.start()
+        other.join(0.3)
+        assert other.is_alive()
+        assert all(torch.equal(value, before[name]) for name, value in state(network).items())
+    other.join(10)
+    assert adapters.scales == {"one": 0.0}
 
 
 def test_an_adapter_that_is_not_known_is_refused_with_those_that_are(network: Network):
@@ -220,9 +254,9 @@ def pictures(session, blocks: int) -> np.ndarray:
 def test_the_embedded_model_comes_with_its_own_adapter_and_makes_other_pictures_without(engine):
     assert engine.adapters == {"own": 1.0}
     first = pictures(engine.session(PROMPT, seed=2), 2)
-    engine.use_adapters()
+    engine.use_adapters({})
     assert not np.array_equal(pictures(engine.session(PROMPT, seed=2), 2), first)
-    engine.use_adapters(own=1.0)
+    engine.use_adapters({"own": 1.0})
     assert np.array_equal(pictures(engine.session(PROMPT, seed=2), 2), first)
 
 
@@ -230,15 +264,15 @@ def test_a_running_video_takes_a_change_at_its_next_block_as_a_switch_to_the_sam
     plain = pictures(engine.session(PROMPT, seed=2), 4)
     changed = engine.session(PROMPT, seed=2)
     assert np.array_equal(pictures(changed, 2), plain[:21])
-    engine.use_adapters(own=0.2)
+    engine.use_adapters({"own": 0.2})
     after = pictures(changed, 2)
     assert not np.array_equal(after, plain[21:])
 
-    engine.use_adapters(own=1.0)
+    engine.use_adapters({"own": 1.0})
     switched = engine.session(PROMPT, seed=2)
     pictures(switched, 2)
     switched.switch(PROMPT)
-    engine.use_adapters(own=0.2)
+    engine.use_adapters({"own": 0.2})
     assert np.array_equal(pictures(switched, 2), after)
 
 
@@ -246,9 +280,9 @@ def test_a_remembered_prompt_is_read_anew_after_a_change():
     engine = Engine.load("tiny", "turbo")
     remembering = Engine(engine.model, engine.preset.with_(prompt_cache=4))
     for each in (remembering, engine):
-        each.use_adapters(own=1.0)
+        each.use_adapters({"own": 1.0})
         pictures(each.session(PROMPT, seed=2), 1)
-        each.use_adapters(own=0.2)
+        each.use_adapters({"own": 0.2})
     assert np.array_equal(
         pictures(remembering.session(PROMPT, seed=2), 2),
         pictures(engine.session(PROMPT, seed=2), 2),
@@ -270,5 +304,5 @@ def test_an_adapter_from_a_file_joins_in_and_a_bad_one_changes_nothing(engine, t
     with pytest.raises(CheckpointError, match=r"gone\.pt does not exist"):
         engine.add_adapter("style", tmp_path / "gone.pt")
     with pytest.raises(CheckpointError, match=r"no adapter is called 'other': there is 'own', 's"):
-        engine.use_adapters(other=1)
+        engine.use_adapters({"other": 1})
     assert np.array_equal(pictures(engine.session(PROMPT, seed=2), 1), made[0])

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
-from torch import nn
 
 from longlive_widget.errors import CheckpointError
 from longlive_widget.model.checkpoint import (
@@ -17,49 +16,13 @@ from longlive_widget.model.checkpoint import (
     unwrap_generator,
     unwrap_lora,
 )
-
-RANK = 3
-
-
-class Layer(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.q = nn.Linear(6, 6)
-        self.ffn = nn.Sequential(nn.Linear(6, 10), nn.GELU(), nn.Linear(10, 6, bias=False))
-
-    def forward(self, x):
-        return x + self.ffn(self.q(x))
-
-
-class Network(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.embedding = nn.Linear(4, 6)
-        self.blocks = nn.ModuleList(Layer() for _ in range(2))
-
-    def forward(self, x):
-        x = self.embedding(x)
-        for block in self.blocks:
-            x = block(x)
-        return x
+from tests.unit.small_network import Network, adapter_for
 
 
 @pytest.fixture
 def network():
     torch.manual_seed(0)
     return Network()
-
-
-def adapter_for(network, rank=RANK):
-    generator = torch.Generator().manual_seed(1)
-    weights = {}
-    for name, module in network.named_modules():
-        if name.startswith("blocks") and isinstance(module, nn.Linear):
-            shapes = {"A": (rank, module.in_features), "B": (module.out_features, rank)}
-            for side, shape in shapes.items():
-                key = f"base_model.model.{name}.lora_{side}.weight"
-                weights[key] = torch.randn(shape, generator=generator)
-    return weights
 
 
 # Reading

@@ -21,11 +21,11 @@ from tests.unit.official_files import WAN, Files
 OWN_HUB = "someone/LongLive-small"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 LOAD = """
-import sys
+import os, sys
 from longlive_widget import Engine
 from longlive_widget.errors import LongLiveError
 try:
-    engine = Engine.load(sys.argv[1])
+    engine = Engine.load(sys.argv[1], device=os.environ.get("DEVICE"))
 except LongLiveError as error:
     print(f"{type(error).__name__}: {error}")
 else:
@@ -185,10 +185,11 @@ def test_after_a_fetch_that_was_cut_off_whole_files_are_not_fetched_again(hub: H
 @pytest.mark.parametrize(
     ("model", "environment", "said"),
     [
-        ("someone/else", {}, "the model hub has no someone/else, or not for everyone: check"),
+        ("someone/else", {}, "there is no folder someone/else, and the model hub has none or not"),
         (f"{OWN_HUB}@v9", {}, f"the model hub has no revision 'v9' of {OWN_HUB}: leave it out"),
-        (OWN_HUB, {"HF_HUB_OFFLINE": "1"}, "is not on this machine and the model hub cannot be"),
+        (OWN_HUB, {"HF_HUB_OFFLINE": "1"}, "is not on this machine, as a folder or from the model"),
         (OWN_HUB, {"HF_ENDPOINT": "http://127.0.0.1:9"}, "cannot be reached: connect to the net"),
+        (OWN_HUB, {"HF_HOME": "/proc/none"}, "cannot be kept ("),
         (WAN_HUB, {}, "it lacks longlive_base.pt, lora.pt: put"),
     ],
 )
@@ -199,6 +200,12 @@ def test_what_the_hub_does_not_give_is_told_in_a_sentence(
     assert told.startswith("ModelNotFoundError: ")
     assert said in told
     assert len(told.splitlines()) == 1
+
+
+def test_nothing_is_fetched_for_what_can_be_refused_without(hub: Hub, tmp_path: Path):
+    said = load(OWN_HUB, tmp_path, hub, DEVICE="cuda:9")
+    assert said.startswith("CapabilityError: device 'cuda:9' is not here")
+    assert hub.fetched == []
 
 
 def test_names_on_a_hub_have_an_owner():

@@ -1,5 +1,6 @@
 """The published files: the embedded model written in their layouts, names and types."""
 
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +11,16 @@ from longlive_widget import Engine, OfficialFiles
 from longlive_widget.engine import memory
 from longlive_widget.engine.memory import least_bytes, weight_bytes, window_bytes
 from longlive_widget.engine.official import longlive_sizes
+from longlive_widget.engine.source import FolderSource, FullSizeSource
 from longlive_widget.errors import CapabilityError, CheckpointError, ModelNotFoundError
 from longlive_widget.model.config import TransformerConfig
-from longlive_widget.model.text_encoder import TextEncoderConfig
+from longlive_widget.model.text_encoder import TextEncoder, TextEncoderConfig
 from longlive_widget.model.video_decoder import (
     WAN_LATENT_MEAN,
     WAN_LATENT_STD,
+    VideoDecoder,
     VideoDecoderConfig,
+    VideoEncoder,
 )
 from longlive_widget.presets import PRESETS
 from tests.unit.official_files import (
@@ -67,6 +71,8 @@ def test_each_folder_that_users_have_is_found(tmp_path: Path, model: str):
         (tmp_path / WAN).rename(tmp_path / "wan_models" / WAN)
     for folder in (tmp_path, tmp_path / model):
         assert Engine.load(folder).name == "longlive"
+    (tmp_path / model / "models/lora.pt").rename(tmp_path / model / "lora.pt")
+    assert Engine.load(tmp_path / model).name == "longlive"  # each file where it is found
 
 
 def test_single_files_are_a_model_and_need_no_adapter(tmp_path: Path, pictures: np.ndarray):
@@ -105,14 +111,27 @@ def test_a_file_that_lacks_is_named(tmp_path: Path, name: str):
 
 def test_all_files_that_lack_are_named_at_once_and_no_neighbour_stands_in(tmp_path: Path):
     Files().write(tmp_path)
-    (tmp_path / "empty").mkdir()
-    with pytest.raises(ModelNotFoundError, match=r"empty has no model\.json.* longlive_base"):
-        Engine.load(tmp_path / "empty")
+    (tmp_path / "own/empty").mkdir(parents=True)
+    names = (
+        "longlive_base.pt, lora.pt, Wan2.1_VAE.pth, config.json, models_t5_umt5-xxl-enc-bf16.pth"
+    )
+    with pytest.raises(ModelNotFoundError, match=rf"empty has no model\.json.* lacks {names}, goo"):
+        Engine.load(tmp_path / "own/empty")
+    with pytest.raises(ModelNotFoundError, match=r"lacks longlive_base\.pt, lora\.pt: put"):
+        Engine.load(tmp_path / "own")  # Wan's may lie beside it, LongLive's own may not
+
+
+def test_the_path_of_a_file_is_told_apart_from_a_folder(tmp_path: Path):
+    Files().write(tmp_path)
+    with pytest.raises(ModelNotFoundError, match=r"longlive_base\.pt is a file: .* OfficialFiles"):
+        Engine.load(tmp_path / BASE)
 
 
 def test_a_single_file_that_is_not_there_is_named(tmp_path: Path):
     with pytest.raises(CheckpointError, match=r"transformer .*gone\.pt does not exist"):
         OfficialFiles(*[tmp_path / "gone.pt"] * 5)
+    with pytest.raises(CheckpointError, match=r"transformer None does not exist"):
+        OfficialFiles(None, *[tmp_path] * 4)
 
 
 def _without(part: str, name: str):
@@ -152,8 +171,31 @@ def _replaced(part: str, name: str, tensor: torch.Tensor):
             _without("text_encoder", "token_embedding.weight"),
             r"is not the text encoder of Wan2\.1 .*token_embedding",
         ),
-        (_without("config", "dim"), r"dim in the transformer's config None"),
-        (_replaced("config", "dim", 96), r"longlive_base\.pt does not fit Transformer"),
+        (
+            _replaced("adapter", "stranger", torch.zeros(1)),
+            r"lora\.pt .* 1 unexpected \(stranger\)",
+        ),
+        (
+            _replaced("generator", "_fsdp_wrapped_module.head.head.bias", torch.zeros(64)),
+            r"longlive_base\.pt holds some weights twice",
+        ),
+        (
+            _replaced("text_encoder", "blocks.0.attn.q.weight", torch.tensor(1.0)),
+            r"is not the text encoder of Wan2\.1",
+        ),
+        (
+            _replaced("autoencoder", "encoder.conv1.weight", torch.zeros(0, 3, 3, 3, 3)),
+            r"is not the autoencoder of Wan2\.1",
+        ),
+        (
+            _replaced("config", "text_dim", 144),
+            r"gives rows of 128 numbers, the transformer of .*config\.json takes 144",
+        ),
+        (_replaced("config", "patch_size", [1, 4, 4]), r"patch_size is \[1, 4, 4\], this netw"),
+        (_replaced("config", "qk_norm", False), r"qk_norm is False, this network has True"),  # noqa: FBT003
+        (_replaced("config", "eps", 2), r"eps 2\.0 is not between 0 and 1"),
+        (_without("config", "dim"), r"config\.json .*: dim in the transformer's config None"),
+        (_replaced("config", "dim", 96), r"longlive_base\.pt does not fit the transformer"),
         (_replaced("config", "model_type", "i2v"), r"model_type is 'i2v', this network has 't2v'"),
     ],
 )
@@ -161,6 +203,27 @@ def test_what_does_not_fit_is_told_with_its_file(tmp_path: Path, change, said: s
     files = Files()
     change(files)
     with pytest.raises(CheckpointError, match=said):
+        Engine.load(files.write(tmp_path))
+
+
+def test_what_is_wrong_in_several_files_is_told_at_once(tmp_path: Path):
+    files = Files()
+    for part in ("generator", "adapter", "autoencoder"):
+        getattr(files, part)["stranger"] = torch.zeros(1)
+    with pytest.raises(CheckpointError) as told:
+        Engine.load(files.write(tmp_path))
+    for name in (BASE, LORA, VAE):
+        assert f"{name} does not fit" in str(told.value)
+    assert str(told.value).count("1 unexpected (stranger)") == 3
+
+
+def test_an_autoencoder_of_another_kind_is_refused(tmp_path: Path):
+    files, kind = Files(), VideoDecoderConfig(dim=8, temporal_downsample=(True, True, False))
+    halves = VideoDecoder(kind), VideoEncoder(kind)
+    files.autoencoder = {n: t for half in halves for n, t in half.state_dict().items()}
+    with pytest.raises(
+        CheckpointError, match=r"halves time in its stages as \[True, True, False\]"
+    ):
         Engine.load(files.write(tmp_path))
 
 
@@ -198,9 +261,6 @@ def test_the_tokenizer_of_another_model_is_refused(tmp_path: Path):
 
 def test_sizes_are_read_off_the_tensors_of_the_full_model():
     """On the meta device, under the names that the golden files have."""
-    from longlive_widget.model.text_encoder import TextEncoder
-    from longlive_widget.model.video_decoder import VideoDecoder, VideoEncoder
-
     config = VideoDecoderConfig()
     with torch.device("meta"):
         tensors = {
@@ -219,26 +279,44 @@ def test_sizes_are_read_off_the_tensors_of_the_full_model():
 
 def test_the_least_room_of_the_full_model_is_that_of_its_parts():
     sizes, half = longlive_sizes(), torch.bfloat16
-    reference, turbo = PRESETS["reference"], PRESETS["turbo"]
-    assert weight_bytes(sizes, half) == pytest.approx(2 * (1.42e9 + 5.68e9 + 0.073e9), rel=0.01)
-    assert window_bytes(reference, sizes, half) == 2 * 2 * 30 * 12 * 1560 * 1536
-    assert window_bytes(turbo, sizes, half) * 12 == window_bytes(reference, sizes, half) * 8
-    eight_bits = reference.with_(window_dtype="int8")
-    assert window_bytes(eight_bits, sizes, half) / window_bytes(reference, sizes, half) <= 0.52
+    reference, turbo, low = (PRESETS[name] for name in ("reference", "turbo", "low_memory"))
+    video, text, table = 2 * 1.42e9 + 2 * 0.073e9, 2 * 5.68e9, 2 * 256384 * 4096
+    assert weight_bytes(reference, sizes, half) == pytest.approx(video + text, rel=0.01)
+    assert weight_bytes(low, sizes, half) == pytest.approx(video + table, rel=0.01)
+    window = window_bytes(reference, sizes, half)
+    assert window == 2 * 2 * 30 * 12 * 1560 * 1536
+    assert window_bytes(turbo, sizes, half) * 12 == window * 8
+    assert window_bytes(low, sizes, half) / window <= 0.52
+    assert least_bytes(low, sizes, half) < 7e9
 
 
-def test_a_model_that_does_not_fit_is_refused_before_anything_is_read(
+def test_a_model_that_does_not_fit_is_refused_before_anything_is_loaded(
     monkeypatch: pytest.MonkeyPatch,
 ):
-    sizes = longlive_sizes()
-    least = {name: least_bytes(p, sizes, torch.bfloat16) for name, p in PRESETS.items()}
-    free = (least["reference"] + least["turbo"]) // 2
+    def loaded(*_: object) -> None:
+        pytest.fail("something was loaded")
+
+    monkeypatch.setattr(FolderSource, "load", loaded)
+    monkeypatch.setattr(FullSizeSource, "random", loaded)
+    free = least_bytes(PRESETS["low_memory"], longlive_sizes(), torch.bfloat16)
     monkeypatch.setattr(memory, "free_bytes", lambda _: free)
-    with pytest.raises(CapabilityError, match=r"needs 17\.\d GB .* use the preset 'turbo', which"):
+    said = r"'longlive-1\.3b' .* needs 17\.8 GB .* 6\.9 GB are free: use the preset 'low_memory' \("
+    with pytest.raises(CapabilityError, match=said):
         Engine.load("longlive-1.3b", "reference", weights="random")
     monkeypatch.setattr(memory, "free_bytes", lambda _: 1_000_000)
     with pytest.raises(CapabilityError, match=r"'tiny' .* 0\.0 GB are free: no preset needs that"):
         Engine.load("tiny")
+
+
+def test_what_a_container_may_have_is_all_there_is(monkeypatch, tmp_path: Path):
+    whole = memory.free_bytes(torch.device("cpu"))
+    (tmp_path / "memory.max").write_text("3000\n")
+    (tmp_path / "memory.current").write_text("1000\n")
+    monkeypatch.setattr(memory, "_CGROUP", tmp_path)
+    assert memory.free_bytes(torch.device("cpu")) == 2000
+    (tmp_path / "memory.max").write_text("max\n")
+    assert memory.free_bytes(torch.device("cpu")) == pytest.approx(whole, rel=0.5)
+    assert memory.free_bytes(torch.device("meta")) is None
 
 
 def test_random_weights_do_not_open_the_transformer(tmp_path: Path):
@@ -248,3 +326,35 @@ def test_random_weights_do_not_open_the_transformer(tmp_path: Path):
     assert (engine.weights, engine.model.dtype) == ("random", torch.bfloat16)
     assert engine.model.transformer.config.dim == 192
     assert _pictures(engine, blocks=1).shape == (9, 96, 160, 3)
+
+
+@pytest.mark.parametrize("weights", ["trained", "random"])
+def test_a_text_encoder_that_stays_on_the_host_reads_the_same(tmp_path: Path, weights: str):
+    folder = Files().write(tmp_path)
+    here = Engine.load(folder, dtype="float32", weights=weights)
+    offloaded = PRESETS["reference"].with_(offload_text_encoder=True)
+    there = Engine.load(folder, offloaded, dtype="float32", weights=weights)
+    assert all(weight.is_meta for weight in there.model.text_encoder.umt5.parameters())
+    one, other = (engine.model.read(RED) for engine in (here, there))
+    for (k, v), (k_there, v_there) in zip(one.layers, other.layers, strict=True):
+        assert torch.equal(k, k_there)
+        assert torch.equal(v, v_there)
+
+
+def test_loading_random_weights_does_not_touch_a_running_video(tmp_path: Path):
+    folder, engine = Files().write(tmp_path), Engine.load("tiny")
+    alone = next(engine.session(RED, seed=3).blocks(1)).frames
+    done = threading.Event()
+
+    def load_on() -> None:
+        while not done.is_set():
+            Engine.load(folder, weights="random", dtype="bfloat16")
+
+    loading = threading.Thread(target=load_on)
+    loading.start()
+    try:
+        for _ in range(3):
+            assert np.array_equal(next(engine.session(RED, seed=3).blocks(1)).frames, alone)
+    finally:
+        done.set()
+        loading.join()

@@ -17,6 +17,7 @@ from longlive_widget.engine.model import (
     TEXT_ENCODER,
     TOKENIZER,
     TRANSFORMER,
+    Placement,
     Sizes,
     load_model,
     random_model,
@@ -143,8 +144,11 @@ def test_a_model_that_another_sets_out_from_hands_over_its_weights_and_words(
     older = tmp_path / "older"
     shutil.copytree(model_folder("tiny"), older)
     save_tokenizer(older / TOKENIZER, Vocabulary(shapes=("ball",)))
-    before, random = load_model(older, CPU), random_model(plan.model_folder, CPU)
-    model = random_model(plan.model_folder, CPU)
+    before, random = (
+        load_model(older, Placement(CPU)),
+        random_model(plan.model_folder, Placement(CPU)),
+    )
+    model = random_model(plan.model_folder, Placement(CPU))
     train.take_over(model, older)
     ours, theirs = model.transformer.state_dict(), before.transformer.state_dict()
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
