@@ -23,6 +23,7 @@ from tqdm import tqdm
 from longlive_widget.errors import LongLiveError, SessionError, TimelineError
 from longlive_widget.geometry import PICTURES_PER_SECOND, Geometry, pictures_before
 from longlive_widget.presets import PRESETS, preset_named
+from longlive_widget.presets_page import page
 from longlive_widget.timeline import Timeline, require_seed
 
 if TYPE_CHECKING:
@@ -109,8 +110,11 @@ def generate(chosen: argparse.Namespace) -> None:
     print(out)
 
 
-def presets(_chosen: argparse.Namespace) -> None:
-    """List the presets, one a line."""
+def presets(chosen: argparse.Namespace) -> None:
+    """List the presets, one a line, or write the page on them."""
+    if chosen.markdown:
+        print(page(), end="")
+        return
     print(f"{'preset':<12}{'denoise steps':<24}{'window':<10}")
     for preset in PRESETS.values():
         steps = ", ".join(map(str, preset.denoise_steps))
@@ -415,6 +419,7 @@ def _add_generate(commands: "argparse._SubParsersAction[Any]") -> None:
 def _add_presets(commands: "argparse._SubParsersAction[Any]") -> None:
     parser = commands.add_parser("presets", help="list the named settings")
     parser.set_defaults(run=presets)
+    parser.add_argument("--markdown", action="store_true", help="as docs/presets.md")
 
 
 def _add_quality(commands: "argparse._SubParsersAction[Any]") -> None:

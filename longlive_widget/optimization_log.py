@@ -1,6 +1,6 @@
 """The settings of LongLive's optimisation log, in the words of a preset.
 
-Loads no torch. Its words are read only: a preset is written in its own.
+Loads no torch. A preset is read in these words and in its own, and written in its own.
 
 Source: the YAML blocks of optimization-log.md.
 """
@@ -63,23 +63,38 @@ def settings_of(logged: Mapping[str, object]) -> dict[str, object]:
     }
 
 
+def words_for(settings: Mapping[str, object]) -> dict[str, object]:
+    """What the log would say of a preset's fields, as far as it has words for them.
+
+    Args:
+        settings: the value of each field that is to be said, by name.
+    """
+    said: dict[str, object] = {}
+    for translation in _TRANSLATIONS:
+        if translation.field in settings:
+            said |= translation.back(settings[translation.field])
+    return said
+
+
 @dataclass(frozen=True)
 class _Translation:
-    """The keys of the log that decide one field of a preset, and how."""
+    """The keys of the log that decide one field of a preset, how, and the way back."""
 
     field: str
     keys: tuple[str, ...]
     of: Callable[[Mapping[str, object]], object]
+    back: Callable[[object], dict[str, object]]
+
+
+def _same(field: str, key: str) -> _Translation:
+    """A field that has the value of a key."""
+    return _Translation(field, (key,), lambda logged: logged[key], lambda value: {key: value})
 
 
 def _window_cache(logged: Mapping[str, object]) -> str:
     if logged.get("use_integrated_kv_cache"):
         return "ring"
     return "static" if logged.get("use_static_kv") else "rolling"
-
-
-def _prompt_cache(logged: Mapping[str, object]) -> int:
-    return PROMPTS if logged["use_prompt_cache"] else 0
 
 
 def _window_dtype(logged: Mapping[str, object]) -> object:
@@ -91,14 +106,38 @@ def _window_dtype(logged: Mapping[str, object]) -> object:
 
 
 _TRANSLATIONS = (
-    _Translation("denoise_steps", ("denoising_steps",), lambda logged: logged["denoising_steps"]),
-    _Translation("window_frames", ("local_attn_size",), lambda logged: logged["local_attn_size"]),
-    _Translation("window_cache", ("use_static_kv", "use_integrated_kv_cache"), _window_cache),
-    _Translation("window_dtype", ("use_quantized_kv",), _window_dtype),
-    _Translation("prompt_cache", ("use_prompt_cache",), _prompt_cache),
-    _Translation("decode_behind", ("use_async_vae",), lambda logged: logged["use_async_vae"]),
-    _Translation("compiled", ("use_torch_compile",), lambda logged: logged["use_torch_compile"]),
+    _same("denoise_steps", "denoising_steps"),
+    _same("window_frames", "local_attn_size"),
+    _Translation(
+        "window_cache",
+        ("use_static_kv", "use_integrated_kv_cache"),
+        _window_cache,
+        lambda kind: {
+            "use_static_kv": kind != "rolling",
+            "use_integrated_kv_cache": kind == "ring",
+        },
+    ),
+    _Translation(
+        "window_dtype",
+        ("use_quantized_kv",),
+        _window_dtype,
+        lambda dtype: (
+            {"use_quantized_kv": False}
+            if dtype == "model"
+            else {"use_quantized_kv": True, "kv_quantization": dtype}
+        ),
+    ),
+    _Translation(
+        "prompt_cache",
+        ("use_prompt_cache",),
+        lambda logged: PROMPTS if logged["use_prompt_cache"] else 0,
+        lambda prompts: {"use_prompt_cache": prompts != 0},
+    ),
+    _same("decode_behind", "use_async_vae"),
+    _same("compiled", "use_torch_compile"),
 )
+FIELDS = tuple(translation.field for translation in _TRANSLATIONS)
+"""The fields of a preset that the log has words for."""
 
 
 def _require_parts(logged: Mapping[str, object]) -> None:

@@ -89,6 +89,15 @@ class Preset:
         settings = asdict(self) | {"denoise_steps": list(self.denoise_steps)}
         return str(yaml.safe_dump(settings, allow_unicode=True, sort_keys=False))
 
+    def changes(self) -> dict[str, object]:
+        """The settings that are not the reference's, by name."""
+        reference = Preset("", "")
+        return {
+            name: getattr(self, name)
+            for name in _own_settings()
+            if name not in _LABELS and getattr(self, name) != getattr(reference, name)
+        }
+
     @classmethod
     def from_yaml(cls, source: str | Path) -> "Preset":
         """The preset in a YAML text, or in the file at a path.

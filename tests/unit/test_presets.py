@@ -1,12 +1,16 @@
 """A preset is complete, possible and found by its name."""
 
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
+from longlive_widget import optimization_log
 from longlive_widget.errors import PresetError
 from longlive_widget.presets import PRESETS, Preset, preset_named
+from longlive_widget.presets_page import PICTURE, page
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 
@@ -218,3 +222,21 @@ def test_a_setting_without_its_part_may_be_said():
     compiled = "use_torch_compile: false\ncompile_mode: reduce-overhead"
     quantized = "use_quantized_kv: false\nkv_quantization: fp8"
     assert Preset.from_yaml(compiled) == Preset.from_yaml(quantized) == Preset("custom", "")
+
+
+def test_the_page_on_presets_is_that_of_the_presets_of_today():
+    written = (Path(__file__).parents[2] / "docs/presets.md").read_text(encoding="utf-8")
+    assert written == page(), "write it anew: longlive-widget presets --markdown > docs/presets.md"
+
+
+def test_the_page_says_of_every_setting_what_it_does_to_the_pictures():
+    settings = {field.name for field in fields(Preset)} - {"name", "summary"}
+    assert set(PICTURE) == settings
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_what_the_page_shows_in_the_words_of_the_log_is_read_as_that_preset(name):
+    changes = PRESETS[name].changes()
+    said = {field: value for field, value in changes.items() if field in optimization_log.FIELDS}
+    read = Preset.from_yaml(yaml.safe_dump(optimization_log.words_for(said) or {"name": "custom"}))
+    assert read == Preset("custom", "", **said)

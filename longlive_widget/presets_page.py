@@ -1,0 +1,62 @@
+"""The page on presets: what each of them sets, and what that does to the pictures.
+
+Loads no torch.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+
+from longlive_widget import optimization_log
+from longlive_widget.presets import PRESETS, Preset
+
+PICTURE = {
+    "denoise_steps": "another picture",
+    "window_frames": "another picture, as soon as the window is full",
+    "window_cache": "the same picture, up to rounding",
+    "window_dtype": "nearly the same picture",
+    "prompt_cache": "the same picture, to the bit",
+    "decode_behind": "the same picture, to the bit",
+    "offload_text_encoder": "the same picture, to the bit",
+    "compiled": "the same picture, up to rounding",
+}
+"""What another value of each setting does to the pictures."""
+_HEAD = """# Presets
+
+`longlive-widget presets --markdown` has made this page. `Preset.with_(...)` changes any setting of
+any preset, and `Preset.from_yaml` reads both kinds of YAML below. How far "nearly" is, and what
+each setting costs and gives, is in the [log](log.md).
+"""
+
+
+def page() -> str:
+    """The page, in Markdown."""
+    return "\n".join([_HEAD, *(line for preset in PRESETS.values() for line in _section(preset))])
+
+
+def _section(preset: Preset) -> Iterator[str]:
+    yield from (f"## {preset.name}", "", f"{preset.summary[0].upper()}{preset.summary[1:]}.", "")
+    changes = preset.changes()
+    if not changes:
+        return
+    yield "| setting | reference | here | what it does to the pictures |"
+    yield "|---|---|---|---|"
+    for name, value in changes.items():
+        before = getattr(PRESETS["reference"], name)
+        yield f"| `{name}` | {_shown(before)} | {_shown(value)} | {PICTURE[name]} |"
+    yield from ("", "```yaml", *_yaml(changes), "```", "")
+    said = {name: value for name, value in changes.items() if name in optimization_log.FIELDS}
+    if said:
+        yield from ("In the words of LongLive's optimisation log:", "")
+        yield from ("```yaml", *_yaml(optimization_log.words_for(said)), "```", "")
+    unsaid = ", ".join(f"`{name}`" for name in changes if name not in said)
+    if unsaid:
+        yield from (f"The log has no word for {unsaid}.", "")
+
+
+def _yaml(settings: Mapping[str, object]) -> list[str]:
+    """YAML, one setting a line: what is no word is written as JSON, which YAML contains."""
+    return [f"{k}: {v if isinstance(v, str) else json.dumps(v)}" for k, v in settings.items()]
+
+
+def _shown(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
