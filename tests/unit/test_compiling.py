@@ -1,17 +1,18 @@
 """A compiled preset makes the pictures of the reference, or says what it lacks."""
 
 import numpy as np
+import pytest
 
-from longlive_widget import Engine, Timeline
+from longlive_widget import PRESETS, Engine, Timeline
 
 SWITCHED = Timeline.of("a red ball bounces", (6, "a blue ball rests on a meadow"))
 COMPILED_PARTS = ("before", "between", "after")
 
 
-def test_a_compiled_preset_makes_the_pictures_of_the_reference():
-    plain, compiled = (
-        Engine.load("tiny", name, device="cpu") for name in ("reference", "balanced")
-    )
+@pytest.mark.parametrize("parts", [{}, {"window_cache": "ring", "decode_behind": True}], ids=str)
+def test_a_compiled_preset_makes_the_pictures_of_the_reference(parts: dict[str, object]):
+    plain = Engine.load("tiny", device="cpu")
+    compiled = Engine.load("tiny", PRESETS["balanced"].with_(**parts), device="cpu")
     (layer, *_) = compiled.model.transformer.blocks
     assert all(hasattr(getattr(layer, part), "get_compiler_config") for part in COMPILED_PARTS)
     pairs = zip(

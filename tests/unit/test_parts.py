@@ -1,0 +1,62 @@
+"""Parts that must not change the picture, by themselves and in random pairs and triples."""
+
+import random
+
+import numpy as np
+import pytest
+
+from longlive_widget import Engine, Preset, Timeline
+from longlive_widget.presets import PRESETS
+from longlive_widget.presets_page import PICTURE
+
+PARTS: dict[str, tuple[object, ...]] = {
+    "window_cache": ("static", "ring"),
+    "prompt_cache": (1, 8),
+    "decode_behind": (True,),
+    "offload_text_encoder": (True,),
+}
+"""All that must not, but compiling, which takes long."""
+TIMELINE = Timeline.of(
+    "a red ball bounces on white", (6, "a big blue star spins"), (18, "a red ball bounces on white")
+)
+BLOCKS = 8
+"""The window is full after four, and the last switch re-caches a full one."""
+
+
+def drawn_combinations() -> list[dict[str, object]]:
+    draw = random.Random("pairs and triples of parts")
+    found = [{name: value} for name, values in PARTS.items() for value in values]
+    for count in (2, 2, 2, 3, 3, 4):
+        names = draw.sample(sorted(PARTS), count)
+        found.append({name: draw.choice(PARTS[name]) for name in names})
+    return found
+
+
+def pictures(preset: Preset) -> np.ndarray:
+    engine = Engine.load("tiny", preset, device="cpu")
+    return np.concatenate([b.frames for b in engine.session(TIMELINE, seed=5).blocks(BLOCKS)])
+
+
+@pytest.fixture(scope="module")
+def plain() -> np.ndarray:
+    return pictures(PRESETS["reference"])
+
+
+@pytest.mark.parametrize("parts", drawn_combinations(), ids=str)
+def test_parts_do_not_change_the_picture(plain: np.ndarray, parts: dict[str, object]):
+    """A part that adds sums up in another order may round to the other side, no more."""
+    off = np.abs(pictures(PRESETS["reference"].with_(**parts)).astype(int) - plain)
+    if all(PICTURE[name] == "the same picture, to the bit" for name in parts):
+        assert off.max() == 0
+    assert off.max() <= 2
+    assert off.mean() < 1e-3
+
+
+def test_the_page_calls_exact_what_is_held_here():
+    held = {name for name, told in PICTURE.items() if told.startswith("the same picture")}
+    assert held == {*PARTS, "compiled"}
+
+
+def test_a_part_that_changes_the_picture_is_found_out(plain: np.ndarray):
+    changed = pictures(PRESETS["reference"].with_(window_frames=8))
+    assert np.abs(changed.astype(int) - plain).max() > 2
