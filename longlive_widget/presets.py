@@ -18,6 +18,7 @@ from longlive_widget.errors import PresetError, one_of, true_or_false, whole_num
 TRAINING_STEPS = 1000
 WindowCache = Literal["rolling", "static", "ring"]
 WindowDtype = Literal["model", "int8", "fp8"]
+Decoder = Literal["full", "small"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ class Preset:
     buffers ("static"), or each over the oldest one ("ring"). `window_dtype` is the type in which it
     is held: the model's own, or 8 bits with a scale for each token and head. `prompt_cache`
     is how many prompts an engine remembers as the network reads them, so that asking for one again
-    costs nothing. `decode_behind` begins the next block while the last one is decoded.
+    costs nothing. `decoder` turns latents into pictures: the model's own, or a second one that is
+    quicker and less exact. `decode_behind` begins the next block while the last one is decoded.
     `offload_text_encoder` leaves the text encoder's weights on the host: a prompt takes longer to
     read. `compiled` has torch compile the networks at their first use.
 
@@ -46,6 +48,7 @@ class Preset:
     window_cache: WindowCache = "rolling"
     window_dtype: WindowDtype = "model"
     prompt_cache: int = 0
+    decoder: Decoder = "full"
     decode_behind: bool = False
     offload_text_encoder: bool = False
     compiled: bool = False
@@ -56,6 +59,7 @@ class Preset:
                 raise PresetError(f"{label} {getattr(self, label)!r} is not text: use some")
         one_of("window_cache", self.window_cache, get_args(WindowCache), PresetError)
         one_of("window_dtype", self.window_dtype, get_args(WindowDtype), PresetError)
+        one_of("decoder", self.decoder, get_args(Decoder), PresetError)
         for switch in ("decode_behind", "offload_text_encoder", "compiled"):
             true_or_false(switch, getattr(self, switch), PresetError)
         for size, least in (("window_frames", 1), ("prompt_cache", 0)):

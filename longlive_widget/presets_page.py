@@ -15,6 +15,7 @@ PICTURE = {
     "window_cache": "the same picture, up to rounding",
     "window_dtype": "nearly the same picture",
     "prompt_cache": "the same picture, to the bit",
+    "decoder": "another picture of the same latents",
     "decode_behind": "the same picture, to the bit",
     "offload_text_encoder": "the same picture, to the bit",
     "compiled": "the same picture, up to rounding",

@@ -9,6 +9,7 @@ import torch
 from longlive_widget.cache.text import PromptCache
 from longlive_widget.engine.capability import within_reach
 from longlive_widget.engine.compiling import compile_model
+from longlive_widget.engine.decode import require_decoder
 from longlive_widget.engine.memory import Positions, new_window, require_memory, require_room
 from longlive_widget.engine.model import Model, Placement, Weights
 from longlive_widget.engine.official import OfficialFiles
@@ -39,6 +40,7 @@ class Engine:
 
     def __init__(self, model: Model, preset: Preset, *, fallbacks: Sequence[str] = ()) -> None:
         require_memory(preset, model.sizes)
+        require_decoder(preset, model.sizes)
         within_reach(preset, model.device, allow_fallback=False)
         self.model = model
         self.preset = preset
@@ -82,6 +84,7 @@ class Engine:
         source = source_of(model)
         numbers = source.dtype if dtype is None else _DTYPES[dtype]
         require_memory(chosen, source.sizes)
+        require_decoder(chosen, source.sizes)
         where = Placement(place, numbers, chosen.offload_text_encoder)
         require_room(chosen, source.sizes, where)
         loaded = source.random(where) if weights == "random" else source.load(where)

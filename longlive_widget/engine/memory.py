@@ -5,6 +5,7 @@ from typing import Literal
 
 import psutil
 import torch
+from torch import nn
 
 from longlive_widget.cache.storage import PlainStorage, ScaledStorage, Storage
 from longlive_widget.cache.window import RingWindow, RollingWindow, StaticWindow, Window
@@ -12,6 +13,7 @@ from longlive_widget.engine.model import Model, Placement, Sizes
 from longlive_widget.errors import CapabilityError, PresetError
 from longlive_widget.geometry import Geometry
 from longlive_widget.model.text_encoder import TextEncoder
+from longlive_widget.model.tiny_decoder import TinyDecoder
 from longlive_widget.model.transformer import Transformer
 from longlive_widget.model.video_decoder import VideoDecoder
 from longlive_widget.presets import PRESETS, Preset, WindowCache, WindowDtype
@@ -90,7 +92,8 @@ def least_bytes(preset: Preset, sizes: Sizes, dtype: torch.dtype) -> int:
 def weight_bytes(preset: Preset, sizes: Sizes, dtype: torch.dtype) -> int:
     """The bytes of the weights that are on the device at once."""
     with torch.device("meta"):
-        video = Transformer(sizes.transformer), VideoDecoder(sizes.autoencoder)
+        video: list[nn.Module] = [Transformer(sizes.transformer), VideoDecoder(sizes.autoencoder)]
+        video += [TinyDecoder(sizes.small_decoder)] if sizes.small_decoder else []
         text = TextEncoder(sizes.text_encoder)
     of_text = [weight.numel() for weight in text.parameters()]
     numbers = max(of_text) if preset.offload_text_encoder else sum(of_text)

@@ -3,11 +3,12 @@
 A folder in this form holds `model.json` (the sizes), `transformer.safetensors`,
 `autoencoder.safetensors`, `text_encoder.safetensors` and `tokenizer/`; it may hold
 `adapter.safetensors`, a LoRA in the form of LongLive's `lora.pt`, which is in use from the start.
-`model.json` says whether it does.
+`model.json` says whether it does, and how wide the decoder in `small_decoder.safetensors` is, if
+there is one.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -30,6 +31,7 @@ from longlive_widget.model.checkpoint import (
 )
 from longlive_widget.model.config import TransformerConfig
 from longlive_widget.model.text_encoder import TextEncoder, TextEncoderConfig, load_tokenizer
+from longlive_widget.model.tiny_decoder import WIDTHS, TinyDecoder, Widths
 from longlive_widget.model.transformer import Transformer
 from longlive_widget.model.video_decoder import VideoDecoder, VideoDecoderConfig, VideoEncoder
 
@@ -39,6 +41,7 @@ _Half = TypeVar("_Half", VideoEncoder, VideoDecoder)
 MODEL, TOKENIZER = "model.json", "tokenizer"
 TRANSFORMER, AUTOENCODER = "transformer.safetensors", "autoencoder.safetensors"
 TEXT_ENCODER, ADAPTER = "text_encoder.safetensors", "adapter.safetensors"
+SMALL_DECODER = "small_decoder.safetensors"
 OWN_ADAPTER = "own"
 """The name of the adapter that a model comes with."""
 
@@ -48,11 +51,12 @@ class Sizes:
     """All that `model.json` says: what a model is called and how large its parts are.
 
     `window_frames` is the memory that it was trained with, in latent frames; `adapter` whether
-    the transformer is whole only with a LoRA merged in.
+    the transformer is whole only with a LoRA merged in; `small_decoder` the widths of the second
+    decoder, if it has one.
 
     Raises:
         CheckpointError: the name is no text, the window or the sink is no number of latent frames,
-            or `adapter` is neither true nor false.
+            `adapter` is neither true nor false, or the widths are not four.
     """
 
     name: str
@@ -63,6 +67,7 @@ class Sizes:
     autoencoder: VideoDecoderConfig
     text_encoder: TextEncoderConfig
     adapter: bool = False
+    small_decoder: Widths | None = None
 
     def __post_init__(self) -> None:
         whole_number("window_frames", self.window_frames, CheckpointError, least=1)
@@ -70,6 +75,8 @@ class Sizes:
         if not isinstance(self.name, str):
             raise CheckpointError(f"name {self.name!r} is not text: say what the model is called")
         true_or_false("adapter", self.adapter, CheckpointError)
+        if self.small_decoder is not None:
+            object.__setattr__(self, "small_decoder", _widths(self.small_decoder))
 
     @classmethod
     def read(cls, folder: Path) -> "Sizes":
@@ -92,6 +99,7 @@ class Sizes:
                 autoencoder=VideoDecoderConfig(**said["autoencoder"]),
                 text_encoder=TextEncoderConfig(**said["text_encoder"]),
                 adapter=said["adapter"],
+                small_decoder=said.get("small_decoder"),
             )
         except KeyError as error:
             raise CheckpointError(
@@ -134,7 +142,8 @@ class Placement:
 class Model:
     """A transformer, a video decoder and a text encoder that belong together.
 
-    `adapters` are what is added to the transformer's weights as they were loaded.
+    `small_decoder` is a second decoder, quicker and less exact, if there is one. `adapters` are
+    what is added to the transformer's weights as they were loaded.
     """
 
     sizes: Sizes
@@ -143,6 +152,7 @@ class Model:
     text_encoder: TextEncoder
     weights: Weights
     adapters: Adapters
+    small_decoder: TinyDecoder | None = None
 
     @property
     def device(self) -> torch.device:
@@ -165,6 +175,9 @@ class Model:
             part.eval().requires_grad_(requires_grad=False)
         self.transformer.to(where.device, where.dtype)
         self.decoder.to(where.device, where.dtype)
+        if self.small_decoder is not None:
+            self.small_decoder.eval().requires_grad_(requires_grad=False)
+            self.small_decoder.to(where.device, where.dtype)
         self.text_encoder.to(where.of_text_encoder, where.dtype)
         if where.offload_text_encoder:
             self.text_encoder.offload(where.device)
@@ -181,6 +194,9 @@ def load_model(folder: Path, where: Placement) -> Model:
     parts = _parts(sizes, load_tokenizer(folder / TOKENIZER), host)
     load_strictly(parts.transformer, read_weights(folder / TRANSFORMER), folder / TRANSFORMER)
     _read_half(parts.decoder, folder)
+    if parts.small_decoder is not None:
+        small, path = read_weights(folder / SMALL_DECODER), folder / SMALL_DECODER
+        load_strictly(parts.small_decoder, small, path)
     text_encoder = read_weights(folder / TEXT_ENCODER)
     load_strictly(parts.text_encoder, text_encoder, folder / TEXT_ENCODER)
     model = replace(parts, weights="trained").placed(where)
@@ -257,7 +273,19 @@ def _parts(sizes: Sizes, tokenizer: PreTrainedTokenizerBase, where: Placement) -
     with where.device:
         transformer = Transformer(sizes.transformer).to(where.dtype)
         decoder = VideoDecoder(sizes.autoencoder).to(where.dtype)
+        widths = sizes.small_decoder
+        small = None if widths is None else TinyDecoder(widths).to(where.dtype)
     with where.of_text_encoder:
         text_encoder = TextEncoder(sizes.text_encoder, tokenizer).to(where.dtype)
     adapters = Adapters(transformer)
-    return Model(sizes, transformer, decoder, text_encoder, "random", adapters)
+    return Model(sizes, transformer, decoder, text_encoder, "random", adapters, small)
+
+
+def _widths(said: object) -> Widths:
+    if not isinstance(said, Sequence) or len(said) != 4:
+        raise CheckpointError(f"small_decoder {said!r} are no four widths: take {list(WIDTHS)}")
+    first, second, third, last = (
+        whole_number("a width of the small decoder", width, CheckpointError, least=1)
+        for width in said
+    )
+    return first, second, third, last

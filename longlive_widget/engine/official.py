@@ -37,6 +37,7 @@ from longlive_widget.model.checkpoint import (
 )
 from longlive_widget.model.config import TransformerConfig
 from longlive_widget.model.text_encoder import TextEncoder, TextEncoderConfig, load_tokenizer
+from longlive_widget.model.tiny_decoder import TinyDecoder, Widths
 from longlive_widget.model.transformer import Transformer
 from longlive_widget.model.video_decoder import VideoDecoder, VideoDecoderConfig
 
@@ -55,6 +56,7 @@ WAN_NAMES: dict[str, tuple[str, ...]] = {
     ),
     "tokenizer": ("google/umt5-xxl",),
 }
+SMALL_DECODER_NAMES = {"small_decoder": ("taew2_1.pth", "taew2_1.safetensors")}
 _LONGLIVE_PLACES = ("", "models", "LongLive-1.3B/models", "longlive_models/models")
 _WAN_PLACES = ("", "Wan2.1-T2V-1.3B", "wan_models/Wan2.1-T2V-1.3B")
 GEOMETRY = Geometry(832, 480)
@@ -65,6 +67,7 @@ def longlive_sizes(
     transformer: TransformerConfig | None = None,
     autoencoder: VideoDecoderConfig | None = None,
     text_encoder: TextEncoderConfig | None = None,
+    small_decoder: Widths | None = None,
 ) -> Sizes:
     """A LongLive with parts of these sizes; what is left out is as LongLive-1.3B has it."""
     own = TransformerConfig()
@@ -76,14 +79,16 @@ def longlive_sizes(
         transformer=transformer or own,
         autoencoder=autoencoder or VideoDecoderConfig(),
         text_encoder=text_encoder or TextEncoderConfig(),
+        small_decoder=small_decoder,
     )
 
 
 @dataclass(frozen=True)
 class OfficialFiles:
-    """Where the parts of one model lie: five files, and the folder of the tokenizer.
+    """Where the parts of one model lie: their files, and the folder of the tokenizer.
 
-    `config` is Wan's `config.json`. Without an `adapter` the transformer is taken as it is.
+    `config` is Wan's `config.json`. Without an `adapter` the transformer is taken as it is, and
+    without a `small_decoder` no preset can ask for that.
 
     Raises:
         CheckpointError: one of them is not there.
@@ -95,11 +100,12 @@ class OfficialFiles:
     text_encoder: Path
     tokenizer: Path
     adapter: Path | None = None
+    small_decoder: Path | None = None
 
     def __post_init__(self) -> None:
         for field in fields(self):
             path = getattr(self, field.name)
-            if path is None and field.name == "adapter":
+            if path is None and field.default is None:
                 continue
             if not isinstance(path, str | Path) or not Path(path).exists():
                 raise CheckpointError(f"{field.name} {path!s} does not exist: check the path")
@@ -117,6 +123,8 @@ class OfficialFiles:
         """
         own = _found([folder], _LONGLIVE_PLACES, LONGLIVE_NAMES)
         wan = _found([folder, beside], _WAN_PLACES, WAN_NAMES)
+        places = (*_LONGLIVE_PLACES, *_WAN_PLACES)
+        small = _found([folder, beside], places, SMALL_DECODER_NAMES)
         missing = [
             names[0]
             for part, names in (*LONGLIVE_NAMES.items(), *WAN_NAMES.items())
@@ -128,7 +136,7 @@ class OfficialFiles:
                 f"{', '.join(missing)}: put those of {LONGLIVE_HUB} and {WAN_HUB} there, or name "
                 "each one in OfficialFiles"
             )
-        return cls(**own, **wan)
+        return cls(**own, **wan, **small)
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,7 +175,9 @@ class OfficialSource:
                 f"as {list(kind[1])}, where {own.z_dim} and {list(own.temporal_downsample)} "
                 "belong: give Wan2.1_VAE.pth"
             )
-        return longlive_sizes(transformer, autoencoder, text)
+        small = self._small_decoder
+        widths = TinyDecoder.widths_of(small, files.small_decoder or "") if small else None
+        return longlive_sizes(transformer, autoencoder, text, widths)
 
     def load(self, where: Placement) -> Model:
         """The trained model.
@@ -178,12 +188,15 @@ class OfficialSource:
         files, sizes = self.files, self.sizes
         with torch.device("meta"):
             transformer = Transformer(sizes.transformer)
+        widths = sizes.small_decoder
+        small = None if widths is None else TinyDecoder(widths)
         _check_all(
             lambda: check_fit(
                 shapes_of(transformer), self._generator, "the transformer", files.transformer
             ),
             lambda: self._require_adapter_for(Adapters(transformer)),
             lambda: require_autoencoder(sizes.autoencoder, self._autoencoder, files.autoencoder),
+            lambda: self._require_small_decoder(small),
         )
         load_strictly(transformer, self._generator, files.transformer)
         adapters = Adapters(transformer, files.transformer)
@@ -191,7 +204,9 @@ class OfficialSource:
         own = part_of(self._autoencoder, decoder.PREFIXES)
         load_strictly(decoder, own, files.autoencoder)
         text_encoder = TextEncoder.load(files.text_encoder, files.tokenizer, sizes.text_encoder)
-        model = Model(sizes, transformer, decoder, text_encoder, "trained", adapters)
+        if small is not None:
+            load_strictly(small, self._small_decoder, files.small_decoder or "")
+        model = Model(sizes, transformer, decoder, text_encoder, "trained", adapters, small)
         model.placed(where)
         if files.adapter is not None:
             adapters.add(OWN_ADAPTER, self._lora, files.adapter, whole=True)
@@ -204,6 +219,17 @@ class OfficialSource:
     def _require_adapter_for(self, adapters: Adapters) -> None:
         if self.files.adapter is not None:
             adapters.require_fit(self._lora, self.files.adapter, whole=True)
+
+    def _require_small_decoder(self, small: TinyDecoder | None) -> None:
+        if small is not None:
+            path = self.files.small_decoder or ""
+            check_fit(shapes_of(small), self._small_decoder, "the small decoder", path)
+
+    @cached_property
+    def _small_decoder(self) -> dict[str, Tensor]:
+        """Without the encoder that the same file holds."""
+        path = self.files.small_decoder
+        return {} if path is None else part_of(read_weights(path), TinyDecoder.PREFIXES)
 
     @cached_property
     def _generator(self) -> dict[str, Tensor]:

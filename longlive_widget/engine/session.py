@@ -13,7 +13,7 @@ from torch import Tensor
 from longlive_widget.cache.text import PromptCache
 from longlive_widget.cache.window import Window
 from longlive_widget.engine.ahead import OneAhead
-from longlive_widget.engine.decode import Pictures, decode_now
+from longlive_widget.engine.decode import Pictures, decode_now, decoder_for
 from longlive_widget.engine.denoise import Denoiser
 from longlive_widget.engine.model import Model
 from longlive_widget.engine.noise_schedule import levels
@@ -80,7 +80,7 @@ class Session:
         self._prompts = prompts
         denoiser = Denoiser(model.transformer, window)
         self._rollout = Rollout(denoiser, levels(preset.denoise_steps))
-        self._decoder = model.decoder.stream()
+        self._decoder = decoder_for(preset, model).stream()
         self._prompt = ""
         self._adapter_changes = 0
         self._asked = list(timeline.landings(geometry.block_frames))

@@ -33,6 +33,7 @@ from longlive_widget.engine.official import (
 from longlive_widget.errors import ModelNotFoundError
 from longlive_widget.geometry import Geometry
 from longlive_widget.model.text_encoder import load_tokenizer
+from longlive_widget.model.tiny_decoder import WIDTHS
 
 EMBEDDED = ("tiny",)
 
@@ -124,8 +125,8 @@ class FullSizeSource(HubSource):
 
     @property
     def sizes(self) -> Sizes:
-        """How large its parts are."""
-        return longlive_sizes()
+        """How large its parts are; the small decoder's file is not among those that are fetched."""
+        return longlive_sizes(small_decoder=WIDTHS)
 
     def random(self, where: Placement) -> Model:
         """A model of its sizes whose pictures say nothing."""

@@ -8,18 +8,23 @@ Axes: B batch, F frames, N all frames of the batch, C channels, H rows, W column
 Source: github.com/madebyollin/taehv, `taew2_1`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from longlive_widget.errors import CheckpointError
 from longlive_widget.geometry import LATENT_CHANNELS
 from longlive_widget.model.stream import DecoderStream, Memory
 
-WIDTHS = (256, 128, 64, 64)
+Widths = tuple[int, int, int, int]
+WIDTHS: Widths = (256, 128, 64, 64)
 FRAMES_PER_FRAME = (1, 2, 2)
 DROPPED_PICTURES = 3
 BLOCKS_PER_STAGE = 3
+_WIDENING = (1, 8, 14, 20)
+"""The places of the convolutions that lead to each of the widths."""
 
 
 class TinyDecoder(nn.Module):
@@ -30,7 +35,7 @@ class TinyDecoder(nn.Module):
 
     PREFIXES = ("decoder.",)
 
-    def __init__(self, widths: tuple[int, int, int, int] = WIDTHS) -> None:
+    def __init__(self, widths: Widths = WIDTHS) -> None:
         super().__init__()
         layers: list[nn.Module] = [
             SoftClamp(),
@@ -47,6 +52,22 @@ class TinyDecoder(nn.Module):
             ]
         layers += [nn.ReLU(), nn.Conv2d(widths[-1], 3, 3, padding=1)]
         self.decoder = nn.Sequential(*layers)
+
+    @staticmethod
+    def widths_of(weights: Mapping[str, Tensor], path: Path | str) -> Widths:
+        """The widths of the decoder whose tensors, under TAEHV's names, a file holds.
+
+        Raises:
+            CheckpointError: these are no tensors of such a decoder.
+        """
+        try:
+            first, second, third, last = (len(weights[f"decoder.{i}.weight"]) for i in _WIDENING)
+        except (KeyError, TypeError) as error:
+            raise CheckpointError(
+                f"{path} is not the small decoder ({error}): give TAEHV's taew2_1.pth, or the same "
+                "tensors as safetensors"
+            ) from error
+        return first, second, third, last
 
     def forward(
         self, latent_BFCHW: Tensor, past: Sequence[Tensor] = ()

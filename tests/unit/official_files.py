@@ -24,6 +24,7 @@ from longlive_widget.model.checkpoint import read_weights
 TINY = model_folder("tiny")
 LONGLIVE, WAN = "LongLive-1.3B/models", "Wan2.1-T2V-1.3B"
 BASE, LORA = f"{LONGLIVE}/longlive_base.pt", f"{LONGLIVE}/lora.pt"
+TAEHV = f"{WAN}/taew2_1.pth"
 CONFIG, VAE, UMT5 = (
     f"{WAN}/{name}" for name in ("config.json", "Wan2.1_VAE.pth", "models_t5_umt5-xxl-enc-bf16.pth")
 )
@@ -41,6 +42,7 @@ class Files:
     adapter: dict[str, Tensor] = field(default_factory=lambda: tiny_weights(ADAPTER))
     autoencoder: dict[str, Tensor] = field(default_factory=lambda: tiny_weights(AUTOENCODER))
     text_encoder: dict[str, Tensor] = field(default_factory=lambda: tiny_weights(TEXT_ENCODER))
+    small_decoder: dict[str, Tensor] = field(default_factory=dict)
     config: dict[str, object] = field(default_factory=lambda: wan_config())
 
     def write(self, folder: Path, *, ema: bool = False, safetensors: bool = False) -> Path:
@@ -60,6 +62,9 @@ class Files:
             torch.save({"generator_lora": self.adapter}, folder / LORA)
             torch.save(self.autoencoder, folder / VAE)
             torch.save(self.text_encoder, folder / UMT5)
+        if self.small_decoder:
+            save = _save if safetensors else torch.save
+            save(self.small_decoder, folder / TAEHV)
         (folder / CONFIG).write_text(json.dumps(self.config))
         shutil.copytree(TINY / TOKENIZER, folder / WAN / "google/umt5-xxl")
         return folder

@@ -9,12 +9,19 @@ import torch
 
 from longlive_widget import Engine, OfficialFiles
 from longlive_widget.engine import memory
+from longlive_widget.engine.decode import decode_now
 from longlive_widget.engine.memory import least_bytes, weight_bytes, window_bytes
 from longlive_widget.engine.official import longlive_sizes
 from longlive_widget.engine.source import FolderSource, FullSizeSource
-from longlive_widget.errors import CapabilityError, CheckpointError, ModelNotFoundError
+from longlive_widget.errors import (
+    CapabilityError,
+    CheckpointError,
+    ModelNotFoundError,
+    PresetError,
+)
 from longlive_widget.model.config import TransformerConfig
 from longlive_widget.model.text_encoder import TextEncoder, TextEncoderConfig
+from longlive_widget.model.tiny_decoder import TinyDecoder, Widths
 from longlive_widget.model.video_decoder import (
     WAN_LATENT_MEAN,
     WAN_LATENT_STD,
@@ -224,6 +231,51 @@ def test_an_autoencoder_of_another_kind_is_refused(tmp_path: Path):
     with pytest.raises(
         CheckpointError, match=r"halves time in its stages as \[True, True, False\]"
     ):
+        Engine.load(files.write(tmp_path))
+
+
+def taehv(widths: Widths = (16, 8, 8, 4)) -> dict[str, torch.Tensor]:
+    """Random weights of the small decoder, in a file that holds an encoder too."""
+    torch.manual_seed(7)
+    return TinyDecoder(widths).state_dict() | {"encoder.0.weight": torch.zeros(3)}
+
+
+@pytest.mark.parametrize("safetensors", [False, True])
+def test_the_small_decoder_is_there_for_a_preset_that_asks_for_it(
+    tmp_path: Path, pictures: np.ndarray, *, safetensors: bool
+):
+    folder = Files(small_decoder=taehv()).write(tmp_path, safetensors=safetensors)
+    small = PRESETS["reference"].with_(decoder="small")
+    full, engine = (Engine.load(folder, p, dtype="float32") for p in ("reference", small))
+    assert np.array_equal(_pictures(full), pictures)
+    made = _pictures(engine)
+    assert made.shape == pictures.shape
+    decoder = TinyDecoder((16, 8, 8, 4)).eval()
+    decoder.load_state_dict({n: w for n, w in taehv().items() if n.startswith("decoder.")})
+    rollout = engine.session(RED, seed=3, size_px=(160, 96))
+    with torch.inference_mode():
+        stream, latents = decoder.stream(), [rollout._denoised().clean_BFCHW for _ in range(2)]
+        by_hand = np.concatenate([decode_now(stream, latent) for latent in latents])
+    assert np.array_equal(made, by_hand)
+    assert not np.array_equal(made, pictures)
+
+
+def test_a_small_decoder_that_is_not_there_is_told_with_the_way_out():
+    with pytest.raises(PresetError, match=r"'tiny' has none: put TAEHV's taew2_1\.pth beside its"):
+        Engine.load("tiny", PRESETS["reference"].with_(decoder="small"))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (_without("small_decoder", "decoder.22.bias"), r"taew2_1\.pth .* 1 missing \(decoder\.22"),
+        (_without("small_decoder", "decoder.8.weight"), r"taew2_1\.pth is not the small decoder"),
+    ],
+)
+def test_a_small_decoder_that_does_not_fit_is_told(tmp_path: Path, change, said: str):
+    files = Files(small_decoder=taehv())
+    change(files)
+    with pytest.raises(CheckpointError, match=said):
         Engine.load(files.write(tmp_path))
 
 

@@ -97,6 +97,7 @@ def test_a_change_of_what_does_not_exist_is_told_with_what_might_be_meant():
         ("prompt_cache", -1, "prompt_cache -1 is out of range: use 0 or more"),
         ("prompt_cache", True, "prompt_cache True is not a whole number"),
         ("compiled", "yes", "compiled 'yes' is neither true nor false"),
+        ("decoder", "big", "decoder 'big' does not exist: use 'full' or 'small'"),
         ("decode_behind", 1, "decode_behind 1 is neither true nor false"),
         ("name", 3, "name 3 is not text"),
         ("summary", None, "summary None is not text"),
