@@ -27,6 +27,8 @@ KEYS = (
 )
 PROMPTS = 8
 """The prompts that `use_prompt_cache: true` remembers; the log says no number."""
+_WITHOUT_GRAPHS = "max-autotune-no-cudagraphs"
+"""What the log means by "max-autotune": it says so beside it."""
 _CHOICES = {
     "compile_mode": ("default", "reduce-overhead", "max-autotune"),
     "kv_quantization": ("int8", "fp8"),
@@ -105,6 +107,20 @@ def _window_dtype(logged: Mapping[str, object]) -> object:
     return logged["kv_quantization"]
 
 
+def _compiled(logged: Mapping[str, object]) -> object:
+    if not logged.get("use_torch_compile"):
+        return None
+    mode = logged.get("compile_mode", "default")
+    return _WITHOUT_GRAPHS if mode == "max-autotune" else mode
+
+
+def _compile_words(mode: object) -> dict[str, object]:
+    if mode is None:
+        return {"use_torch_compile": False}
+    said = "max-autotune" if mode == _WITHOUT_GRAPHS else mode
+    return {"use_torch_compile": True, "compile_mode": said}
+
+
 _TRANSLATIONS = (
     _same("denoise_steps", "denoising_steps"),
     _same("window_frames", "local_attn_size"),
@@ -134,14 +150,15 @@ _TRANSLATIONS = (
         lambda prompts: {"use_prompt_cache": prompts != 0},
     ),
     _same("decode_behind", "use_async_vae"),
-    _same("compiled", "use_torch_compile"),
+    _Translation("compiled", ("use_torch_compile", "compile_mode"), _compiled, _compile_words),
 )
 FIELDS = tuple(translation.field for translation in _TRANSLATIONS)
 """The fields of a preset that the log has words for."""
 
 
 def _require_parts(logged: Mapping[str, object]) -> None:
-    idle = _IDLE | ({"compile_mode": "default"} if logged.get("use_torch_compile") else {})
+    graphs = logged.get("use_torch_compile") and logged.get("compile_mode") == "reduce-overhead"
+    idle = _IDLE | ({"compile_mode": "default"} if graphs else {})
     asked = [key for key in logged if key in idle and logged[key] != idle[key]]
     if asked:
         said = " and ".join(_line(key, logged[key]) for key in asked)

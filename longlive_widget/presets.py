@@ -19,6 +19,7 @@ TRAINING_STEPS = 1000
 WindowCache = Literal["rolling", "static", "ring"]
 WindowDtype = Literal["model", "int8", "fp8"]
 Decoder = Literal["full", "small"]
+CompileMode = Literal["default", "max-autotune-no-cudagraphs"]
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Preset:
     costs nothing. `decoder` turns latents into pictures: the model's own, or a second one that is
     quicker and less exact. `decode_behind` begins the next block while the last one is decoded.
     `offload_text_encoder` leaves the text encoder's weights on the host: a prompt takes longer to
-    read. `compiled` has torch compile the networks at their first use.
+    read. `compiled` has torch compile the networks at their first use, in that mode of its.
 
     Raises:
         PresetError: a setting is of the wrong kind or out of range, or the steps do not go down
@@ -51,7 +52,7 @@ class Preset:
     decoder: Decoder = "full"
     decode_behind: bool = False
     offload_text_encoder: bool = False
-    compiled: bool = False
+    compiled: CompileMode | None = None
 
     def __post_init__(self) -> None:
         for label in ("name", "summary"):
@@ -60,7 +61,9 @@ class Preset:
         one_of("window_cache", self.window_cache, get_args(WindowCache), PresetError)
         one_of("window_dtype", self.window_dtype, get_args(WindowDtype), PresetError)
         one_of("decoder", self.decoder, get_args(Decoder), PresetError)
-        for switch in ("decode_behind", "offload_text_encoder", "compiled"):
+        if self.compiled is not None:
+            one_of("compiled", self.compiled, get_args(CompileMode), PresetError)
+        for switch in ("decode_behind", "offload_text_encoder"):
             true_or_false(switch, getattr(self, switch), PresetError)
         for size, least in (("window_frames", 1), ("prompt_cache", 0)):
             number = whole_number(size, getattr(self, size), PresetError, least=least)
@@ -179,7 +182,7 @@ PRESETS: dict[str, Preset] = {
         Preset(
             "balanced",
             "the same pictures, compiled: faster, after a first block that takes longer",
-            compiled=True,
+            compiled="default",
         ),
         Preset(
             "turbo",

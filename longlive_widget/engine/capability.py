@@ -73,7 +73,7 @@ def _fp8(preset: Preset, device: torch.device) -> Lack | None:
 
 
 def _compiler(preset: Preset, device: torch.device) -> Lack | None:
-    if not preset.compiled or has_compiler(device):
+    if preset.compiled is None or has_compiler(device):
         return None
     needs, install = (
         ("compiles for the GPU, and triton is not installed", "install it")
@@ -83,7 +83,7 @@ def _compiler(preset: Preset, device: torch.device) -> Lack | None:
     return Lack(
         needs,
         f"{install}, or use the preset 'reference', which makes the same pictures",
-        MappingProxyType({"compiled": False}),
+        MappingProxyType({"compiled": None}),
         "nothing is compiled",
     )
 

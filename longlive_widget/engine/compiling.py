@@ -5,23 +5,24 @@ from torch import nn
 
 from longlive_widget.engine.model import Model
 from longlive_widget.model.video_decoder import RmsNorm
+from longlive_widget.presets import CompileMode
 
 _MOST_VERSIONS = 64
 
 
-def compile_model(model: Model) -> None:
+def compile_model(model: Model, mode: CompileMode) -> None:
     """Compile, in place, what lies between attentions and convolutions; happens at first use.
 
     The compiled code is kept on disk by torch, so a later process begins faster.
     """
-    model.transformer.compile_layers()
-    compile_norms(model.decoder)
+    model.transformer.compile_layers(mode)
+    compile_norms(model.decoder, mode)
 
 
-def compile_norms(network: nn.Module) -> None:
+def compile_norms(network: nn.Module, mode: CompileMode = "default") -> None:
     """Compile all norms of a video autoencoder, in place: one version a number of channels."""
     limit = torch._dynamo.config.recompile_limit
     torch._dynamo.config.recompile_limit = max(limit, _MOST_VERSIONS)
     for module in network.modules():
         if isinstance(module, RmsNorm):
-            module.compile(dynamic=True)
+            module.compile(dynamic=True, mode=mode)

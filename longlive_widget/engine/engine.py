@@ -88,8 +88,8 @@ class Engine:
         where = Placement(place, numbers, chosen.offload_text_encoder)
         require_room(chosen, source.sizes, where)
         loaded = source.random(where) if weights == "random" else source.load(where)
-        if chosen.compiled:
-            compile_model(loaded)
+        if chosen.compiled is not None:
+            compile_model(loaded, chosen.compiled)
         return cls(loaded, chosen, fallbacks=(*fallbacks, *others))
 
     @property

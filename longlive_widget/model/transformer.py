@@ -151,11 +151,14 @@ class Transformer(nn.Module):
             x_BTC = layer(x_BTC, time_BF6C, index, memory, text.layers[index], turns)
         return _unpatchified(self.head(x_BTC, time_BFC), rows, columns)
 
-    def compile_layers(self) -> None:
-        """Compile the three parts of every layer, in place: once for all layers and sizes."""
+    def compile_layers(self, mode: str = "default") -> None:
+        """Compile the three parts of every layer, in place: once for all layers and sizes.
+
+        `mode` is one of torch.compile's that records no CUDA graphs.
+        """
         for layer in self._layers():
             for part in ("before", "between", "after"):
-                setattr(layer, part, torch.compile(getattr(layer, part), dynamic=True))
+                setattr(layer, part, torch.compile(getattr(layer, part), dynamic=True, mode=mode))
 
     def _layers(self) -> list[Layer]:
         return [layer for layer in self.blocks if isinstance(layer, Layer)]

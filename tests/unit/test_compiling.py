@@ -6,10 +6,15 @@ import pytest
 from longlive_widget import PRESETS, Engine, Timeline
 
 SWITCHED = Timeline.of("a red ball bounces", (6, "a blue ball rests on a meadow"))
+PARTS: tuple[dict[str, object], ...] = (
+    {},
+    {"window_cache": "ring", "decode_behind": True},
+    {"compiled": "max-autotune-no-cudagraphs"},
+)
 COMPILED_PARTS = ("before", "between", "after")
 
 
-@pytest.mark.parametrize("parts", [{}, {"window_cache": "ring", "decode_behind": True}], ids=str)
+@pytest.mark.parametrize("parts", PARTS, ids=str)
 def test_a_compiled_preset_makes_the_pictures_of_the_reference(parts: dict[str, object]):
     plain = Engine.load("tiny", device="cpu")
     compiled = Engine.load("tiny", PRESETS["balanced"].with_(**parts), device="cpu")

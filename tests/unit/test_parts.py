@@ -17,9 +17,9 @@ PARTS: dict[str, tuple[object, ...]] = {
 }
 """All that must not, but compiling, which takes long."""
 TIMELINE = Timeline.of(
-    "a red ball bounces on white", (6, "a big blue star spins"), (18, "a red ball bounces on white")
+    "a red ball bounces on white", (6, "a big blue star spins"), (15, "a red ball bounces on white")
 )
-BLOCKS = 8
+BLOCKS = 6
 """The window is full after four, and the last switch re-caches a full one."""
 
 
@@ -33,7 +33,7 @@ def drawn_combinations() -> list[dict[str, object]]:
 
 
 def pictures(preset: Preset) -> np.ndarray:
-    engine = Engine.load("tiny", preset, device="cpu")
+    engine = Engine.load("tiny", preset, device="cpu")  # anew: what is offloaded stays so
     return np.concatenate([b.frames for b in engine.session(TIMELINE, seed=5).blocks(BLOCKS)])
 
 

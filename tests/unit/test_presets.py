@@ -96,7 +96,7 @@ def test_a_change_of_what_does_not_exist_is_told_with_what_might_be_meant():
         ("window_dtype", "int4", "'int4' does not exist: use 'model' or 'int8' or 'fp8'"),
         ("prompt_cache", -1, "prompt_cache -1 is out of range: use 0 or more"),
         ("prompt_cache", True, "prompt_cache True is not a whole number"),
-        ("compiled", "yes", "compiled 'yes' is neither true nor false"),
+        ("compiled", True, "compiled True does not exist: use 'default' or 'max-autotune-no-cuda"),
         ("decoder", "big", "decoder 'big' does not exist: use 'full' or 'small'"),
         ("decode_behind", 1, "decode_behind 1 is neither true nor false"),
         ("name", 3, "name 3 is not text"),
@@ -133,7 +133,6 @@ NOT_HERE = {
     "use_cuda_graphs: true": "use_cuda_graphs: false",
     "use_memory_pool: true": "use_memory_pool: false",
     "model_dtype: fp8": "model_dtype: bfloat16",
-    "compile_mode: max-autotune": "compile_mode: default",
     "compile_mode: reduce-overhead": "compile_mode: default",
 }
 
@@ -154,29 +153,29 @@ def test_a_block_of_the_log_that_asks_for_missing_parts_is_told_all_of_them(expe
     ("experiment", "settings"),
     {
         "quality": {"window_cache": "static"},
-        "balanced": {"window_cache": "ring", "compiled": True},
-        "int8": {"window_cache": "ring", "window_dtype": "int8", "compiled": True},
+        "balanced": {"window_cache": "ring", "compiled": "default"},
+        "int8": {"window_cache": "ring", "window_dtype": "int8", "compiled": "default"},
         "turbo": {
             "window_cache": "ring",
-            "compiled": True,
+            "compiled": "max-autotune-no-cudagraphs",
             "window_frames": 8,
             "denoise_steps": (1000, 500, 250),
         },
         "turbo_fp8": {
             "window_cache": "ring",
-            "compiled": True,
+            "compiled": "max-autotune-no-cudagraphs",
             "window_frames": 8,
             "denoise_steps": (1000, 500, 250),
         },
         "ultra": {
             "window_cache": "ring",
-            "compiled": True,
+            "compiled": "max-autotune-no-cudagraphs",
             "window_frames": 6,
             "denoise_steps": (1000, 250),
         },
-        "low_memory": {"window_cache": "ring", "window_dtype": "int8", "compiled": True},
+        "low_memory": {"window_cache": "ring", "window_dtype": "int8", "compiled": "default"},
         "graphs": {},
-        "9": {"compiled": True},
+        "9": {"compiled": "default"},
     }.items(),
 )
 def test_the_rest_of_a_block_of_the_log_is_a_preset(experiment, settings):
