@@ -1,5 +1,6 @@
 """Where a model comes from: embedded, a folder in either form, single files, or a model hub."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
@@ -150,14 +151,16 @@ def source_of(model: object) -> Source:
         return FullSizeSource(LONGLIVE_HUB)
     if isinstance(model, str) and is_hub_id(model) and not Path(model).exists():
         return HubSource(model)
-    folder = model_folder(model)
+    folder = model_folder(model, besides=(NAME, "owner/name on the model hub"))
     if (folder / MODEL).is_file():
         return FolderSource(folder)
     return OfficialSource(OfficialFiles.found_in(folder, folder.resolve().parent))
 
 
-def model_folder(model: object) -> Path:
+def model_folder(model: object, *, besides: Sequence[str] = ()) -> Path:
     """The folder of an embedded model, or the folder itself.
+
+    `besides` is what else the caller would take, for the message.
 
     Raises:
         ModelNotFoundError: no embedded model is called that, and it is no folder.
@@ -173,8 +176,8 @@ def model_folder(model: object) -> Path:
                 f"{path} is a file: give the folder that it is in, or all files in OfficialFiles"
             )
     raise ModelNotFoundError(
-        f"no model is called {str(model)!r}: there is {', '.join((*EMBEDDED, NAME))}, the path of "
-        "a folder that holds a model, or owner/name on the model hub"
+        f"no model is called {str(model)!r}: give {', '.join((*EMBEDDED, *besides))}, or the path "
+        "of a folder that holds a model"
     )
 
 

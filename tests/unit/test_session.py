@@ -215,7 +215,7 @@ def test_bad_input_is_told_in_one_sentence(engine: Engine):
 
 def test_arguments_of_the_wrong_kind_are_told_in_one_sentence(engine: Engine):
     for model in (None, 3, ""):
-        with pytest.raises(ModelNotFoundError, match=r"no model is called .*there is tiny"):
+        with pytest.raises(ModelNotFoundError, match=r"no model is called .*: give tiny"):
             Engine.load(model)
     for preset in (None, 3):
         with pytest.raises(PresetError, match=f"no preset is called {preset}: there are refer"):
