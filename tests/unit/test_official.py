@@ -12,7 +12,7 @@ from longlive_widget.engine import memory
 from longlive_widget.engine.decode import decode_now
 from longlive_widget.engine.memory import least_bytes, weight_bytes, window_bytes
 from longlive_widget.engine.official import longlive_sizes
-from longlive_widget.engine.source import FolderSource, FullSizeSource
+from longlive_widget.engine.source import FolderSource, FullSizeSource, source_of
 from longlive_widget.errors import (
     CapabilityError,
     CheckpointError,
@@ -350,7 +350,8 @@ def test_a_model_that_does_not_fit_is_refused_before_anything_is_loaded(
 
     monkeypatch.setattr(FolderSource, "load", loaded)
     monkeypatch.setattr(FullSizeSource, "random", loaded)
-    free = least_bytes(PRESETS["low_memory"], longlive_sizes(), torch.bfloat16)
+    sizes = source_of("longlive-1.3b").sizes
+    free = least_bytes(PRESETS["low_memory"], sizes, torch.bfloat16)
     monkeypatch.setattr(memory, "free_bytes", lambda _: free)
     said = r"'longlive-1\.3b' .* needs 17\.8 GB .* 6\.9 GB are free: use the preset 'low_memory' \("
     with pytest.raises(CapabilityError, match=said):
