@@ -195,7 +195,7 @@ def test_no_blocks_are_refused_before_any_work(engine: Engine, count: int):
 
 
 def test_bad_input_is_told_in_one_sentence(engine: Engine):
-    with pytest.raises(ModelNotFoundError, match=r"'tinny'.*there is tiny"):
+    with pytest.raises(ModelNotFoundError, match=r"'tinny': give tiny"):
         Engine.load("tinny")
     with pytest.raises(PresetError, match=r"'fast'.*reference"):
         Engine.load("tiny", "fast")
