@@ -7,8 +7,7 @@ import importlib.util
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -50,8 +49,7 @@ def within_reach(
     for lack in filter(None, (_fp8(preset, device), _compiler(preset, device))):
         if not allow_fallback:
             raise CapabilityError(f"preset {preset.name!r} {lack.why}: {lack.way_out}")
-        labels = {"name": preset.name, "summary": preset.summary}
-        preset = preset.with_(**labels | dict(lack.settings))
+        preset = replace(preset, **lack.settings)  # type: ignore[arg-type]  # our own, below
         told.append(f"{lack.instead}: preset {preset.name!r} {lack.why}")
     return preset, tuple(told)
 
@@ -67,7 +65,7 @@ def _fp8(preset: Preset, device: torch.device) -> Lack | None:
         f"holds its window in FP8, which needs a GPU of compute capability {_FP8_CAPABILITY[0]}."
         f"{_FP8_CAPABILITY[1]}, and device '{device}' has {told}",
         "use window_dtype='int8', which takes as many bytes",
-        MappingProxyType({"window_dtype": "int8"}),
+        {"window_dtype": "int8"},
         "the window is in int8 instead of FP8",
     )
 
@@ -83,7 +81,7 @@ def _compiler(preset: Preset, device: torch.device) -> Lack | None:
     return Lack(
         needs,
         f"{install}, or use the preset 'reference', which makes the same pictures",
-        MappingProxyType({"compiled": None}),
+        {"compiled": None},
         "nothing is compiled",
     )
 

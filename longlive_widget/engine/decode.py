@@ -18,8 +18,7 @@ Pictures = NDArray[np.uint8]
 
 
 def decoder_for(preset: Preset, model: Model) -> VideoDecoder | TinyDecoder:
-    """The decoder that the preset asks for."""
-    require_decoder(preset, model.sizes)
+    """The decoder that the preset asks for; `require_decoder` has seen that there is one."""
     small = model.small_decoder if preset.decoder == "small" else None
     return model.decoder if small is None else small
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from longlive_widget.errors import ModelNotFoundError
 
-_HUB_ID = re.compile(r"(?P<name>\w[\w.-]*/\w[\w.-]*)(@(?P<revision>[\w.-]+))?")
+_HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*(@[\w.-]+)?")
 
 
 def is_hub_id(text: str) -> bool:
@@ -39,10 +39,8 @@ def fetched(hub_id: str, patterns: Sequence[str]) -> Path:
         RevisionNotFoundError,
     )
 
-    parts = _HUB_ID.fullmatch(hub_id)
-    if parts is None:
-        raise ModelNotFoundError(f"{hub_id!r} is no name on a model hub: write owner/name")
-    name, revision = parts["name"], parts["revision"]
+    name, *revisions = hub_id.split("@")
+    revision = revisions[0] if revisions else None
     try:
         return Path(snapshot_download(name, revision=revision, allow_patterns=list(patterns)))
     except RevisionNotFoundError as error:

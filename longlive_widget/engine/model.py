@@ -171,14 +171,10 @@ class Model:
 
     def placed(self, where: Placement) -> "Model":
         """The model itself, moved there, ready to make videos."""
-        for part in (self.transformer, self.decoder, self.text_encoder):
-            part.eval().requires_grad_(requires_grad=False)
-        self.transformer.to(where.device, where.dtype)
-        self.decoder.to(where.device, where.dtype)
-        if self.small_decoder is not None:
-            self.small_decoder.eval().requires_grad_(requires_grad=False)
-            self.small_decoder.to(where.device, where.dtype)
-        self.text_encoder.to(where.of_text_encoder, where.dtype)
+        for part in (self.transformer, self.decoder, self.small_decoder, self.text_encoder):
+            if part is not None:
+                kept = where.of_text_encoder if part is self.text_encoder else where.device
+                part.eval().requires_grad_(requires_grad=False).to(kept, where.dtype)
         if where.offload_text_encoder:
             self.text_encoder.offload(where.device)
         return self

@@ -5,7 +5,8 @@ file may be of torch's form or the same tensors as safetensors. How large the pa
 `config.json` and the tensors themselves.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -23,10 +24,10 @@ from longlive_widget.engine.model import (
 )
 from longlive_widget.errors import CheckpointError, ModelNotFoundError
 from longlive_widget.geometry import Geometry
-from longlive_widget.model.adapters import Adapters
+from longlive_widget.model.adapters import Adapters, Pair
 from longlive_widget.model.checkpoint import (
     check_fit,
-    load_strictly,
+    load_checked,
     part_of,
     read_checkpoint,
     read_json,
@@ -182,48 +183,48 @@ class OfficialSource:
     def load(self, where: Placement) -> Model:
         """The trained model.
 
-        Files that do not fit the network are a `CheckpointError`, which names all that is wrong
-        with each.
+        Raises:
+            CheckpointError: files do not fit the network; all that is wrong with each is named.
         """
         files, sizes = self.files, self.sizes
         with torch.device("meta"):
             transformer = Transformer(sizes.transformer)
-        widths = sizes.small_decoder
-        small = None if widths is None else TinyDecoder(widths)
-        _check_all(
-            lambda: check_fit(
-                shapes_of(transformer), self._generator, "the transformer", files.transformer
-            ),
-            lambda: self._require_adapter_for(Adapters(transformer)),
-            lambda: require_autoencoder(sizes.autoencoder, self._autoencoder, files.autoencoder),
-            lambda: self._require_small_decoder(small),
-        )
-        load_strictly(transformer, self._generator, files.transformer)
-        adapters = Adapters(transformer, files.transformer)
+        small = None if sizes.small_decoder is None else TinyDecoder(sizes.small_decoder)
+        pairs: dict[str, Pair] = {}
+        faults: list[str] = []
+        with _noted(faults):
+            shapes = shapes_of(transformer)
+            check_fit(shapes, self._generator, "the transformer", files.transformer)
+        with _noted(faults):
+            if files.adapter is not None:
+                lora = unwrap_lora(read_checkpoint(files.adapter), files.adapter)
+                pairs = Adapters(transformer).pairs_in(lora, files.adapter, whole=True)
+        with _noted(faults):
+            require_autoencoder(sizes.autoencoder, self._autoencoder, files.autoencoder)
+        with _noted(faults):
+            if small is not None:
+                path = files.small_decoder or ""
+                check_fit(shapes_of(small), self._small_decoder, "the small decoder", path)
+        if faults:
+            raise CheckpointError("; and ".join(faults))
         decoder = VideoDecoder(sizes.autoencoder)
-        own = part_of(self._autoencoder, decoder.PREFIXES)
-        load_strictly(decoder, own, files.autoencoder)
-        text_encoder = TextEncoder.load(files.text_encoder, files.tokenizer, sizes.text_encoder)
+        load_checked(transformer, self._generator)
+        load_checked(decoder, part_of(self._autoencoder, decoder.PREFIXES))
         if small is not None:
-            load_strictly(small, self._small_decoder, files.small_decoder or "")
+            load_checked(small, self._small_decoder)
+        text_encoder = TextEncoder.load(
+            files.text_encoder, files.tokenizer, sizes.text_encoder, weights=self._text_encoder
+        )
+        adapters = Adapters(transformer, files.transformer)
         model = Model(sizes, transformer, decoder, text_encoder, "trained", adapters, small)
         model.placed(where)
         if files.adapter is not None:
-            adapters.add(OWN_ADAPTER, self._lora, files.adapter, whole=True)
+            adapters.put(OWN_ADAPTER, pairs)
         return model
 
     def random(self, where: Placement) -> Model:
         """A model of these sizes whose pictures say nothing."""
         return random_parts(self.sizes, load_tokenizer(self.files.tokenizer), where)
-
-    def _require_adapter_for(self, adapters: Adapters) -> None:
-        if self.files.adapter is not None:
-            adapters.require_fit(self._lora, self.files.adapter, whole=True)
-
-    def _require_small_decoder(self, small: TinyDecoder | None) -> None:
-        if small is not None:
-            path = self.files.small_decoder or ""
-            check_fit(shapes_of(small), self._small_decoder, "the small decoder", path)
 
     @cached_property
     def _small_decoder(self) -> dict[str, Tensor]:
@@ -234,11 +235,6 @@ class OfficialSource:
     @cached_property
     def _generator(self) -> dict[str, Tensor]:
         return unwrap_generator(read_checkpoint(self.files.transformer), self.files.transformer)
-
-    @cached_property
-    def _lora(self) -> dict[str, Tensor]:
-        path = self.files.adapter
-        return {} if path is None else unwrap_lora(read_checkpoint(path), path)
 
     @cached_property
     def _autoencoder(self) -> dict[str, Tensor]:
@@ -262,17 +258,10 @@ def _found(
     return found
 
 
-def _check_all(*checks: Callable[[], object]) -> None:
-    """Do all of them.
-
-    Raises:
-        CheckpointError: some of them raised one; the message has all of theirs.
-    """
-    told = []
-    for check in checks:
-        try:
-            check()
-        except CheckpointError as error:
-            told.append(str(error))
-    if told:
-        raise CheckpointError("; and ".join(told))
+@contextmanager
+def _noted(faults: list[str]) -> Iterator[None]:
+    """What is wrong with one file inside is noted, so that those of others are told with it."""
+    try:
+        yield
+    except CheckpointError as error:
+        faults.append(str(error))

@@ -79,16 +79,22 @@ class Adapters:
         One that does not fit this transformer or has not one rank, and a scale that is no number,
         are a `CheckpointError`; nothing is changed then.
         """
-        shapes = self.require_fit(weights, path, whole=whole)
-        number = _checked_scale(name, scale)
-        pairs = {linear: _pair(weights, names) for linear, names in shapes.items()}
-        with self._lock:
-            self._change(self._known | {name: pairs}, self._scales | {name: number})
+        self.put(name, self.pairs_in(weights, path, whole=whole), scale=scale)
 
-    def require_fit(
+    def put(self, name: str, pairs: Mapping[str, Pair], *, scale: float = 1.0) -> None:
+        """Make an adapter known that `pairs_in` has found to fit, and use it; it is copied.
+
+        A scale that is no number is a `CheckpointError`; nothing is changed then.
+        """
+        number = _checked_scale(name, scale)
+        own = {linear: (a.clone(), b.clone()) for linear, (a, b) in pairs.items()}
+        with self._lock:
+            self._change(self._known | {name: own}, self._scales | {name: number})
+
+    def pairs_in(
         self, weights: Mapping[str, Tensor], path: Path | str, *, whole: bool = False
-    ) -> dict[str, dict[str, tuple[int, ...]]]:
-        """The names and shapes of A and B in each layer that an adapter has.
+    ) -> dict[str, Pair]:
+        """A and B of each layer that an adapter has: the tensors that were given.
 
         One that does not fit this transformer or has not one rank is a `CheckpointError`.
         """
@@ -96,7 +102,7 @@ class Adapters:
         own = {n: names for n, names in shapes.items() if whole or names.keys() & weights}
         expected = {name: shape for names in own.values() for name, shape in names.items()}
         check_fit(expected, weights, "the layers that this transformer has", path)
-        return own
+        return {linear: (weights[a], weights[b]) for linear, (a, b) in own.items()}
 
     def use(self, scales: Mapping[str, float]) -> None:
         """Add the known adapters up with these scales; one that is not named gets 0.
@@ -163,11 +169,6 @@ class Adapters:
             }
             for name, linear in self._linears.items()
         }
-
-
-def _pair(weights: Mapping[str, Tensor], shapes: Mapping[str, tuple[int, ...]]) -> Pair:
-    a, b = (weights[name].clone() for name in shapes)
-    return a, b
 
 
 def _stamp(path: Path | None) -> tuple[int, int] | None:

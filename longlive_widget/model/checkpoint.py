@@ -94,13 +94,20 @@ def load_strictly(module: nn.Module, weights: Mapping[str, Tensor], path: Path |
     """Load `weights` into `module` if every name and every shape agrees.
 
     A module on the meta device takes the tensors themselves, in the file's dtype; any other gets
-    copies in its own. `path` is where the weights came from, for the message.
-
-    Raises:
-        CheckpointError: anything is missing, left over, of another shape or no floating point
-            number; nothing is loaded.
+    copies in its own. `path` is where the weights came from, for the message. If anything is
+    missing, left over, of another shape or no floating point number, it is a `CheckpointError`,
+    and nothing is loaded.
     """
     check_fit(shapes_of(module), weights, type(module).__name__, path)
+    load_checked(module, weights)
+
+
+def load_checked(module: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Load `weights` as `load_strictly` does, after `check_fit` has seen that they fit.
+
+    Raises:
+        CheckpointError: the module has tensors that no file holds.
+    """
     on_meta = any(tensor.is_meta for tensor in module.state_dict().values())
     module.load_state_dict(weights, strict=True, assign=on_meta)
     left_on_meta = [
@@ -215,7 +222,7 @@ def _unwrapped(checkpoint: Checkpoint, keys: tuple[str, ...]) -> object:
         if key in checkpoint:
             return checkpoint[key]
         if any(str(name).startswith(f"{key}.") for name in checkpoint):
-            return {name.removeprefix(f"{key}."): value for name, value in checkpoint.items()}
+            return {str(n).removeprefix(f"{key}."): value for n, value in checkpoint.items()}
     return checkpoint
 
 

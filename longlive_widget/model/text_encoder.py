@@ -133,8 +133,12 @@ class TextEncoder(nn.Module):
         weights_path: Path | str,
         tokenizer_folder: Path | str,
         config: TextEncoderConfig | None = None,
+        *,
+        weights: Mapping[str, Tensor] | None = None,
     ) -> "TextEncoder":
         """The encoder in a weight file, in the file's dtype, with the tokenizer in a folder.
+
+        `weights` is what the file holds, if it has been read already.
 
         Raises:
             CheckpointError: a file or folder is missing, damaged or of another model.
@@ -147,7 +151,8 @@ class TextEncoder(nn.Module):
                 f"the tokenizer in {tokenizer_folder} knows {len(tokenizer)} tokens, the encoder "
                 f"{encoder.config.vocab}: give the tokenizer that belongs to {weights_path}"
             )
-        load_strictly(encoder, read_weights(weights_path), weights_path)
+        found = read_weights(weights_path) if weights is None else weights
+        load_strictly(encoder, found, weights_path)
         return encoder.eval()
 
     def forward(self, ids_BL: Tensor, mask_BL: Tensor) -> Tensor:

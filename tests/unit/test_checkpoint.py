@@ -221,6 +221,11 @@ def test_the_generator_is_unwrapped_to_plain_names(network, key, prefix):
     assert unwrapped.keys() == network.state_dict().keys()
 
 
+def test_names_that_are_no_text_are_no_generator():
+    with pytest.raises(CheckpointError, match="no 'generator' or 'generator_ema' of named tensors"):
+        unwrap_generator({"generator.a": torch.ones(1), 3: 1}, "longlive_base.pt")
+
+
 def test_a_file_without_a_generator_is_refused():
     with pytest.raises(CheckpointError, match=r"no 'generator' .* but critic"):
         unwrap_generator({"critic": {}}, "longlive_base.pt")

@@ -1,7 +1,9 @@
 """Decoding behind: the next block is begun while the last one is decoded, nothing else changes."""
 
 import gc
+import itertools
 import threading
+from collections.abc import Callable
 from itertools import islice
 
 import numpy as np
@@ -86,15 +88,21 @@ def test_a_switch_lands_on_the_first_block_that_has_not_begun(behind: Engine):
     assert [next(blocks).prompt for _ in range(2)] == [RED, BLUE]
 
 
+def failing_at(call: int, function: Callable[..., object], told: str) -> Callable[..., object]:
+    """The function, but that call of it raises."""
+    calls = itertools.count(1)
+
+    def maybe(*given: object) -> object:
+        if next(calls) == call:
+            raise RuntimeError(told)
+        return function(*given)
+
+    return maybe
+
+
 def test_an_error_comes_with_the_block_that_it_belongs_to(behind: Engine, monkeypatch):
-    session, next_block, made = behind.session(RED), Rollout.next_block, []
-
-    def failing(*given):
-        made.append(given)
-        if len(made) == 3:
-            raise RuntimeError("no more noise")
-        return next_block(*given)
-
+    session = behind.session(RED)
+    failing = failing_at(3, Rollout.next_block, "no more noise")
     monkeypatch.setattr(Rollout, "next_block", failing)
     blocks = session.blocks()
     assert [next(blocks).index for _ in range(2)] == [0, 1]
@@ -105,14 +113,8 @@ def test_an_error_comes_with_the_block_that_it_belongs_to(behind: Engine, monkey
 
 
 def test_an_error_of_the_decoder_names_its_block_though_the_next_has_begun(behind, monkeypatch):
-    session, decode, decoded = behind.session(RED), sessions.decode_now, []
-
-    def failing(*given):
-        decoded.append(given)
-        if len(decoded) == 2:
-            raise RuntimeError("no more paint")
-        return decode(*given)
-
+    session = behind.session(RED)
+    failing = failing_at(2, sessions.decode_now, "no more paint")
     monkeypatch.setattr(sessions, "decode_now", failing)
     blocks = session.blocks()
     next(blocks)
