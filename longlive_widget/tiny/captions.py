@@ -84,7 +84,8 @@ def _whole(scene: Scene, change: Change, rng: random.Random) -> str:
         nouns = [_noun(thing, rng, sized=_sized(thing, part, rng)) for thing, part in parts]
         clause = _acting_together(nouns, scene.things, rng)
     else:
-        clause = " and ".join(_thing_clause(thing, part, rng) for thing, part in parts)
+        alone = len(parts) == 1
+        clause = " and ".join(_thing_clause(thing, part, rng, alone=alone) for thing, part in parts)
     return _with_ground(clause, scene.ground, rng)
 
 
@@ -108,9 +109,9 @@ def _asked_of_one(scene: Scene, change: Change, rng: random.Random) -> str:
         return _said_of("it", scene, change, rng)
     (thing,) = scene.things
     moved = change.motion is not None or change.speed is not None
-    clause = _noun(thing, rng, sized=change.size is not None or rng.random() < 0.5)
+    clause = _noun(thing, rng, sized=change.size is not None or rng.random() < 0.5, alone=True)
     if moved or rng.random() < 0.5:
-        clause = _acting(clause, thing, rng)
+        clause = _acting(clause, thing, rng, alone=True)
     if change.ground is not None or rng.random() < 0.3:
         clause = _with_ground(clause, scene.ground, rng)
     return f"now {clause}" if rng.random() < 0.2 else clause
@@ -148,35 +149,54 @@ def _known_by_new_name(scene: Scene, change: Change) -> bool:
     return same > mistaken
 
 
-def _thing_clause(thing: Thing, change: Change, rng: random.Random) -> str:
+def _thing_clause(thing: Thing, change: Change, rng: random.Random, *, alone: bool) -> str:
     """The thing with all that is changed or not medium about it, and what it does."""
     sized = _sized(thing, change, rng)
     still = thing.motion == "rests" and change.motion is None and rng.random() < 0.2
-    noun = _noun(thing, rng, sized=sized)
-    return noun if still else _acting(noun, thing, rng)
+    noun = _noun(thing, rng, sized=sized, alone=alone)
+    return noun if still else _acting(noun, thing, rng, alone=alone)
 
 
 def _sized(thing: Thing, change: Change, rng: random.Random) -> bool:
     return thing.size != "medium" or change.size is not None or rng.random() < 0.1
 
 
-def _noun(thing: Thing, rng: random.Random, *, sized: bool) -> str:
-    size = f"{rng.choice(SIZE_WORDS[thing.size])} " if sized else ""
-    return f"{size}{rng.choice(COLOR_WORDS[thing.color])} {rng.choice(SHAPE_WORDS[thing.shape])}"
+def _noun(thing: Thing, rng: random.Random, *, sized: bool, alone: bool = False) -> str:
+    """The shape with its looks before it; of a thing that is alone perhaps after it."""
+    shape, color = rng.choice(SHAPE_WORDS[thing.shape]), rng.choice(COLOR_WORDS[thing.color])
+    looks = [rng.choice(SIZE_WORDS[thing.size]), color] if sized else [color]
+    form = rng.random()
+    if alone and form < 0.12:
+        return f"{shape} that is {' and '.join(_shuffled(rng, *looks))}"
+    return _joined(*(looks[::-1] if form > 0.9 else looks), shape)
 
 
-def _acting(noun: str, thing: Thing, rng: random.Random) -> str:
+def _acting(noun: str, thing: Thing, rng: random.Random, *, alone: bool = False) -> str:
     """The noun with its motion before it, after it, or as a sentence."""
     verb = rng.choice(verbs(thing.shape, thing.motion))
     speed = _speed_word(thing.speed, rng)
     form = rng.random()
     if verb.adjective and form < 0.25:
         return _with_article(_joined(speed, verb.doing, noun), rng)
+    if alone and rng.random() < 0.3:
+        return _presented(noun, verb, speed, rng)
     subject = _with_article(noun, rng)
     if form < 0.45:
         comma = "," if rng.random() < 0.3 else ""
         return _joined(f"{subject}{comma}", verb.doing, _towards(verb, speed, rng))
     return _joined(subject, _predicate(verb, speed, rng))
+
+
+def _presented(noun: str, verb: Verb, speed: str, rng: random.Random) -> str:
+    """What a thing that is alone does, in front of it or under "there is"."""
+    doing = _joined(verb.doing, _towards(verb, speed, rng))
+    return rng.choice(
+        (
+            f"{doing}, {_with_article(noun, rng)}",
+            f"there is {_indefinite(noun)} {doing}",
+            f"there is {_indefinite(noun)} that {_predicate(verb, speed, rng)}",
+        )
+    )
 
 
 def _acting_together(nouns: list[str], things: tuple[Thing, ...], rng: random.Random) -> str:

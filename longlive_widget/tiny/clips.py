@@ -11,7 +11,7 @@ Axes: B batch, F latent frames, C channels, H rows, W columns, L rows of text.
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -36,6 +36,8 @@ from longlive_widget.tiny.scenes import (
 )
 from longlive_widget.tiny.teacher_forcing import BLOCK_FRAMES
 
+TAUGHT = replace(LEARNED, two_things=0.35)
+"""More pairs than prompts ask for: which word belongs to which thing is the hard part."""
 CLIP_BLOCKS = 4
 WINDOW_FRAMES = CLIP_BLOCKS * BLOCK_FRAMES
 LATEST_FRAME = 600
@@ -77,19 +79,20 @@ class Form:
 OPENING = Form(starts=True, blocks=1)
 """A first block alone: there is nothing to go by but the prompt, so it takes the most practice."""
 _SHARES = {
-    OPENING: 8,
+    OPENING: 6,
     Form(starts=True): 4,
-    Form(starts=True, switch=1): 2,
-    Form(starts=True, switch=2): 2,
-    Form(starts=True, switch=3): 1,
+    Form(starts=True, switch=1): 3,
+    Form(starts=True, switch=2): 3,
+    Form(starts=True, switch=3): 2,
     Form(starts=False): 3,
-    Form(starts=False, switch=2): 3,
-    Form(starts=False, switch=3): 2,
+    Form(starts=False, switch=2): 4,
+    Form(starts=False, switch=3): 3,
 }
 FORMS = tuple(form for form, share in _SHARES.items() for _ in range(share))
 """The form of each shard, in turn, once there are all forms."""
 OPENING_SHARDS = 57
-"""So many shards are of first blocks before others come: a prompt is all they go by."""
+"""So many shards are of first blocks before others come, where nothing is known yet: a prompt is
+all they go by."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +151,7 @@ class Clips:
 
 def random_story(rng: random.Random, form: Form) -> Story:
     """A scene, perhaps with a switch long ago, and one inside the clip where the form has it."""
-    scene = random_scene(rng, LEARNED)
+    scene = random_scene(rng, TAUGHT)
     sink_prompt = prompt = caption(scene, rng)
     frame = BLOCK_FRAMES
     if not form.starts:
@@ -163,10 +166,13 @@ def random_story(rng: random.Random, form: Form) -> Story:
     return Story(scene, sink_prompt, prompt, frame)
 
 
-def outline(seed: int, clips: int, number: int) -> Outline:
-    """A shard of that many clips; the seed and the number say all that is in it."""
+def outline(seed: int, clips: int, number: int, *, openings: int = 0) -> Outline:
+    """A shard of that many clips; its arguments say all that is in it.
+
+    The first `openings` shards are of first blocks alone.
+    """
     rng = random.Random(f"clips {seed} {number}")
-    form = OPENING if number < OPENING_SHARDS else FORMS[number % len(FORMS)]
+    form = OPENING if number < openings else FORMS[number % len(FORMS)]
     stories = [random_story(rng, form) for _ in range(clips)]
     scenes = [story.scene for story in stories]
     lead = [PICTURES_PER_LATENT_FRAME * (story.frame - BLOCK_FRAMES) for story in stories]
@@ -230,7 +236,7 @@ class ClipPool:
 
 
 def _switched(scene: Scene, latent_frame: int, rng: random.Random) -> tuple[Scene, str]:
-    change = random_change(rng, scene, LEARNED)
+    change = random_change(rng, scene, TAUGHT)
     switched = scene.switched(change, pictures_before(latent_frame))
     return switched, switch_caption(switched, change, rng)
 

@@ -38,7 +38,7 @@ from longlive_widget.tiny.scenes import LEARNED, random_change, random_scene
 
 SHORTEST_BLOCKS, LONGEST_BLOCKS = 2, 24
 """Of the student's videos, most of them short: a first block is the hardest."""
-SWITCH_SHARE = 0.2
+SWITCH_SHARE = 0.4
 TEACHER_STEPS = 12
 GUIDANCE = 2.0
 """How far the teacher goes from what it does without a prompt, past what it does with it."""

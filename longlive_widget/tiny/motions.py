@@ -39,23 +39,24 @@ PICTURE = Geometry(160, 96)
 Pictures = NDArray[np.float64]
 """Times, counted in pictures; any shape."""
 
-_PACE: dict[Speed, float] = {"slowly": 0.5, "medium": 1.0, "fast": 1.9}
+_PACE: dict[Speed, float] = {"slowly": 0.5, "medium": 1.0, "fast": 1.7}
 _DIRECTION: dict[Motion, tuple[int, int]] = {
     "moves right": (1, 0),
     "moves left": (-1, 0),
     "moves up": (0, -1),
     "moves down": (0, 1),
 }
-_MOVE_PX = 2.2  # a picture, at medium speed
+_MOVE_PX = 2.0  # a picture, at medium speed
 _ROUND_PICTURES: dict[Motion, float] = {  # the period at medium speed
-    "bounces": 24,
-    "circles": 44,
-    "spins": 44,
-    "swings": 36,
+    "bounces": 28,
+    "circles": 48,
+    "spins": 72,
+    "swings": 44,
     "grows": 56,
     "shrinks": 56,
 }
 _CIRCLE_PX = 25.0
+_NEAR_MIDDLE_PX = 12.0
 _SWING_PX = 44.0  # from the pivot
 _SWING_RAD = 0.7
 _GROWN, _SHRUNK = 1.4, 0.6
@@ -238,8 +239,9 @@ def _circle_through(
     x, y = place_px
     reach_px = _circle_px(radius_px)
     to_x, to_y = PICTURE.width_px / 2 - x, PICTURE.height_px / 2 - y
-    far_px = math.hypot(to_x, to_y)
-    step = reach_px / far_px if far_px > 1 else 0.0
+    if math.hypot(to_x, to_y) < _NEAR_MIDDLE_PX:  # no side is nearer: every prompt means this one
+        to_x, to_y = -1.0, 0.0
+    step = reach_px / math.hypot(to_x, to_y)
     margin_px = reach_px + REACH * radius_px + _EDGE_PX
     middle = inside((x + step * to_x, y + step * to_y), margin_px)
     return middle, math.atan2(y - middle[1], x - middle[0]) / (2 * math.pi) % 1

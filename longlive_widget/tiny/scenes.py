@@ -40,7 +40,7 @@ _Value = TypeVar("_Value")
 Size = Literal["small", "medium", "big"]
 SIZES: tuple[Size, ...] = get_args(Size)
 
-RADIUS_PX: dict[Size, float] = {"small": 9.0, "medium": 14.0, "big": 20.0}
+RADIUS_PX: dict[Size, float] = {"small": 10.5, "medium": 15.0, "big": 21.0}
 
 _RGB: dict[Color, tuple[int, int, int]] = {
     "red": (232, 36, 40),

@@ -43,7 +43,16 @@ from longlive_widget.model.text_encoder import (
 from longlive_widget.model.video_decoder import VideoDecoderConfig
 from longlive_widget.presets import PRESETS
 from longlive_widget.tiny.captions import PROMPT_TOKENS
-from longlive_widget.tiny.clips import FORMS, WINDOW_FRAMES, ClipPool, Clips, Form, drawn, outline
+from longlive_widget.tiny.clips import (
+    FORMS,
+    OPENING_SHARDS,
+    WINDOW_FRAMES,
+    ClipPool,
+    Clips,
+    Form,
+    drawn,
+    outline,
+)
 from longlive_widget.tiny.distill import (
     Attempts,
     Distillation,
@@ -243,7 +252,9 @@ def train_transformer(plan: Plan) -> bool:
         model.transformer.compile_layers()
     matching = FlowMatching(model.transformer)
     seed = team.seed(plan.seed)
-    outlines = MadeAhead(partial(outline, seed, SHARD_CLIPS), plan.workers)
+    openings = OPENING_SHARDS if plan.begin_with is None else 0
+    made = partial(outline, seed, SHARD_CLIPS, openings=openings)
+    outlines = MadeAhead(made, plan.workers)
 
     def shard(number: int) -> Clips:
         with plan.half():

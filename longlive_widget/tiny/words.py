@@ -260,7 +260,7 @@ _LABELS: dict[Ground, tuple[str, ...]] = {
         "the background is falling rain",
     ),
 }
-_GLUE = "a an the it is now and both becomes turns , ."
+_GLUE = "a an the it is there that now and both becomes turns , ."
 WORD = r"\w+|[.,]"
 """A word or a mark, as a regular expression."""
 
