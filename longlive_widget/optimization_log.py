@@ -29,14 +29,13 @@ PROMPTS = 8
 """The prompts that `use_prompt_cache: true` remembers; the log says no number."""
 _WITHOUT_GRAPHS = "max-autotune-no-cudagraphs"
 """What the log means by "max-autotune": it says so beside it."""
+_WINDOW_KEYS = ("use_static_kv", "use_integrated_kv_cache")
 _CHOICES = {
     "compile_mode": ("default", "reduce-overhead", "max-autotune"),
     "kv_quantization": ("int8", "fp8"),
     "model_dtype": ("bfloat16", "fp8"),
 }
 _IDLE: dict[str, object] = {
-    "use_cuda_graphs": False,
-    "use_memory_pool": False,
     "model_dtype": "bfloat16",
 }
 """Keys whose part is not here yet, with the value that does without it."""
@@ -94,9 +93,15 @@ def _same(field: str, key: str) -> _Translation:
 
 
 def _window_cache(logged: Mapping[str, object]) -> str:
-    if logged.get("use_integrated_kv_cache"):
+    """Graphs alone need buffers, which the log does not say beside them."""
+    said = any(key in logged for key in _WINDOW_KEYS)
+    if logged.get("use_integrated_kv_cache") or (logged.get("use_cuda_graphs") and not said):
         return "ring"
     return "static" if logged.get("use_static_kv") else "rolling"
+
+
+def _memory_pool(logged: Mapping[str, object]) -> object:
+    return logged.get("use_memory_pool", logged.get("use_cuda_graphs"))
 
 
 def _window_dtype(logged: Mapping[str, object]) -> object:
@@ -126,7 +131,7 @@ _TRANSLATIONS = (
     _same("window_frames", "local_attn_size"),
     _Translation(
         "window_cache",
-        ("use_static_kv", "use_integrated_kv_cache"),
+        (*_WINDOW_KEYS, "use_cuda_graphs"),
         _window_cache,
         lambda kind: {
             "use_static_kv": kind != "rolling",
@@ -149,6 +154,13 @@ _TRANSLATIONS = (
         lambda logged: PROMPTS if logged["use_prompt_cache"] else 0,
         lambda prompts: {"use_prompt_cache": prompts != 0},
     ),
+    _Translation(
+        "memory_pool",
+        ("use_memory_pool", "use_cuda_graphs"),
+        _memory_pool,
+        lambda value: {"use_memory_pool": value},
+    ),
+    _same("cuda_graphs", "use_cuda_graphs"),
     _same("decode_behind", "use_async_vae"),
     _Translation("compiled", ("use_torch_compile", "compile_mode"), _compiled, _compile_words),
 )
@@ -157,12 +169,10 @@ FIELDS = tuple(translation.field for translation in _TRANSLATIONS)
 
 
 def _require_parts(logged: Mapping[str, object]) -> None:
-    graphs = logged.get("use_torch_compile") and logged.get("compile_mode") == "reduce-overhead"
-    idle = _IDLE | ({"compile_mode": "default"} if graphs else {})
-    asked = [key for key in logged if key in idle and logged[key] != idle[key]]
+    asked = [key for key in logged if key in _IDLE and logged[key] != _IDLE[key]]
     if asked:
         said = " and ".join(_line(key, logged[key]) for key in asked)
-        way_out = " and ".join(_line(key, idle[key]) for key in asked)
+        way_out = " and ".join(_line(key, _IDLE[key]) for key in asked)
         raise PresetError(f"{said}: not here yet, use {way_out}")
 
 

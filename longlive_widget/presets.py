@@ -19,7 +19,12 @@ TRAINING_STEPS = 1000
 WindowCache = Literal["rolling", "static", "ring"]
 WindowDtype = Literal["model", "int8", "fp8"]
 Decoder = Literal["full", "small"]
-CompileMode = Literal["default", "max-autotune-no-cudagraphs"]
+CompileMode = Literal["default", "max-autotune-no-cudagraphs", "reduce-overhead", "max-autotune"]
+COMPILED_WITHOUT_GRAPHS: dict[CompileMode, CompileMode] = {
+    "reduce-overhead": "default",
+    "max-autotune": "max-autotune-no-cudagraphs",
+}
+"""The modes in which torch.compile records CUDA graphs of its own, and what each is without."""
 
 
 @dataclass(frozen=True)
@@ -32,14 +37,16 @@ class Preset:
     buffers ("static"), or each over the oldest one ("ring"). `window_dtype` is the type in which it
     is held: the model's own, or 8 bits with a scale for each token and head. `prompt_cache`
     is how many prompts an engine remembers as the network reads them, so that asking for one again
-    costs nothing. `decoder` turns latents into pictures: the model's own, or a second one that is
-    quicker and less exact. `decode_behind` begins the next block while the last one is decoded.
+    costs nothing. `memory_pool` gives noise, prompt and latents places that are made once, and
+    `cuda_graphs` has a GPU replay whole blocks out of them. `decoder` turns latents into pictures:
+    the model's own, or a second one that is quicker and less exact. `decode_behind` begins the next
+    block while the last one is decoded.
     `offload_text_encoder` leaves the text encoder's weights on the host: a prompt takes longer to
     read. `compiled` has torch compile the networks at their first use, in that mode of its.
 
     Raises:
-        PresetError: a setting is of the wrong kind or out of range, or the steps do not go down
-            from at most 1000 to at least 1.
+        PresetError: a setting is of the wrong kind or out of range, the steps do not go down
+            from at most 1000 to at least 1, or one setting rules out another.
     """
 
     name: str
@@ -49,6 +56,8 @@ class Preset:
     window_cache: WindowCache = "rolling"
     window_dtype: WindowDtype = "model"
     prompt_cache: int = 0
+    memory_pool: bool = False
+    cuda_graphs: bool = False
     decoder: Decoder = "full"
     decode_behind: bool = False
     offload_text_encoder: bool = False
@@ -63,7 +72,7 @@ class Preset:
         one_of("decoder", self.decoder, get_args(Decoder), PresetError)
         if self.compiled is not None:
             one_of("compiled", self.compiled, get_args(CompileMode), PresetError)
-        for switch in ("decode_behind", "offload_text_encoder"):
+        for switch in ("memory_pool", "cuda_graphs", "decode_behind", "offload_text_encoder"):
             true_or_false(switch, getattr(self, switch), PresetError)
         for size, least in (("window_frames", 1), ("prompt_cache", 0)):
             number = whole_number(size, getattr(self, size), PresetError, least=least)
@@ -75,6 +84,24 @@ class Preset:
             raise PresetError(
                 f"denoise_steps {list(steps)} must be some that go down: for example "
                 "[1000, 750, 500, 250]"
+            )
+        self._require_what_graphs_need()
+
+    def _require_what_graphs_need(self) -> None:
+        """CUDA graphs replay a block in the memory that it was recorded in."""
+        if not self.cuda_graphs:
+            return
+        if not self.memory_pool:
+            raise PresetError("cuda_graphs needs noise in its place: add memory_pool: true")
+        if self.window_cache == "rolling":
+            raise PresetError(
+                "cuda_graphs cannot replay window_cache 'rolling', which lies elsewhere after each "
+                "block: use 'ring' or 'static'"
+            )
+        if self.compiled in COMPILED_WITHOUT_GRAPHS:
+            raise PresetError(
+                f"compiled {self.compiled!r} records graphs of its own, inside those of "
+                f"cuda_graphs: use {COMPILED_WITHOUT_GRAPHS[self.compiled]!r}"
             )
 
     def with_(self, **changes: object) -> "Preset":
@@ -180,21 +207,48 @@ PRESETS: dict[str, Preset] = {
     for preset in (
         Preset("reference", "what all others are compared with: 4 steps, 12 latent frames"),
         Preset(
+            "quality",
+            "the same pictures, with nothing computed or allocated twice",
+            window_cache="static",
+            prompt_cache=8,
+            memory_pool=True,
+            decode_behind=True,
+        ),
+        Preset(
             "balanced",
             "the same pictures, compiled: faster, after a first block that takes longer",
+            window_cache="ring",
+            prompt_cache=8,
+            memory_pool=True,
             compiled="default",
+        ),
+        Preset(
+            "speed",
+            "the same pictures, compiled, and replayed as CUDA graphs: for a GPU",
+            window_cache="ring",
+            prompt_cache=8,
+            memory_pool=True,
+            cuda_graphs=True,
+            decode_behind=True,
+            compiled="max-autotune-no-cudagraphs",
         ),
         Preset(
             "turbo",
             "3 steps and a window of 8 latent frames: faster, with less detail",
             denoise_steps=(1000, 500, 250),
             window_frames=8,
+            window_cache="ring",
+            prompt_cache=8,
+            memory_pool=True,
         ),
         Preset(
             "ultra",
             "2 steps and a window of 6 latent frames, the sink and the block: for drafts",
             denoise_steps=(1000, 250),
             window_frames=6,
+            window_cache="ring",
+            prompt_cache=8,
+            memory_pool=True,
         ),
         Preset(
             "low_memory",
@@ -202,6 +256,7 @@ PRESETS: dict[str, Preset] = {
             window_cache="ring",
             window_dtype="int8",
             prompt_cache=8,
+            memory_pool=True,
             offload_text_encoder=True,
         ),
     )

@@ -15,6 +15,8 @@ PICTURE = {
     "window_cache": "the same picture, up to rounding",
     "window_dtype": "nearly the same picture",
     "prompt_cache": "the same picture, to the bit",
+    "memory_pool": "the same picture, to the bit",
+    "cuda_graphs": "the same picture, to the bit",
     "decoder": "another picture of the same latents",
     "decode_behind": "the same picture, to the bit",
     "offload_text_encoder": "the same picture, to the bit",

@@ -180,11 +180,11 @@ class RollingWindow(Window):
 
     def _write(self, layer: int, written: Parts) -> Parts:
         kept = len(self._kept_frames)
-        if kept:
-            parts = zip(self._memory[layer], written, strict=True)
-            written = tuple(torch.cat([self._tokens(old, 0, kept), new], 1) for old, new in parts)
-        self._memory[layer] = written
-        return written
+        before = self._memory[layer] if kept else written
+        parts = zip(before, written, strict=True)
+        seen = tuple(torch.cat([self._tokens(old, 0, kept), new], dim=1) for old, new in parts)
+        self._memory[layer] = seen
+        return seen
 
     def _forget(self, sink: int, frames: int) -> None:
         later = len(self._kept_frames) - sink

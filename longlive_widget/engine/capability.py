@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from longlive_widget.errors import CapabilityError
-from longlive_widget.presets import Preset
+from longlive_widget.presets import COMPILED_WITHOUT_GRAPHS, Preset
 
 _CPP_COMPILERS = ("c++", "g++", "clang++", "cl")
 _FP8_CAPABILITY = (8, 9)
@@ -46,7 +46,10 @@ def within_reach(
             way out.
     """
     told = []
-    for lack in filter(None, (_fp8(preset, device), _compiler(preset, device))):
+    for need in (_fp8, _graphs, _own_graphs, _compiler):
+        lack = need(preset, device)
+        if lack is None:
+            continue
         if not allow_fallback:
             raise CapabilityError(f"preset {preset.name!r} {lack.why}: {lack.way_out}")
         preset = replace(preset, **lack.settings)  # type: ignore[arg-type]  # our own, below
@@ -67,6 +70,30 @@ def _fp8(preset: Preset, device: torch.device) -> Lack | None:
         "use window_dtype='int8', which takes as many bytes",
         {"window_dtype": "int8"},
         "the window is in int8 instead of FP8",
+    )
+
+
+def _graphs(preset: Preset, device: torch.device) -> Lack | None:
+    if not preset.cuda_graphs or device.type == "cuda":
+        return None
+    return Lack(
+        f"replays blocks as CUDA graphs, and device '{device}' has none",
+        "use cuda_graphs=False, which makes the same pictures",
+        {"cuda_graphs": False},
+        "no block is replayed",
+    )
+
+
+def _own_graphs(preset: Preset, device: torch.device) -> Lack | None:
+    if preset.compiled not in COMPILED_WITHOUT_GRAPHS or device.type == "cuda":
+        return None
+    without = COMPILED_WITHOUT_GRAPHS[preset.compiled]
+    return Lack(
+        f"compiles in the mode {preset.compiled!r}, which records CUDA graphs, and device "
+        f"'{device}' has none",
+        f"use compiled={without!r}, which makes the same pictures",
+        {"compiled": without},
+        f"torch compiles in the mode {without!r}",
     )
 
 

@@ -5,7 +5,7 @@ from torch import nn
 
 from longlive_widget.engine.model import Model
 from longlive_widget.model.video_decoder import RmsNorm
-from longlive_widget.presets import CompileMode
+from longlive_widget.presets import COMPILED_WITHOUT_GRAPHS, CompileMode
 
 _MOST_VERSIONS = 64
 
@@ -16,7 +16,7 @@ def compile_model(model: Model, mode: CompileMode) -> None:
     The compiled code is kept on disk by torch, so a later process begins faster.
     """
     model.transformer.compile_layers(mode)
-    compile_norms(model.decoder, mode)
+    compile_norms(model.decoder, COMPILED_WITHOUT_GRAPHS.get(mode, mode))  # too small for a graph
 
 
 def compile_norms(network: nn.Module, mode: CompileMode = "default") -> None:

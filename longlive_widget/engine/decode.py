@@ -3,12 +3,16 @@
 Axes: B batch, F frames, C channels, H rows, W columns.
 """
 
+from collections.abc import Callable
+
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from longlive_widget.engine.model import Model, Sizes
-from longlive_widget.errors import PresetError
+from longlive_widget.engine.static_denoiser import Recorder, Step
+from longlive_widget.errors import GeometryError, PresetError
 from longlive_widget.model.stream import DecoderStream, to_bytes
 from longlive_widget.model.tiny_decoder import TinyDecoder
 from longlive_widget.model.video_decoder import VideoDecoder
@@ -34,6 +38,99 @@ def require_decoder(preset: Preset, sizes: Sizes) -> None:
             f"preset {preset.name!r} decodes by the small decoder, and {sizes.name!r} has none: "
             "put TAEHV's taew2_1.pth beside its files, or use decoder='full'"
         )
+
+
+class PictureOutlet:
+    """Takes the latents of a video, block after block, and gives pictures on the host.
+
+    On CUDA nobody waits until the pictures are wanted: they are copied into pinned memory. `aside`
+    decodes on a stream of its own there, beside what is computed next.
+    """
+
+    def __init__(
+        self, stream: DecoderStream, *, record: Recorder | None = None, aside: bool = False
+    ) -> None:
+        self._stream = stream
+        self._bytes_of = _StaticStream(stream, record) if record else None
+        self._aside = aside
+        self._own: torch.cuda.Stream | None = None
+        self._host: Tensor | None = None
+
+    def begin(self, latent_BFCHW: Tensor) -> Callable[[], Pictures]:
+        """Begin to decode a block; the result waits for its pictures, uint8 RGB `FHWC`.
+
+        It must be called before the next block is begun.
+        """
+        if not latent_BFCHW.is_cuda:
+            pictures = decode_now(self._stream, latent_BFCHW)
+            return lambda: pictures
+        if not self._aside:
+            return self._begun(latent_BFCHW)
+        if self._own is None:
+            self._own = torch.cuda.Stream(latent_BFCHW.device)
+        self._own.wait_stream(torch.cuda.current_stream(latent_BFCHW.device))
+        latent_BFCHW.record_stream(self._own)
+        with torch.cuda.stream(self._own):
+            return self._begun(latent_BFCHW)
+
+    def _begun(self, latent_BFCHW: Tensor) -> Callable[[], Pictures]:
+        decode = self._bytes_of.decode if self._bytes_of else self._decoded
+        bytes_BFHWC = decode(latent_BFCHW)
+        if self._host is None or self._host.shape != bytes_BFHWC.shape:
+            self._host = torch.empty_like(bytes_BFHWC, device="cpu", pin_memory=True)
+        host = self._host.copy_(bytes_BFHWC, non_blocking=True)
+        done = torch.cuda.Event(blocking=True)
+        done.record()
+
+        def pictures() -> Pictures:
+            done.synchronize()
+            copied: Pictures = host[0].numpy().copy()
+            return copied
+
+        return pictures
+
+    def _decoded(self, latent_BFCHW: Tensor) -> Tensor:
+        return to_bytes(self._stream.decode(latent_BFCHW))
+
+
+class _StaticStream:
+    """A decoder's stream whose blocks, once they are alike, are recorded and replayed."""
+
+    def __init__(self, stream: DecoderStream, record: Recorder) -> None:
+        self._stream = stream
+        self._record = record
+        self._alike: tuple[torch.Size, Tensor] | None = None
+        self._again: Step | None = None
+
+    def decode(self, latent_BFCHW: Tensor) -> Tensor:
+        """The next 8-bit pictures, `BFHWC`; they are overwritten by the ones after."""
+        if self._alike is None or self._alike[0] != latent_BFCHW.shape:
+            return self._decoded_anew(latent_BFCHW)
+        _, bytes_BFHWC = self._alike
+        if self._again is None:
+            self._latent = latent_BFCHW.clone()
+            self._state = [kept.clone() for kept in self._stream.state]
+            self._again = self._record(lambda: self._step(bytes_BFHWC))
+        self._latent.copy_(latent_BFCHW)
+        self._again()
+        return bytes_BFHWC
+
+    def _decoded_anew(self, latent_BFCHW: Tensor) -> Tensor:
+        if self._again is not None:
+            raise GeometryError(
+                f"a block of {latent_BFCHW.shape[1]} latent frames after others of "
+                f"{self._latent.shape[1]}: a decoder that is replayed takes blocks of one size"
+            )
+        before = [kept.shape for kept in self._stream.state]
+        bytes_BFHWC = to_bytes(self._stream.decode(latent_BFCHW))
+        if before == [kept.shape for kept in self._stream.state]:
+            self._alike = latent_BFCHW.shape, torch.empty_like(bytes_BFHWC)
+        return bytes_BFHWC
+
+    def _step(self, bytes_BFHWC: Tensor) -> Tensor:
+        pictures_BFCHW, kept = self._stream.decoder(self._latent, self._state)
+        torch._foreach_copy_(self._state, kept)
+        return bytes_BFHWC.copy_(to_bytes(pictures_BFCHW))
 
 
 def decode_now(stream: DecoderStream, latent_BFCHW: Tensor) -> Pictures:

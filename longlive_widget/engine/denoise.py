@@ -15,7 +15,7 @@ from longlive_widget.engine.noise_schedule import Level
 from longlive_widget.model.transformer import Transformer
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Denoiser:
     """A network and the window that it reads and writes."""
 
@@ -37,16 +37,16 @@ class Denoiser:
         """The clean latents of the block that is open in the window.
 
         Args:
-            noise_BFCHW: where denoising begins.
+            noise_BFCHW: where denoising begins; of any type, on any device.
             renoise: fresh noise of the same shape for the way from step i to step i + 1.
             text: the prompt.
             levels: one noise level a step, from high to low.
         """
-        x = noise_BFCHW
+        x = self._placed(noise_BFCHW)
         for step, level in enumerate(levels):
             x0 = level.clean(x, self.flow(x, level.timestep, text))
             if step + 1 < len(levels):
-                x = levels[step + 1].noisy(x0, renoise(step))
+                x = levels[step + 1].noisy(x0, self._placed(renoise(step)))
         return x0
 
     def write_context(self, latent_BFCHW: Tensor, text: TextMemory) -> None:
@@ -77,3 +77,7 @@ class Denoiser:
         if frames:
             window.open_block(next_frame - frames, frames)
             self.write_context(latest_BFCHW[:, -frames:], text)
+
+    def _placed(self, noise_BFCHW: Tensor) -> Tensor:
+        weight = self.network.patch_embedding.weight
+        return noise_BFCHW.to(weight.device, weight.dtype)

@@ -136,6 +136,11 @@ class Engine:
         own = self.geometry
         geometry = own if size_px is None else Geometry(*_sides(size_px), own.block_frames)
         one_of("positions", positions, get_args(Positions), SessionError)
+        if self.preset.cuda_graphs and positions == "absolute":
+            raise SessionError(
+                f"preset {self.preset.name!r} replays blocks as CUDA graphs, and with positions "
+                "'absolute' no two are alike: use 'relative', or cuda_graphs=False"
+            )
         window = new_window(self.preset, self.model, geometry, positions)
         return Session(self.model, self.preset, geometry, plan, seed, window, self.prompts)
 

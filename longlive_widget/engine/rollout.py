@@ -29,19 +29,22 @@ class Rollout:
         self._levels = levels
         self._global_sink = global_sink
         self._text: TextMemory | None = None
-        self._latest_BFCHW: Tensor | None = None
+        self._latest: list[Tensor] = []
         self._next_frame = 0
+        self._unsettled: Tensor | None = None
 
     def steer(self, text: TextMemory) -> None:
         """Follow this prompt from the next block on: memory is computed again under it."""
+        self.settle()
         self._text = text
-        if self._latest_BFCHW is not None:
-            self._denoiser.recache(
-                self._latest_BFCHW, self._next_frame, text, global_sink=self._global_sink
-            )
+        if self._latest:
+            latest = torch.cat(self._latest, dim=1)[:, -self._denoiser.window.window_frames :]
+            self._denoiser.recache(latest, self._next_frame, text, global_sink=self._global_sink)
 
     def next_block(self, noise_BFCHW: Tensor, renoise: Callable[[int], Tensor]) -> Tensor:
         """The clean latents of the next block, which is as long as its noise.
+
+        What it leaves in memory is written by `settle`, at the latest before the next block.
 
         Args:
             noise_BFCHW: where denoising begins.
@@ -52,15 +55,27 @@ class Rollout:
         """
         if self._text is None:
             raise SessionError("no prompt steers this video yet: give it one at latent frame 0")
+        self.settle()
         frames = noise_BFCHW.shape[1]
         self._denoiser.window.open_block(self._next_frame, frames)
         latent_BFCHW = self._denoiser.denoise(noise_BFCHW, renoise, self._text, self._levels)
-        self._denoiser.write_context(latent_BFCHW, self._text)
+        self._unsettled = latent_BFCHW
         self._next_frame += frames
         self._remember(latent_BFCHW)
         return latent_BFCHW
 
+    def settle(self) -> None:
+        """Write what the last block leaves in memory, if that has not been done.
+
+        Its pictures do not depend on it: they may be on their way first.
+        """
+        if self._unsettled is not None and self._text is not None:
+            self._denoiser.write_context(self._unsettled, self._text)
+            self._unsettled = None
+
     def _remember(self, latent_BFCHW: Tensor) -> None:
-        kept = [] if self._latest_BFCHW is None else [self._latest_BFCHW]
+        """Keep the last blocks, as many as the window has a frame of."""
+        self._latest.append(latent_BFCHW)
         window = self._denoiser.window.window_frames
-        self._latest_BFCHW = torch.cat([*kept, latent_BFCHW], dim=1)[:, -window:]
+        while sum(block.shape[1] for block in self._latest[1:]) >= window:
+            del self._latest[0]

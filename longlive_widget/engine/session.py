@@ -13,11 +13,13 @@ from torch import Tensor
 from longlive_widget.cache.text import PromptCache
 from longlive_widget.cache.window import Window
 from longlive_widget.engine.ahead import OneAhead
-from longlive_widget.engine.decode import Pictures, decode_now, decoder_for
+from longlive_widget.engine.captured import recorded
+from longlive_widget.engine.decode import PictureOutlet, Pictures, decoder_for
 from longlive_widget.engine.denoise import Denoiser
 from longlive_widget.engine.model import Model
 from longlive_widget.engine.noise_schedule import levels
 from longlive_widget.engine.rollout import Rollout
+from longlive_widget.engine.static_denoiser import StaticDenoiser
 from longlive_widget.errors import SessionError, whole_number
 from longlive_widget.geometry import Geometry
 from longlive_widget.presets import Preset
@@ -78,9 +80,15 @@ class Session:
         self._model = model
         self._window = window
         self._prompts = prompts
-        denoiser = Denoiser(model.transformer, window)
-        self._rollout = Rollout(denoiser, levels(preset.denoise_steps))
-        self._decoder = decoder_for(preset, model).stream()
+        record = recorded if preset.cuda_graphs else None
+        self._denoiser = (
+            StaticDenoiser(model.transformer, window, record)
+            if preset.memory_pool
+            else Denoiser(model.transformer, window)
+        )
+        self._rollout = Rollout(self._denoiser, levels(preset.denoise_steps))
+        decoding = decoder_for(preset, model).stream()
+        self._outlet = PictureOutlet(decoding, record=record, aside=preset.decode_behind)
         self._prompt = ""
         self._adapter_changes = 0
         self._asked = list(timeline.landings(geometry.block_frames))
@@ -148,10 +156,14 @@ class Session:
     @torch.inference_mode()
     def _next(self, *, last: bool) -> Block:
         if self._ahead is None:
-            made = self._denoised()
+            with self._model.adapters.held():
+                made = self._denoised()
+                pictures = self._outlet.begin(made.clean_BFCHW)
+                self._rollout.settle()
         else:
             made = self._ahead.next(self._denoised, go_on=not last)
-        frames = decode_now(self._decoder, made.clean_BFCHW)
+            pictures = self._outlet.begin(made.clean_BFCHW)
+        frames = pictures()
         first = made.index * self.geometry.block_frames
         return Block(made.index, first, frames, made.prompt, made.landed)
 
@@ -160,9 +172,11 @@ class Session:
         block, landed = self._begin()
         if landed is not None:
             self._prompt = landed.prompt
-        noise = block_noise(self.seed, block, self.geometry, self._model)
+        noise = block_noise(self.seed, block, self.geometry)
         with self._model.adapters.held() as changes:
             if landed is not None or changes != self._adapter_changes:
+                if changes != self._adapter_changes and isinstance(self._denoiser, StaticDenoiser):
+                    self._denoiser.forget()
                 self._adapter_changes = changes
                 text = self._prompts.get(self._prompt, self._model.read, weights=changes)
                 self._rollout.steer(text)
@@ -183,13 +197,12 @@ class Session:
             return block, winner
 
 
-def block_noise(seed: int, block: int, geometry: Geometry, model: Model) -> Callable[..., Tensor]:
-    """Draws the noise of one block of a video for that model, from a generator of its own."""
+def block_noise(seed: int, block: int, geometry: Geometry) -> Callable[..., Tensor]:
+    """Draws the noise of one block of a video on the host, from a generator of its own."""
     generator = torch.Generator().manual_seed(seed * MOST_BLOCKS + block)
     shape = (1, *geometry.latent_block_shape)
 
     def draw(_step: int = 0) -> Tensor:
-        noise = torch.randn(shape, generator=generator, dtype=torch.float32)
-        return noise.to(model.device, model.dtype)
+        return torch.randn(shape, generator=generator, dtype=torch.float32)
 
     return draw

@@ -117,6 +117,7 @@ class Transformer(nn.Module):
         self.time_projection = nn.Sequential(nn.SiLU(), nn.Linear(dim, 6 * dim))
         self.blocks = nn.ModuleList(Layer(config) for _ in range(config.layers))
         self.head = Head(config)
+        self._marks_passes = False
 
     def read_text(self, embeds_BLC: Tensor) -> TextMemory:
         """The keys and values of prompts' embeddings, `text_length` rows each, zero past the end.
@@ -139,6 +140,8 @@ class Transformer(nn.Module):
             text: what `read_text` gave for the prompt.
             memory: the window; this pass writes the open block's keys and values.
         """
+        if self._marks_passes:
+            torch.compiler.cudagraph_mark_step_begin()
         rows, columns = (side // LATENTS_PER_TOKEN for side in latent_BFCHW.shape[-2:])
         patches = self.patch_embedding(latent_BFCHW.transpose(1, 2))
         x_BTC = patches.flatten(2).transpose(1, 2)
@@ -146,7 +149,7 @@ class Transformer(nn.Module):
             _sinusoid(timestep_BF, self.config.frequency_dim).type_as(x_BTC)
         )
         time_BF6C = self.time_projection(time_BFC).unflatten(-1, (6, -1))
-        turns = self._turns(memory, rows, columns, x_BTC.device)
+        turns = self.turns(memory, rows, columns, x_BTC.device)
         for index, layer in enumerate(self._layers()):
             x_BTC = layer(x_BTC, time_BF6C, index, memory, text.layers[index], turns)
         return _unpatchified(self.head(x_BTC, time_BFC), rows, columns)
@@ -154,8 +157,10 @@ class Transformer(nn.Module):
     def compile_layers(self, mode: str = "default") -> None:
         """Compile the three parts of every layer, in place: once for all layers and sizes.
 
-        `mode` is one of torch.compile's that records no CUDA graphs.
+        `mode` is one of torch.compile's. Where it records CUDA graphs, a pass begins by saying so:
+        what the graphs of the pass before have left may be overwritten.
         """
+        self._marks_passes = mode in {"reduce-overhead", "max-autotune"}
         for layer in self._layers():
             for part in ("before", "between", "after"):
                 setattr(layer, part, torch.compile(getattr(layer, part), dynamic=True, mode=mode))
@@ -163,9 +168,10 @@ class Transformer(nn.Module):
     def _layers(self) -> list[Layer]:
         return [layer for layer in self.blocks if isinstance(layer, Layer)]
 
-    def _turns(
+    def turns(
         self, memory: Memory, rows: int, columns: int, device: torch.device
     ) -> tuple[Turn, Turn]:
+        """How queries and keys are turned in the memory as it is, for latents of so many tokens."""
         head_dim = self.config.head_dim
         query = turn_at(memory.query_positions, rows, columns, head_dim, device)
         if not memory.relative:

@@ -313,7 +313,7 @@ def _teacher_forced(
     reference = levels(trained.denoise_steps)
 
     def made(block: int, plan: Sequence[Level]) -> Tensor:
-        draw = block_noise(case.seed, block, geometry, model)
+        draw = block_noise(case.seed, block, geometry)
         return denoiser.denoise(draw(), draw, text, plan)
 
     for block in range(blocks):

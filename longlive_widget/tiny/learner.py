@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from longlive_widget.tiny.captured import Captured
+from longlive_widget.engine.captured import Captured
 from longlive_widget.tiny.team import Team
 
 EMA_DECAY = 0.999

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from longlive_widget.tiny.captured import Captured
+from longlive_widget.engine.captured import Captured
 from longlive_widget.tiny.learner import Learner
 from longlive_widget.tiny.optimizers import optimizers_for
 

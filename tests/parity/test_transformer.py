@@ -4,15 +4,18 @@ import pytest
 import torch
 from torch import Tensor
 
+from longlive_widget.cache.text import PromptCache
 from longlive_widget.cache.window import RingWindow, RollingWindow, StaticWindow, Window
 from longlive_widget.engine.denoise import Denoiser
 from longlive_widget.engine.noise_schedule import Level, level_near, levels, sigmas, timesteps
 from longlive_widget.engine.rollout import Rollout
+from longlive_widget.engine.static_denoiser import StaticDenoiser
 from longlive_widget.model.adapters import Adapters
 from longlive_widget.model.checkpoint import rank_of
 from longlive_widget.model.config import TransformerConfig
 from longlive_widget.model.transformer import Transformer
 from longlive_widget.timeline import Timeline
+from tests.frozen_recorder import FrozenRecorder
 from tests.parity.cases import (
     BOUND,
     FOLDER,
@@ -74,17 +77,24 @@ def test_passes_over_one_memory_agree(kind: type[Window]):
 
 
 @pytest.mark.parametrize("kind", WINDOWS)
+@pytest.mark.parametrize("cached", [False, True], ids=["", "prompt cache"])
+@pytest.mark.parametrize("pooled", [False, True], ids=["", "pool"])
 @pytest.mark.parametrize("name", rollout_names())
-def test_a_rollout_agrees_block_by_block(name: str, kind: type[Window]):
+def test_a_rollout_agrees_block_by_block(
+    name: str, kind: type[Window], *, pooled: bool, cached: bool
+):
+    """With a pool and a window in buffers of its own, blocks are recorded and replayed too."""
     case = read_case(name)
-    latents = roll_out(case, name, kind)
+    latents = roll_out(case, name, kind, pooled=pooled, cached=cached)
     assert len(latents) == len(case["latents"]) > 0
     for block, latent in enumerate(latents):
         error = relative_error(latent, case["latents"][block])
         assert error < BOUND, f"block {block} is off by {error:.2e}"
 
 
-def roll_out(case: Case, name: str, kind: type[Window]) -> list[Tensor]:
+def roll_out(
+    case: Case, name: str, kind: type[Window], *, pooled: bool = False, cached: bool = False
+) -> list[Tensor]:
     """Our latents of a recorded rollout, block by block, `FCHW`, on the way of a session."""
     network = _network()
     if name.startswith("rollout_lora"):
@@ -97,14 +107,20 @@ def roll_out(case: Case, name: str, kind: type[Window]) -> list[Tensor]:
     window = _window(kind, case, noise, network.config.layers, relative=relative)
     steps = levels(case["denoising_steps"].tolist())
     _check_timesteps(steps, case)
-    rollout = _rollout(Denoiser(network, window), steps, case)
-    prompts = _prompts_by_block(case, frames)
+    replays = pooled and window.relative and kind is not RollingWindow
+    record = FrozenRecorder(window) if replays else None
+    static = StaticDenoiser(network, window, record)
+    rollout = _rollout(static if pooled else Denoiser(network, window), steps, case)
+    prompts, remembered = _prompts_by_block(case, frames), PromptCache(8 if cached else 0)
     done: list[Tensor] = []
     for block, block_noise in enumerate(noise):
         if block in prompts:
-            rollout.steer(network.read_text(case["prompt_embeds"][prompts[block]][None]))
+            embeds = case["prompt_embeds"][prompts[block]][None]
+            said = str(embeds.sum().item())
+            rollout.steer(remembered.get(said, lambda _, e=embeds: network.read_text(e)))
         renoise = case["renoise"][block]
-        done.append(rollout.next_block(block_noise[None], lambda i, r=renoise: r[i][None])[0])
+        latent = rollout.next_block(block_noise[None], lambda i, r=renoise: r[i][None])[0]
+        done.append(latent.clone())  # a pool uses its places again
     return done
 
 

@@ -34,7 +34,7 @@ def worst_block_psnr_db(
             made = []
             for denoiser in (own, *others):
                 denoiser.window.open_block(block * geometry.block_frames, geometry.block_frames)
-                draw = block_noise(seed, block, geometry, model)
+                draw = block_noise(seed, block, geometry)
                 made.append(denoiser.denoise(draw(), draw, text, steps))
             for denoiser in (own, *others):
                 denoiser.write_context(made[0], text)

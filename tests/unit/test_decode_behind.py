@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from longlive_widget import Engine, Timeline
-from longlive_widget.engine import session as sessions
+from longlive_widget.engine import decode as decoding
 from longlive_widget.engine.ahead import OneAhead
 from longlive_widget.engine.rollout import Rollout
 from longlive_widget.errors import SessionError
@@ -54,7 +54,7 @@ def test_a_video_made_in_parts_is_the_video_made_at_once(behind: Engine):
 
 def test_the_next_block_is_begun_while_one_is_decoded(behind: Engine, monkeypatch):
     """Decoding block 0 waits for block 1 to be denoised: done in turn, that would never end."""
-    denoised, decode = threading.Semaphore(0), sessions.decode_now
+    denoised, decode = threading.Semaphore(0), decoding.decode_now
     next_block = Rollout.next_block
 
     def counted(*given):
@@ -68,7 +68,7 @@ def test_the_next_block_is_begun_while_one_is_decoded(behind: Engine, monkeypatc
         return decode(*given)
 
     monkeypatch.setattr(Rollout, "next_block", counted)
-    monkeypatch.setattr(sessions, "decode_now", waited)
+    monkeypatch.setattr(decoding, "decode_now", waited)
     assert next(behind.session(RED).blocks()).index == 0
 
 
@@ -114,8 +114,8 @@ def test_an_error_comes_with_the_block_that_it_belongs_to(behind: Engine, monkey
 
 def test_an_error_of_the_decoder_names_its_block_though_the_next_has_begun(behind, monkeypatch):
     session = behind.session(RED)
-    failing = failing_at(2, sessions.decode_now, "no more paint")
-    monkeypatch.setattr(sessions, "decode_now", failing)
+    failing = failing_at(2, decoding.decode_now, "no more paint")
+    monkeypatch.setattr(decoding, "decode_now", failing)
     blocks = session.blocks()
     next(blocks)
     with pytest.raises(RuntimeError, match="no more paint"):

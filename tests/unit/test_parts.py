@@ -12,10 +12,11 @@ from longlive_widget.presets_page import PICTURE
 PARTS: dict[str, tuple[object, ...]] = {
     "window_cache": ("static", "ring"),
     "prompt_cache": (1, 8),
+    "memory_pool": (True,),
     "decode_behind": (True,),
     "offload_text_encoder": (True,),
 }
-"""All that must not, but compiling, which takes long."""
+"""All that must not, but compiling, which takes long, and graphs, which need a GPU."""
 TIMELINE = Timeline.of(
     "a red ball bounces on white", (6, "a big blue star spins"), (15, "a red ball bounces on white")
 )
@@ -54,7 +55,7 @@ def test_parts_do_not_change_the_picture(plain: np.ndarray, parts: dict[str, obj
 
 def test_the_page_calls_exact_what_is_held_here():
     held = {name for name, told in PICTURE.items() if told.startswith("the same picture")}
-    assert held == {*PARTS, "compiled"}
+    assert held == {*PARTS, "compiled", "cuda_graphs"}
 
 
 def test_a_part_that_changes_the_picture_is_found_out(plain: np.ndarray):

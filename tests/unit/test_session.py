@@ -251,7 +251,7 @@ def test_a_session_that_failed_says_so_and_stays_failed(engine: Engine, monkeypa
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("longlive_widget.engine.session.decode_now", interrupted)
+        patch.setattr("longlive_widget.engine.decode.decode_now", interrupted)
         with pytest.raises(KeyboardInterrupt):
             next(session.blocks(1))
     with pytest.raises(SessionError, match="block 0 of this session failed"):

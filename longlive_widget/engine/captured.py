@@ -1,6 +1,6 @@
 """A function of tensors as one CUDA graph.
 
-The many small calls of a training step on a small network would keep the GPU waiting for the
+The many small calls of a network's pass or of a training step would keep the GPU waiting for the
 processor.
 """
 
@@ -43,7 +43,8 @@ class Captured:
         torch.cuda.current_stream().wait_stream(aside)
         self._graph = torch.cuda.CUDAGraph()
         pool = memory_of._graph.pool() if memory_of is not None else None
-        with torch.cuda.graph(self._graph, pool=pool):
+        # other threads may use the GPU meanwhile
+        with torch.cuda.graph(self._graph, pool=pool, capture_error_mode="thread_local"):
             self._result = function(*self._inputs)
         torch.cuda.set_rng_state(drawn_so_far)
 
@@ -54,3 +55,11 @@ class Captured:
                 torch._foreach_copy_(list(self._inputs), list(inputs))
         self._graph.replay()
         return self._result
+
+
+def recorded(work: Callable[[], Tensor]) -> Callable[[], Tensor]:
+    """The work on tensors that stay where they are, recorded but not done: each call replays it.
+
+    It must have been done before, so that nothing is left to choose or to compile.
+    """
+    return Captured(work, (), warm_ups=0)

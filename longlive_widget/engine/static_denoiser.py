@@ -1,0 +1,144 @@
+"""Blocks through tensors that stay where they are: a GPU may replay them, and allocates nothing.
+
+Axes: B batch, F latent frames, C channels, H rows, W columns.
+"""
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import torch
+from torch import Tensor
+
+from longlive_widget.cache.text import TextMemory
+from longlive_widget.engine.denoise import Denoiser
+from longlive_widget.engine.noise_schedule import Level
+from longlive_widget.geometry import LATENTS_PER_TOKEN
+
+Step = Callable[[], Tensor]
+Recorder = Callable[[Step], Step]
+"""From work on tensors that stay where they are to the same work, replayed."""
+
+
+@dataclass(eq=False)
+class StaticDenoiser(Denoiser):
+    """A denoiser whose noise, prompt and latents have their places, made once for each size.
+
+    The latents that `denoise` gives are overwritten after as many blocks as the window holds, and
+    two more. With a recorder, what is done in one state of the window is recorded when that state
+    comes a second time, and replayed from then on: a window without end has few states. The window
+    must lie in buffers of its own and have relative positions.
+    """
+
+    record: Recorder | None = None
+    _places: dict[torch.Size, "_Places"] = field(default_factory=dict)
+    _said: TextMemory | None = None
+    _text: TextMemory | None = None
+    _met: set[Hashable] = field(default_factory=set)
+    _recorded: dict[Hashable, tuple[Step, object]] = field(default_factory=dict)
+
+    def denoise(
+        self,
+        noise_BFCHW: Tensor,
+        renoise: Callable[[int], Tensor],
+        text: TextMemory,
+        levels: Sequence[Level],
+    ) -> Tensor:
+        """As `Denoiser.denoise`; all noise is drawn first."""
+        places = self._places_for(noise_BFCHW.shape)
+        places.take([noise_BFCHW, *(renoise(step) for step in range(len(levels) - 1))])
+        own = self._copied(text)
+        denoise = super().denoise  # no `super` inside another function
+        made = partial(denoise, places.noise[0], lambda i: places.noise[i + 1], own, levels)
+        self._do(("denoise", tuple(levels)), places, lambda: places.latent_BFCHW.copy_(made()))
+        return places.hand_out()
+
+    def write_context(self, latent_BFCHW: Tensor, text: TextMemory) -> None:
+        """As `Denoiser.write_context`; the block that was made last has its place already."""
+        places = self._places.get(latent_BFCHW.shape)
+        if places is None or latent_BFCHW is not places.given:
+            super().write_context(latent_BFCHW, text)
+            return
+        own = self._copied(text)
+        self._do(("context",), places, lambda: self.flow(places.latent_BFCHW, 0.0, own))
+
+    def forget(self) -> None:
+        """Replay nothing that was recorded: the network's weights have changed."""
+        self._met.clear()
+        self._recorded.clear()
+
+    def _do(self, what: tuple[object, ...], places: "_Places", step: Step) -> None:
+        if self.record is None:
+            step()
+            return
+        window = self.window
+        shape = places.latent_BFCHW.shape
+        state = (what, shape, window.key_positions, window.query_positions)
+        if state in self._recorded:
+            again, _ = self._recorded[state]
+            again()
+        elif state in self._met:
+            rows, columns = (side // LATENTS_PER_TOKEN for side in shape[-2:])
+            turns = self.network.turns(window, rows, columns, places.latent_BFCHW.device)
+            again = self.record(step)
+            self._recorded[state] = again, turns  # which it reads, and does not hold
+            again()
+        else:
+            self._met.add(state)
+            step()
+
+    def _copied(self, text: TextMemory) -> TextMemory:
+        """The prompt in its place."""
+        if self._text is None:
+            layers = tuple((torch.empty_like(k), torch.empty_like(v)) for k, v in text.layers)
+            self._text = TextMemory(layers)
+        if text is not self._said:
+            for own, said in zip(self._text.layers, text.layers, strict=True):
+                torch._foreach_copy_(own, said)
+            self._said = text
+        return self._text
+
+    def _places_for(self, shape: torch.Size) -> "_Places":
+        if shape not in self._places:
+            weight = self.network.patch_embedding.weight
+            kept = -(-self.window.window_frames // shape[1])
+            self._places[shape] = _Places(weight.new_empty(shape), kept + 2)
+        return self._places[shape]
+
+
+class _Places:
+    """The tensors of blocks of one size: noise for each step, the latents, and those given last.
+
+    Noise comes from the host through memory of its own there, so that nobody waits for the copy.
+    """
+
+    def __init__(self, latent_BFCHW: Tensor, given: int) -> None:
+        self.latent_BFCHW = latent_BFCHW
+        self.noise: list[Tensor] = []
+        self.given: Tensor | None = None
+        self._ring = [torch.empty_like(latent_BFCHW) for _ in range(given)]
+        self._turn = 0
+        self._staged: list[Tensor] = []
+        self._sent = torch.cuda.Event() if latent_BFCHW.is_cuda else None
+
+    def take(self, drawn: Sequence[Tensor]) -> None:
+        """Put noise in its place, a tensor for each step."""
+        for _ in range(len(self.noise), len(drawn)):
+            self.noise.append(torch.empty_like(self.latent_BFCHW))
+            if self._sent is not None:
+                staged = torch.empty_like(self.latent_BFCHW, device="cpu", pin_memory=True)
+                self._staged.append(staged)
+        if self._sent is None:
+            torch._foreach_copy_(self.noise[: len(drawn)], list(drawn))
+            return
+        self._sent.synchronize()  # the copies of the block before
+        for place, staged, noise in zip(self.noise, self._staged, drawn, strict=False):
+            staged.copy_(noise)
+            place.copy_(staged, non_blocking=True)
+        self._sent.record()
+
+    def hand_out(self) -> Tensor:
+        """The latents, where they stay for some blocks."""
+        self._turn = (self._turn + 1) % len(self._ring)
+        self.given = self._ring[self._turn].copy_(self.latent_BFCHW)
+        return self.given

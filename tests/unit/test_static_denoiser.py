@@ -1,0 +1,181 @@
+"""Blocks through places that are made once, and their replay."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+import torch
+from torch import Tensor
+
+from longlive_widget.cache.window import RingWindow, StaticWindow, Window
+from longlive_widget.engine.decode import PictureOutlet, _StaticStream
+from longlive_widget.engine.denoise import Denoiser
+from longlive_widget.engine.noise_schedule import levels
+from longlive_widget.engine.rollout import Rollout
+from longlive_widget.engine.static_denoiser import StaticDenoiser
+from longlive_widget.errors import GeometryError
+from longlive_widget.model.config import TransformerConfig
+from longlive_widget.model.stream import DecoderStream, to_bytes
+from longlive_widget.model.transformer import Transformer
+from longlive_widget.model.video_decoder import VideoDecoder, VideoDecoderConfig
+from tests.frozen_recorder import FrozenRecorder
+
+BLOCK, SINK, BLOCKS = 3, 3, 14
+SWITCHES = {0: 1, 5: 2, 9: 1}
+"""Prompts by the block that they land on."""
+LEVELS = levels([1000, 750, 500])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_gradients() -> Iterator[None]:
+    with torch.inference_mode():
+        yield
+
+
+@pytest.fixture(scope="module")
+def network() -> Transformer:
+    torch.manual_seed(0)
+    sizes = TransformerConfig(
+        dim=24, heads=2, layers=2, ffn_dim=32, text_dim=8, text_length=4, frequency_dim=16
+    )
+    network = Transformer(sizes).eval()
+    torch.nn.init.normal_(network.head.head.weight, std=0.1)  # zero in a new network
+    return network
+
+
+def window_of(network: Transformer, kind: type[Window], frames: int) -> Window:
+    return kind(network.config.layers, 6, frames, SINK, relative=True)
+
+
+def embeds(seed: int) -> Tensor:
+    return torch.randn(1, 4, 8, generator=torch.Generator().manual_seed(seed))
+
+
+def noise_of(block: int) -> Callable[..., Tensor]:
+    generator = torch.Generator().manual_seed(block)
+    return lambda _step=0: torch.randn(1, BLOCK, 16, 4, 6, generator=generator)
+
+
+def rolled_out(network: Transformer, denoiser: Denoiser, *, settled: bool = False) -> list[Tensor]:
+    rollout, made = Rollout(denoiser, LEVELS), []
+    for block in range(BLOCKS):
+        if block in SWITCHES:
+            rollout.steer(network.read_text(embeds(SWITCHES[block])))
+        noise = noise_of(block)
+        made.append(rollout.next_block(noise(), noise).clone())
+        if settled:
+            rollout.settle()
+    return made
+
+
+@pytest.mark.parametrize("settled", [False, True])
+@pytest.mark.parametrize("frames", [12, 8, 6])
+@pytest.mark.parametrize("kind", [StaticWindow, RingWindow])
+def test_replayed_blocks_are_the_blocks_to_the_bit(
+    network: Transformer, kind: type[Window], frames: int, *, settled: bool
+):
+    """8 latent frames are no multiple of a block; a switch re-caches a full window twice."""
+    plain = rolled_out(network, Denoiser(network, window_of(network, kind, frames)))
+    window = window_of(network, kind, frames)
+    recorder = FrozenRecorder(window)
+    again = rolled_out(network, StaticDenoiser(network, window, recorder), settled=settled)
+    assert all(torch.equal(one, other) for one, other in zip(plain, again, strict=True))
+    assert recorder.replayed > recorder.recorded > 0
+
+
+def test_a_ring_has_as_many_states_as_blocks_fit_behind_its_sink(network: Transformer):
+    """Each is recorded when it comes again, for denoising and for the context pass."""
+    window = window_of(network, RingWindow, 12)
+    recorder = FrozenRecorder(window)
+    denoiser = StaticDenoiser(network, window, recorder)
+    rollout = Rollout(denoiser, LEVELS)
+    rollout.steer(network.read_text(embeds(1)))
+    for block in range(20):
+        noise = noise_of(block)
+        rollout.next_block(noise(), noise)
+        rollout.settle()
+    assert recorder.recorded == 2 * 3
+    assert recorder.replayed == 2 * (20 - 6)  # the window is full with block 3
+
+
+def test_a_state_that_comes_once_is_not_recorded(network: Transformer):
+    window = window_of(network, RingWindow, 12)
+    recorder = FrozenRecorder(window)
+    rollout = Rollout(StaticDenoiser(network, window, recorder), LEVELS)
+    rollout.steer(network.read_text(embeds(1)))
+    for block in range(6):
+        noise = noise_of(block)
+        rollout.next_block(noise(), noise)
+    assert recorder.recorded == 0
+    rollout.next_block(noise(), noise)
+    assert recorder.recorded == 1
+
+
+def test_what_was_recorded_can_be_forgotten(network: Transformer):
+    window = window_of(network, StaticWindow, 6)
+    recorder = FrozenRecorder(window)
+    denoiser = StaticDenoiser(network, window, recorder)
+    rollout = Rollout(denoiser, LEVELS)
+    rollout.steer(network.read_text(embeds(1)))
+
+    def made(block: int) -> None:
+        noise = noise_of(block)
+        rollout.next_block(noise(), noise)
+        rollout.settle()
+
+    for block in range(4):
+        made(block)
+    assert recorder.recorded == 2
+    denoiser.forget()
+    replayed = recorder.replayed
+    made(4)
+    assert (recorder.recorded, recorder.replayed) == (2, replayed)
+    made(5)
+    assert recorder.recorded == 4
+
+
+def test_latents_stay_for_as_many_blocks_as_the_window_holds_and_two_more(network: Transformer):
+    window = window_of(network, RingWindow, 6)
+    rollout = Rollout(StaticDenoiser(network, window), LEVELS)
+    rollout.steer(network.read_text(embeds(1)))
+    places = []
+    for block in range(9):
+        noise = noise_of(block)
+        places.append(rollout.next_block(noise(), noise).data_ptr())
+    assert len(set(places)) == 4
+    assert places[:4] * 2 + places[:1] == places
+
+
+def test_a_replayed_decoder_gives_the_pictures_of_the_plain_one_to_the_bit():
+    torch.manual_seed(0)
+    sizes = VideoDecoderConfig(
+        dim=4,
+        z_dim=16,
+        dim_mult=(1, 1, 1, 1),
+        num_res_blocks=1,
+        temporal_downsample=(False, True, True),
+        latent_mean=(0.0,) * 16,
+        latent_std=(1.0,) * 16,
+    )
+    decoder = VideoDecoder(sizes).eval()
+    plain, recorded = decoder.stream(), []
+
+    def record(step: Callable[[], Tensor]) -> Callable[[], Tensor]:
+        recorded.append(step)
+        return step
+
+    static = _StaticStream(decoder.stream(), record)
+    for block in range(6):
+        latent = torch.randn(1, 3, 16, 4, 6, generator=torch.Generator().manual_seed(block))
+        assert torch.equal(static.decode(latent), to_bytes(plain.decode(latent)))
+    assert len(recorded) == 1
+    with pytest.raises(GeometryError, match="2 latent frames after others of 3"):
+        static.decode(latent[:, :2])
+
+
+def test_an_outlet_on_a_processor_has_its_pictures_at_once():
+    def painted(latent: Tensor, _past: object = ()) -> tuple[Tensor, list[Tensor]]:
+        return latent[:, :, :3], []
+
+    latent = torch.randn(1, 3, 16, 4, 6)
+    pictures = PictureOutlet(DecoderStream(painted)).begin(latent)
+    assert (pictures() == to_bytes(latent[:, :, :3])[0].numpy()).all()
