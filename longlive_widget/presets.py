@@ -208,7 +208,7 @@ PRESETS: dict[str, Preset] = {
         Preset("reference", "what all others are compared with: 4 steps, 12 latent frames"),
         Preset(
             "quality",
-            "the same pictures, with nothing computed or allocated twice",
+            "the same pictures: prompts are remembered, memory has its place, decoding runs behind",
             window_cache="static",
             prompt_cache=8,
             memory_pool=True,

@@ -8,6 +8,7 @@ import torch
 
 from longlive_widget import Engine, Preset
 from longlive_widget.cli import main
+from longlive_widget.engine import capability
 from longlive_widget.engine.capability import has_compiler, within_reach
 from longlive_widget.errors import CapabilityError
 from longlive_widget.presets import PRESETS
@@ -28,9 +29,9 @@ def test_fp8_is_refused_where_the_device_has_none(monkeypatch: pytest.MonkeyPatc
         Engine.load("tiny", FP8, device="cpu")
     with pytest.raises(CapabilityError, match=r"8\.9, and device 'cpu' has none: use window_d"):
         Engine(Engine.load("tiny", device="cpu").model, FP8)
-    for capability in ((8, 0), (8, 9), (9, 0)):
-        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _, c=capability: c)
-        if capability >= (8, 9):
+    for version in ((8, 0), (8, 9), (9, 0)):
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _, v=version: v)
+        if version >= (8, 9):
             assert within_reach(FP8, CUDA, allow_fallback=False) == (FP8, ())
             continue
         with pytest.raises(CapabilityError, match=r"device 'cuda' has 8\.0: use window_dtype"):
@@ -77,6 +78,42 @@ def test_several_things_that_lack_are_all_told():
         "the window is in int8 instead of FP8",
         "nothing is compiled",
     ]
+
+
+@pytest.mark.parametrize(
+    ("parts", "refused", "replaced", "told"),
+    [
+        (
+            {"cuda_graphs": True, "memory_pool": True, "window_cache": "ring"},
+            "replays blocks as CUDA graphs, and device 'cpu' has none: use cuda_graphs=False",
+            {"cuda_graphs": False},
+            "no block is replayed",
+        ),
+        (
+            {"compiled": "reduce-overhead"},
+            "'reduce-overhead', which records CUDA graphs, and device 'cpu' .*: use compiled='def",
+            {"compiled": "default"},
+            "torch compiles in the mode 'default'",
+        ),
+        (
+            {"compiled": "max-autotune"},
+            "'max-autotune', which records.*: use compiled='max-autotune-no-cudagraphs'",
+            {"compiled": "max-autotune-no-cudagraphs"},
+            "torch compiles in the mode 'max-autotune-no-cudagraphs'",
+        ),
+    ],
+)
+def test_graphs_need_a_gpu(
+    monkeypatch: pytest.MonkeyPatch, parts, refused: str, replaced, told: str
+):
+    monkeypatch.setattr(capability, "has_compiler", lambda _: True)
+    preset = PRESETS["reference"].with_(**parts)
+    with pytest.raises(CapabilityError, match=refused):
+        Engine.load("tiny", preset, device="cpu")
+    reached, (sentence,) = within_reach(preset, CPU, allow_fallback=True)
+    assert reached == preset.with_(name=preset.name, **replaced, summary=preset.summary)
+    assert sentence.startswith(told)
+    assert within_reach(preset, CUDA, allow_fallback=False) == (preset, ())
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")

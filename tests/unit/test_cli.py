@@ -67,7 +67,7 @@ BAD_INPUT = {
     "folder of no model": (["--model", "folder.mp4"], "folder.mp4 has no model.json"),
     "unknown preset": (
         ["--preset", "turbp"],
-        "did you mean 'turbo'? there are reference, balanced, turbo",
+        "did you mean 'turbo'? there are reference, quality, balanced",
     ),
     "empty prompt": (["--prompt", " "], "prompt ' ' is empty"),
     "prompt of white space": (["--prompt", "&nbsp;"], "prompt '&nbsp;' is empty"),

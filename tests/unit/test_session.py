@@ -1,6 +1,7 @@
 """A session on the embedded model: landings, steering, and the same pictures again."""
 
 import threading
+from copy import copy
 
 import numpy as np
 import pytest
@@ -89,6 +90,25 @@ def test_every_kind_of_window_makes_the_pictures_of_the_reference(engine: Engine
     )
     for other in others:  # sums in another order
         assert np.abs(rolling.astype(int) - other.astype(int)).max() <= 1
+
+
+def test_what_is_replayed_has_no_absolute_positions(engine: Engine):
+    engine = copy(engine)
+    engine.preset = engine.preset.with_(window_cache="ring", memory_pool=True, cuda_graphs=True)
+    with pytest.raises(SessionError, match="no two are alike: use 'relative', or cuda_graphs=Fa"):
+        engine.session(RED, positions="absolute")
+
+
+def test_a_session_of_a_pool_takes_a_swapped_adapter_to_the_bit(engine: Engine):
+    def swapped(preset: Preset) -> np.ndarray:
+        own = Engine.load("tiny", preset, device="cpu")
+        session = own.session(RED, seed=3, size_px=(64, 48))
+        before = [block.frames for block in session.blocks(3)]
+        own.use_adapters({"own": 0.5})
+        return np.concatenate(before + [block.frames for block in session.blocks(2)])
+
+    pooled = engine.preset.with_(memory_pool=True)
+    assert np.array_equal(swapped(engine.preset), swapped(pooled))
 
 
 @pytest.mark.parametrize("kind", ["rolling", "static", "ring"])
