@@ -37,7 +37,6 @@ _CHOICES = {
 _IDLE: dict[str, object] = {
     "use_cuda_graphs": False,
     "use_memory_pool": False,
-    "model_dtype": "bfloat16",
 }
 """Keys whose part is not here yet, with the value that does without it."""
 
@@ -150,6 +149,12 @@ _TRANSLATIONS = (
         lambda prompts: {"use_prompt_cache": prompts != 0},
     ),
     _same("decode_behind", "use_async_vae"),
+    _Translation(
+        "linear_dtype",
+        ("model_dtype",),
+        lambda logged: "fp8" if logged["model_dtype"] == "fp8" else "model",
+        lambda dtype: {"model_dtype": "fp8" if dtype == "fp8" else "bfloat16"},
+    ),
     _Translation("compiled", ("use_torch_compile", "compile_mode"), _compiled, _compile_words),
 )
 FIELDS = tuple(translation.field for translation in _TRANSLATIONS)

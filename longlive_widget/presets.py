@@ -20,6 +20,8 @@ WindowCache = Literal["rolling", "static", "ring"]
 WindowDtype = Literal["model", "int8", "fp8"]
 Decoder = Literal["full", "small"]
 CompileMode = Literal["default", "max-autotune-no-cudagraphs"]
+LinearDtype = Literal["model", "fp8"]
+Attention = Literal["torch", "fastest", "math", "efficient", "flash", "cudnn", "fa3"]
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,10 @@ class Preset:
     quicker and less exact. `decode_behind` begins the next block while the last one is decoded.
     `offload_text_encoder` leaves the text encoder's weights on the host: a prompt takes longer to
     read. `compiled` has torch compile the networks at their first use, in that mode of its.
+    `linear_dtype` is the type in which the transformer's linear layers multiply: the model's own,
+    or FP8 with a scale for each token and for each row of a weight. `attention` is the kernel that
+    computes it: the one that torch chooses, one by name, or the one that is found the fastest as
+    the model is loaded.
 
     Raises:
         PresetError: a setting is of the wrong kind or out of range, or the steps do not go down
@@ -53,6 +59,8 @@ class Preset:
     decode_behind: bool = False
     offload_text_encoder: bool = False
     compiled: CompileMode | None = None
+    linear_dtype: LinearDtype = "model"
+    attention: Attention = "torch"
 
     def __post_init__(self) -> None:
         for label in ("name", "summary"):
@@ -60,6 +68,8 @@ class Preset:
                 raise PresetError(f"{label} {getattr(self, label)!r} is not text: use some")
         one_of("window_cache", self.window_cache, get_args(WindowCache), PresetError)
         one_of("window_dtype", self.window_dtype, get_args(WindowDtype), PresetError)
+        one_of("linear_dtype", self.linear_dtype, get_args(LinearDtype), PresetError)
+        one_of("attention", self.attention, get_args(Attention), PresetError)
         one_of("decoder", self.decoder, get_args(Decoder), PresetError)
         if self.compiled is not None:
             one_of("compiled", self.compiled, get_args(CompileMode), PresetError)

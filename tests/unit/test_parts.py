@@ -14,6 +14,7 @@ PARTS: dict[str, tuple[object, ...]] = {
     "prompt_cache": (1, 8),
     "decode_behind": (True,),
     "offload_text_encoder": (True,),
+    "attention": ("math",),
 }
 """All that must not, but compiling, which takes long."""
 TIMELINE = Timeline.of(

@@ -97,6 +97,8 @@ def test_a_change_of_what_does_not_exist_is_told_with_what_might_be_meant():
         ("prompt_cache", -1, "prompt_cache -1 is out of range: use 0 or more"),
         ("prompt_cache", True, "prompt_cache True is not a whole number"),
         ("compiled", True, "compiled True does not exist: use 'default' or 'max-autotune-no-cuda"),
+        ("linear_dtype", "int8", "linear_dtype 'int8' does not exist: use 'model' or 'fp8'"),
+        ("attention", "auto", "attention 'auto' does not exist: use 'torch' or 'fastest' or 'm"),
         ("decoder", "big", "decoder 'big' does not exist: use 'full' or 'small'"),
         ("decode_behind", 1, "decode_behind 1 is neither true nor false"),
         ("name", 3, "name 3 is not text"),
@@ -114,6 +116,8 @@ def test_a_preset_comes_back_from_its_yaml(name, tmp_path: Path):
         "window_cache": "ring",
         "window_dtype": "int8",
         "window_frames": 7,
+        "linear_dtype": "fp8",
+        "attention": "fastest",
         "summary": "größer: # 1\n- 2",
     }
     preset = PRESETS["turbo"].with_(**changes) if name == "changed" else PRESETS[name]
@@ -132,7 +136,6 @@ LOGGED = dict(
 NOT_HERE = {
     "use_cuda_graphs: true": "use_cuda_graphs: false",
     "use_memory_pool: true": "use_memory_pool: false",
-    "model_dtype: fp8": "model_dtype: bfloat16",
     "compile_mode: reduce-overhead": "compile_mode: default",
 }
 
@@ -162,12 +165,14 @@ def test_a_block_of_the_log_that_asks_for_missing_parts_is_told_all_of_them(expe
             "denoise_steps": (1000, 500, 250),
         },
         "turbo_fp8": {
+            "linear_dtype": "fp8",
             "window_cache": "ring",
             "compiled": "max-autotune-no-cudagraphs",
             "window_frames": 8,
             "denoise_steps": (1000, 500, 250),
         },
         "ultra": {
+            "linear_dtype": "fp8",
             "window_cache": "ring",
             "compiled": "max-autotune-no-cudagraphs",
             "window_frames": 6,
