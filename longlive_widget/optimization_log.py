@@ -35,18 +35,14 @@ _CHOICES = {
     "kv_quantization": ("int8", "fp8"),
     "model_dtype": ("bfloat16", "fp8"),
 }
-_IDLE: dict[str, object] = {
-    "model_dtype": "bfloat16",
-}
-"""Keys whose part is not here yet, with the value that does without it."""
 
 
 def settings_of(logged: Mapping[str, object]) -> dict[str, object]:
     """The fields of a preset that a block of the log decides, and what it says of each.
 
     `use_integrated_kv_cache` wins over `use_static_kv`; `model_dtype: bfloat16` is the model's
-    own. Numbers and steps are passed on as they are. A value of another kind, or one that asks for
-    a part that is not here yet, is a `PresetError`.
+    own. Numbers and steps are passed on as they are. A value of another kind is a
+    `PresetError`.
 
     Args:
         logged: settings in the log's words; all keys must be among `KEYS`.
@@ -56,7 +52,6 @@ def settings_of(logged: Mapping[str, object]) -> dict[str, object]:
             true_or_false(key, value, PresetError)
         if key in _CHOICES:
             one_of(key, value, _CHOICES[key], PresetError)
-    _require_parts(logged)
     return {
         translation.field: translation.of(logged)
         for translation in _TRANSLATIONS
@@ -162,19 +157,13 @@ _TRANSLATIONS = (
     ),
     _same("cuda_graphs", "use_cuda_graphs"),
     _same("decode_behind", "use_async_vae"),
+    _Translation(
+        "linear_dtype",
+        ("model_dtype",),
+        lambda logged: "fp8" if logged["model_dtype"] == "fp8" else "model",
+        lambda dtype: {"model_dtype": "fp8" if dtype == "fp8" else "bfloat16"},
+    ),
     _Translation("compiled", ("use_torch_compile", "compile_mode"), _compiled, _compile_words),
 )
 FIELDS = tuple(translation.field for translation in _TRANSLATIONS)
 """The fields of a preset that the log has words for."""
-
-
-def _require_parts(logged: Mapping[str, object]) -> None:
-    asked = [key for key in logged if key in _IDLE and logged[key] != _IDLE[key]]
-    if asked:
-        said = " and ".join(_line(key, logged[key]) for key in asked)
-        way_out = " and ".join(_line(key, _IDLE[key]) for key in asked)
-        raise PresetError(f"{said}: not here yet, use {way_out}")
-
-
-def _line(key: str, value: object) -> str:
-    return f"{key}: {str(value).lower() if isinstance(value, bool) else value}"

@@ -25,6 +25,8 @@ COMPILED_WITHOUT_GRAPHS: dict[CompileMode, CompileMode] = {
     "max-autotune": "max-autotune-no-cudagraphs",
 }
 """The modes in which torch.compile records CUDA graphs of its own, and what each is without."""
+LinearDtype = Literal["model", "fp8"]
+Attention = Literal["torch", "fastest", "math", "efficient", "flash", "cudnn", "fa3"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,10 @@ class Preset:
     block while the last one is decoded.
     `offload_text_encoder` leaves the text encoder's weights on the host: a prompt takes longer to
     read. `compiled` has torch compile the networks at their first use, in that mode of its.
+    `linear_dtype` is the type in which the transformer's linear layers multiply: the model's own,
+    or FP8 with a scale for each token and for each row of a weight. `attention` is the kernel that
+    computes it: the one that torch chooses, one by name, or the one that is found the fastest as
+    the model is loaded.
 
     Raises:
         PresetError: a setting is of the wrong kind or out of range, the steps do not go down
@@ -62,6 +68,8 @@ class Preset:
     decode_behind: bool = False
     offload_text_encoder: bool = False
     compiled: CompileMode | None = None
+    linear_dtype: LinearDtype = "model"
+    attention: Attention = "torch"
 
     def __post_init__(self) -> None:
         for label in ("name", "summary"):
@@ -69,6 +77,8 @@ class Preset:
                 raise PresetError(f"{label} {getattr(self, label)!r} is not text: use some")
         one_of("window_cache", self.window_cache, get_args(WindowCache), PresetError)
         one_of("window_dtype", self.window_dtype, get_args(WindowDtype), PresetError)
+        one_of("linear_dtype", self.linear_dtype, get_args(LinearDtype), PresetError)
+        one_of("attention", self.attention, get_args(Attention), PresetError)
         one_of("decoder", self.decoder, get_args(Decoder), PresetError)
         if self.compiled is not None:
             one_of("compiled", self.compiled, get_args(CompileMode), PresetError)
@@ -221,16 +231,19 @@ PRESETS: dict[str, Preset] = {
             prompt_cache=8,
             memory_pool=True,
             compiled="default",
+            attention="fastest",
         ),
         Preset(
             "speed",
-            "the same pictures, compiled, and replayed as CUDA graphs: for a GPU",
+            "balanced with its linear layers in FP8, replayed as CUDA graphs: for a GPU",
             window_cache="ring",
             prompt_cache=8,
             memory_pool=True,
             cuda_graphs=True,
             decode_behind=True,
-            compiled="max-autotune-no-cudagraphs",
+            compiled="default",
+            linear_dtype="fp8",
+            attention="fastest",
         ),
         Preset(
             "turbo",
@@ -240,6 +253,21 @@ PRESETS: dict[str, Preset] = {
             window_cache="ring",
             prompt_cache=8,
             memory_pool=True,
+            attention="fastest",
+        ),
+        Preset(
+            "turbo_fp8",
+            "turbo as speed is balanced: compiled, in FP8, replayed as CUDA graphs, for a GPU",
+            denoise_steps=(1000, 500, 250),
+            window_frames=8,
+            window_cache="ring",
+            prompt_cache=8,
+            memory_pool=True,
+            cuda_graphs=True,
+            decode_behind=True,
+            compiled="default",
+            linear_dtype="fp8",
+            attention="fastest",
         ),
         Preset(
             "ultra",
@@ -249,6 +277,7 @@ PRESETS: dict[str, Preset] = {
             window_cache="ring",
             prompt_cache=8,
             memory_pool=True,
+            attention="fastest",
         ),
         Preset(
             "low_memory",

@@ -21,6 +21,8 @@ PICTURE = {
     "decode_behind": "the same picture, to the bit",
     "offload_text_encoder": "the same picture, to the bit",
     "compiled": "the same picture, up to rounding",
+    "linear_dtype": "nearly the same picture",
+    "attention": "the same picture, up to rounding",
 }
 """What another value of each setting does to the pictures."""
 _HEAD = """# Presets

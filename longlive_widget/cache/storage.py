@@ -57,11 +57,10 @@ class ScaledStorage:
 
     def __init__(self, dtype: torch.dtype) -> None:
         self._dtype = dtype
-        self._most = torch.finfo(dtype).max if dtype.is_floating_point else torch.iinfo(dtype).max
 
     def pack(self, k_BTHD: Tensor, v_BTHD: Tensor) -> Parts:
         """Keys, their scales, values, their scales."""
-        return (*self._scaled(k_BTHD), *self._scaled(v_BTHD))
+        return (*scaled(k_BTHD, self._dtype), *scaled(v_BTHD, self._dtype))
 
     def unpack(self, parts: Parts, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Keys and values, multiplied in float32."""
@@ -69,10 +68,11 @@ class ScaledStorage:
         k_BTHD, v_BTHD = k_BTHD.float() * k_scale_BTH1, v_BTHD.float() * v_scale_BTH1
         return k_BTHD.to(dtype), v_BTHD.to(dtype)
 
-    def _scaled(self, x_BTHD: Tensor) -> tuple[Tensor, Tensor]:
-        largest_BTH1 = x_BTHD.abs().amax(dim=-1, keepdim=True).float()
-        scale_BTH1 = largest_BTH1.clamp_min(torch.finfo(torch.float32).tiny) / self._most
-        scaled_BTHD = x_BTHD.float() / scale_BTH1
-        if not self._dtype.is_floating_point:
-            scaled_BTHD = scaled_BTHD.round()
-        return scaled_BTHD.to(self._dtype), scale_BTH1
+
+def scaled(x: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """`x` in 8 bits, and by what to multiply: a float32 for each row of the last axis."""
+    most = torch.finfo(dtype).max if dtype.is_floating_point else torch.iinfo(dtype).max
+    largest = x.abs().amax(dim=-1, keepdim=True).float()
+    scale = largest.clamp_min(torch.finfo(torch.float32).tiny * most) / most
+    numbers = x.float() / scale
+    return (numbers if dtype.is_floating_point else numbers.round()).to(dtype), scale

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from longlive_widget.engine.attention import missing_for
+from longlive_widget.engine.gpu import missing_gpu
 from longlive_widget.errors import CapabilityError
 from longlive_widget.presets import COMPILED_WITHOUT_GRAPHS, Preset
 
@@ -20,6 +22,8 @@ _FP8_CAPABILITY = (8, 9)
 
 Source: CUDA C++ Programming Guide, features by compute capability.
 """
+_FP8_ROWS_CAPABILITY = (9, 0)
+"""The least compute capability of a GPU that torch multiplies FP8 on with a scale for each row."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ def within_reach(
             way out.
     """
     told = []
-    for need in (_fp8, _graphs, _own_graphs, _compiler):
+    for need in (_fp8, _fp8_linears, _attention, _graphs, _own_graphs, _compiler):
         lack = need(preset, device)
         if lack is None:
             continue
@@ -60,16 +64,42 @@ def within_reach(
 def _fp8(preset: Preset, device: torch.device) -> Lack | None:
     if preset.window_dtype != "fp8":
         return None
-    has = torch.cuda.get_device_capability(device) if device.type == "cuda" else None
-    if has is not None and has >= _FP8_CAPABILITY:
+    missing = missing_gpu(device, _FP8_CAPABILITY)
+    if missing is None:
         return None
-    told = "none" if has is None else f"{has[0]}.{has[1]}"
     return Lack(
-        f"holds its window in FP8, which needs a GPU of compute capability {_FP8_CAPABILITY[0]}."
-        f"{_FP8_CAPABILITY[1]}, and device '{device}' has {told}",
+        f"holds its window in FP8, which needs {missing}",
         "use window_dtype='int8', which takes as many bytes",
         {"window_dtype": "int8"},
         "the window is in int8 instead of FP8",
+    )
+
+
+def _fp8_linears(preset: Preset, device: torch.device) -> Lack | None:
+    if preset.linear_dtype != "fp8":
+        return None
+    missing = missing_gpu(device, _FP8_ROWS_CAPABILITY)
+    if missing is None:
+        return None
+    return Lack(
+        f"multiplies its linear layers in FP8, which needs {missing}",
+        "use linear_dtype='model'",
+        {"linear_dtype": "model"},
+        "the linear layers are in the model's numbers instead of FP8",
+    )
+
+
+def _attention(preset: Preset, device: torch.device) -> Lack | None:
+    if preset.attention == "fastest":
+        return None
+    missing = missing_for(preset.attention, device)
+    if missing is None:
+        return None
+    return Lack(
+        f"attends with {preset.attention!r}, which needs {missing}",
+        "use attention='fastest', which takes what is here",
+        {"attention": "torch"},
+        f"torch chooses how to attend instead of {preset.attention!r}",
     )
 
 

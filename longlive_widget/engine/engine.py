@@ -7,9 +7,11 @@ from typing import Literal, get_args
 import torch
 
 from longlive_widget.cache.text import PromptCache
+from longlive_widget.engine.attention import AttentionChoice, attention_in
 from longlive_widget.engine.capability import within_reach
 from longlive_widget.engine.compiling import compile_model
 from longlive_widget.engine.decode import require_decoder
+from longlive_widget.engine.layers import prepare_layers, require_layers, require_own_layers
 from longlive_widget.engine.memory import Positions, new_window, require_memory, require_room
 from longlive_widget.engine.model import Model, Placement, Weights
 from longlive_widget.engine.official import OfficialFiles
@@ -35,16 +37,28 @@ class Engine:
     """A loaded model and the preset that it runs under; sessions share both.
 
     `prompts` are those that sessions have read last, as many as the preset says. `fallbacks` has a
-    sentence on each thing that stands in for one that this machine does not have.
+    sentence on each thing that stands in for one that this machine does not have. `attention` tells
+    the kernel that computes it, and why that one if the preset asks for the fastest.
+
+    A preset that this model cannot run, or whose layers it was not loaded with, is a `PresetError`.
     """
 
-    def __init__(self, model: Model, preset: Preset, *, fallbacks: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        model: Model,
+        preset: Preset,
+        *,
+        fallbacks: Sequence[str] = (),
+        attention: AttentionChoice | None = None,
+    ) -> None:
         require_memory(preset, model.sizes)
         require_decoder(preset, model.sizes)
         within_reach(preset, model.device, allow_fallback=False)
+        require_own_layers(preset, model)
         self.model = model
         self.preset = preset
         self.fallbacks = tuple(fallbacks)
+        self.attention = attention or AttentionChoice(attention_in(model))
         self.prompts = PromptCache(preset.prompt_cache)
 
     @classmethod
@@ -85,12 +99,14 @@ class Engine:
         numbers = source.dtype if dtype is None else _DTYPES[dtype]
         require_memory(chosen, source.sizes)
         require_decoder(chosen, source.sizes)
+        require_layers(chosen, source.sizes, numbers)
         where = Placement(place, numbers, chosen.offload_text_encoder)
         require_room(chosen, source.sizes, where)
         loaded = source.random(where) if weights == "random" else source.load(where)
+        attention = prepare_layers(loaded, chosen)
         if chosen.compiled is not None:
             compile_model(loaded, chosen.compiled)
-        return cls(loaded, chosen, fallbacks=(*fallbacks, *others))
+        return cls(loaded, chosen, fallbacks=(*fallbacks, *others), attention=attention)
 
     @property
     def name(self) -> str:

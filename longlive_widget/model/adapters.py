@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from longlive_widget.errors import CheckpointError
 from longlive_widget.model.checkpoint import ADAPTER_PREFIX, check_fit, rank_of
+from longlive_widget.model.fp8 import Fp8Linear, linears_for_fp8
 
 MOST_SCALE = 100.0
 Pair = tuple[Tensor, Tensor]
@@ -34,7 +35,7 @@ class Adapters:
     """
 
     def __init__(self, transformer: nn.Module, path: Path | None = None) -> None:
-        self._linears = {
+        self._linears: dict[str, nn.Linear | Fp8Linear] = {
             name: module
             for name, module in transformer.named_modules()
             if name.startswith("blocks.") and isinstance(module, nn.Linear)
@@ -119,6 +120,20 @@ class Adapters:
             wanted |= {name: _checked_scale(name, scale) for name, scale in scales.items()}
             self._change(self._known, wanted)
 
+    def quantize(self, transformer: nn.Module) -> None:
+        """Put layers in FP8 in the place of this transformer's linear layers, but those kept.
+
+        Their weights are those sums, made in float32, then quantised; every change makes them anew.
+        So the weights as they were loaded stay, but on the host: the device has FP8 alone.
+        """
+        with self._lock, torch.no_grad():
+            for name in linears_for_fp8(transformer):
+                whole = self._whole(name, self._added(name, self._known, self._scales))
+                quantized = Fp8Linear(whole, self._linears[name].bias)
+                transformer.set_submodule(name, quantized)
+                self._linears[name] = quantized
+                self._loaded[name] = self._loaded[name].to("cpu")
+
     def _change(self, known: dict[str, dict[str, Pair]], scales: dict[str, float]) -> None:
         """Write the sums of these adapters into the weights, or leave all as it was.
 
@@ -138,27 +153,42 @@ class Adapters:
         self._known, self._scales = known, scales
         self._changes += 1
 
-    @torch.no_grad()
     def _write(self, known: dict[str, dict[str, Pair]], scales: dict[str, float]) -> None:
         for name in self._linears:
-            pairs = [
-                (scale, known[adapter][name])
-                for adapter, scale in scales.items()
-                if scale and name in known[adapter]
-            ]
-            self._write_layer(name, pairs)
+            self._write_layer(name, self._added(name, known, scales))
 
+    @staticmethod
+    def _added(
+        linear: str, known: dict[str, dict[str, Pair]], scales: dict[str, float]
+    ) -> list[tuple[float, Pair]]:
+        return [
+            (scale, known[adapter][linear])
+            for adapter, scale in scales.items()
+            if scale and linear in known[adapter]
+        ]
+
+    @torch.no_grad()
     def _write_layer(self, linear: str, added: list[tuple[float, Pair]]) -> None:
-        loaded, parameter = self._loaded[linear], self._linears[linear].weight
+        loaded, layer = self._loaded[linear], self._linears[linear]
+        parameter = layer.weight
         if parameter.data_ptr() == loaded.data_ptr():
             if not added:
                 return
             parameter.data = loaded.clone()
-        whole = loaded.to(parameter.device, torch.float32, copy=True)
+        whole = self._whole(linear, added)
+        if isinstance(layer, Fp8Linear):
+            layer.write(whole)
+        else:
+            parameter.copy_(whole)
+
+    def _whole(self, linear: str, added: list[tuple[float, Pair]]) -> Tensor:
+        """The sum in float32, where the layer is."""
+        device = self._linears[linear].weight.device
+        whole = self._loaded[linear].to(device, torch.float32, copy=True)
         for scale, pair in added:
-            a, b = (half.to(parameter.device, torch.float32) for half in pair)
+            a, b = (half.to(device, torch.float32) for half in pair)
             whole += scale * (b @ a)
-        parameter.copy_(whole)
+        return whole
 
     def _shapes(self, rank: int) -> dict[str, dict[str, tuple[int, ...]]]:
         """By layer the names of A and B, in this order, and their shapes."""

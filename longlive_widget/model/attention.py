@@ -3,13 +3,19 @@
 Axes: B batch, T tokens, C features, H heads, D head size.
 """
 
+import importlib
+from collections.abc import Callable
 from typing import Protocol
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from longlive_widget.model.config import TransformerConfig
 from longlive_widget.model.rotary import Turn, turned
+
+Attend = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""Queries, keys and values to what each query sees, all of them `BTHD`; not yet projected."""
 
 
 class Memory(Protocol):
@@ -80,7 +86,53 @@ class SelfAttention(Projections):
         return turned(self.queries(x_BTC), query_turn), k_BTHD, v_BTHD
 
 
-def attended(q_BTHD: Tensor, k_BTHD: Tensor, v_BTHD: Tensor) -> Tensor:
-    """What each query sees, heads side by side, `BTC`; not yet projected."""
-    q, k, v = (x.transpose(1, 2) for x in (q_BTHD, k_BTHD, v_BTHD))
-    return F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+# The kernels of torch are called each by its own operator: `sdpa_kernel` sets a switch of the whole
+# process, which a thread that decodes meanwhile would see, and costs the host time at every call.
+
+
+def torch_attention(q_BTHD: Tensor, k_BTHD: Tensor, v_BTHD: Tensor) -> Tensor:
+    """The kernel that torch chooses."""
+    q, k, v = _heads_first(q_BTHD, k_BTHD, v_BTHD)
+    return F.scaled_dot_product_attention(q, k, v).transpose(1, 2)
+
+
+def math_attention(q_BTHD: Tensor, k_BTHD: Tensor, v_BTHD: Tensor) -> Tensor:
+    """Two products and a softmax: all scores are in memory at once."""
+    q, k, v = _heads_first(q_BTHD, k_BTHD, v_BTHD)
+    seen, _ = torch.ops.aten._scaled_dot_product_attention_math(q, k, v)
+    return seen.transpose(1, 2)
+
+
+def efficient_attention(q_BTHD: Tensor, k_BTHD: Tensor, v_BTHD: Tensor) -> Tensor:
+    """The memory-efficient kernel of xFormers."""
+    q, k, v = _heads_first(q_BTHD, k_BTHD, v_BTHD)
+    efficient = torch.ops.aten._scaled_dot_product_efficient_attention
+    return efficient(q, k, v, None, compute_log_sumexp=False)[0].transpose(1, 2)
+
+
+def flash_attention(q_BTHD: Tensor, k_BTHD: Tensor, v_BTHD: Tensor) -> Tensor:
+    """FlashAttention-2."""
+    q, k, v = _heads_first(q_BTHD, k_BTHD, v_BTHD)
+    return torch.ops.aten._scaled_dot_product_flash_attention(q, k, v)[0].transpose(1, 2)
+
+
+def cudnn_attention(q_BTHD: Tensor, k_BTHD: Tensor, v_BTHD: Tensor) -> Tensor:
+    """The kernel that cuDNN chooses for these sizes."""
+    q, k, v = _heads_first(q_BTHD, k_BTHD, v_BTHD)
+    cudnn = torch.ops.aten._scaled_dot_product_cudnn_attention
+    return cudnn(q, k, v, None, compute_log_sumexp=False)[0].transpose(1, 2)
+
+
+def fa3_attention(q_BTHD: Tensor, k_BTHD: Tensor, v_BTHD: Tensor) -> Tensor:
+    """FlashAttention-3, of the package `fa3-fwd`.
+
+    Source: J. Shah et al., FlashAttention-3 (2024).
+    """
+    return importlib.import_module(FA3_MODULE).flash_attn_func(q_BTHD, k_BTHD, v_BTHD)
+
+
+FA3_MODULE = "fa3_fwd_interface"
+
+
+def _heads_first(*tensors_BTHD: Tensor) -> tuple[Tensor, ...]:
+    return tuple(x.transpose(1, 2) for x in tensors_BTHD)

@@ -10,7 +10,13 @@ from torch import Tensor, nn
 
 from longlive_widget.cache.text import LayerText, TextMemory
 from longlive_widget.geometry import LATENT_CHANNELS, LATENTS_PER_TOKEN
-from longlive_widget.model.attention import Memory, Projections, SelfAttention, attended
+from longlive_widget.model.attention import (
+    Attend,
+    Memory,
+    Projections,
+    SelfAttention,
+    torch_attention,
+)
 from longlive_widget.model.config import TransformerConfig
 from longlive_widget.model.rotary import Turn, turn_at, turned
 
@@ -21,12 +27,13 @@ class Layer(nn.Module):
     """Self attention, cross attention and feed-forward, modulated by the timestep.
 
     `before`, `between` and `after` are all of a layer but its two attentions, which depend on what
-    is in memory; each of the three may be compiled by itself.
+    is in memory; each of the three may be compiled by itself. `attend` computes both attentions.
     """
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         self.eps = config.eps
+        self.attend: Attend = torch_attention
         self.self_attn = SelfAttention(config)
         self.cross_attn = Projections(config)  # over every row of the prompt, padded ones too
         self.norm3 = nn.LayerNorm(config.dim, eps=config.eps)
@@ -54,9 +61,9 @@ class Layer(nn.Module):
         query_turn, key_turn = turns
         q, k, v = self.before(x_BTC, time_BF6C, query_turn, None if memory.relative else key_turn)
         k, v = memory.append(layer, k, v)
-        seen_BTC = attended(q, turned(k, key_turn) if memory.relative else k, v)
+        seen_BTC = self.attend(q, turned(k, key_turn) if memory.relative else k, v).flatten(2)
         x_BTC, q = self.between(x_BTC, seen_BTC, time_BF6C)
-        return self.after(x_BTC, attended(q, *text), time_BF6C)
+        return self.after(x_BTC, self.attend(q, *text).flatten(2), time_BF6C)
 
     def before(
         self, x_BTC: Tensor, time_BF6C: Tensor, query_turn: Turn, key_turn: Turn | None
@@ -153,6 +160,16 @@ class Transformer(nn.Module):
         for index, layer in enumerate(self._layers()):
             x_BTC = layer(x_BTC, time_BF6C, index, memory, text.layers[index], turns)
         return _unpatchified(self.head(x_BTC, time_BFC), rows, columns)
+
+    @property
+    def attend(self) -> Attend:
+        """What computes the attentions of all layers."""
+        return self._layers()[0].attend
+
+    def attend_with(self, attend: Attend) -> None:
+        """Compute the attentions of all layers so from now on."""
+        for layer in self._layers():
+            layer.attend = attend
 
     def compile_layers(self, mode: str = "default") -> None:
         """Compile the three parts of every layer, in place: once for all layers and sizes.

@@ -6,9 +6,13 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from longlive_widget import PRESETS, Engine, Preset, Timeline
-from longlive_widget.engine.memory import least_bytes
+from longlive_widget.engine.attention import KERNELS, choose_attention, missing_for
+from longlive_widget.engine.memory import least_bytes, weight_bytes
+from longlive_widget.model.fp8 import Fp8Linear
+from tests.unit.teacher_forced import worst_block_psnr_db
 
 pytestmark = [
     pytest.mark.gpu,
@@ -73,3 +77,137 @@ def test_low_memory_takes_12_gb_at_most_over_steady_blocks_and_switches(
     peak = torch.cuda.max_memory_allocated() - before
     record_property("peak_gb", round(peak / 1e9, 2))
     assert least_bytes(engine.preset, engine.model.sizes, torch.bfloat16) < peak < 12e9
+
+
+# Linear layers in FP8
+
+FP8 = PRESETS["reference"].with_(name="fp8", linear_dtype="fp8")
+
+
+@pytest.fixture(scope="module")
+def fp8() -> Iterator[Engine]:
+    yield loaded(FP8)
+    gc.collect()
+    torch.cuda.empty_cache()
+
+
+@pytest.mark.parametrize("layer", ["self_attn.q", "ffn.0", "ffn.2"])
+def test_a_product_in_fp8_is_off_by_a_twentieth_at_most(reference: Engine, fp8: Engine, layer: str):
+    """Both models have the weights of one seed; the tokens of a block are as many as here."""
+    plain, quantized = (
+        engine.model.transformer.blocks[3].get_submodule(layer) for engine in (reference, fp8)
+    )
+    assert isinstance(quantized, Fp8Linear)
+    x = torch.randn(1, 4680, quantized.in_features, device="cuda", dtype=torch.bfloat16)
+    with torch.inference_mode():
+        found, right = quantized(x), plain(x)
+    assert (found.dtype, found.shape) == (right.dtype, right.shape)
+    assert (found.float() - right.float()).norm() < 0.05 * right.float().norm()
+
+
+def test_blocks_in_fp8_run_and_come_again_to_the_bit(fp8: Engine):
+    made = pictures(fp8, 3)
+    assert made.shape == (9 + 12 + 12, 480, 832, 3)
+    assert made.std() > 1
+    assert np.array_equal(made, pictures(fp8, 3))
+
+
+def test_linears_in_fp8_leave_no_second_copy_of_their_weights_on_the_device(
+    record_property: Callable[[str, object], None],
+):
+    gc.collect()
+    torch.cuda.empty_cache()
+    before = torch.cuda.memory_allocated()
+    engine = loaded(FP8)
+    gc.collect()
+    taken = torch.cuda.memory_allocated() - before
+    model = engine.model
+    parts = [model.transformer, model.decoder, model.small_decoder, model.text_encoder]
+    held = sum(w.nbytes for part in parts if part is not None for w in part.parameters())
+    record_property("weights_gb", round(taken / 1e9, 2))
+    assert held <= taken < held + 100e6
+    assert 1.2e9 < weight_bytes(FP8, model.sizes, torch.bfloat16) - held < 1.3e9
+
+
+def test_the_worst_block_in_fp8_is_15_db_or_better_with_random_weights(
+    reference: Engine, fp8: Engine, record_property: Callable[[str, object], None]
+):
+    found = worst_block_psnr_db(
+        reference,
+        [reference.preset.with_(name="fp8")],
+        ["a red ball moves right"],
+        4,
+        {"fp8": fp8.model.transformer},
+    )
+    record_property("worst_block_psnr_db", round(found["fp8"], 1))
+    assert 15 <= found["fp8"] < float("inf")
+
+
+def test_compiled_blocks_in_fp8_run(record_property: Callable[[str, object], None]):
+    gc.collect()
+    torch.cuda.empty_cache()
+    engine = loaded(FP8.with_(compiled="default"))
+    torch.cuda.reset_peak_memory_stats()
+    made = pictures(engine, 5)
+    record_property("peak_gb", round(torch.cuda.max_memory_allocated() / 1e9, 2))
+    assert made.std() > 1
+    assert np.array_equal(made[:33], pictures(engine, 3))
+
+
+# Kernels of attention
+
+
+def sample(keys: int, dtype: torch.dtype = torch.bfloat16) -> tuple[Tensor, Tensor, Tensor]:
+    """Queries of one block over keys and values that are a view, as those of a window are."""
+    generator = torch.Generator("cuda").manual_seed(keys)
+
+    def drawn(tokens: int) -> Tensor:
+        shape = 1, tokens, 12, 128
+        return torch.randn(shape, generator=generator, device="cuda", dtype=dtype)
+
+    k, v = (drawn(keys + 1560)[:, :keys] for _ in range(2))
+    return drawn(4680), k, v
+
+
+@pytest.mark.parametrize("keys", [512, 4680, 18_720])
+@pytest.mark.parametrize("kernel", [name for name in KERNELS if name != "math"])
+def test_a_kernel_gives_what_plain_mathematics_give_in_float32(
+    kernel: str, keys: int, record_property: Callable[[str, object], None]
+):
+    if missing := missing_for(kernel, torch.device("cuda")):
+        pytest.skip(f"{kernel} needs {missing}")
+    q, k, v = sample(keys)
+    with torch.inference_mode():
+        found = KERNELS[kernel].attend(q, k, v).float()
+        right = KERNELS["math"].attend(q.float(), k.float(), v.float())
+    off = float((found - right).norm() / right.norm())
+    record_property("relative_error", off)
+    assert found.shape == q.shape
+    assert off < 0.01
+
+
+def test_math_in_bf16_gives_what_it_gives_in_float32():
+    q, k, v = sample(4680)
+    with torch.inference_mode():
+        found = KERNELS["math"].attend(q, k, v).float()
+        right = KERNELS["math"].attend(q.float(), k.float(), v.float())
+    assert (found - right).norm() < 0.02 * right.norm()
+
+
+def test_the_fastest_attention_is_no_slower_than_what_torch_chooses(
+    reference: Engine, record_property: Callable[[str, object], None]
+):
+    before = reference.model.transformer.attend
+    try:
+        choice = choose_attention(reference.model, PRESETS["reference"].with_(attention="fastest"))
+        attends = reference.model.transformer.attend
+        plain = Engine(reference.model, PRESETS["reference"].with_(attention="fastest"))
+        made = pictures(plain, 3)
+    finally:
+        reference.model.transformer.attend_with(before)
+    record_property("attention", f"{choice.kernel}: {choice.elapsed_ms}, {choice.passed_over}")
+    assert attends is KERNELS[choice.kernel].attend
+    assert choice.elapsed_ms[choice.kernel] == min(choice.elapsed_ms.values())
+    assert {"torch", "efficient", "flash", "cudnn"} <= set(choice.elapsed_ms)
+    assert "scores" in choice.passed_over["math"]
+    assert made.std() > 1

@@ -1,6 +1,6 @@
-"""How far the pictures of other windows are from those of the plain one, block by block."""
+"""How far pictures of other windows and networks are from the plain ones, block by block."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
@@ -11,15 +11,21 @@ from longlive_widget.engine.denoise import Denoiser
 from longlive_widget.engine.memory import new_window
 from longlive_widget.engine.noise_schedule import levels
 from longlive_widget.engine.session import block_noise
+from longlive_widget.model.transformer import Transformer
 
 
 @torch.inference_mode()
 def worst_block_psnr_db(
-    engine: Engine, presets: Sequence[Preset], prompts: Sequence[str], blocks: int
+    engine: Engine,
+    presets: Sequence[Preset],
+    prompts: Sequence[str],
+    blocks: int,
+    networks: Mapping[str, Transformer] | None = None,
 ) -> dict[str, float]:
     """The PSNR of each preset's worst block against the engine's, in dB, by the preset's name.
 
-    Before each block all of them remember the latents that the engine's own preset has made.
+    Before each block all of them remember the latents that the engine's own preset has made. Where
+    `networks` has the name of a preset, that transformer runs in place of the engine's.
     """
     model, geometry, steps = engine.model, engine.geometry, levels(engine.preset.denoise_steps)
     most = dict.fromkeys((preset.name for preset in presets), 0.0)
@@ -27,7 +33,10 @@ def worst_block_psnr_db(
         text = model.read(prompt)
         stream = model.decoder.stream()
         own, *others = (
-            Denoiser(model.transformer, new_window(preset, model, geometry, "relative"))
+            Denoiser(
+                (networks or {}).get(preset.name, model.transformer),
+                new_window(preset, model, geometry, "relative"),
+            )
             for preset in (engine.preset, *presets)
         )
         for block in range(blocks):

@@ -15,6 +15,7 @@ from longlive_widget.presets import PRESETS
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 FP8 = Preset("small", "", window_dtype="fp8")
+FP8_LINEARS = Preset("quick", "", linear_dtype="fp8")
 PROMPT = "a red ball moves right on black"
 
 
@@ -36,6 +37,32 @@ def test_fp8_is_refused_where_the_device_has_none(monkeypatch: pytest.MonkeyPatc
             continue
         with pytest.raises(CapabilityError, match=r"device 'cuda' has 8\.0: use window_dtype"):
             within_reach(FP8, CUDA, allow_fallback=False)
+
+
+def test_linears_in_fp8_are_refused_where_the_device_multiplies_none_with_a_scale_for_each_row(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    with pytest.raises(
+        CapabilityError, match=r"9\.0, and device 'cpu' has none: use linear_dtype="
+    ):
+        Engine.load("tiny", FP8_LINEARS, device="cpu")
+    for has in ((8, 9), (9, 0), (10, 0)):
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _, has=has: has)
+        if has >= (9, 0):
+            assert within_reach(FP8_LINEARS, CUDA, allow_fallback=False) == (FP8_LINEARS, ())
+            continue
+        with pytest.raises(CapabilityError, match=r"device 'cuda' has 8\.9: use linear_dtype='mod"):
+            within_reach(FP8_LINEARS, CUDA, allow_fallback=False)
+
+
+def test_linears_in_the_models_own_numbers_stand_in_for_fp8():
+    engine = Engine.load("tiny", FP8_LINEARS, device="cpu", allow_fallback=True)
+    assert engine.preset == Preset("quick", "")
+    assert engine.fallbacks == (
+        "the linear layers are in the model's numbers instead of FP8: preset 'quick' multiplies "
+        "its linear layers in FP8, which needs a GPU of compute capability 9.0, and device 'cpu' "
+        "has none",
+    )
 
 
 @pytest.mark.usefixtures("no_compiler")

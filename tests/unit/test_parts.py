@@ -15,6 +15,7 @@ PARTS: dict[str, tuple[object, ...]] = {
     "memory_pool": (True,),
     "decode_behind": (True,),
     "offload_text_encoder": (True,),
+    "attention": ("math",),
 }
 """All that must not, but compiling, which takes long, and graphs, which need a GPU."""
 TIMELINE = Timeline.of(

@@ -1,0 +1,235 @@
+"""The kernels that attention may run on: what each needs, and which is the fastest here.
+
+The only place in the engine with a clock: the choice is made once, before the first block.
+
+Axes: B batch, T tokens, H heads, D head size.
+"""
+
+import importlib.util
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from statistics import median
+
+import torch
+from torch import Tensor
+
+from longlive_widget.engine.gpu import ComputeCapability, missing_gpu
+from longlive_widget.engine.model import Model, Sizes
+from longlive_widget.errors import CapabilityError, PresetError
+from longlive_widget.model.attention import (
+    FA3_MODULE,
+    Attend,
+    cudnn_attention,
+    efficient_attention,
+    fa3_attention,
+    flash_attention,
+    math_attention,
+    torch_attention,
+)
+from longlive_widget.presets import Attention, Preset
+
+Stopwatch = Callable[[Callable[[], object]], float]
+"""Runs something and says how long that took, in ms."""
+_ROUNDS = 7
+_MOST_SCORES = 2**26
+"""The scores that `math` may hold at once to be timed too: full size has 16 times as many."""
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One way to compute attention, and what it needs of a device and of numbers.
+
+    `gpu` is the least compute capability, `below` the first that is too much; without `gpu` any
+    device will do. `head_multiple` and `most_head_dim` are the head sizes that it takes. `module`
+    is what must be installed, of the package `package`.
+    """
+
+    attend: Attend
+    gpu: ComputeCapability | None = None
+    below: ComputeCapability | None = None
+    float32: bool = False
+    head_multiple: int = 8
+    most_head_dim: int | None = None
+    module: str = ""
+    package: str = ""
+
+
+KERNELS: dict[Attention, Kernel] = {
+    "torch": Kernel(torch_attention, float32=True, head_multiple=1),
+    "math": Kernel(math_attention, float32=True, head_multiple=1),
+    "efficient": Kernel(efficient_attention, gpu=(5, 0), float32=True),
+    "flash": Kernel(flash_attention, gpu=(8, 0), most_head_dim=256),
+    "cudnn": Kernel(cudnn_attention, gpu=(8, 0), most_head_dim=128),
+    "fa3": Kernel(
+        fa3_attention,
+        gpu=(9, 0),
+        below=(10, 0),
+        most_head_dim=256,
+        module=FA3_MODULE,
+        package="fa3-fwd",
+    ),
+}
+"""All but "fastest", which is one of them.
+
+Source: `sdp_utils.cpp` of torch; the build flags in `fa3_fwd_config.py` of fa3-fwd 0.0.3, which
+leave out float16.
+"""
+
+
+@dataclass(frozen=True)
+class AttentionChoice:
+    """The kernel that a model's attention runs on, and how it came to that.
+
+    `elapsed_ms` is the median time of one call of each kernel that was timed, at the sizes of a
+    full window; `passed_over` says of the others why they were not. Both are empty where the preset
+    names the kernel.
+    """
+
+    kernel: Attention
+    elapsed_ms: Mapping[Attention, float] = field(default_factory=dict)
+    passed_over: Mapping[Attention, str] = field(default_factory=dict)
+
+
+def missing_for(kernel: Attention, device: torch.device) -> str | None:
+    """What a kernel needs and a device has not, as the end of "it needs ..."; None if nothing."""
+    needs = KERNELS[kernel]
+    if needs.gpu is not None and (gpu := missing_gpu(device, needs.gpu, needs.below)):
+        return gpu
+    if needs.module and importlib.util.find_spec(needs.module) is None:
+        return f"the package {needs.package}, and that is not installed"
+    return None
+
+
+def unfit_for(kernel: Attention, dtype: torch.dtype, head_dim: int) -> str | None:
+    """What a kernel takes, where that is not these numbers or heads; None if they will do."""
+    needs = KERNELS[kernel]
+    if dtype == torch.float32 and not needs.float32:
+        return "numbers of 16 bits, and not float32"
+    if head_dim % needs.head_multiple:
+        return f"heads of a multiple of {needs.head_multiple} features, and not of {head_dim}"
+    if needs.most_head_dim is not None and head_dim > needs.most_head_dim:
+        return f"heads of at most {needs.most_head_dim} features, and not of {head_dim}"
+    return None
+
+
+def require_attention(preset: Preset, sizes: Sizes, dtype: torch.dtype) -> None:
+    """Make sure that the preset's attention takes a model of these sizes, in these numbers.
+
+    Raises:
+        PresetError: it does not.
+    """
+    if preset.attention == "fastest":
+        return
+    unfit = unfit_for(preset.attention, dtype, sizes.transformer.head_dim)
+    if unfit is not None:
+        raise PresetError(
+            f"preset {preset.name!r} attends with {preset.attention!r}, which takes {unfit}: use "
+            "attention='fastest', which takes what fits"
+        )
+
+
+def attention_in(model: Model) -> Attention:
+    """The kernel that a model's attention runs on."""
+    return next(n for n, kernel in KERNELS.items() if kernel.attend is model.transformer.attend)
+
+
+@torch.inference_mode()
+def choose_attention(model: Model, preset: Preset) -> AttentionChoice:
+    """Have a model attend as the preset says, after each kernel in question has run once.
+
+    Raises:
+        CapabilityError: the kernel that the preset names fails on this device.
+    """
+    asked = preset.attention
+    if asked == "fastest":
+        choice = _fastest(model, _full_window(model, preset))
+    else:
+        choice = AttentionChoice(asked)
+        if asked != "torch" and (failure := _failure(asked, _full_window(model, preset))):
+            raise CapabilityError(
+                f"preset {preset.name!r} attends with {asked!r}, which fails on device "
+                f"'{model.device}' ({failure}): use attention='torch'"
+            )
+    model.transformer.attend_with(KERNELS[choice.kernel].attend)
+    return choice
+
+
+def times_ms(
+    runs: Mapping[Attention, Callable[[], object]], stopwatch: Stopwatch, rounds: int = _ROUNDS
+) -> dict[Attention, float]:
+    """The median time of each, taken in turns so that a slow moment falls on all of them."""
+    taken: dict[Attention, list[float]] = {name: [] for name in runs}
+    for _ in range(rounds):
+        for name, run in runs.items():
+            taken[name].append(stopwatch(run))
+    return {name: median(times) for name, times in taken.items()}
+
+
+def _fastest(model: Model, sample_BTHD: tuple[Tensor, Tensor, Tensor]) -> AttentionChoice:
+    torch_attention(*sample_BTHD)
+    passed_over: dict[Attention, str] = {}
+    runs: dict[Attention, Callable[[], object]] = {}
+    for name, kernel in KERNELS.items():
+        if reason := _against(name, model, sample_BTHD):
+            passed_over[name] = reason
+        else:
+            runs[name] = partial(kernel.attend, *sample_BTHD)
+    if len(runs) == 1:
+        return AttentionChoice(next(iter(runs)), {}, passed_over)
+    elapsed_ms = times_ms(runs, _stopwatch(model.device))
+    return AttentionChoice(min(runs, key=lambda name: elapsed_ms[name]), elapsed_ms, passed_over)
+
+
+def _against(name: Attention, model: Model, sample_BTHD: tuple[Tensor, ...]) -> str | None:
+    """Why a kernel is not timed on a model; None if it is, and then it has run once."""
+    q, k, _ = sample_BTHD
+    if missing := missing_for(name, model.device):
+        return f"it needs {missing}"
+    if unfit := unfit_for(name, model.dtype, q.shape[-1]):
+        return f"it takes {unfit}"
+    if name == "math" and (scores := q.shape[1] * k.shape[1] * q.shape[2]) > _MOST_SCORES:
+        return f"it holds {scores / 1e6:.0f} million scores at once"
+    return _failure(name, sample_BTHD)
+
+
+def _failure(name: Attention, sample_BTHD: tuple[Tensor, ...]) -> str | None:
+    """What went wrong as a kernel ran; None if nothing did."""
+    try:
+        KERNELS[name].attend(*sample_BTHD)
+    except (ImportError, OSError, RuntimeError) as error:
+        return " ".join(str(error).split())
+    return None
+
+
+def _full_window(model: Model, preset: Preset) -> tuple[Tensor, Tensor, Tensor]:
+    """Queries of one block, and keys and values of a full window; zeros would run faster."""
+    config, geometry = model.sizes.transformer, model.sizes.geometry
+    generator = torch.Generator(model.device).manual_seed(0)
+
+    def drawn(frames: int) -> Tensor:
+        shape = 1, frames * geometry.tokens_per_frame, config.heads, config.head_dim
+        return torch.randn(shape, generator=generator, device=model.device, dtype=model.dtype)
+
+    k, v = (drawn(preset.window_frames) for _ in range(2))
+    return drawn(geometry.block_frames), k, v
+
+
+def _stopwatch(device: torch.device) -> Stopwatch:
+    return _gpu_ms if device.type == "cuda" else _host_ms
+
+
+def _gpu_ms(run: Callable[[], object]) -> float:
+    start, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    start.record()
+    run()
+    end.record()
+    end.synchronize()
+    return start.elapsed_time(end)
+
+
+def _host_ms(run: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    run()
+    return (time.perf_counter() - start) * 1e3

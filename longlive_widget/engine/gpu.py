@@ -1,0 +1,25 @@
+"""What a GPU can do, by its compute capability; none is known by its name."""
+
+import torch
+
+ComputeCapability = tuple[int, int]
+
+
+def missing_gpu(
+    device: torch.device, least: ComputeCapability, below: ComputeCapability | None = None
+) -> str | None:
+    """What a device has not, as the end of "it needs ...": a GPU from `least` on, under `below`.
+
+    None if it has that.
+    """
+    has = torch.cuda.get_device_capability(device) if device.type == "cuda" else None
+    if has is not None and has >= least and (below is None or has < below):
+        return None
+    told = "none" if has is None else _said(has)
+    wanted = _said(least) if below is None else f"{_said(least)} to below {_said(below)}"
+    return f"a GPU of compute capability {wanted}, and device '{device}' has {told}"
+
+
+def _said(capability: ComputeCapability) -> str:
+    major, minor = capability
+    return f"{major}.{minor}"

@@ -1,0 +1,57 @@
+"""The transformer's layers as a preset asks for them: what multiplies, and what attends."""
+
+import torch
+
+from longlive_widget.engine.attention import (
+    AttentionChoice,
+    attention_in,
+    choose_attention,
+    require_attention,
+)
+from longlive_widget.engine.model import Model, Sizes
+from longlive_widget.errors import PresetError
+from longlive_widget.model.fp8 import MULTIPLE, is_in_fp8
+from longlive_widget.presets import LinearDtype, Preset
+
+
+def require_layers(preset: Preset, sizes: Sizes, dtype: torch.dtype) -> None:
+    """Make sure that a model of these sizes, in these numbers, can have the preset's layers.
+
+    Raises:
+        PresetError: a size is none that FP8 multiplies, or the attention does not take its numbers.
+    """
+    config = sizes.transformer
+    odd = [n for n in ("dim", "ffn_dim") if getattr(config, n) % MULTIPLE]
+    if preset.linear_dtype == "fp8" and odd:
+        raise PresetError(
+            f"preset {preset.name!r} multiplies in FP8, which takes multiples of {MULTIPLE}, and "
+            f"{sizes.name!r} has a {odd[0]} of {getattr(config, odd[0])}: use linear_dtype='model'"
+        )
+    require_attention(preset, sizes, dtype)
+
+
+def prepare_layers(model: Model, preset: Preset) -> AttentionChoice:
+    """Give a model, in place, the layers that the preset asks for.
+
+    A named attention that fails on this device is a `CapabilityError`.
+    """
+    if preset.linear_dtype == "fp8":
+        model.adapters.quantize(model.transformer)
+    return choose_attention(model, preset)
+
+
+def require_own_layers(preset: Preset, model: Model) -> None:
+    """Make sure that a model has the layers that the preset asks for.
+
+    Raises:
+        PresetError: it was loaded with others.
+    """
+    has: LinearDtype = "fp8" if is_in_fp8(model.transformer) else "model"
+    attends = attention_in(model)
+    fits = {"linear_dtype": (preset.linear_dtype, has), "attention": (preset.attention, attends)}
+    for setting, (asked, found) in fits.items():
+        if asked not in (found, "fastest"):
+            raise PresetError(
+                f"preset {preset.name!r} has {setting} {asked!r}, and this model was loaded with "
+                f"{found!r}: load it again, Engine.load(..., preset)"
+            )

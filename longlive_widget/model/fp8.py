@@ -1,0 +1,80 @@
+"""Linear layers in FP8: a scale for each row of the weight, and for each token that is multiplied.
+
+Axes: T tokens, K features in, N features out.
+
+Source: P. Micikevicius et al., FP8 Formats for Deep Learning (2022): e4m3.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from longlive_widget.cache.storage import scaled
+
+DTYPE = torch.float8_e4m3fn
+MULTIPLE = 16
+"""What the kernels want the features in and out to be a multiple of."""
+KEPT = (
+    "patch_embedding",
+    "text_embedding",
+    "time_embedding",
+    "time_projection",
+    "head",
+    "cross_attn.k",
+    "cross_attn.v",
+)
+"""The layers that stay in the model's numbers, by the name of them or of what they are part of.
+
+The first five are a hundredth of the work, and all that the others compute passes through them or
+is scaled by them. Keys and values of the prompt are computed once a prompt, not once a pass.
+"""
+_PRODUCT = torch.bfloat16
+"""The only type that products with a scale for each row come in on every GPU."""
+
+
+class Fp8Linear(nn.Module):
+    """A linear layer that multiplies in FP8; what comes out has the type of what goes in.
+
+    It holds its weight in FP8 alone.
+    """
+
+    def __init__(self, weight_NK: Tensor, bias_N: Tensor | None) -> None:
+        super().__init__()
+        self.out_features, self.in_features = weight_NK.shape
+        numbers_NK, scale_N1 = scaled(weight_NK, DTYPE)
+        self.weight = nn.Parameter(numbers_NK, requires_grad=False)
+        self.scale = nn.Parameter(scale_N1.T, requires_grad=False)
+        self.bias = bias_N
+
+    def write(self, weight_NK: Tensor) -> None:
+        """Take this weight, in FP8, from the next call on; it goes where the last one was."""
+        numbers_NK, scale_N1 = scaled(weight_NK, DTYPE)
+        self.weight.copy_(numbers_NK)
+        self.scale.copy_(scale_N1.T)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The layer over the last axis."""
+        numbers_TK, scale_T1 = scaled(x.flatten(0, -2).contiguous(), DTYPE)
+        product_TN = torch._scaled_mm(
+            numbers_TK,
+            self.weight.T,
+            scale_a=scale_T1,
+            scale_b=self.scale,
+            bias=None if self.bias is None else self.bias.to(_PRODUCT),
+            out_dtype=_PRODUCT,
+            use_fast_accum=True,
+        )
+        return product_TN.type_as(x).unflatten(0, x.shape[:-1])
+
+
+def linears_for_fp8(network: nn.Module) -> tuple[str, ...]:
+    """The names of a transformer's linear layers that may be in FP8: all but those of `KEPT`."""
+    return tuple(
+        name
+        for name, module in network.named_modules()
+        if isinstance(module, nn.Linear) and not any(f".{k}." in f".{name}." for k in KEPT)
+    )
+
+
+def is_in_fp8(network: nn.Module) -> bool:
+    """Whether linear layers of a network are in FP8."""
+    return any(isinstance(module, Fp8Linear) for module in network.modules())

@@ -1,0 +1,233 @@
+"""The kernels of attention: they agree, belong to one model, and the fastest is found."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import Tensor
+
+from longlive_widget import PRESETS, Engine, Preset
+from longlive_widget.engine import attention
+from longlive_widget.engine.attention import (
+    KERNELS,
+    Kernel,
+    choose_attention,
+    missing_for,
+    times_ms,
+)
+from longlive_widget.engine.capability import within_reach
+from longlive_widget.engine.layers import require_layers
+from longlive_widget.errors import CapabilityError, PresetError
+from longlive_widget.model.attention import FA3_MODULE, math_attention, torch_attention
+
+CPU, CUDA = torch.device("cpu"), torch.device("cuda")
+HERE = [name for name in KERNELS if missing_for(name, CPU) is None]
+FASTEST = PRESETS["reference"].with_(name="quick", attention="fastest")
+
+
+def attending(kernel: str) -> Preset:
+    return PRESETS["reference"].with_(name="odd", attention=kernel)
+
+
+@pytest.fixture
+def engine() -> Engine:
+    return Engine.load("tiny", device="cpu")
+
+
+def a_sample(queries: int, keys: int, device: str = "cpu") -> tuple[Tensor, ...]:
+    """Keys and values are a view, as those of a window are."""
+    torch.manual_seed(queries)
+    q, k, v = torch.randn(3, 2, max(queries, keys) + 3, 3, 16, device=device)
+    return q[:, :queries], k[:, 3 : keys + 3], v[:, 3 : keys + 3]
+
+
+def test_a_processor_has_the_choice_of_torch_and_plain_mathematics():
+    assert HERE == ["torch", "math"]
+
+
+@pytest.mark.parametrize(("queries", "keys"), [(9, 36), (9, 9), (12, 5)])
+@pytest.mark.parametrize("kernel", HERE)
+def test_a_kernel_gives_the_softmax_of_the_scores_times_the_values(
+    kernel: str, queries: int, keys: int
+):
+    q, k, v = a_sample(queries, keys)
+    scores = torch.einsum("bqhd,bkhd->bhqk", q.double(), k.double()) / 16**0.5
+    right = torch.einsum("bhqk,bkhd->bqhd", scores.softmax(-1), v.double())
+    found = KERNELS[kernel].attend(q, k, v)
+    assert (found - right).abs().max() < 1e-6
+    assert (found - torch_attention(q, k, v)).abs().max() < 1e-6
+
+
+@pytest.mark.parametrize("kernel", ["efficient", "flash", "cudnn"])
+def test_a_kernel_that_runs_only_on_a_gpu_is_called_as_torch_wants_it(kernel: str):
+    """On the device that computes nothing, torch checks what is given to it all the same."""
+    q, k, v = (x.bfloat16() for x in a_sample(9, 36, "meta"))
+    assert KERNELS[kernel].attend(q, k, v).shape == q.shape
+
+
+def test_flash_attention_3_gets_heads_where_they_are(monkeypatch: pytest.MonkeyPatch):
+    fake = SimpleNamespace(flash_attn_func=lambda q, k, v: (q, k, v))
+    monkeypatch.setitem(sys.modules, FA3_MODULE, fake)
+    sample = a_sample(9, 36)
+    assert all(a is b for a, b in zip(KERNELS["fa3"].attend(*sample), sample, strict=True))
+
+
+def test_the_kernel_is_of_one_model_and_computes_both_its_attentions(engine: Engine):
+    other = Engine.load("tiny", attending("math"), device="cpu")
+    assert (engine.attention.kernel, other.attention.kernel) == ("torch", "math")
+    assert engine.model.transformer.attend is torch_attention
+    assert other.model.transformer.attend is math_attention
+    seen = []
+
+    def counted(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        seen.append(k.shape[1])
+        return torch_attention(q, k, v)
+
+    other.model.transformer.attend_with(counted)
+    for each in (engine, other):
+        next(each.session("a red ball").blocks(1))
+    layers, passes = 6, 5
+    assert seen == [180, 32] * layers * passes
+
+
+def test_an_engine_runs_no_model_that_was_loaded_with_another_attention(engine: Engine):
+    with pytest.raises(PresetError, match="attention 'math', and this model was loaded with 'torc"):
+        Engine(engine.model, attending("math"))
+    assert Engine(engine.model, FASTEST).attention.kernel == "torch"
+
+
+# What a device or a model does not have
+
+
+@pytest.mark.parametrize(
+    ("kernel", "has", "told"),
+    [
+        ("efficient", (3, 7), r"compute capability 5\.0, and device 'cuda' has 3\.7"),
+        ("flash", (7, 5), r"compute capability 8\.0, and device 'cuda' has 7\.5"),
+        ("cudnn", (7, 5), r"compute capability 8\.0, and device 'cuda' has 7\.5"),
+        ("fa3", (8, 9), r"compute capability 9\.0 to below 10\.0, and device 'cuda' has 8\.9"),
+        ("fa3", (10, 0), r"compute capability 9\.0 to below 10\.0, and device 'cuda' has 10\.0"),
+        ("fa3", (9, 0), r"the package fa3-fwd, and that is not installed"),
+    ],
+)
+def test_what_a_kernel_lacks_is_told_with_the_way_out_or_replaced(
+    monkeypatch: pytest.MonkeyPatch, kernel: str, has: tuple[int, int], told: str
+):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: has)
+    monkeypatch.setitem(sys.modules, FA3_MODULE, None)
+    asked = attending(kernel)
+    way_out = ": use attention='fastest', which takes what is here$"
+    with pytest.raises(CapabilityError, match=rf"'{kernel}', which needs .*{told}{way_out}"):
+        within_reach(asked, CUDA, allow_fallback=False)
+    instead, sentences = within_reach(asked, CUDA, allow_fallback=True)
+    assert instead == replace(asked, attention="torch")
+    assert sentences[0].startswith(f"torch chooses how to attend instead of '{kernel}': preset")
+
+
+def test_a_device_that_has_all_lacks_nothing(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (9, 0))
+    monkeypatch.setattr(attention.importlib.util, "find_spec", lambda _: object())
+    for kernel in (*KERNELS, "fastest"):
+        asked = attending(kernel)
+        assert within_reach(asked, CUDA, allow_fallback=False) == (asked, ())
+
+
+@pytest.mark.parametrize(
+    ("kernel", "dtype", "heads", "told"),
+    [
+        ("flash", torch.float32, 6, "'flash', which takes numbers of 16 bits, and not float32"),
+        ("fa3", torch.bfloat16, 16, "takes heads of a multiple of 8 features, and not of 12"),
+        ("cudnn", torch.bfloat16, 1, "takes heads of at most 128 features, and not of 192"),
+    ],
+)
+def test_numbers_and_heads_that_a_kernel_does_not_take_are_told(
+    engine: Engine, kernel: str, dtype: torch.dtype, heads: int, told: str
+):
+    sizes = engine.model.sizes
+    require_layers(attending(kernel), sizes, torch.bfloat16)
+    other = replace(sizes, transformer=replace(sizes.transformer, heads=heads))
+    require_layers(FASTEST, other, dtype)
+    with pytest.raises(PresetError, match=f"{told}: use attention='fastest'"):
+        require_layers(attending(kernel), other, dtype)
+
+
+# The fastest
+
+
+def clock(**elapsed_ms: float) -> Callable[[torch.device], Callable[[partial], float]]:
+    """Says of each kernel that it took so long, and runs nothing."""
+    named = {KERNELS[name].attend: ms for name, ms in elapsed_ms.items()}
+    return lambda _device: lambda run: named[run.func]
+
+
+@pytest.mark.parametrize(
+    ("times", "kernel"),
+    [({"torch": 2.0, "math": 1.0}, "math"), ({"torch": 1.0, "math": 1.0}, "torch")],
+)
+def test_the_fastest_kernel_is_taken_and_all_times_are_told(
+    monkeypatch: pytest.MonkeyPatch, times: dict[str, float], kernel: str
+):
+    monkeypatch.setattr(attention, "_stopwatch", clock(**times))
+    engine = Engine.load("tiny", FASTEST, device="cpu")
+    assert engine.attention.kernel == kernel
+    assert engine.attention.elapsed_ms == times
+    assert engine.model.transformer.attend is KERNELS[kernel].attend
+    assert set(engine.attention.passed_over) == set(KERNELS) - set(times)
+    assert engine.attention.passed_over["flash"] == (
+        "it needs a GPU of compute capability 8.0, and device 'cpu' has none"
+    )
+
+
+def test_kernels_are_timed_for_one_block_over_a_full_window(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+):
+    shapes = set()
+
+    def stopwatch(run: partial) -> float:
+        shapes.add(tuple(tuple(x.shape) for x in run.args))
+        return 1.0
+
+    monkeypatch.setattr(attention, "_stopwatch", lambda _: stopwatch)
+    choose_attention(engine.model, FASTEST)
+    assert shapes == {((1, 180, 6, 32), (1, 720, 6, 32), (1, 720, 6, 32))}
+
+
+def test_times_are_medians_of_kernels_in_turns():
+    ticks, order = iter([5.0, 1.0, 9.0, 2.0, 4.0, 90.0]), []
+
+    def stopwatch(run: Callable[[], object]) -> float:
+        run()
+        return next(ticks)
+
+    runs = {name: partial(order.append, name) for name in ("torch", "math")}
+    assert times_ms(runs, stopwatch, rounds=3) == {"torch": 5.0, "math": 2.0}
+    assert order == ["torch", "math"] * 3
+
+
+def failing(*_: Tensor) -> Tensor:
+    raise RuntimeError("no valid\nplan")
+
+
+def test_a_kernel_that_fails_here_is_passed_over_or_told(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(KERNELS, "cudnn", Kernel(failing, float32=True))
+    assert choose_attention(engine.model, FASTEST).passed_over["cudnn"] == "no valid plan"
+    with pytest.raises(
+        CapabilityError, match=r"fails on device 'cpu' \(no valid plan\): use atten"
+    ):
+        Engine.load("tiny", attending("cudnn"), device="cpu")
+
+
+def test_plain_mathematics_are_not_timed_where_they_hold_too_much(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(attention, "_MOST_SCORES", 10**5)
+    monkeypatch.setattr(attention, "_stopwatch", clock())
+    choice = choose_attention(engine.model, FASTEST)
+    assert (choice.kernel, choice.elapsed_ms) == ("torch", {})
+    assert choice.passed_over["math"] == "it holds 1 million scores at once"
