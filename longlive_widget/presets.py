@@ -41,8 +41,9 @@ class Preset:
     is how many prompts an engine remembers as the network reads them, so that asking for one again
     costs nothing. `memory_pool` gives noise, prompt and latents places that are made once, and
     `cuda_graphs` has a GPU replay whole blocks out of them. `decoder` turns latents into pictures:
-    the model's own, or a second one that is quicker and less exact. `decode_behind` begins the next
-    block while the last one is decoded.
+    the model's own, or a second one that is quicker and less exact; `decode_frames` is how many
+    latent frames it takes at once, None a whole block. `decode_behind` begins the next block while
+    the last one is decoded.
     `offload_text_encoder` leaves the text encoder's weights on the host: a prompt takes longer to
     read. `compiled` has torch compile the networks at their first use, in that mode of its.
     `linear_dtype` is the type in which the transformer's linear layers multiply: the model's own,
@@ -65,6 +66,7 @@ class Preset:
     memory_pool: bool = False
     cuda_graphs: bool = False
     decoder: Decoder = "full"
+    decode_frames: int | None = None
     decode_behind: bool = False
     offload_text_encoder: bool = False
     compiled: CompileMode | None = None
@@ -87,6 +89,9 @@ class Preset:
         for size, least in (("window_frames", 1), ("prompt_cache", 0)):
             number = whole_number(size, getattr(self, size), PresetError, least=least)
             object.__setattr__(self, size, number)
+        if self.decode_frames is not None:
+            at_once = whole_number("decode_frames", self.decode_frames, PresetError, least=1)
+            object.__setattr__(self, "decode_frames", at_once)
         steps = _whole_steps(self.denoise_steps)
         object.__setattr__(self, "denoise_steps", steps)
         falling = all(a > b for a, b in pairwise(steps))
@@ -286,6 +291,7 @@ PRESETS: dict[str, Preset] = {
             window_dtype="int8",
             prompt_cache=8,
             memory_pool=True,
+            decode_frames=1,
             offload_text_encoder=True,
         ),
     )

@@ -18,6 +18,7 @@ PICTURE = {
     "memory_pool": "the same picture, to the bit",
     "cuda_graphs": "the same picture, to the bit",
     "decoder": "another picture of the same latents",
+    "decode_frames": "the same picture, up to rounding",
     "decode_behind": "the same picture, to the bit",
     "offload_text_encoder": "the same picture, to the bit",
     "compiled": "the same picture, up to rounding",

@@ -3,7 +3,7 @@
 Axes: B batch, F frames, C channels, H rows, W columns.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor
 from longlive_widget.engine.model import Model, Sizes
 from longlive_widget.engine.static_denoiser import Recorder, Step
 from longlive_widget.errors import GeometryError, PresetError
+from longlive_widget.geometry import PICTURES_PER_LATENT_FRAME
 from longlive_widget.model.stream import DecoderStream, to_bytes
 from longlive_widget.model.tiny_decoder import TinyDecoder
 from longlive_widget.model.video_decoder import VideoDecoder
@@ -44,15 +45,22 @@ class PictureOutlet:
     """Takes the latents of a video, block after block, and gives pictures on the host.
 
     On CUDA nobody waits until the pictures are wanted: they are copied into pinned memory. `aside`
-    decodes on a stream of its own there, beside what is computed next.
+    decodes on a stream of its own there, beside what is computed next. `at_once` is how many latent
+    frames are decoded together, None the whole block; a part of one is a block to `record`.
     """
 
     def __init__(
-        self, stream: DecoderStream, *, record: Recorder | None = None, aside: bool = False
+        self,
+        stream: DecoderStream,
+        *,
+        record: Recorder | None = None,
+        aside: bool = False,
+        at_once: int | None = None,
     ) -> None:
         self._stream = stream
-        self._bytes_of = _StaticStream(stream, record) if record else None
+        self._bytes_of = _StaticStream(stream, record).decode if record else self._decoded
         self._aside = aside
+        self._at_once = at_once
         self._own: torch.cuda.Stream | None = None
         self._host: Tensor | None = None
 
@@ -62,8 +70,9 @@ class PictureOutlet:
         It must be called before the next block is begun.
         """
         if not latent_BFCHW.is_cuda:
-            pictures = decode_now(self._stream, latent_BFCHW)
-            return lambda: pictures
+            parts = [decode_now(self._stream, part) for part in self._parts(latent_BFCHW)]
+            whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
+            return lambda: whole
         if not self._aside:
             return self._begun(latent_BFCHW)
         if self._own is None:
@@ -74,20 +83,27 @@ class PictureOutlet:
             return self._begun(latent_BFCHW)
 
     def _begun(self, latent_BFCHW: Tensor) -> Callable[[], Pictures]:
-        decode = self._bytes_of.decode if self._bytes_of else self._decoded
-        bytes_BFHWC = decode(latent_BFCHW)
-        if self._host is None or self._host.shape != bytes_BFHWC.shape:
-            self._host = torch.empty_like(bytes_BFHWC, device="cpu", pin_memory=True)
-        host = self._host.copy_(bytes_BFHWC, non_blocking=True)
+        count = 0
+        for part_BFCHW in self._parts(latent_BFCHW):
+            bytes_FHWC = self._bytes_of(part_BFCHW)[0]
+            if self._host is None:
+                most = PICTURES_PER_LATENT_FRAME * latent_BFCHW.shape[1]
+                shape = (most, *bytes_FHWC.shape[1:])
+                self._host = torch.empty(shape, dtype=torch.uint8, pin_memory=True)
+            self._host[count : count + len(bytes_FHWC)].copy_(bytes_FHWC, non_blocking=True)
+            count += len(bytes_FHWC)
         done = torch.cuda.Event(blocking=True)
         done.record()
 
         def pictures() -> Pictures:
             done.synchronize()
-            copied: Pictures = host[0].numpy().copy()
+            copied: Pictures = self._host[:count].numpy().copy()  # type: ignore[index]  # made above
             return copied
 
         return pictures
+
+    def _parts(self, latent_BFCHW: Tensor) -> Sequence[Tensor]:
+        return latent_BFCHW.split(self._at_once or latent_BFCHW.shape[1], dim=1)
 
     def _decoded(self, latent_BFCHW: Tensor) -> Tensor:
         return to_bytes(self._stream.decode(latent_BFCHW))

@@ -88,7 +88,9 @@ class Session:
         )
         self._rollout = Rollout(self._denoiser, levels(preset.denoise_steps))
         decoding = decoder_for(preset, model).stream()
-        self._outlet = PictureOutlet(decoding, record=record, aside=preset.decode_behind)
+        self._outlet = PictureOutlet(
+            decoding, record=record, aside=preset.decode_behind, at_once=preset.decode_frames
+        )
         self._prompt = ""
         self._adapter_changes = 0
         self._asked = list(timeline.landings(geometry.block_frames))

@@ -13,6 +13,7 @@ PARTS: dict[str, tuple[object, ...]] = {
     "window_cache": ("static", "ring"),
     "prompt_cache": (1, 8),
     "memory_pool": (True,),
+    "decode_frames": (1, 2),
     "decode_behind": (True,),
     "offload_text_encoder": (True,),
     "attention": ("math",),

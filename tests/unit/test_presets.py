@@ -71,7 +71,12 @@ def test_numbers_of_numpy_and_lists_are_settings_too():
 def test_a_changed_preset_differs_in_nothing_else_and_says_what_was_changed():
     turbo = PRESETS["turbo"]
     changed = turbo.with_(window_cache="static", window_frames=6)
-    others = {"denoise_steps": turbo.denoise_steps, "prompt_cache": 8, "memory_pool": True}
+    others = {
+        "denoise_steps": turbo.denoise_steps,
+        "prompt_cache": 8,
+        "memory_pool": True,
+        "attention": "fastest",
+    }
     assert changed == Preset(
         "turbo+window_cache+window_frames",
         "turbo with window_cache='static', window_frames=6",
