@@ -261,7 +261,7 @@ _LABELS: dict[Ground, tuple[str, ...]] = {
     ),
 }
 _GLUE = "a an the it is there that now and both becomes turns , ."
-WORD = r"\w+|[.,]"
+WORD = r"\w+|[.,:]"
 """A word or a mark, as a regular expression."""
 
 

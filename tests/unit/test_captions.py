@@ -24,8 +24,18 @@ from longlive_widget.tiny.scenes import (
     random_scene,
 )
 from longlive_widget.tiny.tokenizer import UNKNOWN, save_tokenizer, tiny_tokenizer
-from longlive_widget.tiny.words import COLOR_WORDS, SHAPE_WORDS, words
+from longlive_widget.tiny.words import (
+    COLOR_WORDS,
+    MOTION_WORDS,
+    SHAPE_WORDS,
+    SIZE_WORDS,
+    words,
+)
 
+COLOR, SIZE, SHAPE = (
+    f"(?:{'|'.join({word for words in table.values() for word in words})})"
+    for table in (COLOR_WORDS, SIZE_WORDS, SHAPE_WORDS)
+)
 PAIRS = replace(WORLD, two_things=1.0)
 WORDY = replace(
     PAIRS,
@@ -67,10 +77,8 @@ def test_the_word_list_is_closed_and_every_prompt_fits(vocabulary):
 
 def test_an_unusual_caption_has_known_words_in_an_order_that_no_caption_has():
     tokenizer, draws = tiny_tokenizer(WORLD), random.Random(8)
-    colors, shapes = (
-        "|".join({w for of in t.values() for w in of}) for t in (COLOR_WORDS, SHAPE_WORDS)
-    )
-    usual = re.compile(rf"\b({colors}) ({shapes})\b", re.IGNORECASE)
+    before = rf"\b{COLOR} ({SIZE} )?{SHAPE}\b"
+    usual = re.compile(rf"{before}|\b{SHAPE} that is\b", re.IGNORECASE)
     for _ in range(500):
         scene = random_scene(draws, WORLD)
         said = unusual_caption(scene, draws)
@@ -113,6 +121,27 @@ def test_a_scene_has_many_captions():
     scene, _ = random_caption(random.Random(4))
     draws = random.Random(5)
     assert len({caption(scene, draws) for _ in range(300)}) > 150
+
+
+def test_there_is_that_is_and_a_motion_in_front_are_said_only_of_a_thing_that_is_alone():
+    tokenizer, draws = tiny_tokenizer(WORLD), random.Random(14)
+    doing = "|".join({verb.doing for verbs in MOTION_WORDS.values() for verb in verbs})
+    forms = {
+        "there is": rf"\bthere is [^,]*{SHAPE}( that is [^,]*)? ({doing})\b",
+        "looks after": rf"\b{SHAPE} that is ({SIZE} and )?{COLOR}\b",
+        "doing after": rf"\bthere is [^,]*{SHAPE}( that is [^,]*)? that (?!is)",
+        "doing before": rf"\b({doing})\b[^,]*, [^,]*\b{SHAPE}\b",
+    }
+    for two_things, found in ((0.0, set(forms)), (1.0, set())):
+        plain = replace(WORLD, two_things=two_things, grounds=("black", "navy"))
+        said = [text for _ in range(400) for text in switch_pair(draws, 24, plain)[1::2]]
+        used = {
+            form
+            for form, pattern in forms.items()
+            if any(re.search(pattern, text, re.IGNORECASE) for text in said)
+        }
+        assert used == found
+        assert tokenizer.unk_token_id not in set().union(*tokenizer(said).input_ids)
 
 
 def test_a_switch_says_what_changes():
@@ -192,7 +221,9 @@ def test_a_switch_of_one_of_two_things_says_which():
         if change == Change(ground=change.ground, thing=change.thing):
             continue
         said = switch_caption(switched, change, draws).lower()
-        named = re.findall(r"(?:(red|yellow|orange|pink) )?(triangle|star|heart)", said)
+        named = re.findall(
+            rf"(?:(red|yellow|orange|pink) )?(?:{SIZE} )?(triangle|star|heart)", said
+        )
         if named == [(thing.color, thing.shape) for thing in switched.things]:
             continue
         color, shape = named[0]

@@ -150,9 +150,17 @@ def test_motions_are_told_apart_by_their_places():
     directions["moves down"] = (0, 1)
     start = random_scene(random.Random(0)).poses(np.array(0.0))[0]
     for motion, (right, down) in directions.items():
-        pose = path_from(motion, "fast", 9.0, start).pose(np.array([0.0, 1.0]))
+        pose = path_from(motion, "fast", RADIUS_PX["small"], start).pose(np.array([0.0, 1.0]))
         assert np.sign(np.diff(pose.x_px)) == right
         assert np.sign(np.diff(pose.y_px)) == down
+
+
+def test_a_circle_that_sets_out_from_near_the_middle_always_begins_the_same_way():
+    scenes = scenes_of(22, 300, replace(WORLD, motions=("circles",), two_things=0.0))
+    moves = [np.array([(p.x_px, p.y_px) for (p,) in poses_at(scene, 0, 2)]) for scene in scenes]
+    ways = np.diff(moves, axis=1)[:, 0]
+    ways /= np.linalg.norm(ways, axis=1, keepdims=True)
+    assert ways[:, 1].min() > 0.85, "downwards"
 
 
 def test_a_switch_goes_on_from_where_the_thing_is():
@@ -213,7 +221,7 @@ def test_no_thing_has_the_color_of_its_ground_before_or_after_a_switch():
 def test_every_color_stands_out_from_more_than_nine_tenths_of_each_ground_that_it_is_seen_on():
     scenes = scenes_of(21, 3000, WORLD)
     pairs = {(scene.ground, thing.color) for scene in scenes for thing in scene.things}
-    path = path_from("rests", "medium", 20.0, scenes[0].poses(np.array(0.0))[0])
+    path = path_from("rests", "medium", RADIUS_PX["big"], scenes[0].poses(np.array(0.0))[0])
     one_each = [Scene((Thing("ball", color, "big", path),), "grey") for color in COLORS]
     pictures, cover = draw_with_cover(one_each, 0, 1, CPU)
     middle = cover[0, 0, 0].flatten().argmax()

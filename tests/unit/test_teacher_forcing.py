@@ -7,7 +7,7 @@ from longlive_widget.cache.window import RollingWindow
 from longlive_widget.engine.denoise import Denoiser
 from longlive_widget.model.config import TransformerConfig
 from longlive_widget.model.transformer import Transformer
-from longlive_widget.tiny.clips import FORMS, OPENING, OPENING_SHARDS, Form, outline
+from longlive_widget.tiny.clips import FORMS, OPENING, Form, outline
 from longlive_widget.tiny.teacher_forcing import BLOCK_FRAMES, TaughtWindow, repeated
 from longlive_widget.tiny.train_transformer import FlowMatching, Lesson
 
@@ -135,7 +135,8 @@ def test_an_opening_is_a_first_block_with_nothing_before_it():
     assert OPENING in FORMS
 
 
-def test_the_first_shards_are_openings_and_later_ones_take_turns():
-    assert {outline(0, 1, number).form for number in range(OPENING_SHARDS)} == {OPENING}
-    later = [outline(0, 1, OPENING_SHARDS + number).form for number in range(len(FORMS))]
-    assert sorted(later, key=str) == sorted(FORMS, key=str)
+def test_the_first_shards_are_openings_where_that_is_asked_for_and_all_others_take_turns():
+    forms = [outline(0, 1, number, openings=9).form for number in range(9 + len(FORMS))]
+    assert set(forms[:9]) == {OPENING}
+    assert sorted(forms[9:], key=str) == sorted(FORMS, key=str)
+    assert [outline(0, 1, number).form for number in range(len(FORMS))] == list(FORMS)

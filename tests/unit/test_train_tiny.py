@@ -27,6 +27,7 @@ from longlive_widget.errors import CapabilityError
 from longlive_widget.model.checkpoint import read_weights
 from longlive_widget.model.text_encoder import TOKEN_EMBEDDING
 from longlive_widget.tiny import clips, distill, optimizers, samples, train
+from longlive_widget.tiny.clips import OPENING_SHARDS
 from longlive_widget.tiny.probe import PROBE_PATH, load_probe
 from longlive_widget.tiny.scenes import LEARNED, Vocabulary
 from longlive_widget.tiny.tokenizer import save_tokenizer
@@ -75,6 +76,16 @@ def test_a_stage_names_the_one_that_it_needs(plan: train.Plan, capsys):
     given = ["--stage", "adapter", "--folder", str(plan.folder), "--device", "cpu"]
     assert main(["train-tiny", *given]) == 2
     assert "run the stage 'transformer' before 'adapter'" in capsys.readouterr().err
+
+
+def test_only_a_run_that_sets_out_from_nothing_begins_with_openings(plan: train.Plan, monkeypatch):
+    def told(*_: object, openings: int) -> None:
+        raise RuntimeError(f"begins with {openings} openings")
+
+    monkeypatch.setattr(train, "outline", told)
+    for begin_with, openings in ((None, OPENING_SHARDS), (model_folder("tiny"), 0)):
+        with pytest.raises(RuntimeError, match=f"begins with {openings} openings"):
+            train.train("transformer", replace(plan, begin_with=begin_with))
 
 
 def test_the_trained_stages_are_a_model_that_makes_videos(straight: train.Plan, tmp_path: Path):
