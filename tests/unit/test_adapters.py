@@ -16,6 +16,7 @@ from longlive_widget.model.adapters import Adapters
 from tests.unit.small_network import RANK, Network, adapter_for
 
 PROMPT = "a red ball moves right on black"
+SIZE_PX = (96, 64)
 
 
 @pytest.fixture
@@ -253,23 +254,23 @@ def pictures(session, blocks: int) -> np.ndarray:
 
 def test_the_embedded_model_comes_with_its_own_adapter_and_makes_other_pictures_without(engine):
     assert engine.adapters == {"own": 1.0}
-    first = pictures(engine.session(PROMPT, seed=2), 2)
+    first = pictures(engine.session(PROMPT, seed=2, size_px=SIZE_PX), 2)
     engine.use_adapters({})
-    assert not np.array_equal(pictures(engine.session(PROMPT, seed=2), 2), first)
+    assert not np.array_equal(pictures(engine.session(PROMPT, seed=2, size_px=SIZE_PX), 2), first)
     engine.use_adapters({"own": 1.0})
-    assert np.array_equal(pictures(engine.session(PROMPT, seed=2), 2), first)
+    assert np.array_equal(pictures(engine.session(PROMPT, seed=2, size_px=SIZE_PX), 2), first)
 
 
 def test_a_running_video_takes_a_change_at_its_next_block_as_a_switch_to_the_same_prompt(engine):
-    plain = pictures(engine.session(PROMPT, seed=2), 4)
-    changed = engine.session(PROMPT, seed=2)
+    plain = pictures(engine.session(PROMPT, seed=2, size_px=SIZE_PX), 4)
+    changed = engine.session(PROMPT, seed=2, size_px=SIZE_PX)
     assert np.array_equal(pictures(changed, 2), plain[:21])
     engine.use_adapters({"own": 0.2})
     after = pictures(changed, 2)
     assert not np.array_equal(after, plain[21:])
 
     engine.use_adapters({"own": 1.0})
-    switched = engine.session(PROMPT, seed=2)
+    switched = engine.session(PROMPT, seed=2, size_px=SIZE_PX)
     pictures(switched, 2)
     switched.switch(PROMPT)
     engine.use_adapters({"own": 0.2})
@@ -281,11 +282,11 @@ def test_a_remembered_prompt_is_read_anew_after_a_change():
     remembering = Engine(engine.model, engine.preset.with_(prompt_cache=4))
     for each in (remembering, engine):
         each.use_adapters({"own": 1.0})
-        pictures(each.session(PROMPT, seed=2), 1)
+        pictures(each.session(PROMPT, seed=2, size_px=SIZE_PX), 1)
         each.use_adapters({"own": 0.2})
     assert np.array_equal(
-        pictures(remembering.session(PROMPT, seed=2), 2),
-        pictures(engine.session(PROMPT, seed=2), 2),
+        pictures(remembering.session(PROMPT, seed=2, size_px=SIZE_PX), 2),
+        pictures(engine.session(PROMPT, seed=2, size_px=SIZE_PX), 2),
     )
 
 
@@ -293,16 +294,16 @@ def test_an_adapter_from_a_file_joins_in_and_a_bad_one_changes_nothing(engine, t
     adapter = adapter_for(engine.model.transformer, rank=2)
     save_file(adapter, tmp_path / "style.safetensors")
     torch.save({"generator_lora": adapter}, tmp_path / "style.pt")
-    plain = pictures(engine.session(PROMPT, seed=2), 1)
+    plain = pictures(engine.session(PROMPT, seed=2, size_px=SIZE_PX), 1)
     made = []
     for name in ("style.safetensors", "style.pt"):
         engine.add_adapter("style", tmp_path / name, scale=0.5)
         assert engine.adapters == {"own": 1.0, "style": 0.5}
-        made.append(pictures(engine.session(PROMPT, seed=2), 1))
+        made.append(pictures(engine.session(PROMPT, seed=2, size_px=SIZE_PX), 1))
     assert np.array_equal(*made)
     assert not np.array_equal(made[0], plain)
     with pytest.raises(CheckpointError, match=r"gone\.pt does not exist"):
         engine.add_adapter("style", tmp_path / "gone.pt")
     with pytest.raises(CheckpointError, match=r"no adapter is called 'other': there is 'own', 's"):
         engine.use_adapters({"other": 1})
-    assert np.array_equal(pictures(engine.session(PROMPT, seed=2), 1), made[0])
+    assert np.array_equal(pictures(engine.session(PROMPT, seed=2, size_px=SIZE_PX), 1), made[0])

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 
 import av
 import pytest
@@ -16,7 +17,7 @@ from longlive_widget.engine.source import model_folder
 from longlive_widget.errors import TimelineError
 from longlive_widget.presets import PRESETS
 from longlive_widget.timeline import Timeline
-from longlive_widget.tiny import train_autoencoder
+from longlive_widget.tiny import evaluate, train_autoencoder
 
 PROMPT = "a red circle moves right over a blue ground"
 SWITCH = "a yellow square moves up over a green ground"
@@ -161,6 +162,10 @@ def test_the_quality_of_a_model_is_printed_as_json(capsys, monkeypatch):
     monkeypatch.setattr(train_autoencoder, "_UNSEEN_CLIPS", 1)
     monkeypatch.setattr(train_autoencoder, "_CLIPS_AT_ONCE", 1)
     monkeypatch.setattr(train_autoencoder, "_UNSEEN_PICTURES", 17)
+    briefly = partial(evaluate.fewer_steps_psnr_db, blocks=1)
+    monkeypatch.setattr(evaluate, "fewer_steps_psnr_db", briefly)
+    at_once = partial(evaluate.pictures_per_second, warm_up_blocks=1, blocks=1)
+    monkeypatch.setattr(evaluate, "pictures_per_second", at_once)
     given = ["--prompts", 1, "--long-prompts", 0, "--unusual-prompts", 1, "--json"]
     assert run("quality", *given) == 0
     found = json.loads(capsys.readouterr().out)

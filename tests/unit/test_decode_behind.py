@@ -18,6 +18,7 @@ from longlive_widget.presets import PRESETS
 
 RED, BLUE = "a red ball moves right on black", "it turns blue"
 TIMELINE = Timeline.of(RED, (6, BLUE))
+SIZE_PX = (96, 64)
 PATIENCE_S = 20.0
 
 
@@ -32,7 +33,9 @@ def behind(plain: Engine) -> Engine:
 
 
 def test_the_pictures_and_their_order_are_the_same(plain: Engine, behind: Engine):
-    now, later = (list(e.session(TIMELINE, seed=3).blocks(6)) for e in (plain, behind))
+    now, later = (
+        list(e.session(TIMELINE, seed=3, size_px=SIZE_PX).blocks(6)) for e in (plain, behind)
+    )
     assert [block.index for block in later] == list(range(6))
     for one, other in zip(now, later, strict=True):
         assert (one.prompt, one.landed, one.latent_frame) == (
@@ -44,8 +47,8 @@ def test_the_pictures_and_their_order_are_the_same(plain: Engine, behind: Engine
 
 
 def test_a_video_made_in_parts_is_the_video_made_at_once(behind: Engine):
-    whole = [block.frames for block in behind.session(TIMELINE, seed=3).blocks(4)]
-    session = behind.session(TIMELINE, seed=3)
+    whole = [block.frames for block in behind.session(TIMELINE, seed=3, size_px=SIZE_PX).blocks(4)]
+    session = behind.session(TIMELINE, seed=3, size_px=SIZE_PX)
     parts = [block.frames for block in session.blocks(1)]
     parts += [block.frames for block in islice(session.blocks(), 2)]
     parts += [block.frames for block in session.blocks(1)]
@@ -69,11 +72,11 @@ def test_the_next_block_is_begun_while_one_is_decoded(behind: Engine, monkeypatc
 
     monkeypatch.setattr(Rollout, "next_block", counted)
     monkeypatch.setattr(decoding, "decode_now", waited)
-    assert next(behind.session(RED).blocks()).index == 0
+    assert next(behind.session(RED, size_px=SIZE_PX).blocks()).index == 0
 
 
 def test_no_block_is_begun_that_was_not_asked_for(behind: Engine):
-    session = behind.session(RED)
+    session = behind.session(RED, size_px=SIZE_PX)
     list(session.blocks(2))
     assert session.next_block == 2
     next(session.blocks())
@@ -81,7 +84,7 @@ def test_no_block_is_begun_that_was_not_asked_for(behind: Engine):
 
 
 def test_a_switch_lands_on_the_first_block_that_has_not_begun(behind: Engine):
-    session = behind.session(RED)
+    session = behind.session(RED, size_px=SIZE_PX)
     blocks = session.blocks()
     next(blocks)
     assert session.switch(BLUE).block == 2
@@ -101,7 +104,7 @@ def failing_at(call: int, function: Callable[..., object], told: str) -> Callabl
 
 
 def test_an_error_comes_with_the_block_that_it_belongs_to(behind: Engine, monkeypatch):
-    session = behind.session(RED)
+    session = behind.session(RED, size_px=SIZE_PX)
     failing = failing_at(3, Rollout.next_block, "no more noise")
     monkeypatch.setattr(Rollout, "next_block", failing)
     blocks = session.blocks()
@@ -113,7 +116,7 @@ def test_an_error_comes_with_the_block_that_it_belongs_to(behind: Engine, monkey
 
 
 def test_an_error_of_the_decoder_names_its_block_though_the_next_has_begun(behind, monkeypatch):
-    session = behind.session(RED)
+    session = behind.session(RED, size_px=SIZE_PX)
     failing = failing_at(2, decoding.decode_now, "no more paint")
     monkeypatch.setattr(decoding, "decode_now", failing)
     blocks = session.blocks()
@@ -130,7 +133,7 @@ def test_the_thread_ends_with_the_session(behind: Engine):
 
     gc.collect()
     before = workers()
-    session = behind.session(RED)
+    session = behind.session(RED, size_px=SIZE_PX)
     next(session.blocks())
     (own,) = set(workers()) - set(before)
     gc.disable()  # no collection is needed for that

@@ -41,10 +41,11 @@ from tests.unit.official_files import (
 )
 
 RED = "a red ball moves right on black"
+SIZE_PX = (96, 64)
 
 
 def _pictures(engine: Engine, blocks: int = 2) -> np.ndarray:
-    session = engine.session(RED, seed=3, size_px=(160, 96))
+    session = engine.session(RED, seed=3, size_px=SIZE_PX)
     return np.concatenate([block.frames for block in session.blocks(blocks)])
 
 
@@ -252,7 +253,7 @@ def test_the_small_decoder_is_there_for_a_preset_that_asks_for_it(
     assert made.shape == pictures.shape
     decoder = TinyDecoder((16, 8, 8, 4)).eval()
     decoder.load_state_dict({n: w for n, w in taehv().items() if n.startswith("decoder.")})
-    rollout = engine.session(RED, seed=3, size_px=(160, 96))
+    rollout = engine.session(RED, seed=3, size_px=SIZE_PX)
     with torch.inference_mode():
         stream, latents = decoder.stream(), [rollout._denoised().clean_BFCHW for _ in range(2)]
         by_hand = np.concatenate([decode_now(stream, latent) for latent in latents])
@@ -378,7 +379,7 @@ def test_random_weights_do_not_open_the_transformer(tmp_path: Path):
     engine = Engine.load(folder, weights="random", dtype="float32")
     assert (engine.weights, engine.model.dtype) == ("random", torch.float32)
     assert engine.model.transformer.config.dim == 192
-    assert _pictures(engine, blocks=1).shape == (9, 96, 160, 3)
+    assert _pictures(engine, blocks=1).shape == (9, 64, 96, 3)
 
 
 @pytest.mark.parametrize("weights", ["trained", "random"])

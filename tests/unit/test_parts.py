@@ -24,6 +24,7 @@ TIMELINE = Timeline.of(
 )
 BLOCKS = 6
 """The window is full after four, and the last switch re-caches a full one."""
+SIZE_PX = (96, 64)
 
 
 def drawn_combinations() -> list[dict[str, object]]:
@@ -37,7 +38,8 @@ def drawn_combinations() -> list[dict[str, object]]:
 
 def pictures(preset: Preset) -> np.ndarray:
     engine = Engine.load("tiny", preset, device="cpu")  # anew: what is offloaded stays so
-    return np.concatenate([b.frames for b in engine.session(TIMELINE, seed=5).blocks(BLOCKS)])
+    session = engine.session(TIMELINE, seed=5, size_px=SIZE_PX)
+    return np.concatenate([block.frames for block in session.blocks(BLOCKS)])
 
 
 @pytest.fixture(scope="module")

@@ -24,9 +24,11 @@ from longlive_widget.errors import (
     SessionError,
     TimelineError,
 )
+from longlive_widget.geometry import Geometry
 from longlive_widget.presets import Preset
 
 RED = "a red ball moves right on black"
+SMALL_PX = (96, 64)
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +37,8 @@ def engine() -> Engine:
 
 
 def _pictures(engine: Engine, timeline: Timeline | str, blocks: int, **options: object):
-    return np.concatenate([b.frames for b in engine.session(timeline, **options).blocks(blocks)])
+    session = engine.session(timeline, **{"size_px": SMALL_PX, **options})
+    return np.concatenate([block.frames for block in session.blocks(blocks)])
 
 
 def test_the_first_block_gives_nine_pictures_and_later_ones_twelve(engine: Engine):
@@ -51,7 +54,7 @@ def test_the_same_seed_and_timeline_give_the_same_pictures_to_the_bit(engine: En
 
 
 def test_a_video_made_in_parts_is_the_video_made_at_once(engine: Engine):
-    session = engine.session(RED, seed=3)
+    session = engine.session(RED, seed=3, size_px=SMALL_PX)
     parts = [block.frames for count in (1, 2) for block in session.blocks(count)]
     assert np.array_equal(np.concatenate(parts), _pictures(engine, RED, 3, seed=3))
 
@@ -60,10 +63,10 @@ def test_a_video_made_in_parts_is_the_video_made_at_once(engine: Engine):
 def test_a_session_is_a_rollout_from_the_noise_of_its_seed(engine: Engine, positions: str):
     """The golden cases hold the rollout; a switch after the window is full shows all its parts."""
     narrow = Engine(engine.model, Preset("narrow", "", (1000, 500), window_frames=6))
-    switch, seed, model = "it turns blue", 7, engine.model
+    switch, seed, model, geometry = "it turns blue", 7, engine.model, Geometry(*SMALL_PX)
     made = _pictures(narrow, Timeline.of(RED, (9, switch)), 5, seed=seed, positions=positions)
 
-    layers, tokens = model.transformer.config.layers, engine.geometry.tokens_per_frame
+    layers, tokens = model.transformer.config.layers, geometry.tokens_per_frame
     window = RollingWindow(layers, tokens, 6, 3, relative=positions == "relative")
     denoiser, stream = Denoiser(model.transformer, window), model.decoder.stream()
     rollout = Rollout(denoiser, levels((1000, 500)), global_sink=True)
@@ -74,7 +77,8 @@ def test_a_session_is_a_rollout_from_the_noise_of_its_seed(engine: Engine, posit
                 embeds = model.text_encoder.encode([RED if block == 0 else switch])
                 rollout.steer(model.transformer.read_text(embeds))
             generator = torch.Generator().manual_seed(seed * MOST_BLOCKS + block)
-            noise, renoise = torch.randn(2, 1, 3, 16, 12, 20, generator=generator).to(model.device)
+            shape = (2, 1, *geometry.latent_block_shape)
+            noise, renoise = torch.randn(shape, generator=generator).to(model.device)
             by_hand.append(decode_now(stream, rollout.next_block(noise, lambda _, e=renoise: e)))
     assert np.array_equal(made, np.concatenate(by_hand))
 
@@ -85,7 +89,7 @@ def test_every_kind_of_window_makes_the_pictures_of_the_reference(engine: Engine
     narrow = Preset("narrow", "", (1000, 500), window_frames=8)
     timeline, options = Timeline.of(RED, (12, "it turns blue")), {"positions": positions}
     rolling, *others = (
-        _pictures(Engine(engine.model, preset), timeline, 6, size_px=(64, 48), **options)
+        _pictures(Engine(engine.model, preset), timeline, 6, **options)
         for preset in (narrow, *(narrow.with_(window_cache=kind) for kind in ("static", "ring")))
     )
     for other in others:  # sums in another order
@@ -123,9 +127,9 @@ def test_a_prompt_that_is_remembered_makes_the_same_pictures_to_the_bit(engine: 
     """Back to the first prompt, and then a second session of the same engine."""
     timeline = Timeline.of(RED, (3, "it turns blue"), (6, RED))
     remembering = Engine(engine.model, engine.preset.with_(prompt_cache=2))
-    first, again = (_pictures(remembering, timeline, 3, size_px=(64, 48)) for _ in range(2))
+    first, again = (_pictures(remembering, timeline, 3) for _ in range(2))
     assert (remembering.prompts.hits, remembering.prompts.misses) == (4, 2)
-    plain = _pictures(engine, timeline, 3, size_px=(64, 48))
+    plain = _pictures(engine, timeline, 3)
     assert len(engine.prompts) == 0
     assert np.array_equal(first, plain)
     assert np.array_equal(again, plain)
@@ -139,14 +143,15 @@ def test_a_switch_changes_no_picture_before_it_lands(engine: Engine):
 
 
 def test_a_timeline_entry_lands_on_the_first_block_at_or_after_it(engine: Engine):
-    blocks = list(engine.session(Timeline.of(RED, (4, "it turns blue"))).blocks(4))
+    timeline = Timeline.of(RED, (4, "it turns blue"))
+    blocks = list(engine.session(timeline, size_px=SMALL_PX).blocks(4))
     landed = {block.index: block.landed.asked_at for block in blocks if block.landed}
     assert landed == {0: 0, 2: 4}
     assert [block.prompt for block in blocks] == [RED, RED, "it turns blue", "it turns blue"]
 
 
 def test_a_live_switch_lands_on_the_next_block_and_equals_a_planned_one(engine: Engine):
-    session = engine.session(RED, seed=2)
+    session = engine.session(RED, seed=2, size_px=SMALL_PX)
     before = [block.frames for block in session.blocks(2)]
     landing = session.switch("it turns blue")
     after = [block.frames for block in session.blocks(1)]
@@ -156,7 +161,7 @@ def test_a_live_switch_lands_on_the_next_block_and_equals_a_planned_one(engine: 
 
 
 def test_of_two_switches_on_one_block_the_last_wins_and_both_are_told(engine: Engine):
-    session = engine.session(RED)
+    session = engine.session(RED, size_px=SMALL_PX)
     session.switch("it turns blue")
     session.switch("it turns green")
     (block,) = session.blocks(1)
@@ -170,7 +175,7 @@ def test_of_two_switches_on_one_block_the_last_wins_and_both_are_told(engine: En
 
 
 def test_a_switch_from_another_thread_lands(engine: Engine):
-    session = engine.session(RED)
+    session = engine.session(RED, size_px=SMALL_PX)
     next(session.blocks(1))
     thread = threading.Thread(target=session.switch, args=("it turns blue",))
     thread.start()
@@ -181,7 +186,7 @@ def test_a_switch_from_another_thread_lands(engine: Engine):
 
 def test_a_prompt_steers_the_ground_and_a_switch_changes_it(engine: Engine):
     timeline = Timeline.of("a red ball rests on black", (6, "a red ball on a white ground"))
-    pictures = _pictures(engine, timeline, 4, seed=1)
+    pictures = _pictures(engine, timeline, 4, seed=1, size_px=(160, 96))
     assert pictures[20].mean() < 40
     assert pictures[-1].mean() > 200
 
