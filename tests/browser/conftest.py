@@ -1,13 +1,23 @@
 """Pages to look at, and a folder for what they looked like."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.browser.lab import Lab, running_lab
+
 
 def pytest_addoption(parser):
     parser.addoption("--screenshots", help="a folder to keep the screenshots of pages in")
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """One for the tests of a file; each opens a notebook of its own in it."""
+    with running_lab(tmp_path_factory.mktemp("lab")) as lab:
+        yield lab
 
 
 @pytest.fixture

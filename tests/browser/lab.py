@@ -1,4 +1,4 @@
-"""A JupyterLab of its own on one notebook, and a headless page that looks at it."""
+"""A JupyterLab of its own, and headless pages that each look at a notebook in it."""
 
 import json
 import os
@@ -10,9 +10,12 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from http.client import HTTPResponse
 from pathlib import Path
+from tempfile import mkdtemp
 
-from playwright.sync_api import Locator, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 from tests.browser.chromium import FLAGS, chromium_path
 
@@ -22,28 +25,59 @@ NO_NEWS = {
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}
 }
 KERNEL_IS = "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status"
+CHANGE_THEME = """
+  theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })
+"""
 PATIENCE_S = 60
 
 
+@dataclass(frozen=True)
+class Lab:
+    """A JupyterLab with all its files in one folder, and a browser."""
+
+    url: str
+    work: Path
+    browser: Browser
+
+    @contextmanager
+    def opened(self, notebook: Path, *, dark: bool = False) -> Iterator[Page]:
+        """A page that shows a copy of `notebook`, its kernel ready; kernels end with the page."""
+        folder = Path(mkdtemp(dir=self.work))
+        shutil.copy(notebook, folder)
+        shown = f"workspaces/{folder.name}/tree/{folder.name}/{notebook.name}"
+        page = self.browser.new_page(viewport={"width": 1280, "height": 1000})
+        page.set_default_timeout(1000 * PATIENCE_S)
+        try:
+            page.goto(f"{self.url}/lab/{shown}?token={TOKEN}")
+            page.wait_for_function(f"{KERNEL_IS} === 'idle'")
+            page.evaluate(CHANGE_THEME, "JupyterLab Dark" if dark else "JupyterLab Light")
+            yield page
+        finally:
+            page.close()
+            for session in json.load(self._answer("GET", "api/sessions")):
+                self._answer("DELETE", f"api/sessions/{session['id']}")
+
+    def _answer(self, method: str, path: str) -> HTTPResponse:
+        told = {"Authorization": f"token {TOKEN}"}
+        asked = urllib.request.Request(f"{self.url}/{path}", method=method, headers=told)
+        return urllib.request.urlopen(asked, timeout=PATIENCE_S)
+
+
 @contextmanager
-def opened_lab(notebook: Path, folder: Path, *, dark: bool = False) -> Iterator[Page]:
-    """A page that shows a copy of `notebook`, its kernel ready; all files are under `folder`."""
+def running_lab(folder: Path) -> Iterator[Lab]:
+    """A server and a browser of our own, all files under `folder`."""
     work = folder / "work"
     work.mkdir(parents=True)
-    shutil.copy(notebook, work / notebook.name)
     port = free_port()
-    server = start_server(work, folder, port, dark=dark)
+    url = f"http://127.0.0.1:{port}"
+    server = start_server(work, folder, port)
     try:
-        wait_until_up(f"http://127.0.0.1:{port}/api?token={TOKEN}", server, folder / "log")
+        wait_until_up(f"{url}/api?token={TOKEN}", server, folder / "log")
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(
                 executable_path=chromium_path(), args=list(FLAGS), headless=True
             )
-            page = browser.new_page(viewport={"width": 1280, "height": 1000})
-            page.set_default_timeout(1000 * PATIENCE_S)
-            page.goto(f"http://127.0.0.1:{port}/lab/tree/{notebook.name}?token={TOKEN}")
-            page.wait_for_function(f"{KERNEL_IS} === 'idle'")
-            yield page
+            yield Lab(url, work, browser)
             browser.close()
     finally:
         server.terminate()
@@ -53,12 +87,10 @@ def opened_lab(notebook: Path, folder: Path, *, dark: bool = False) -> Iterator[
             server.kill()
 
 
-def start_server(work: Path, folder: Path, port: int, *, dark: bool) -> subprocess.Popen[bytes]:
+def start_server(work: Path, folder: Path, port: int) -> subprocess.Popen[bytes]:
     settings = folder / "settings"
     settings.mkdir()
-    theme = "JupyterLab Dark" if dark else "JupyterLab Light"
-    overrides = {**NO_NEWS, "@jupyterlab/apputils-extension:themes": {"theme": theme}}
-    (settings / "overrides.json").write_text(json.dumps(overrides))
+    (settings / "overrides.json").write_text(json.dumps(NO_NEWS))
     fresh = ("CONFIG_DIR", "DATA_DIR", "RUNTIME_DIR")
     environment = {
         **os.environ,

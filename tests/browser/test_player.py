@@ -7,7 +7,6 @@ from tests.browser.lab import (
     KERNEL_IS,
     canvas_pixels,
     data,
-    opened_lab,
     run_all_cells,
     save_notebook,
     studio,
@@ -62,8 +61,8 @@ def is_painted(page, prompt):
     return np.abs(shown / shown.sum() - painted / painted.sum()).max() < 0.02
 
 
-def test_a_video_plays_is_steered_and_holds(notebook_of, tmp_path, screenshots):
-    with opened_lab(notebook_of(PAINTED), tmp_path / "lab", dark=True) as page:
+def test_a_video_plays_is_steered_and_holds(lab, notebook_of, screenshots):
+    with lab.opened(notebook_of(PAINTED), dark=True) as page:
         run_all_cells(page)
         player = studio(page)
         wait_for_data(page, "+d.frame > 20")
@@ -108,9 +107,9 @@ def test_a_video_plays_is_steered_and_holds(notebook_of, tmp_path, screenshots):
 
 
 def test_of_two_prompts_in_one_block_the_player_says_which_one_gave_way(
-    notebook_of, tmp_path, screenshots
+    lab, notebook_of, screenshots
 ):
-    with opened_lab(notebook_of(PAINTED), tmp_path / "lab", dark=True) as page:
+    with lab.opened(notebook_of(PAINTED), dark=True) as page:
         run_all_cells(page)
         player = studio(page)
         wait_for_data(page, "+d.frame > 20")
@@ -128,8 +127,8 @@ def test_of_two_prompts_in_one_block_the_player_says_which_one_gave_way(
         page.screenshot(path=screenshots / "gave-way-dark.png")
 
 
-def test_a_stop_moves_no_figure_and_says_what_a_start_will_do(notebook_of, tmp_path, screenshots):
-    with opened_lab(notebook_of(PAINTED), tmp_path / "lab") as page:
+def test_a_stop_moves_no_figure_and_says_what_a_start_will_do(lab, notebook_of, screenshots):
+    with lab.opened(notebook_of(PAINTED)) as page:
         run_all_cells(page)
         player = studio(page)
         wait_for_data(page, "+d.frame > 40")
@@ -148,8 +147,8 @@ def test_a_stop_moves_no_figure_and_says_what_a_start_will_do(notebook_of, tmp_p
         player.screenshot(path=screenshots / "stopped.png")
 
 
-def test_a_reloaded_page_goes_on_with_the_running_video(notebook_of, tmp_path, screenshots):
-    with opened_lab(notebook_of(PAINTED), tmp_path / "lab") as page:
+def test_a_reloaded_page_goes_on_with_the_running_video(lab, notebook_of, screenshots):
+    with lab.opened(notebook_of(PAINTED)) as page:
         run_all_cells(page)
         studio(page)
         wait_for_data(page, "+d.frame > 20")
@@ -165,11 +164,11 @@ def test_a_reloaded_page_goes_on_with_the_running_video(notebook_of, tmp_path, s
         player.screenshot(path=screenshots / "reloaded-narrow.png")
 
 
-def test_a_cell_that_runs_again_leaves_one_video_and_one_thread(notebook_of, tmp_path):
-    with opened_lab(notebook_of(PAINTED, THREADS), tmp_path / "lab") as page:
-        for _ in range(3):
+def test_a_cell_that_runs_again_leaves_one_video_and_one_thread(lab, notebook_of):
+    with lab.opened(notebook_of(PAINTED, THREADS)) as page:
+        for count in (2, 4, 6):
             run_all_cells(page)
-            page.wait_for_timeout(3000)
+            page.locator(".jp-InputPrompt", has_text=f"[{count}]:").wait_for()
         wait_for_data(page, "+d.frame > 12")
         said = page.locator(".jp-OutputArea-output pre", has_text="runner").last
         assert said.inner_text().strip() == "1 runner"
@@ -177,9 +176,9 @@ def test_a_cell_that_runs_again_leaves_one_video_and_one_thread(notebook_of, tmp
 
 
 def test_a_cell_that_runs_again_on_a_reloaded_page_replaces_the_video_that_went_on(
-    notebook_of, tmp_path
+    lab, notebook_of
 ):
-    with opened_lab(notebook_of(PAINTED, THREADS), tmp_path / "lab") as page:
+    with lab.opened(notebook_of(PAINTED, THREADS)) as page:
         run_all_cells(page)
         studio(page)
         wait_for_data(page, "+d.frame > 40")
@@ -194,8 +193,8 @@ def test_a_cell_that_runs_again_on_a_reloaded_page_replaces_the_video_that_went_
         assert page.locator(".longlive").count() == 1
 
 
-def test_a_failure_is_shown_with_its_traceback_folded(notebook_of, tmp_path, screenshots):
-    with opened_lab(notebook_of(FAILING), tmp_path / "lab") as page:
+def test_a_failure_is_shown_with_its_traceback_folded(lab, notebook_of, screenshots):
+    with lab.opened(notebook_of(FAILING)) as page:
         run_all_cells(page)
         player = studio(page)
         wait_for_data(page, "d.status === 'failed'")

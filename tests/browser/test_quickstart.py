@@ -7,7 +7,6 @@ from tests.browser.lab import (
     ROOT,
     canvas_pixels,
     data,
-    opened_lab,
     run_all_cells,
     studio,
     wait_for_data,
@@ -25,8 +24,8 @@ def brightness(page):
     return np.array(canvas_pixels(page)).reshape(-1, 4)[:, :3].mean()
 
 
-def test_the_quickstart_plays_lands_a_typed_prompt_and_holds(tmp_path, screenshots):
-    with opened_lab(ROOT / "notebooks" / "quickstart.ipynb", tmp_path / "lab") as page:
+def test_the_quickstart_plays_lands_a_typed_prompt_and_holds(lab, screenshots):
+    with lab.opened(ROOT / "notebooks" / "quickstart.ipynb") as page:
         run_all_cells(page)
         page.locator(".longlive").last.wait_for(state="attached", timeout=1000 * CELLS_S)
         player = studio(page)
