@@ -5,7 +5,8 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha1
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,17 +21,18 @@ from tests.unit.official_files import WAN, Files
 
 OWN_HUB = "someone/LongLive-small"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+PATIENCE_S = 120
 LOAD = """
 import os, sys
 from longlive_widget import Engine
 from longlive_widget.errors import LongLiveError
-for model in sys.argv[1:]:
+for line in sys.stdin:
     try:
-        engine = Engine.load(model, device=os.environ.get("DEVICE"))
+        engine = Engine.load(line.strip(), device=os.environ.get("DEVICE"))
     except LongLiveError as error:
-        print(f"{type(error).__name__}: {error}")
+        print(f"{type(error).__name__}: {error}", flush=True)
     else:
-        print(repr(engine))
+        print(repr(engine), flush=True)
 """
 
 
@@ -144,47 +146,54 @@ def hub(published: Path) -> Iterator[Hub]:
     server.server_close()
 
 
-def load(model: str, home: Path, hub: Hub, **environment: str) -> str:
-    """What a fresh process says after loading that model."""
-    (said,) = load_all([model], home, hub, **environment)
-    return said
-
-
-def load_all(models: Sequence[str], home: Path, hub: Hub, **environment: str) -> list[str]:
-    """What a fresh process says after loading each of the models, a line for each."""
+@contextmanager
+def loading(home: Path, hub: Hub, **environment: str) -> Iterator[Callable[[str], str]]:
+    """What a fresh process says after loading a model, for one model after the other."""
     found = {"HF_ENDPOINT": hub.url, "HF_HOME": str(home), "HF_HUB_DISABLE_XET": "1"}
-    done = subprocess.run(
-        [sys.executable, "-c", LOAD, *models],
+    process = subprocess.Popen(
+        [sys.executable, "-c", LOAD],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
         env=os.environ | found | environment,
-        capture_output=True,
         text=True,
-        timeout=120,
-        check=False,
     )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip().splitlines()
+
+    def load(model: str) -> str:
+        print(model, file=process.stdin, flush=True)
+        return process.stdout.readline()
+
+    stop = threading.Timer(PATIENCE_S, process.kill)
+    stop.start()
+    try:
+        with process:
+            yield load
+    finally:
+        stop.cancel()
+    assert process.returncode == 0
 
 
 def test_a_model_on_the_hub_is_fetched_once_and_then_needs_no_network(hub: Hub, tmp_path: Path):
     (hub.repositories[WAN_HUB] / "diffusion_pytorch_model.safetensors").write_bytes(b"not needed")
-    assert load(OWN_HUB, tmp_path, hub).startswith("Engine('longlive', ")
-    assert {"longlive_base.pt", "lora.pt", "Wan2.1_VAE.pth", "tokenizer.json"} <= {*hub.fetched}
-    assert "diffusion_pytorch_model.safetensors" not in hub.fetched
-    hub.fetched.clear()
-    assert load(f"{OWN_HUB}@{COMMIT}", tmp_path, hub).startswith("Engine('longlive', ")
-    assert hub.fetched == []
-    said = load(OWN_HUB, tmp_path, hub, HF_HUB_OFFLINE="1", HF_ENDPOINT="http://127.0.0.1:9")
-    assert said.startswith("Engine('longlive', ")
+    with loading(tmp_path, hub) as load:
+        assert load(OWN_HUB).startswith("Engine('longlive', ")
+        assert {"longlive_base.pt", "lora.pt", "Wan2.1_VAE.pth", "tokenizer.json"} <= {*hub.fetched}
+        assert "diffusion_pytorch_model.safetensors" not in hub.fetched
+        hub.fetched.clear()
+        assert load(f"{OWN_HUB}@{COMMIT}").startswith("Engine('longlive', ")
+        assert hub.fetched == []
+    with loading(tmp_path, hub, HF_HUB_OFFLINE="1", HF_ENDPOINT="http://127.0.0.1:9") as load:
+        assert load(OWN_HUB).startswith("Engine('longlive', ")
 
 
 def test_after_a_fetch_that_was_cut_off_whole_files_are_not_fetched_again(hub: Hub, tmp_path: Path):
     hub.cuts = "longlive_base.pt"
-    said = load(OWN_HUB, tmp_path, hub)
-    assert said.startswith(f"ModelNotFoundError: the model hub did not give all of {OWN_HUB} (")
-    assert "call again, files that are whole are kept" in said
-    hub.cuts = ""
-    hub.fetched.clear()
-    assert load(OWN_HUB, tmp_path, hub).startswith("Engine('longlive', ")
+    with loading(tmp_path, hub) as load:
+        said = load(OWN_HUB)
+        assert said.startswith(f"ModelNotFoundError: the model hub did not give all of {OWN_HUB} (")
+        assert "call again, files that are whole are kept" in said
+        hub.cuts = ""
+        hub.fetched.clear()
+        assert load(OWN_HUB).startswith("Engine('longlive', ")
     assert "longlive_base.pt" in hub.fetched
     assert "lora.pt" not in hub.fetched
 
@@ -195,9 +204,11 @@ def test_what_the_hub_does_not_have_is_told_in_a_sentence(hub: Hub, tmp_path: Pa
         f"{OWN_HUB}@v9": f"the model hub has no revision 'v9' of {OWN_HUB}: leave it out",
         WAN_HUB: "it lacks longlive_base.pt, lora.pt: put",
     }
-    for told, said in zip(load_all([*expected], tmp_path, hub), expected.values(), strict=True):
-        assert told.startswith("ModelNotFoundError: ")
-        assert said in told
+    with loading(tmp_path, hub) as load:
+        for model, said in expected.items():
+            told = load(model)
+            assert told.startswith("ModelNotFoundError: ")
+            assert said in told
 
 
 @pytest.mark.parametrize(
@@ -211,14 +222,15 @@ def test_what_the_hub_does_not_have_is_told_in_a_sentence(hub: Hub, tmp_path: Pa
 def test_a_hub_that_is_out_of_reach_is_told_in_a_sentence(
     hub: Hub, tmp_path: Path, environment: dict[str, str], said: str
 ):
-    told = load(OWN_HUB, tmp_path, hub, **environment)
+    with loading(tmp_path, hub, **environment) as load:
+        told = load(OWN_HUB)
     assert told.startswith("ModelNotFoundError: ")
     assert said in told
 
 
 def test_nothing_is_fetched_for_what_can_be_refused_without(hub: Hub, tmp_path: Path):
-    said = load(OWN_HUB, tmp_path, hub, DEVICE="cuda:9")
-    assert said.startswith("CapabilityError: device 'cuda:9' is not here")
+    with loading(tmp_path, hub, DEVICE="cuda:9") as load:
+        assert load(OWN_HUB).startswith("CapabilityError: device 'cuda:9' is not here")
     assert hub.fetched == []
 
 

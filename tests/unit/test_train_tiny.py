@@ -64,6 +64,12 @@ def plan(tmp_path: Path) -> train.Plan:
     return begun(tmp_path)
 
 
+@pytest.fixture
+def without_samples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They take longer than the training of a few steps, and `straight` has them."""
+    monkeypatch.setattr(train, "_write_samples", lambda _: None)
+
+
 @pytest.fixture(scope="module")
 def straight(tmp_path_factory: pytest.TempPathFactory) -> train.Plan:
     """A run whose transformer was trained without a stop."""
@@ -130,6 +136,7 @@ def test_a_stage_says_what_it_cannot_do(stage, asked, tmp_path: Path):
         train.require_possible(stage, replace(train.Plan(tmp_path), **asked))
 
 
+@pytest.mark.usefixtures("without_samples")
 def test_an_adapter_goes_with_the_transformer_that_it_was_trained_on(
     straight: train.Plan, tmp_path: Path
 ):
@@ -173,6 +180,7 @@ def test_a_model_that_another_sets_out_from_hands_over_its_weights_and_words(
     assert torch.equal(new[0][new[1]["cross"]], fresh[0][fresh[1]["cross"]])
 
 
+@pytest.mark.usefixtures("without_samples")
 def test_a_stopped_run_goes_on_to_the_same_weights(straight: train.Plan, plan: train.Plan):
     assert not train.train("transformer", replace(plan, max_seconds=0))
     assert train.train("transformer", plan)
