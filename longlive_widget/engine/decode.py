@@ -4,6 +4,7 @@ Axes: B batch, F frames, C channels, H rows, W columns.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 import torch
@@ -64,22 +65,39 @@ class PictureOutlet:
         self._own: torch.cuda.Stream | None = None
         self._host: Tensor | None = None
 
-    def begin(self, latent_BFCHW: Tensor) -> Callable[[], Pictures]:
+    def begin(
+        self,
+        latent_BFCHW: Tensor,
+        *,
+        after: torch.cuda.Event | None = None,
+        timed: AbstractContextManager[object] | None = None,
+    ) -> Callable[[], Pictures]:
         """Begin to decode a block; the result waits for its pictures, uint8 RGB `FHWC`.
 
         It must be called before the next block is begun.
+
+        Args:
+            latent_BFCHW: the clean latents.
+            after: on CUDA, that they are computed; None waits for all that was begun before.
+            timed: what surrounds the work.
         """
+        timed = timed or nullcontext()
         if not latent_BFCHW.is_cuda:
-            parts = [decode_now(self._stream, part) for part in self._parts(latent_BFCHW)]
+            with timed:
+                parts = [decode_now(self._stream, part) for part in self._parts(latent_BFCHW)]
             whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
             return lambda: whole
         if not self._aside:
-            return self._begun(latent_BFCHW)
+            with timed:
+                return self._begun(latent_BFCHW)
         if self._own is None:
             self._own = torch.cuda.Stream(latent_BFCHW.device)
-        self._own.wait_stream(torch.cuda.current_stream(latent_BFCHW.device))
+        if after is None:
+            self._own.wait_stream(torch.cuda.current_stream(latent_BFCHW.device))
+        else:
+            self._own.wait_event(after)
         latent_BFCHW.record_stream(self._own)
-        with torch.cuda.stream(self._own):
+        with torch.cuda.stream(self._own), timed:
             return self._begun(latent_BFCHW)
 
     def _begun(self, latent_BFCHW: Tensor) -> Callable[[], Pictures]:

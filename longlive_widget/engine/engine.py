@@ -17,6 +17,7 @@ from longlive_widget.engine.model import Model, Placement, Weights
 from longlive_widget.engine.official import OfficialFiles
 from longlive_widget.engine.session import Session
 from longlive_widget.engine.source import Source, source_of
+from longlive_widget.engine.watch import Watch
 from longlive_widget.errors import (
     CapabilityError,
     CheckpointError,
@@ -135,6 +136,7 @@ class Engine:
         *,
         size_px: tuple[int, int] | None = None,
         positions: Positions = "relative",
+        watch: Watch | None = None,
     ) -> Session:
         """A new video.
 
@@ -144,6 +146,7 @@ class Engine:
                 machine.
             size_px: width and height of the pictures; None takes the model's own.
             positions: "relative" to the window, for videos without end; "absolute" is the paper's.
+            watch: who is told when each part of a block begins and ends.
 
         An empty prompt is a `TimelineError`, a size that is no multiple of 16 a `GeometryError`,
         a seed out of range or an unknown kind of positions a `SessionError`.
@@ -158,7 +161,7 @@ class Engine:
                 "'absolute' no two are alike: use 'relative', or cuda_graphs=False"
             )
         window = new_window(self.preset, self.model, geometry, positions)
-        return Session(self.model, self.preset, geometry, plan, seed, window, self.prompts)
+        return Session(self.model, self.preset, geometry, plan, seed, window, self.prompts, watch)
 
     @property
     def adapters(self) -> dict[str, float]:

@@ -20,6 +20,7 @@ from longlive_widget.engine.model import Model
 from longlive_widget.engine.noise_schedule import levels
 from longlive_widget.engine.rollout import Rollout
 from longlive_widget.engine.static_denoiser import StaticDenoiser
+from longlive_widget.engine.watch import Unwatched, Watch
 from longlive_widget.errors import SessionError, whole_number
 from longlive_widget.geometry import Geometry
 from longlive_widget.presets import Preset
@@ -51,6 +52,8 @@ class _Latents:
     clean_BFCHW: Tensor
     prompt: str
     landed: Landing | None
+    ready: torch.cuda.Event | None
+    """On CUDA, that they are computed."""
 
 
 class Session:
@@ -73,6 +76,7 @@ class Session:
         seed: int,
         window: Window,
         prompts: PromptCache,
+        watch: Watch | None = None,
     ) -> None:
         self.timeline = timeline
         self.seed = require_seed(seed)
@@ -80,6 +84,7 @@ class Session:
         self._model = model
         self._window = window
         self._prompts = prompts
+        self._watch = watch or Unwatched()
         record = recorded if preset.cuda_graphs else None
         self._denoiser = (
             StaticDenoiser(model.transformer, window, record)
@@ -160,14 +165,20 @@ class Session:
         if self._ahead is None:
             with self._model.adapters.held():
                 made = self._denoised()
-                pictures = self._outlet.begin(made.clean_BFCHW)
-                self._rollout.settle()
+                pictures = self._decoding(made)
+                with self._watch.span("context", made.index):
+                    self._rollout.settle()
         else:
             made = self._ahead.next(self._denoised, go_on=not last)
-            pictures = self._outlet.begin(made.clean_BFCHW)
-        frames = pictures()
+            pictures = self._decoding(made)
+        with self._watch.span("wait", made.index):
+            frames = pictures()
         first = made.index * self.geometry.block_frames
         return Block(made.index, first, frames, made.prompt, made.landed)
+
+    def _decoding(self, made: _Latents) -> Callable[[], Pictures]:
+        timed = self._watch.span("decode", made.index)
+        return self._outlet.begin(made.clean_BFCHW, after=made.ready, timed=timed)
 
     @torch.inference_mode()
     def _denoised(self) -> _Latents:
@@ -176,14 +187,20 @@ class Session:
             self._prompt = landed.prompt
         noise = block_noise(self.seed, block, self.geometry)
         with self._model.adapters.held() as changes:
+            if self._ahead is not None:
+                with self._watch.span("context", block - 1):
+                    self._rollout.settle()
             if landed is not None or changes != self._adapter_changes:
                 if changes != self._adapter_changes and isinstance(self._denoiser, StaticDenoiser):
                     self._denoiser.forget()
                 self._adapter_changes = changes
-                text = self._prompts.get(self._prompt, self._model.read, weights=changes)
-                self._rollout.steer(text)
-            latent_BFCHW = self._rollout.next_block(noise(), noise)
-        return _Latents(block, latent_BFCHW, self._prompt, landed)
+                with self._watch.span("text", block):
+                    text = self._prompts.get(self._prompt, self._model.read, weights=changes)
+                with self._watch.span("re-cache", block):
+                    self._rollout.steer(text)
+            with self._watch.span("steps", block):
+                latent_BFCHW = self._rollout.next_block(noise(), noise)
+        return _Latents(block, latent_BFCHW, self._prompt, landed, _ready(latent_BFCHW))
 
     def _begin(self) -> tuple[int, Landing | None]:
         with self._lock:
@@ -197,6 +214,14 @@ class Session:
             self._landed += [replace(lost, replaced_by=winner.prompt) for lost in due[:-1]]
             self._landed.append(winner)
             return block, winner
+
+
+def _ready(latent_BFCHW: Tensor) -> torch.cuda.Event | None:
+    if not latent_BFCHW.is_cuda:
+        return None
+    ready = torch.cuda.Event()
+    ready.record()
+    return ready
 
 
 def block_noise(seed: int, block: int, geometry: Geometry) -> Callable[..., Tensor]:
