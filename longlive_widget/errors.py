@@ -66,7 +66,7 @@ def whole_number(
     return number
 
 
-def one_of(name: str, value: object, choices: Sequence[str], error: type[LongLiveError]) -> None:
+def one_of(name: str, value: object, choices: Sequence[object], error: type[LongLiveError]) -> None:
     """Make sure that `value` is one of `choices`; else it is an `error` that lists them."""
     if value not in choices:
         raise error(f"{name} {value!r} does not exist: use {' or '.join(map(repr, choices))}")

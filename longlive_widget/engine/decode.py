@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from longlive_widget.engine.captured import Recorder, Step
 from longlive_widget.engine.model import Model, Sizes
-from longlive_widget.engine.static_denoiser import Recorder, Step
 from longlive_widget.errors import GeometryError, PresetError
 from longlive_widget.geometry import PICTURES_PER_LATENT_FRAME
 from longlive_widget.model.stream import DecoderStream, to_bytes
@@ -135,6 +135,8 @@ class _StaticStream:
         self._record = record
         self._alike: tuple[torch.Size, Tensor] | None = None
         self._again: Step | None = None
+        self._latent = torch.empty(0)
+        self._state: list[Tensor] = []
 
     def decode(self, latent_BFCHW: Tensor) -> Tensor:
         """The next 8-bit pictures, `BFHWC`; they are overwritten by the ones after."""
@@ -143,7 +145,7 @@ class _StaticStream:
         _, bytes_BFHWC = self._alike
         if self._again is None:
             self._latent = latent_BFCHW.clone()
-            self._state = [kept.clone() for kept in self._stream.state]
+            self._state = self._stream.state = [kept.clone() for kept in self._stream.state]
             self._again = self._record(lambda: self._step(bytes_BFHWC))
         self._latent.copy_(latent_BFCHW)
         self._again()

@@ -11,6 +11,7 @@ from longlive_widget.engine.attention import AttentionChoice, attention_in
 from longlive_widget.engine.capability import within_reach
 from longlive_widget.engine.compiling import compile_model
 from longlive_widget.engine.decode import require_decoder
+from longlive_widget.engine.gpu import current
 from longlive_widget.engine.layers import prepare_layers, require_layers, require_own_layers
 from longlive_widget.engine.memory import Positions, new_window, require_memory, require_room
 from longlive_widget.engine.model import Model, Placement, Weights
@@ -104,7 +105,8 @@ class Engine:
         where = Placement(place, numbers, chosen.offload_text_encoder)
         require_room(chosen, source.sizes, where)
         loaded = source.random(where) if weights == "random" else source.load(where)
-        attention = prepare_layers(loaded, chosen)
+        with current(place):
+            attention = prepare_layers(loaded, chosen)
         if chosen.compiled is not None:
             compile_model(loaded, chosen.compiled)
         return cls(loaded, chosen, fallbacks=(*fallbacks, *others), attention=attention)

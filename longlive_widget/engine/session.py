@@ -13,9 +13,10 @@ from torch import Tensor
 from longlive_widget.cache.text import PromptCache
 from longlive_widget.cache.window import Window
 from longlive_widget.engine.ahead import OneAhead
-from longlive_widget.engine.captured import recorded
+from longlive_widget.engine.captured import GraphRecorder
 from longlive_widget.engine.decode import PictureOutlet, Pictures, decoder_for
 from longlive_widget.engine.denoise import Denoiser
+from longlive_widget.engine.gpu import current
 from longlive_widget.engine.model import Model
 from longlive_widget.engine.noise_schedule import levels
 from longlive_widget.engine.rollout import Rollout
@@ -85,16 +86,19 @@ class Session:
         self._window = window
         self._prompts = prompts
         self._watch = watch or Unwatched()
-        record = recorded if preset.cuda_graphs else None
+        replays = preset.cuda_graphs
         self._denoiser = (
-            StaticDenoiser(model.transformer, window, record)
+            StaticDenoiser(model.transformer, window, GraphRecorder() if replays else None)
             if preset.memory_pool
             else Denoiser(model.transformer, window)
         )
         self._rollout = Rollout(self._denoiser, levels(preset.denoise_steps))
         decoding = decoder_for(preset, model).stream()
         self._outlet = PictureOutlet(
-            decoding, record=record, aside=preset.decode_behind, at_once=preset.decode_frames
+            decoding,
+            record=GraphRecorder() if replays else None,
+            aside=preset.decode_behind,
+            at_once=preset.decode_frames,
         )
         self._prompt = ""
         self._adapter_changes = 0
@@ -162,17 +166,17 @@ class Session:
 
     @torch.inference_mode()
     def _next(self, *, last: bool) -> Block:
-        if self._ahead is None:
-            with self._model.adapters.held():
-                made = self._denoised()
+        with current(self._model.device):
+            if self._ahead is None:
+                with self._model.adapters.held():
+                    made = self._denoised()
+                    pictures = self._decoding(made)
+                    self._settle(made.index)
+            else:
+                made = self._ahead.next(self._denoised, go_on=not last)
                 pictures = self._decoding(made)
-                with self._watch.span("context", made.index):
-                    self._rollout.settle()
-        else:
-            made = self._ahead.next(self._denoised, go_on=not last)
-            pictures = self._decoding(made)
-        with self._watch.span("wait", made.index):
-            frames = pictures()
+            with self._watch.span("wait", made.index):
+                frames = pictures()
         first = made.index * self.geometry.block_frames
         return Block(made.index, first, frames, made.prompt, made.landed)
 
@@ -180,16 +184,25 @@ class Session:
         timed = self._watch.span("decode", made.index)
         return self._outlet.begin(made.clean_BFCHW, after=made.ready, timed=timed)
 
+    def _settle(self, block: int) -> None:
+        """Write what a block leaves in memory, unless a switch is to compute that again."""
+        with self._lock:
+            is_due = any(landing.block == block + 1 for landing in self._asked)
+        if not is_due:
+            with self._watch.span("context", block):
+                self._rollout.settle()
+
     @torch.inference_mode()
     def _denoised(self) -> _Latents:
+        with current(self._model.device):
+            return self._made_latents()
+
+    def _made_latents(self) -> _Latents:
         block, landed = self._begin()
         if landed is not None:
             self._prompt = landed.prompt
         noise = block_noise(self.seed, block, self.geometry)
         with self._model.adapters.held() as changes:
-            if self._ahead is not None:
-                with self._watch.span("context", block - 1):
-                    self._rollout.settle()
             if landed is not None or changes != self._adapter_changes:
                 if changes != self._adapter_changes and isinstance(self._denoiser, StaticDenoiser):
                     self._denoiser.forget()
@@ -198,6 +211,9 @@ class Session:
                     text = self._prompts.get(self._prompt, self._model.read, weights=changes)
                 with self._watch.span("re-cache", block):
                     self._rollout.steer(text)
+            elif self._ahead is not None:
+                with self._watch.span("context", block - 1):
+                    self._rollout.settle()
             with self._watch.span("steps", block):
                 latent_BFCHW = self._rollout.next_block(noise(), noise)
         return _Latents(block, latent_BFCHW, self._prompt, landed, _ready(latent_BFCHW))

@@ -11,13 +11,10 @@ import torch
 from torch import Tensor
 
 from longlive_widget.cache.text import TextMemory
+from longlive_widget.engine.captured import Recorder, Step
 from longlive_widget.engine.denoise import Denoiser
 from longlive_widget.engine.noise_schedule import Level
 from longlive_widget.geometry import LATENTS_PER_TOKEN
-
-Step = Callable[[], Tensor]
-Recorder = Callable[[Step], Step]
-"""From work on tensors that stay where they are to the same work, replayed."""
 
 
 @dataclass(eq=False)
