@@ -390,8 +390,11 @@ def test_where_git_does_not_keep_the_package_there_is_no_commit(package, tmp_pat
 
 
 @pytest.mark.skipif(importlib.util.find_spec("pandas") is None, reason="pandas is not installed")
-def test_pandas_reads_a_file_of_records(file_of_two):
+def test_pandas_reads_a_file_of_records(path):
     pandas = importlib.import_module("pandas")
-    table = pandas.read_json(file_of_two, lines=True, precise_float=True)
+    for model in ("tiny", "other"):
+        append(path, record(model=model, samples={"block_ms": [0.1 + 0.2, 1 / 3, 7]}))
+    table = pandas.read_json(path, lines=True, precise_float=True)
     assert list(table["model"]) == ["tiny", "other"]
-    assert table["samples"][0]["block_ms"] == list(TWO[0].samples["block_ms"])
+    assert table["samples"][0] == {"block_ms": [0.1 + 0.2, 1 / 3, 7]}
+    assert table["preset"][1]["denoise_steps"] == [1000, 500, 250]
