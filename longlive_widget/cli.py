@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -29,6 +30,7 @@ from longlive_widget.timeline import Timeline, require_seed
 if TYPE_CHECKING:
     from longlive_widget.engine.session import Block
 
+REGRESSED = 1
 BAD_INPUT = 2
 SIGNALLED = 128
 MOST_COMPARED = 5  # prompts a seed whose pictures are compared between schedules
@@ -40,13 +42,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with these arguments, by default those of the process.
 
     Returns:
-        The exit code: 0 when all went well, 2 for input that cannot be used, 130 after Ctrl-C, as
-        for other signals 128 and the signal's number.
+        The exit code: 0 when all went well, 1 when `compare` found a regression, 2 for input that
+        cannot be used, 130 after Ctrl-C, as for other signals 128 and the signal's number.
     """
     chosen = _parser().parse_args(arguments)
-    run: Callable[[argparse.Namespace], None] = chosen.run
+    run: Callable[[argparse.Namespace], int | None] = chosen.run
     try:
-        run(chosen)
+        return run(chosen) or 0
     except LongLiveError as error:
         print(f"longlive-widget: {error}", file=sys.stderr)
         return BAD_INPUT
@@ -54,7 +56,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         kept = "goes on when called again" if run is train_tiny else "nothing was written"
         print(f"longlive-widget: stopped, {kept}", file=sys.stderr)
         return SIGNALLED + (stop.number if isinstance(stop, _Stopped) else signal.SIGINT)
-    return 0
 
 
 def generate(chosen: argparse.Namespace) -> None:
@@ -188,6 +189,22 @@ def _told(found: Mapping[str, object]) -> Iterator[str]:
             for part, number in parts
         )
         yield f"{name.replace('_', ' '):<26}{said}"
+
+
+def compare(chosen: argparse.Namespace) -> int:
+    """Compare two files of records; 1 where something is worse by more than was allowed."""
+    from longlive_widget.measure.compare import compare
+    from longlive_widget.measure.records import read
+    from longlive_widget.measure.verdict import as_json, as_lines
+
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always", UserWarning)
+        before, after = read(chosen.before), read(chosen.after)
+    for warning in warned:
+        print(f"longlive-widget: {warning.message}", file=sys.stderr)
+    found = compare(before, after, regression=chosen.regression)
+    print(json.dumps(as_json(found), indent=2) if chosen.json else "\n".join(as_lines(found)))
+    return REGRESSED if found.regressions else 0
 
 
 def train_tiny(chosen: argparse.Namespace) -> None:
@@ -354,6 +371,15 @@ def _count(text: str, least: int) -> int:
     return count
 
 
+def _percentage(text: str) -> float:
+    number = math.nan
+    with suppress(ValueError):
+        number = float(text.removesuffix("%"))
+    if not text.endswith("%") or not math.isfinite(number) or number < 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no percentage from 0 on: write it as 5%")
+    return number / 100
+
+
 class _Parser(argparse.ArgumentParser):
     """A parser that tells a mistake in one sentence."""
 
@@ -368,6 +394,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_generate(commands)
     _add_presets(commands)
     _add_quality(commands)
+    _add_compare(commands)
     _add_train_tiny(commands)
     return parser
 
@@ -440,6 +467,21 @@ def _add_quality(commands: "argparse._SubParsersAction[Any]") -> None:
         help="of 6 blocks, in an order of words that was never trained (default: 20)",
     )
     parser.add_argument("--seed", type=_seed, default=0, help="prompts and noise (default: 0)")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
+
+
+def _add_compare(commands: "argparse._SubParsersAction[Any]") -> None:
+    parser = commands.add_parser("compare", help="tell whether one file of records is worse")
+    parser.set_defaults(run=compare)
+    parser.add_argument("before", metavar="A", help="the records to compare with")
+    parser.add_argument("after", metavar="B", help="those that may be worse")
+    parser.add_argument(
+        "--regression",
+        type=_percentage,
+        default=0.05,
+        metavar="PERCENT",
+        help="exit with 1 where times or memory grew by more (default: 5%%)",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
 
 

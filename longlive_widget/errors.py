@@ -47,6 +47,10 @@ class OutputError(LongLiveError, OSError):
     """A file that cannot be written where it was asked for."""
 
 
+class RecordError(LongLiveError, ValueError):
+    """Measurements, or a file of them, that cannot be recorded, read or compared."""
+
+
 def whole_number(
     name: str, value: object, error: type[LongLiveError], *, least: int, most: int | None = None
 ) -> int:
