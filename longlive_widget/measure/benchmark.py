@@ -16,8 +16,11 @@ import torch
 from longlive_widget.engine.engine import Engine
 from longlive_widget.engine.session import Block, Session
 from longlive_widget.engine.watch import SpanName
-from longlive_widget.geometry import PICTURES_PER_LATENT_FRAME
+from longlive_widget.geometry import PICTURES_PER_LATENT_FRAME, Geometry
 from longlive_widget.measure.clock import Clock, Span
+from longlive_widget.measure.environment import measured
+from longlive_widget.measure.record import Fact, Record
+from longlive_widget.measure.statistics import Summary
 from longlive_widget.presets import Preset
 
 PROMPTS = (
@@ -64,6 +67,51 @@ class Measured:
     plan: Plan
     samples: dict[str, list[float]]
     facts: dict[str, float]
+
+    def lines(self) -> Iterator[str]:
+        """All of it, to read."""
+        engine = self.engine
+        random = ", random weights" if engine.weights == "random" else ""
+        yield f"{engine.preset.name} of {engine.name}{random}, on {engine.device}"
+        yield from (f"  {sentence}" for sentence in engine.fallbacks)
+        for name, sample in self.samples.items():
+            if sample:
+                yield f"  {name:<20}{_spread(Summary.of(sample))}"
+        for name, fact in self.facts.items():
+            yield (
+                f"  {name:<20}{fact:,.0f}" if name.endswith("_bytes") else f"  {name:<20}{fact:.2f}"
+            )
+
+    def record(self, kind: str) -> Record:
+        """It as a record; what stood in for something is told in its facts."""
+        plan, engine = self.plan, self.engine
+        facts: dict[str, Fact] = {**self.facts}
+        if engine.fallbacks:
+            facts["fallbacks"] = "; ".join(engine.fallbacks)
+        if engine.preset.attention == "fastest":
+            facts["attention"] = engine.attention.kernel
+        own = engine.geometry
+        size = plan.size_px or (own.width_px, own.height_px)
+        return measured(
+            kind,
+            engine,
+            geometry=Geometry(*size, own.block_frames),
+            counts={
+                "blocks": plan.blocks,
+                "switches": plan.switches,
+                "turns": plan.turns,
+                "seed": plan.seed,
+            },
+            samples={name: sample for name, sample in self.samples.items() if sample},
+            facts=facts,
+        )
+
+
+def _spread(found: Summary) -> str:
+    return (
+        f"p50 {found.p50:.1f}, p95 {found.p95:.1f}, p99 {found.p99:.1f}, mean {found.mean:.1f}, "
+        f"least {found.least:.1f}, most {found.most:.1f}, {found.count} samples"
+    )
 
 
 def benchmark(
