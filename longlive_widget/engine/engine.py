@@ -163,7 +163,17 @@ class Engine:
                 "'absolute' no two are alike: use 'relative', or cuda_graphs=False"
             )
         window = new_window(self.preset, self.model, geometry, positions)
-        return Session(self.model, self.preset, geometry, plan, seed, window, self.prompts, watch)
+        return Session(
+            self.model,
+            self.preset,
+            geometry,
+            plan,
+            seed,
+            window,
+            self.prompts,
+            watch,
+            self.fallbacks,
+        )
 
     @property
     def adapters(self) -> dict[str, float]:

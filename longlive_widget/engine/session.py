@@ -4,7 +4,7 @@ Axes: B batch, F latent frames, C channels, H rows, W columns.
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -62,7 +62,8 @@ class Session:
 
     Blocks are made on the thread that iterates `blocks`; `switch` may come from any thread. If the
     preset decodes behind, a block is decoded there while a second thread begins the next one; then
-    a switch lands one block later than it would have.
+    a switch lands one block later than it would have. `fallbacks` are the engine's: a sentence on
+    each thing that stands in for one that this machine does not have.
 
     Raises:
         SessionError: the seed is no whole number from 0 to 2**32 - 1.
@@ -78,10 +79,12 @@ class Session:
         window: Window,
         prompts: PromptCache,
         watch: Watch | None = None,
+        fallbacks: Sequence[str] = (),
     ) -> None:
         self.timeline = timeline
         self.seed = require_seed(seed)
         self.geometry = geometry
+        self.fallbacks = tuple(fallbacks)
         self._model = model
         self._window = window
         self._prompts = prompts

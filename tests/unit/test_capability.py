@@ -91,6 +91,7 @@ def test_what_stands_in_is_run_and_told():
         "a GPU of compute capability 8.9, and device 'cpu' has none",
     )
     assert "int8 instead of FP8" in repr(engine)
+    assert engine.session(PROMPT).fallbacks == engine.fallbacks
     named = Engine.load("tiny", FP8.with_(window_dtype="int8"), device="cpu")
     made, wanted = (next(e.session(PROMPT).blocks(1)).frames for e in (engine, named))
     assert np.array_equal(made, wanted)
