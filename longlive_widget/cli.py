@@ -12,9 +12,10 @@ import signal
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -28,7 +29,10 @@ from longlive_widget.timeline import Timeline, require_seed
 
 if TYPE_CHECKING:
     from longlive_widget.engine.session import Block
+    from longlive_widget.measure.benchmark import Measured, Plan
+    from longlive_widget.presets import Preset
 
+REGRESSED = 1
 BAD_INPUT = 2
 SIGNALLED = 128
 MOST_COMPARED = 5  # prompts a seed whose pictures are compared between schedules
@@ -40,13 +44,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with these arguments, by default those of the process.
 
     Returns:
-        The exit code: 0 when all went well, 2 for input that cannot be used, 130 after Ctrl-C, as
-        for other signals 128 and the signal's number.
+        The exit code: 0 when all went well, 1 when `compare` found a regression, 2 for input that
+        cannot be used, 130 after Ctrl-C, as for other signals 128 and the signal's number.
     """
     chosen = _parser().parse_args(arguments)
-    run: Callable[[argparse.Namespace], None] = chosen.run
+    run: Callable[[argparse.Namespace], int | None] = chosen.run
     try:
-        run(chosen)
+        return run(chosen) or 0
     except LongLiveError as error:
         print(f"longlive-widget: {error}", file=sys.stderr)
         return BAD_INPUT
@@ -54,7 +58,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         kept = "goes on when called again" if run is train_tiny else "nothing was written"
         print(f"longlive-widget: stopped, {kept}", file=sys.stderr)
         return SIGNALLED + (stop.number if isinstance(stop, _Stopped) else signal.SIGINT)
-    return 0
 
 
 def generate(chosen: argparse.Namespace) -> None:
@@ -188,6 +191,72 @@ def _told(found: Mapping[str, object]) -> Iterator[str]:
             for part, number in parts
         )
         yield f"{name.replace('_', ' '):<26}{said}"
+
+
+def benchmark(chosen: argparse.Namespace) -> None:
+    """Measure presets side by side on this machine."""
+    _measure(chosen, [preset_named(name) for name in chosen.preset or ("reference",)])
+
+
+def ablate(chosen: argparse.Namespace) -> None:
+    """Measure what single settings change."""
+    from longlive_widget.measure.ablate import alone, effects, taken_back
+
+    base = preset_named(chosen.preset)
+    presets = alone(base, chosen.set) if chosen.set else taken_back(base)
+    for effect in effects(_measure(chosen, presets, kind="ablation")):
+        print(effect)
+
+
+def _measure(
+    chosen: argparse.Namespace, presets: "Sequence[Preset]", kind: str = "benchmark"
+) -> "Sequence[Measured]":
+    """Measure these presets as the command asks for, print what was found, and keep it."""
+    from longlive_widget.engine.engine import Engine
+    from longlive_widget.engine.source import source_of
+    from longlive_widget.measure.benchmark import as_the_log, benchmark
+    from longlive_widget.measure.records import append
+
+    source, plan = source_of(chosen.model), _plan(chosen)
+    options = {name: getattr(chosen, name) for name in ("device", "weights", "allow_fallback")}
+    run = as_the_log if chosen.as_the_log else benchmark
+    found = run(
+        presets,
+        lambda preset: Engine.load(source, preset, **options),
+        plan,
+        told=lambda said: print(said, file=sys.stderr),
+    )
+    for measured in found:
+        print("\n".join(measured.lines()))
+    if chosen.out is not None:
+        for measured in found:
+            append(chosen.out, measured.record(f"{kind}_as_the_log" if chosen.as_the_log else kind))
+        print(chosen.out)
+    return found
+
+
+def _plan(chosen: argparse.Namespace) -> "Plan":
+    from longlive_widget.measure.benchmark import FULL, QUICK
+
+    given = {name: getattr(chosen, name) for name in ("blocks", "switches", "turns")}
+    said = {name: value for name, value in given.items() if value is not None}
+    return replace(FULL if chosen.full else QUICK, seed=chosen.seed, size_px=chosen.size, **said)
+
+
+def compare(chosen: argparse.Namespace) -> int:
+    """Compare two files of records; 1 where something is worse by more than was allowed."""
+    from longlive_widget.measure.compare import compare
+    from longlive_widget.measure.records import read
+    from longlive_widget.measure.verdict import as_json, as_lines
+
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always", UserWarning)
+        before, after = read(chosen.before), read(chosen.after)
+    for warning in warned:
+        print(f"longlive-widget: {warning.message}", file=sys.stderr)
+    found = compare(before, after, regression=chosen.regression)
+    print(json.dumps(as_json(found), indent=2) if chosen.json else "\n".join(as_lines(found)))
+    return REGRESSED if found.regressions else 0
 
 
 def train_tiny(chosen: argparse.Namespace) -> None:
@@ -354,6 +423,15 @@ def _count(text: str, least: int) -> int:
     return count
 
 
+def _percentage(text: str) -> float:
+    number = math.nan
+    with suppress(ValueError):
+        number = float(text.removesuffix("%"))
+    if not text.endswith("%") or not math.isfinite(number) or number < 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no percentage from 0 on: write it as 5%")
+    return number / 100
+
+
 class _Parser(argparse.ArgumentParser):
     """A parser that tells a mistake in one sentence."""
 
@@ -368,6 +446,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_generate(commands)
     _add_presets(commands)
     _add_quality(commands)
+    _add_benchmark(commands)
+    _add_ablate(commands)
+    _add_compare(commands)
     _add_train_tiny(commands)
     return parser
 
@@ -440,6 +521,77 @@ def _add_quality(commands: "argparse._SubParsersAction[Any]") -> None:
         help="of 6 blocks, in an order of words that was never trained (default: 20)",
     )
     parser.add_argument("--seed", type=_seed, default=0, help="prompts and noise (default: 0)")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
+
+
+def _add_benchmark(commands: "argparse._SubParsersAction[Any]") -> None:
+    parser = commands.add_parser("benchmark", help="measure presets side by side on this machine")
+    parser.set_defaults(run=benchmark)
+    parser.add_argument(
+        "--preset",
+        action="append",
+        help="settings, given again for each that takes turns (default: reference)",
+    )
+    _add_measuring(parser)
+
+
+def _add_ablate(commands: "argparse._SubParsersAction[Any]") -> None:
+    parser = commands.add_parser("ablate", help="measure what single settings change")
+    parser.set_defaults(run=ablate)
+    parser.add_argument(
+        "--preset", default="reference", help="what all others differ from (default: reference)"
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        metavar="SETTING=VALUE,VALUE",
+        help="values that a setting has in turn; without any, each setting of the preset is taken "
+        "back to the reference's",
+    )
+    _add_measuring(parser)
+
+
+def _add_measuring(parser: argparse.ArgumentParser) -> None:
+    """The options of whatever measures presets in turns."""
+    parser.add_argument("--model", default="tiny", help="name or folder (default: tiny)")
+    parser.add_argument(
+        "--weights",
+        choices=("trained", "random"),
+        default="trained",
+        help="random ones need no files: for timing (default: trained)",
+    )
+    parser.add_argument("--device", help="as torch names it (default: cuda where there is one)")
+    parser.add_argument("--size", type=_size, metavar="WIDTHxHEIGHT", help="default: the model's")
+    parser.add_argument("--full", action="store_true", help="1000 blocks and 50 switches in turns")
+    parser.add_argument("--blocks", type=_at_least_one, help="steady ones a preset (default: 100)")
+    parser.add_argument("--switches", type=_at_least_none, help="of each preset (default: 10)")
+    parser.add_argument("--turns", type=_at_least_one, help="that presets take (default: 5)")
+    parser.add_argument("--seed", type=_seed, default=0, help="the noise (default: 0)")
+    parser.add_argument(
+        "--as-the-log",
+        action="store_true",
+        help="time first blocks of new videos, whose window is empty, as LongLive's log did",
+    )
+    parser.add_argument("--out", help="a file of records to add to, one JSON line each")
+    parser.add_argument(
+        "--allow-fallback",
+        action="store_true",
+        help="run the nearest thing where this machine lacks something, and say so",
+    )
+
+
+def _add_compare(commands: "argparse._SubParsersAction[Any]") -> None:
+    parser = commands.add_parser("compare", help="tell whether one file of records is worse")
+    parser.set_defaults(run=compare)
+    parser.add_argument("before", metavar="A", help="the records to compare with")
+    parser.add_argument("after", metavar="B", help="those that may be worse")
+    parser.add_argument(
+        "--regression",
+        type=_percentage,
+        default=0.05,
+        metavar="PERCENT",
+        help="exit with 1 where times or memory grew by more (default: 5%%)",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
 
 

@@ -47,6 +47,10 @@ class OutputError(LongLiveError, OSError):
     """A file that cannot be written where it was asked for."""
 
 
+class RecordError(LongLiveError, ValueError):
+    """Measurements, or a file of them, that cannot be recorded, read or compared."""
+
+
 def whole_number(
     name: str, value: object, error: type[LongLiveError], *, least: int, most: int | None = None
 ) -> int:
@@ -66,7 +70,7 @@ def whole_number(
     return number
 
 
-def one_of(name: str, value: object, choices: Sequence[str], error: type[LongLiveError]) -> None:
+def one_of(name: str, value: object, choices: Sequence[object], error: type[LongLiveError]) -> None:
     """Make sure that `value` is one of `choices`; else it is an `error` that lists them."""
     if value not in choices:
         raise error(f"{name} {value!r} does not exist: use {' or '.join(map(repr, choices))}")

@@ -4,7 +4,7 @@ Loads no torch. Knows no model: what a field does is decided where it is read, i
 """
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import pairwise
 from pathlib import Path
@@ -83,7 +83,7 @@ class Preset:
         one_of("attention", self.attention, get_args(Attention), PresetError)
         one_of("decoder", self.decoder, get_args(Decoder), PresetError)
         if self.compiled is not None:
-            one_of("compiled", self.compiled, get_args(CompileMode), PresetError)
+            one_of("compiled", self.compiled, (*get_args(CompileMode), None), PresetError)
         for switch in ("memory_pool", "cuda_graphs", "decode_behind", "offload_text_encoder"):
             true_or_false(switch, getattr(self, switch), PresetError)
         for size, least in (("window_frames", 1), ("prompt_cache", 0)):
@@ -183,7 +183,7 @@ def _own_settings() -> tuple[str, ...]:
 def _yaml_settings(source: str | Path) -> dict[str, object]:
     try:
         text = source.read_text(encoding="utf-8") if isinstance(source, Path) else str(source)
-        said = yaml.safe_load(text)
+        said = yaml.load(text, Loader=_EachKeyOnce)
     except OSError as error:
         raise PresetError(f"{source} cannot be read ({error}): give the path of a file") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -194,6 +194,23 @@ def _yaml_settings(source: str | Path) -> dict[str, object]:
             f"{said!r} is no settings: write `setting: value` in lines, or give a pathlib.Path"
         )
     return said
+
+
+class _EachKeyOnce(yaml.SafeLoader):
+    """Plain data, and no key twice: YAML's own way is to forget the first."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:  # noqa: FBT001, FBT002
+        """The mapping.
+
+        Raises:
+            PresetError: it says a key twice.
+        """
+        keys = [key.value for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise PresetError(f"{key} is said twice: leave one out")
+        made: dict[object, object] = super().construct_mapping(node, deep)
+        return made
 
 
 def _require_setting(name: str, settings: tuple[str, ...]) -> None:
@@ -209,7 +226,7 @@ def _choice(name: object, known: Iterable[str]) -> str:
 
 
 def _whole_steps(steps: object) -> tuple[int, ...]:
-    if not isinstance(steps, Iterable) or isinstance(steps, str):
+    if not isinstance(steps, Iterable) or isinstance(steps, str | Mapping):
         raise PresetError(f"denoise_steps {steps!r} is no list: for example [1000, 750, 500, 250]")
     return tuple(
         whole_number("denoise step", step, PresetError, least=1, most=TRAINING_STEPS)
@@ -258,11 +275,12 @@ PRESETS: dict[str, Preset] = {
             window_cache="ring",
             prompt_cache=8,
             memory_pool=True,
+            compiled="default",
             attention="fastest",
         ),
         Preset(
             "turbo_fp8",
-            "turbo as speed is balanced: compiled, in FP8, replayed as CUDA graphs, for a GPU",
+            "turbo with its linear layers in FP8, replayed as CUDA graphs: for a GPU",
             denoise_steps=(1000, 500, 250),
             window_frames=8,
             window_cache="ring",
@@ -282,6 +300,7 @@ PRESETS: dict[str, Preset] = {
             window_cache="ring",
             prompt_cache=8,
             memory_pool=True,
+            compiled="default",
             attention="fastest",
         ),
         Preset(

@@ -19,7 +19,7 @@ PICTURE = {
     "cuda_graphs": "the same picture, to the bit",
     "decoder": "another picture of the same latents",
     "decode_frames": "the same picture, up to rounding",
-    "decode_behind": "the same picture, to the bit",
+    "decode_behind": "the same picture, to the bit; a live switch lands a block later",
     "offload_text_encoder": "the same picture, to the bit",
     "compiled": "the same picture, up to rounding",
     "linear_dtype": "nearly the same picture",
@@ -31,6 +31,9 @@ _HEAD = """# Presets
 `longlive-widget presets --markdown` has made this page. `Preset.with_(...)` changes any setting of
 any preset, and `Preset.from_yaml` reads both kinds of YAML below. How far "nearly" is, and what
 each setting costs and gives, is in the [log](log.md).
+
+Most presets have their names from LongLive's optimisation log. What that log set, took and said is
+beside ours; it timed the first block of a video, whose window is empty, on an H100.
 """
 
 
@@ -50,13 +53,28 @@ def _section(preset: Preset) -> Iterator[str]:
         before = getattr(PRESETS["reference"], name)
         yield f"| `{name}` | {_shown(before)} | {_shown(value)} | {PICTURE[name]} |"
     yield from ("", "```yaml", *_yaml(changes), "```", "")
-    said = {name: value for name, value in changes.items() if name in optimization_log.FIELDS}
-    if said:
-        yield from ("In the words of LongLive's optimisation log:", "")
-        yield from ("```yaml", *_yaml(optimization_log.words_for(said)), "```", "")
-    unsaid = ", ".join(f"`{name}`" for name in changes if name not in said)
-    if unsaid:
-        yield from (f"The log has no word for {unsaid}.", "")
+    if preset.name in optimization_log.EXPERIMENTS:
+        yield from _logged(preset, optimization_log.EXPERIMENTS[preset.name])
+
+
+def _logged(preset: Preset, experiment: optimization_log.Experiment) -> Iterator[str]:
+    """What the log says of its preset of that name, and what differs."""
+    baseline = optimization_log.BASELINE_MS
+    yield f"In the log, experiment {experiment.number}:"
+    yield from ("", "```yaml", *_yaml(experiment.settings), "```", "")
+    yield f'{experiment.block_ms:g} ms a block against {baseline:g}. "{experiment.picture}."'
+    theirs = Preset("", "", **optimization_log.settings_of(experiment.settings))  # type: ignore[arg-type]
+    ours = preset.changes()
+    differing = {
+        name: getattr(preset, name)
+        for name in sorted({*ours, *theirs.changes()})
+        if getattr(preset, name) != getattr(theirs, name)
+    }
+    if differing:
+        yield from ("", "| setting | in the log | here |", "|---|---|---|")
+    for name, value in differing.items():
+        yield f"| `{name}` | {_shown(getattr(theirs, name))} | {_shown(value)} |"
+    yield ""
 
 
 def _yaml(settings: Mapping[str, object]) -> list[str]:

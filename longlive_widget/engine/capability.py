@@ -49,15 +49,17 @@ def within_reach(
         CapabilityError: it cannot do something, and no fallback is allowed; the message has the
             way out.
     """
-    told = []
+    told, refused = [], []
     for need in (_fp8, _fp8_linears, _attention, _graphs, _own_graphs, _compiler):
         lack = need(preset, device)
         if lack is None:
             continue
-        if not allow_fallback:
-            raise CapabilityError(f"preset {preset.name!r} {lack.why}: {lack.way_out}")
+        refused.append(f"{lack.why}: {lack.way_out}")
         preset = replace(preset, **lack.settings)  # type: ignore[arg-type]  # our own, below
         told.append(f"{lack.instead}: preset {preset.name!r} {lack.why}")
+    if refused and not allow_fallback:
+        ways = "; and ".join(refused)
+        raise CapabilityError(f"preset {preset.name!r} {ways}; or pass allow_fallback=True")
     return preset, tuple(told)
 
 
@@ -137,7 +139,7 @@ def _compiler(preset: Preset, device: torch.device) -> Lack | None:
     )
     return Lack(
         needs,
-        f"{install}, or use the preset 'reference', which makes the same pictures",
+        f"{install}, or use compiled=None, which makes the same pictures",
         {"compiled": None},
         "nothing is compiled",
     )

@@ -4,10 +4,18 @@ The many small calls of a network's pass or of a training step would keep the GP
 processor.
 """
 
+import threading
 from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
+
+_CAPTURING = threading.Lock()
+"""In a process one graph is recorded at a time: the allocator allows no more."""
+
+Step = Callable[[], Tensor]
+Recorder = Callable[[Step], Step]
+"""From work on tensors that stay where they are to the same work, replayed."""
 
 
 class Captured:
@@ -44,7 +52,10 @@ class Captured:
         self._graph = torch.cuda.CUDAGraph()
         pool = memory_of._graph.pool() if memory_of is not None else None
         # other threads may use the GPU meanwhile
-        with torch.cuda.graph(self._graph, pool=pool, capture_error_mode="thread_local"):
+        with (
+            _CAPTURING,
+            torch.cuda.graph(self._graph, pool=pool, capture_error_mode="thread_local"),
+        ):
             self._result = function(*self._inputs)
         torch.cuda.set_rng_state(drawn_so_far)
 
@@ -57,9 +68,18 @@ class Captured:
         return self._result
 
 
-def recorded(work: Callable[[], Tensor]) -> Callable[[], Tensor]:
-    """The work on tensors that stay where they are, recorded but not done: each call replays it.
+class GraphRecorder:
+    """Records work on tensors that stay where they are; what it records shares one pool of memory.
 
-    It must have been done before, so that nothing is left to choose or to compile.
+    So none of it may run at the same time as another. The work must have been done before, so that
+    nothing is left to choose or to compile; it is recorded but not done, each call replays it.
     """
-    return Captured(work, (), warm_ups=0)
+
+    def __init__(self) -> None:
+        self._first: Captured | None = None
+
+    def __call__(self, work: Callable[[], Tensor]) -> Callable[[], Tensor]:
+        """The work, replayed."""
+        graph = Captured(work, (), warm_ups=0, memory_of=self._first)
+        self._first = self._first or graph
+        return graph

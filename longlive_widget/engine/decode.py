@@ -4,14 +4,15 @@ Axes: B batch, F frames, C channels, H rows, W columns.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from longlive_widget.engine.captured import Recorder, Step
 from longlive_widget.engine.model import Model, Sizes
-from longlive_widget.engine.static_denoiser import Recorder, Step
 from longlive_widget.errors import GeometryError, PresetError
 from longlive_widget.geometry import PICTURES_PER_LATENT_FRAME
 from longlive_widget.model.stream import DecoderStream, to_bytes
@@ -64,22 +65,39 @@ class PictureOutlet:
         self._own: torch.cuda.Stream | None = None
         self._host: Tensor | None = None
 
-    def begin(self, latent_BFCHW: Tensor) -> Callable[[], Pictures]:
+    def begin(
+        self,
+        latent_BFCHW: Tensor,
+        *,
+        after: torch.cuda.Event | None = None,
+        timed: AbstractContextManager[object] | None = None,
+    ) -> Callable[[], Pictures]:
         """Begin to decode a block; the result waits for its pictures, uint8 RGB `FHWC`.
 
         It must be called before the next block is begun.
+
+        Args:
+            latent_BFCHW: the clean latents.
+            after: on CUDA, that they are computed; None waits for all that was begun before.
+            timed: what surrounds the work.
         """
+        timed = timed or nullcontext()
         if not latent_BFCHW.is_cuda:
-            parts = [decode_now(self._stream, part) for part in self._parts(latent_BFCHW)]
+            with timed:
+                parts = [decode_now(self._stream, part) for part in self._parts(latent_BFCHW)]
             whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
             return lambda: whole
         if not self._aside:
-            return self._begun(latent_BFCHW)
+            with timed:
+                return self._begun(latent_BFCHW)
         if self._own is None:
             self._own = torch.cuda.Stream(latent_BFCHW.device)
-        self._own.wait_stream(torch.cuda.current_stream(latent_BFCHW.device))
+        if after is None:
+            self._own.wait_stream(torch.cuda.current_stream(latent_BFCHW.device))
+        else:
+            self._own.wait_event(after)
         latent_BFCHW.record_stream(self._own)
-        with torch.cuda.stream(self._own):
+        with torch.cuda.stream(self._own), timed:
             return self._begun(latent_BFCHW)
 
     def _begun(self, latent_BFCHW: Tensor) -> Callable[[], Pictures]:
@@ -117,6 +135,8 @@ class _StaticStream:
         self._record = record
         self._alike: tuple[torch.Size, Tensor] | None = None
         self._again: Step | None = None
+        self._latent = torch.empty(0)
+        self._state: list[Tensor] = []
 
     def decode(self, latent_BFCHW: Tensor) -> Tensor:
         """The next 8-bit pictures, `BFHWC`; they are overwritten by the ones after."""
@@ -125,7 +145,7 @@ class _StaticStream:
         _, bytes_BFHWC = self._alike
         if self._again is None:
             self._latent = latent_BFCHW.clone()
-            self._state = [kept.clone() for kept in self._stream.state]
+            self._state = self._stream.state = [kept.clone() for kept in self._stream.state]
             self._again = self._record(lambda: self._step(bytes_BFHWC))
         self._latent.copy_(latent_BFCHW)
         self._again()

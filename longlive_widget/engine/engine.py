@@ -11,12 +11,14 @@ from longlive_widget.engine.attention import AttentionChoice, attention_in
 from longlive_widget.engine.capability import within_reach
 from longlive_widget.engine.compiling import compile_model
 from longlive_widget.engine.decode import require_decoder
+from longlive_widget.engine.gpu import current
 from longlive_widget.engine.layers import prepare_layers, require_layers, require_own_layers
 from longlive_widget.engine.memory import Positions, new_window, require_memory, require_room
 from longlive_widget.engine.model import Model, Placement, Weights
 from longlive_widget.engine.official import OfficialFiles
 from longlive_widget.engine.session import Session
 from longlive_widget.engine.source import Source, source_of
+from longlive_widget.engine.watch import Watch
 from longlive_widget.errors import (
     CapabilityError,
     CheckpointError,
@@ -103,7 +105,8 @@ class Engine:
         where = Placement(place, numbers, chosen.offload_text_encoder)
         require_room(chosen, source.sizes, where)
         loaded = source.random(where) if weights == "random" else source.load(where)
-        attention = prepare_layers(loaded, chosen)
+        with current(place):
+            attention = prepare_layers(loaded, chosen)
         if chosen.compiled is not None:
             compile_model(loaded, chosen.compiled)
         return cls(loaded, chosen, fallbacks=(*fallbacks, *others), attention=attention)
@@ -135,6 +138,7 @@ class Engine:
         *,
         size_px: tuple[int, int] | None = None,
         positions: Positions = "relative",
+        watch: Watch | None = None,
     ) -> Session:
         """A new video.
 
@@ -144,6 +148,7 @@ class Engine:
                 machine.
             size_px: width and height of the pictures; None takes the model's own.
             positions: "relative" to the window, for videos without end; "absolute" is the paper's.
+            watch: who is told when each part of a block begins and ends.
 
         An empty prompt is a `TimelineError`, a size that is no multiple of 16 a `GeometryError`,
         a seed out of range or an unknown kind of positions a `SessionError`.
@@ -158,7 +163,17 @@ class Engine:
                 "'absolute' no two are alike: use 'relative', or cuda_graphs=False"
             )
         window = new_window(self.preset, self.model, geometry, positions)
-        return Session(self.model, self.preset, geometry, plan, seed, window, self.prompts)
+        return Session(
+            self.model,
+            self.preset,
+            geometry,
+            plan,
+            seed,
+            window,
+            self.prompts,
+            watch,
+            self.fallbacks,
+        )
 
     @property
     def adapters(self) -> dict[str, float]:

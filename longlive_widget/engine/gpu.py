@@ -1,5 +1,7 @@
 """What a GPU can do, by its compute capability; none is known by its name."""
 
+from contextlib import AbstractContextManager, nullcontext
+
 import torch
 
 ComputeCapability = tuple[int, int]
@@ -18,6 +20,11 @@ def missing_gpu(
     told = "none" if has is None else _said(has)
     wanted = _said(least) if below is None else f"{_said(least)} to below {_said(below)}"
     return f"a GPU of compute capability {wanted}, and device '{device}' has {told}"
+
+
+def current(device: torch.device) -> AbstractContextManager[object]:
+    """Inside, streams and events are those of this device, if it is a GPU."""
+    return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
 
 
 def _said(capability: ComputeCapability) -> str:

@@ -47,9 +47,14 @@ def require_own_layers(preset: Preset, model: Model) -> None:
         PresetError: it was loaded with others.
     """
     has: LinearDtype = "fp8" if is_in_fp8(model.transformer) else "model"
-    attends = attention_in(model)
-    fits = {"linear_dtype": (preset.linear_dtype, has), "attention": (preset.attention, attends)}
-    for setting, (asked, found) in fits.items():
+    found_by_setting: dict[str, object] = {
+        "linear_dtype": has,
+        "attention": attention_in(model),
+        "compiled": model.transformer.compiled,
+        "offload_text_encoder": model.text_encoder.offloaded,
+    }
+    for setting, found in found_by_setting.items():
+        asked = getattr(preset, setting)
         if asked not in (found, "fastest"):
             raise PresetError(
                 f"preset {preset.name!r} has {setting} {asked!r}, and this model was loaded with "

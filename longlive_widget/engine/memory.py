@@ -11,7 +11,7 @@ from longlive_widget.cache.storage import PlainStorage, ScaledStorage, Storage
 from longlive_widget.cache.window import RingWindow, RollingWindow, StaticWindow, Window
 from longlive_widget.engine.model import Model, Placement, Sizes
 from longlive_widget.errors import CapabilityError, PresetError
-from longlive_widget.geometry import Geometry
+from longlive_widget.geometry import PICTURES_PER_LATENT_FRAME, Geometry
 from longlive_widget.model.text_encoder import TextEncoder
 from longlive_widget.model.tiny_decoder import TinyDecoder
 from longlive_widget.model.transformer import Transformer
@@ -24,6 +24,9 @@ _WINDOWS: dict[WindowCache, type[Window]] = {
     "static": StaticWindow,
     "ring": RingWindow,
 }
+_LAST_STAGE_TENSORS = 11
+"""So many tensors of its full size the decoder's last stage holds at its peak: 10.1 GB for a block
+of the full-size model, measured on a GPU (docs/log.md, 2026-11-26)."""
 _CGROUP = Path("/sys/fs/cgroup")
 _STORAGES: dict[WindowDtype, Storage] = {
     "model": PlainStorage(),
@@ -45,17 +48,25 @@ def new_window(preset: Preset, model: Model, geometry: Geometry, positions: Posi
 
 
 def require_memory(preset: Preset, sizes: Sizes) -> None:
-    """Make sure that a model of these sizes can run over the preset's window.
+    """Make sure that a model of these sizes can run over the preset's window, block by block.
 
     Raises:
-        PresetError: the window cannot hold the sink and one block.
+        PresetError: the window cannot hold the sink and one block, or the decoder cannot take a
+            block in equal parts.
     """
+    block = sizes.geometry.block_frames
+    if preset.decode_frames is not None and block % preset.decode_frames:
+        parts = [str(n) for n in range(1, block + 1) if block % n == 0]
+        raise PresetError(
+            f"preset {preset.name!r} decodes {preset.decode_frames} latent frames at once, and a "
+            f"block of {sizes.name!r} has {block}: use decode_frames={' or '.join(parts)}"
+        )
     needed = sizes.sink_frames + sizes.geometry.block_frames
     if preset.window_frames < needed:
         raise PresetError(
             f"preset {preset.name!r} keeps {preset.window_frames} latent frames, but "
-            f"{sizes.name!r} needs {needed}: a sink of {sizes.sink_frames} and a "
-            f"block of {sizes.geometry.block_frames}"
+            f"{sizes.name!r} needs {needed}, a sink of {sizes.sink_frames} and a block of "
+            f"{block}: use window_frames={needed}"
         )
 
 
@@ -85,20 +96,34 @@ def require_room(preset: Preset, sizes: Sizes, where: Placement) -> None:
 
 
 def least_bytes(preset: Preset, sizes: Sizes, dtype: torch.dtype) -> int:
-    """The bytes of all weights on the device and of a full window; computing takes some more."""
-    return weight_bytes(preset, sizes, dtype) + window_bytes(preset, sizes, dtype)
+    """The bytes of weights on the device, full window, remembered prompts and decoding.
+
+    The transformer takes some more as it computes, and so do CUDA graphs.
+    """
+    text, decoding = text_bytes(preset, sizes, dtype), decoding_bytes(preset, sizes, dtype)
+    # what is offloaded is there only while a prompt is read, and nothing is decoded then
+    together = max(text, decoding) if preset.offload_text_encoder else text + decoding
+    return (
+        video_bytes(sizes, dtype)
+        + window_bytes(preset, sizes, dtype)
+        + prompt_bytes(preset, sizes, dtype)
+        + together
+    )
 
 
-def weight_bytes(preset: Preset, sizes: Sizes, dtype: torch.dtype) -> int:
-    """The bytes of the weights that are on the device at once."""
+def video_bytes(sizes: Sizes, dtype: torch.dtype) -> int:
+    """The bytes of the weights of transformer and decoders."""
     with torch.device("meta"):
-        video: list[nn.Module] = [Transformer(sizes.transformer), VideoDecoder(sizes.autoencoder)]
-        video += [TinyDecoder(sizes.small_decoder)] if sizes.small_decoder else []
-        text = TextEncoder(sizes.text_encoder)
-    of_text = [weight.numel() for weight in text.parameters()]
-    numbers = max(of_text) if preset.offload_text_encoder else sum(of_text)
-    numbers += sum(weight.numel() for part in video for weight in part.parameters())
-    return numbers * dtype.itemsize
+        parts: list[nn.Module] = [Transformer(sizes.transformer), VideoDecoder(sizes.autoencoder)]
+        parts += [TinyDecoder(sizes.small_decoder)] if sizes.small_decoder else []
+    return sum(weight.numel() for part in parts for weight in part.parameters()) * dtype.itemsize
+
+
+def text_bytes(preset: Preset, sizes: Sizes, dtype: torch.dtype) -> int:
+    """The bytes of the text encoder's weights that are on the device at once."""
+    with torch.device("meta"):
+        numbers = [weight.numel() for weight in TextEncoder(sizes.text_encoder).parameters()]
+    return (max if preset.offload_text_encoder else sum)(numbers) * dtype.itemsize
 
 
 def window_bytes(preset: Preset, sizes: Sizes, dtype: torch.dtype) -> int:
@@ -108,6 +133,26 @@ def window_bytes(preset: Preset, sizes: Sizes, dtype: torch.dtype) -> int:
     held = _STORAGES[preset.window_dtype].pack(one, one)
     tokens = preset.window_frames * sizes.geometry.tokens_per_frame
     return config.layers * tokens * sum(part.nbytes for part in held)
+
+
+def prompt_bytes(preset: Preset, sizes: Sizes, dtype: torch.dtype) -> int:
+    """The bytes of keys and values of the prompts that are remembered, and of the one that steers.
+
+    The places of a memory pool hold it once more.
+    """
+    config = sizes.transformer
+    prompts = max(preset.prompt_cache, 1) + preset.memory_pool
+    return prompts * config.layers * config.text_length * 2 * config.dim * dtype.itemsize
+
+
+def decoding_bytes(preset: Preset, sizes: Sizes, dtype: torch.dtype) -> int:
+    """The bytes that the model's own decoder takes for its work, most of them at its last stage."""
+    if preset.decoder == "small":
+        return 0  # not known
+    geometry = sizes.geometry
+    frames = preset.decode_frames or geometry.block_frames
+    pixels = frames * PICTURES_PER_LATENT_FRAME * geometry.width_px * geometry.height_px
+    return _LAST_STAGE_TENSORS * sizes.autoencoder.dim * pixels * dtype.itemsize
 
 
 def free_bytes(device: torch.device) -> int | None:

@@ -35,7 +35,7 @@ class Rollout:
 
     def steer(self, text: TextMemory) -> None:
         """Follow this prompt from the next block on: memory is computed again under it."""
-        self.settle()
+        self._unsettled = None  # the last block is computed again with the others
         self._text = text
         if self._latest:
             latest = torch.cat(self._latest, dim=1)[:, -self._denoiser.window.window_frames :]

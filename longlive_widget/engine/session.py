@@ -4,7 +4,7 @@ Axes: B batch, F latent frames, C channels, H rows, W columns.
 """
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -13,13 +13,15 @@ from torch import Tensor
 from longlive_widget.cache.text import PromptCache
 from longlive_widget.cache.window import Window
 from longlive_widget.engine.ahead import OneAhead
-from longlive_widget.engine.captured import recorded
+from longlive_widget.engine.captured import GraphRecorder
 from longlive_widget.engine.decode import PictureOutlet, Pictures, decoder_for
 from longlive_widget.engine.denoise import Denoiser
+from longlive_widget.engine.gpu import current
 from longlive_widget.engine.model import Model
 from longlive_widget.engine.noise_schedule import levels
 from longlive_widget.engine.rollout import Rollout
 from longlive_widget.engine.static_denoiser import StaticDenoiser
+from longlive_widget.engine.watch import Unwatched, Watch
 from longlive_widget.errors import SessionError, whole_number
 from longlive_widget.geometry import Geometry
 from longlive_widget.presets import Preset
@@ -51,6 +53,8 @@ class _Latents:
     clean_BFCHW: Tensor
     prompt: str
     landed: Landing | None
+    ready: torch.cuda.Event | None
+    """On CUDA, that they are computed."""
 
 
 class Session:
@@ -58,7 +62,8 @@ class Session:
 
     Blocks are made on the thread that iterates `blocks`; `switch` may come from any thread. If the
     preset decodes behind, a block is decoded there while a second thread begins the next one; then
-    a switch lands one block later than it would have.
+    a switch lands one block later than it would have. `fallbacks` are the engine's: a sentence on
+    each thing that stands in for one that this machine does not have.
 
     Raises:
         SessionError: the seed is no whole number from 0 to 2**32 - 1.
@@ -73,23 +78,30 @@ class Session:
         seed: int,
         window: Window,
         prompts: PromptCache,
+        watch: Watch | None = None,
+        fallbacks: Sequence[str] = (),
     ) -> None:
         self.timeline = timeline
         self.seed = require_seed(seed)
         self.geometry = geometry
+        self.fallbacks = tuple(fallbacks)
         self._model = model
         self._window = window
         self._prompts = prompts
-        record = recorded if preset.cuda_graphs else None
+        self._watch = watch or Unwatched()
+        replays = preset.cuda_graphs
         self._denoiser = (
-            StaticDenoiser(model.transformer, window, record)
+            StaticDenoiser(model.transformer, window, GraphRecorder() if replays else None)
             if preset.memory_pool
             else Denoiser(model.transformer, window)
         )
         self._rollout = Rollout(self._denoiser, levels(preset.denoise_steps))
         decoding = decoder_for(preset, model).stream()
         self._outlet = PictureOutlet(
-            decoding, record=record, aside=preset.decode_behind, at_once=preset.decode_frames
+            decoding,
+            record=GraphRecorder() if replays else None,
+            aside=preset.decode_behind,
+            at_once=preset.decode_frames,
         )
         self._prompt = ""
         self._adapter_changes = 0
@@ -157,20 +169,38 @@ class Session:
 
     @torch.inference_mode()
     def _next(self, *, last: bool) -> Block:
-        if self._ahead is None:
-            with self._model.adapters.held():
-                made = self._denoised()
-                pictures = self._outlet.begin(made.clean_BFCHW)
-                self._rollout.settle()
-        else:
-            made = self._ahead.next(self._denoised, go_on=not last)
-            pictures = self._outlet.begin(made.clean_BFCHW)
-        frames = pictures()
+        with current(self._model.device):
+            if self._ahead is None:
+                with self._model.adapters.held():
+                    made = self._denoised()
+                    pictures = self._decoding(made)
+                    self._settle(made.index)
+            else:
+                made = self._ahead.next(self._denoised, go_on=not last)
+                pictures = self._decoding(made)
+            with self._watch.span("wait", made.index):
+                frames = pictures()
         first = made.index * self.geometry.block_frames
         return Block(made.index, first, frames, made.prompt, made.landed)
 
+    def _decoding(self, made: _Latents) -> Callable[[], Pictures]:
+        timed = self._watch.span("decode", made.index)
+        return self._outlet.begin(made.clean_BFCHW, after=made.ready, timed=timed)
+
+    def _settle(self, block: int) -> None:
+        """Write what a block leaves in memory, unless a switch is to compute that again."""
+        with self._lock:
+            is_due = any(landing.block == block + 1 for landing in self._asked)
+        if not is_due:
+            with self._watch.span("context", block):
+                self._rollout.settle()
+
     @torch.inference_mode()
     def _denoised(self) -> _Latents:
+        with current(self._model.device):
+            return self._made_latents()
+
+    def _made_latents(self) -> _Latents:
         block, landed = self._begin()
         if landed is not None:
             self._prompt = landed.prompt
@@ -180,10 +210,16 @@ class Session:
                 if changes != self._adapter_changes and isinstance(self._denoiser, StaticDenoiser):
                     self._denoiser.forget()
                 self._adapter_changes = changes
-                text = self._prompts.get(self._prompt, self._model.read, weights=changes)
-                self._rollout.steer(text)
-            latent_BFCHW = self._rollout.next_block(noise(), noise)
-        return _Latents(block, latent_BFCHW, self._prompt, landed)
+                with self._watch.span("text", block):
+                    text = self._prompts.get(self._prompt, self._model.read, weights=changes)
+                with self._watch.span("re-cache", block):
+                    self._rollout.steer(text)
+            elif self._ahead is not None:
+                with self._watch.span("context", block - 1):
+                    self._rollout.settle()
+            with self._watch.span("steps", block):
+                latent_BFCHW = self._rollout.next_block(noise(), noise)
+        return _Latents(block, latent_BFCHW, self._prompt, landed, _ready(latent_BFCHW))
 
     def _begin(self) -> tuple[int, Landing | None]:
         with self._lock:
@@ -197,6 +233,14 @@ class Session:
             self._landed += [replace(lost, replaced_by=winner.prompt) for lost in due[:-1]]
             self._landed.append(winner)
             return block, winner
+
+
+def _ready(latent_BFCHW: Tensor) -> torch.cuda.Event | None:
+    if not latent_BFCHW.is_cuda:
+        return None
+    ready = torch.cuda.Event()
+    ready.record()
+    return ready
 
 
 def block_noise(seed: int, block: int, geometry: Geometry) -> Callable[..., Tensor]:

@@ -11,13 +11,10 @@ import torch
 from torch import Tensor
 
 from longlive_widget.cache.text import TextMemory
+from longlive_widget.engine.captured import Recorder, Step
 from longlive_widget.engine.denoise import Denoiser
 from longlive_widget.engine.noise_schedule import Level
 from longlive_widget.geometry import LATENTS_PER_TOKEN
-
-Step = Callable[[], Tensor]
-Recorder = Callable[[Step], Step]
-"""From work on tensors that stay where they are to the same work, replayed."""
 
 
 @dataclass(eq=False)
@@ -32,10 +29,11 @@ class StaticDenoiser(Denoiser):
 
     record: Recorder | None = None
     _places: dict[torch.Size, "_Places"] = field(default_factory=dict)
-    _said: TextMemory | None = None
-    _text: TextMemory | None = None
-    _met: set[Hashable] = field(default_factory=set)
+    _text_in_place: TextMemory | None = None
+    _text_copied: TextMemory | None = None
+    _met_once: set[Hashable] = field(default_factory=set)
     _recorded: dict[Hashable, tuple[Step, object]] = field(default_factory=dict)
+    """By state, the step replayed and the turns of keys that it reads, which live as long."""
 
     def denoise(
         self,
@@ -47,10 +45,11 @@ class StaticDenoiser(Denoiser):
         """As `Denoiser.denoise`; all noise is drawn first."""
         places = self._places_for(noise_BFCHW.shape)
         places.take([noise_BFCHW, *(renoise(step) for step in range(len(levels) - 1))])
-        own = self._copied(text)
+        steering = self._put_in_place(text)
         denoise = super().denoise  # no `super` inside another function
-        made = partial(denoise, places.noise[0], lambda i: places.noise[i + 1], own, levels)
-        self._do(("denoise", tuple(levels)), places, lambda: places.latent_BFCHW.copy_(made()))
+        made = partial(denoise, places.noise[0], lambda i: places.noise[i + 1], steering, levels)
+        step = lambda: places.latent_BFCHW.copy_(made())  # noqa: E731
+        self._do_or_replay(("denoise", tuple(levels)), places, step)
         return places.hand_out()
 
     def write_context(self, latent_BFCHW: Tensor, text: TextMemory) -> None:
@@ -59,15 +58,20 @@ class StaticDenoiser(Denoiser):
         if places is None or latent_BFCHW is not places.given:
             super().write_context(latent_BFCHW, text)
             return
-        own = self._copied(text)
-        self._do(("context",), places, lambda: self.flow(places.latent_BFCHW, 0.0, own))
+        steering = self._put_in_place(text)
+        step = partial(self.flow, places.latent_BFCHW, 0.0, steering)
+        self._do_or_replay(("context",), places, step)
 
     def forget(self) -> None:
         """Replay nothing that was recorded: the network's weights have changed."""
-        self._met.clear()
+        self._met_once.clear()
         self._recorded.clear()
 
-    def _do(self, what: tuple[object, ...], places: "_Places", step: Step) -> None:
+    def _do_or_replay(self, what: tuple[object, ...], places: "_Places", step: Step) -> None:
+        """Do a step; from the third time on in one state of the window, replay it.
+
+        The first time warms up what it calls, the second records it.
+        """
         if self.record is None:
             step()
             return
@@ -77,26 +81,26 @@ class StaticDenoiser(Denoiser):
         if state in self._recorded:
             again, _ = self._recorded[state]
             again()
-        elif state in self._met:
+        elif state in self._met_once:
             rows, columns = (side // LATENTS_PER_TOKEN for side in shape[-2:])
             turns = self.network.turns(window, rows, columns, places.latent_BFCHW.device)
             again = self.record(step)
-            self._recorded[state] = again, turns  # which it reads, and does not hold
+            self._recorded[state] = again, turns
             again()
         else:
-            self._met.add(state)
+            self._met_once.add(state)
             step()
 
-    def _copied(self, text: TextMemory) -> TextMemory:
-        """The prompt in its place."""
-        if self._text is None:
+    def _put_in_place(self, text: TextMemory) -> TextMemory:
+        """The prompt's keys and values where every step reads them."""
+        if self._text_in_place is None:
             layers = tuple((torch.empty_like(k), torch.empty_like(v)) for k, v in text.layers)
-            self._text = TextMemory(layers)
-        if text is not self._said:
-            for own, said in zip(self._text.layers, text.layers, strict=True):
-                torch._foreach_copy_(own, said)
-            self._said = text
-        return self._text
+            self._text_in_place = TextMemory(layers)
+        if text is not self._text_copied:
+            for place, said in zip(self._text_in_place.layers, text.layers, strict=True):
+                torch._foreach_copy_(place, said)
+            self._text_copied = text
+        return self._text_in_place
 
     def _places_for(self, shape: torch.Size) -> "_Places":
         if shape not in self._places:

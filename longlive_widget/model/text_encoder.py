@@ -122,6 +122,7 @@ class TextEncoder(nn.Module):
         super().__init__()
         self.config = config or TextEncoderConfig()
         self.tokenizer = tokenizer
+        self.offloaded = False
         self.umt5 = UMT5EncoderModel(_umt5_config(self.config))
         self.register_state_dict_post_hook(_to_wan_names)
         self.register_load_state_dict_pre_hook(_from_wan_names)
@@ -177,6 +178,7 @@ class TextEncoder(nn.Module):
         from accelerate import cpu_offload  # type: ignore[import-untyped]  # slow to import
 
         cpu_offload(self.umt5, execution_device=device)
+        self.offloaded = True
 
     def tokenize(self, prompts: Sequence[str]) -> tuple[Tensor, Tensor]:
         """Token ids and mask, both int64 `BL`: cleaned, cut to length, the end token last, padded.

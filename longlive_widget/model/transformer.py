@@ -20,6 +20,8 @@ from longlive_widget.model.attention import (
 from longlive_widget.model.config import TransformerConfig
 from longlive_widget.model.rotary import Turn, turn_at, turned
 
+_WITH_GRAPHS = ("reduce-overhead", "max-autotune")
+"""The modes of torch.compile that record CUDA graphs."""
 PATCH = (1, LATENTS_PER_TOKEN, LATENTS_PER_TOKEN)
 
 
@@ -124,7 +126,7 @@ class Transformer(nn.Module):
         self.time_projection = nn.Sequential(nn.SiLU(), nn.Linear(dim, 6 * dim))
         self.blocks = nn.ModuleList(Layer(config) for _ in range(config.layers))
         self.head = Head(config)
-        self._marks_passes = False
+        self.compiled: str | None = None
 
     def read_text(self, embeds_BLC: Tensor) -> TextMemory:
         """The keys and values of prompts' embeddings, `text_length` rows each, zero past the end.
@@ -147,7 +149,7 @@ class Transformer(nn.Module):
             text: what `read_text` gave for the prompt.
             memory: the window; this pass writes the open block's keys and values.
         """
-        if self._marks_passes:
+        if self.compiled in _WITH_GRAPHS:
             torch.compiler.cudagraph_mark_step_begin()
         rows, columns = (side // LATENTS_PER_TOKEN for side in latent_BFCHW.shape[-2:])
         patches = self.patch_embedding(latent_BFCHW.transpose(1, 2))
@@ -177,7 +179,7 @@ class Transformer(nn.Module):
         `mode` is one of torch.compile's. Where it records CUDA graphs, a pass begins by saying so:
         what the graphs of the pass before have left may be overwritten.
         """
-        self._marks_passes = mode in {"reduce-overhead", "max-autotune"}
+        self.compiled = mode
         for layer in self._layers():
             for part in ("before", "between", "after"):
                 setattr(layer, part, torch.compile(getattr(layer, part), dynamic=True, mode=mode))

@@ -2,6 +2,7 @@
 
 import gc
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ pytestmark = [
     pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device"),
 ]
 POOLED = PRESETS["reference"].with_(window_cache="ring", memory_pool=True, prompt_cache=4)
+COMPILED_WITH_GRAPHS = PRESETS["reference"].with_(window_cache="ring", compiled="reduce-overhead")
 REPLAYED = POOLED.with_(cuda_graphs=True)
 BLOCKS, SWITCH_FRAMES = 200, range(30, 600, 57)
 PROMPTS = ("a red ball bounces on white", "it turns blue", "a big star spins at night")
@@ -48,16 +50,25 @@ def require_equal(one: Iterator[np.ndarray], other: Iterator[np.ndarray], blocks
 
 @pytest.mark.parametrize(
     "parts",
-    [{}, {"window_cache": "static"}, {"decode_behind": True}, {"window_frames": 8}],
+    [
+        {},
+        {"window_cache": "static"},
+        {"decode_behind": True},
+        {"window_frames": 8},
+        {"window_frames": 6, "decode_behind": True},  # both graphs are recorded in one block
+        {"decode_frames": 1},
+        {"window_dtype": "int8"},
+        {"window_dtype": "fp8"},
+    ],
     ids=str,
 )
 def test_200_replayed_blocks_with_10_switches_are_the_same_to_the_bit(
     tiny: Engine, parts: dict[str, object]
 ):
-    """Against the same kernels without graphs."""
+    """Against the same kernels without graphs, and without a pool."""
     assert len(TIMELINE.landings(3)) == 11
     replayed = Engine(tiny.model, REPLAYED.with_(**parts))
-    plain = Engine(tiny.model, POOLED.with_(**parts))
+    plain = Engine(tiny.model, POOLED.with_(memory_pool=False, **parts))
     require_equal(video(replayed), video(plain), BLOCKS)
 
 
@@ -119,3 +130,40 @@ def test_the_graphs_of_torch_compile_change_no_picture(mode: str):
         for chosen in (mode, without)
     )
     require_equal(video(graphs), video(plain), BLOCKS)
+
+
+def test_the_graphs_of_torch_compile_work_on_a_thread_of_their_own():
+    """As in the widget, which computes on its worker."""
+    engine = Engine.load("tiny", COMPILED_WITH_GRAPHS, device="cuda")
+    with ThreadPoolExecutor(1) as worker:
+        made = worker.submit(lambda: list(video(engine, 12))).result()
+    plain = Engine.load("tiny", COMPILED_WITH_GRAPHS.with_(compiled="default"), device="cuda")
+    require_equal(iter(made), video(plain, 12), 12)
+
+
+def test_sessions_on_two_threads_record_and_replay_side_by_side(tiny: Engine):
+    engine = Engine(tiny.model, REPLAYED.with_(decode_behind=True))
+    with ThreadPoolExecutor(2) as workers:
+        both = [workers.submit(lambda: list(video(engine, 24))) for _ in range(2)]
+        one, other = (made.result() for made in both)
+    require_equal(iter(one), video(Engine(tiny.model, POOLED), 24), 24)
+    require_equal(iter(other), iter(one), 24)
+
+
+@pytest.mark.parametrize("name", ["speed", "turbo_fp8"])
+def test_a_preset_as_it_comes_is_replayed_to_the_bit(name: str):
+    """Compiled, in FP8, decoding behind: against itself without graphs."""
+    if not has_compiler(torch.device("cuda")):
+        pytest.skip("triton is not installed")
+    preset = PRESETS[name].with_(attention="cudnn")  # what is fastest may differ between loads
+    replayed, plain = (
+        Engine.load("tiny", preset.with_(cuda_graphs=graphs), device="cuda")
+        for graphs in (True, False)
+    )
+    require_equal(video(replayed, 60), video(plain, 60), 60)
+
+
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="one CUDA device")
+def test_another_device_than_the_first_makes_the_same_pictures(tiny: Engine):
+    second = Engine.load("tiny", REPLAYED, device="cuda:1")
+    require_equal(video(second, 30), video(Engine(tiny.model, POOLED), 30), 30)

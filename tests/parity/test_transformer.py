@@ -1,11 +1,14 @@
 """The transformer, its memory and the rollouts against the golden cases."""
 
+from itertools import cycle
+
 import pytest
 import torch
 from torch import Tensor
 
 from longlive_widget.cache.text import PromptCache
 from longlive_widget.cache.window import RingWindow, RollingWindow, StaticWindow, Window
+from longlive_widget.engine.capability import has_compiler
 from longlive_widget.engine.denoise import Denoiser
 from longlive_widget.engine.noise_schedule import Level, level_near, levels, sigmas, timesteps
 from longlive_widget.engine.rollout import Rollout
@@ -92,11 +95,37 @@ def test_a_rollout_agrees_block_by_block(
         assert error < BOUND, f"block {block} is off by {error:.2e}"
 
 
+@pytest.mark.parametrize(
+    ("name", "kind"), [*zip(rollout_names(), cycle((RingWindow, StaticWindow)), strict=False)]
+)
+def test_a_compiled_rollout_agrees_block_by_block(name: str, kind: type[Window]):
+    """Pool and cached prompts with it; sums are made in another order, within the same bound."""
+    require_compiler()
+    case = read_case(name)
+    latents = roll_out(case, name, kind, pooled=True, cached=True, compiled=True)
+    for block, latent in enumerate(latents):
+        error = relative_error(latent, case["latents"][block])
+        assert error < BOUND, f"block {block} is off by {error:.2e}"
+
+
+def require_compiler() -> None:
+    if not has_compiler(torch.device("cpu")):
+        pytest.skip("there is no C++ compiler")
+
+
 def roll_out(
-    case: Case, name: str, kind: type[Window], *, pooled: bool = False, cached: bool = False
+    case: Case,
+    name: str,
+    kind: type[Window],
+    *,
+    pooled: bool = False,
+    cached: bool = False,
+    compiled: bool = False,
 ) -> list[Tensor]:
     """Our latents of a recorded rollout, block by block, `FCHW`, on the way of a session."""
     network = _network()
+    if compiled:
+        network.compile_layers()
     if name.startswith("rollout_lora"):
         adapter = read_case("lora")
         path, alpha = FOLDER / "lora.safetensors", adapter.metadata["alpha"]

@@ -10,7 +10,7 @@ from longlive_widget import Engine, Preset
 from longlive_widget.cli import main
 from longlive_widget.engine import capability
 from longlive_widget.engine.capability import has_compiler, within_reach
-from longlive_widget.errors import CapabilityError
+from longlive_widget.errors import CapabilityError, PresetError
 from longlive_widget.presets import PRESETS
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -67,7 +67,7 @@ def test_linears_in_the_models_own_numbers_stand_in_for_fp8():
 
 @pytest.mark.usefixtures("no_compiler")
 def test_a_missing_compiler_is_told_with_the_way_out():
-    with pytest.raises(CapabilityError, match=r"install one \(g\+\+\), or use the preset 'ref"):
+    with pytest.raises(CapabilityError, match=r"install one \(g\+\+\), or use compiled=None"):
         Engine.load("tiny", "balanced", device="cpu")
 
 
@@ -91,6 +91,7 @@ def test_what_stands_in_is_run_and_told():
         "a GPU of compute capability 8.9, and device 'cpu' has none",
     )
     assert "int8 instead of FP8" in repr(engine)
+    assert engine.session(PROMPT).fallbacks == engine.fallbacks
     named = Engine.load("tiny", FP8.with_(window_dtype="int8"), device="cpu")
     made, wanted = (next(e.session(PROMPT).blocks(1)).frames for e in (engine, named))
     assert np.array_equal(made, wanted)
@@ -150,6 +151,28 @@ def test_a_device_that_is_not_here_is_replaced_only_if_that_is_allowed():
     engine = Engine.load("tiny", device="cuda", allow_fallback=True)
     assert engine.device == CPU
     assert engine.fallbacks == ("the processor computes: device 'cuda' is not here",)
+
+
+@pytest.mark.parametrize(
+    ("parts", "told"),
+    [
+        ({"compiled": "default"}, "has compiled 'default', and this model was loaded with None"),
+        ({"offload_text_encoder": True}, "offload_text_encoder True, .* loaded with False"),
+    ],
+)
+def test_a_model_does_not_run_under_what_was_not_done_to_it(parts, told: str):
+    model = Engine.load("tiny", device="cpu").model
+    with pytest.raises(PresetError, match=f"{told}: load it again"):
+        Engine(model, PRESETS["reference"].with_(**parts))
+    done = Engine.load("tiny", PRESETS["reference"].with_(**parts), device="cpu")
+    with pytest.raises(PresetError, match="load it again"):
+        Engine(done.model, PRESETS["reference"])
+
+
+def test_a_decoder_takes_a_block_in_equal_parts():
+    for frames in (2, 5):
+        with pytest.raises(PresetError, match=f"decodes {frames} .* has 3: use decode_frames=1 or"):
+            Engine.load("tiny", PRESETS["reference"].with_(decode_frames=frames), device="cpu")
 
 
 def test_nothing_is_told_where_nothing_lacks():

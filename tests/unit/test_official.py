@@ -10,7 +10,14 @@ import torch
 from longlive_widget import Engine, OfficialFiles
 from longlive_widget.engine import memory
 from longlive_widget.engine.decode import decode_now
-from longlive_widget.engine.memory import least_bytes, weight_bytes, window_bytes
+from longlive_widget.engine.memory import (
+    decoding_bytes,
+    least_bytes,
+    prompt_bytes,
+    text_bytes,
+    video_bytes,
+    window_bytes,
+)
 from longlive_widget.engine.official import longlive_sizes
 from longlive_widget.engine.source import FolderSource, FullSizeSource, source_of
 from longlive_widget.errors import (
@@ -334,13 +341,20 @@ def test_the_least_room_of_the_full_model_is_that_of_its_parts():
     sizes, half = longlive_sizes(), torch.bfloat16
     reference, turbo, low = (PRESETS[name] for name in ("reference", "turbo", "low_memory"))
     video, text, table = 2 * 1.42e9 + 2 * 0.073e9, 2 * 5.68e9, 2 * 256384 * 4096
-    assert weight_bytes(reference, sizes, half) == pytest.approx(video + text, rel=0.01)
-    assert weight_bytes(low, sizes, half) == pytest.approx(video + table, rel=0.01)
+    assert video_bytes(sizes, half) == pytest.approx(video, rel=0.01)
+    assert text_bytes(reference, sizes, half) == pytest.approx(text, rel=0.01)
+    assert text_bytes(low, sizes, half) == pytest.approx(table, rel=0.01)
     window = window_bytes(reference, sizes, half)
     assert window == 2 * 2 * 30 * 12 * 1560 * 1536
     assert window_bytes(turbo, sizes, half) * 12 == window * 8
     assert window_bytes(low, sizes, half) / window <= 0.52
-    assert least_bytes(low, sizes, half) < 7e9
+    assert decoding_bytes(reference, sizes, half) == 3 * decoding_bytes(low, sizes, half)
+    assert decoding_bytes(low, sizes, half) > text_bytes(low, sizes, half)
+    prompts = 30 * 512 * 1536 * 2 * 2
+    assert prompt_bytes(reference, sizes, half) == prompts
+    assert prompt_bytes(low, sizes, half) == 9 * prompts  # 8 remembered, and one in its place
+    assert least_bytes(reference, sizes, half) == pytest.approx(28.0e9, rel=0.01)  # as measured
+    assert least_bytes(low, sizes, half) < 9e9
 
 
 def test_a_model_that_does_not_fit_is_refused_before_anything_is_loaded(
@@ -354,7 +368,7 @@ def test_a_model_that_does_not_fit_is_refused_before_anything_is_loaded(
     sizes = source_of("longlive-1.3b").sizes
     free = least_bytes(PRESETS["low_memory"], sizes, torch.bfloat16)
     monkeypatch.setattr(memory, "free_bytes", lambda _: free)
-    said = r"'longlive-1\.3b' .* needs 17\.8 GB .* 6\.9 GB are free: use the preset 'low_memory' \("
+    said = r"'longlive-1\.3b' .* needs 28\.0 GB .* 9\.0 GB are free: use the preset 'low_memory' \("
     with pytest.raises(CapabilityError, match=said):
         Engine.load("longlive-1.3b", "reference", weights="random")
     monkeypatch.setattr(memory, "free_bytes", lambda _: 1_000_000)

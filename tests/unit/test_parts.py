@@ -13,7 +13,7 @@ PARTS: dict[str, tuple[object, ...]] = {
     "window_cache": ("static", "ring"),
     "prompt_cache": (1, 8),
     "memory_pool": (True,),
-    "decode_frames": (1, 2),
+    "decode_frames": (1, 3),
     "decode_behind": (True,),
     "offload_text_encoder": (True,),
     "attention": ("math",),
@@ -51,7 +51,7 @@ def plain() -> np.ndarray:
 def test_parts_do_not_change_the_picture(plain: np.ndarray, parts: dict[str, object]):
     """A part that adds sums up in another order may round to the other side, no more."""
     off = np.abs(pictures(PRESETS["reference"].with_(**parts)).astype(int) - plain)
-    if all(PICTURE[name] == "the same picture, to the bit" for name in parts):
+    if all(PICTURE[name].startswith("the same picture, to the bit") for name in parts):
         assert off.max() == 0
     assert off.max() <= 2
     assert off.mean() < 1e-3

@@ -75,6 +75,7 @@ def test_a_changed_preset_differs_in_nothing_else_and_says_what_was_changed():
         "denoise_steps": turbo.denoise_steps,
         "prompt_cache": 8,
         "memory_pool": True,
+        "compiled": "default",
         "attention": "fastest",
     }
     assert changed == Preset(
@@ -225,12 +226,10 @@ def test_the_page_says_of_every_setting_what_it_does_to_the_pictures():
     assert set(PICTURE) == settings
 
 
-@pytest.mark.parametrize("name", PRESETS)
-def test_what_the_page_shows_in_the_words_of_the_log_is_read_as_that_preset(name):
-    changes = PRESETS[name].changes()
-    said = {field: value for field, value in changes.items() if field in optimization_log.FIELDS}
-    read = Preset.from_yaml(yaml.safe_dump(optimization_log.words_for(said) or {"name": "custom"}))
-    assert read == Preset("custom", "", **said)
+@pytest.mark.parametrize("name", optimization_log.EXPERIMENTS)
+def test_what_the_page_shows_of_the_log_stands_there(name):
+    block = {"speed": "int8"}.get(name, name)
+    assert optimization_log.EXPERIMENTS[name].settings == yaml.safe_load(f"#{LOGGED[block]}")
 
 
 @pytest.mark.parametrize(
@@ -251,3 +250,18 @@ def test_what_the_page_shows_in_the_words_of_the_log_is_read_as_that_preset(name
 def test_a_preset_that_contradicts_itself_says_how_not_to(settings, told):
     with pytest.raises(PresetError, match=told):
         PRESETS["reference"].with_(cuda_graphs=True, **settings)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("use_static_kv: true\nuse_static_kv: false", "use_static_kv is said twice"),
+        ("compile_mode: default", "nothing without use_torch_compile: true: add that, or leave"),
+        ("kv_quantization: int8", "nothing without use_quantized_kv: true: add that"),
+        ("compiled: fast", "'fast' does not exist: use .* or None"),
+        ("denoise_steps: {1000: 1}", "is no list"),
+    ],
+)
+def test_yaml_that_says_nothing_or_twice_is_told(text, told):
+    with pytest.raises(PresetError, match=told):
+        Preset.from_yaml(text)

@@ -1,0 +1,1 @@
+"""What a preset costs, measured on this very machine."""

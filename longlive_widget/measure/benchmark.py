@@ -1,0 +1,333 @@
+"""Latency of steady blocks and of prompt switches, start, rate and memory, preset by preset.
+
+A block is steady when the window is full and nothing is left to compile or to record. All presets
+of a run are loaded at once and take turns, so that a machine that slows down slows all of them.
+"""
+
+import gc
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import psutil
+import torch
+
+from longlive_widget.engine.engine import Engine
+from longlive_widget.engine.session import Block, Session
+from longlive_widget.engine.watch import SpanName
+from longlive_widget.geometry import PICTURES_PER_LATENT_FRAME, Geometry
+from longlive_widget.measure.clock import Clock, Span
+from longlive_widget.measure.environment import measured
+from longlive_widget.measure.record import Fact, Record
+from longlive_widget.measure.statistics import Summary
+from longlive_widget.presets import Preset
+
+PROMPTS = (
+    "a big red ball bounces on a white background",
+    "a yellow star spins slowly in the night sky",
+    "a blue square moves right over a green meadow",
+    "a small pink heart circles at sunset",
+    "a green ring swings over the sea with waves",
+    "a purple triangle grows on black",
+    "an orange cross moves up in falling snow",
+    "a white ball rests in the rain",
+)
+"""All models read them; which words they have does not change how long a block takes."""
+RECORDED_STATES = 2
+"""So often each state of the window is met before it is replayed."""
+_PARTS: tuple[SpanName, ...] = ("steps", "decode", "context")
+_OF_A_SWITCH: tuple[SpanName, ...] = ("text", "re-cache")
+_Spans = dict[tuple[SpanName, int], Span]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is measured of each preset: steady blocks and switches, in so many turns."""
+
+    blocks: int = 100
+    switches: int = 10
+    turns: int = 5
+    seed: int = 0
+    size_px: tuple[int, int] | None = None
+
+
+QUICK = Plan()
+FULL = Plan(blocks=1000, switches=50, turns=10)
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What was found of one preset.
+
+    `samples` has one number a block or switch, by name and unit; `facts` one number each.
+    """
+
+    engine: Engine
+    plan: Plan
+    samples: dict[str, list[float]]
+    facts: dict[str, float]
+
+    def lines(self) -> Iterator[str]:
+        """All of it, to read."""
+        engine = self.engine
+        random = ", random weights" if engine.weights == "random" else ""
+        yield f"{engine.preset.name} of {engine.name}{random}, on {engine.device}"
+        yield from (f"  {sentence}" for sentence in engine.fallbacks)
+        for name, sample in self.samples.items():
+            if sample:
+                yield f"  {name:<20}{_spread(Summary.of(sample))}"
+        for name, fact in self.facts.items():
+            yield (
+                f"  {name:<20}{fact:,.0f}" if name.endswith("_bytes") else f"  {name:<20}{fact:.2f}"
+            )
+
+    def record(self, kind: str) -> Record:
+        """It as a record; what stood in for something is told in its facts."""
+        plan, engine = self.plan, self.engine
+        facts: dict[str, Fact] = {**self.facts}
+        if engine.fallbacks:
+            facts["fallbacks"] = "; ".join(engine.fallbacks)
+        if engine.preset.attention == "fastest":
+            facts["attention"] = engine.attention.kernel
+        own = engine.geometry
+        size = plan.size_px or (own.width_px, own.height_px)
+        return measured(
+            kind,
+            engine,
+            geometry=Geometry(*size, own.block_frames),
+            counts={
+                "blocks": plan.blocks,
+                "switches": plan.switches,
+                "turns": plan.turns,
+                "seed": plan.seed,
+            },
+            samples={name: sample for name, sample in self.samples.items() if sample},
+            facts=facts,
+        )
+
+
+def _spread(found: Summary) -> str:
+    return (
+        f"p50 {found.p50:.1f}, p95 {found.p95:.1f}, p99 {found.p99:.1f}, mean {found.mean:.1f}, "
+        f"least {found.least:.1f}, most {found.most:.1f}, {found.count} samples"
+    )
+
+
+def benchmark(
+    presets: Sequence[Preset],
+    load: Callable[[Preset], Engine],
+    plan: Plan = QUICK,
+    *,
+    told: Callable[[str], None] = lambda _: None,
+) -> tuple[Measured, ...]:
+    """Measure presets side by side.
+
+    Args:
+        presets: any number of them; each has a model of its own, and all must fit.
+        load: makes the engine of a preset.
+        plan: how much is measured.
+        told: hears what is being done.
+    """
+    runs = []
+    for preset in presets:
+        told(f"{preset.name}: loading, first blocks")
+        runs.append(_Run(preset, load, plan))
+    for turn in range(plan.turns):
+        for run in runs:
+            told(f"{run.engine.preset.name}: turn {turn + 1} of {plan.turns}")
+            run.take_turn(turn)
+    return tuple(run.measured() for run in runs)
+
+
+def as_the_log(
+    presets: Sequence[Preset],
+    load: Callable[[Preset], Engine],
+    plan: Plan = QUICK,
+    *,
+    told: Callable[[str], None] = lambda _: None,
+) -> tuple[Measured, ...]:
+    """Measure as the optimisation log did: each sample is the first block of a new video.
+
+    Its window is empty, so attention sees a quarter of what it sees in a steady block.
+    """
+    found = []
+    for preset in presets:
+        told(f"{preset.name}: first blocks of new videos")
+        engine, samples = load(preset), []
+        for sample in range(plan.blocks + 1):  # the first one warms up
+            session = engine.session(PROMPTS[0], plan.seed + sample, size_px=plan.size_px)
+            began = time.perf_counter()
+            next(session.blocks(1))
+            samples.append(1e3 * (time.perf_counter() - began))
+        found.append(Measured(engine, plan, {"first_block_ms": samples[1:]}, {}))
+    return tuple(found)
+
+
+@dataclass(eq=False)
+class _Blocks:
+    """Blocks that were measured alike: their numbers, and how long each one took."""
+
+    numbers: list[int] = field(default_factory=list)
+    ms: list[float] = field(default_factory=list)
+
+    def add(self, block: Block, ms: float) -> None:
+        self.numbers.append(block.index)
+        self.ms.append(ms)
+
+
+class _Run:
+    """One preset on its way through a benchmark."""
+
+    def __init__(self, preset: Preset, load: Callable[[Preset], Engine], plan: Plan) -> None:
+        self._memory = _Memory()
+        began = time.perf_counter()
+        self.engine = load(preset)
+        self._facts = {"load_s": time.perf_counter() - began}
+        self._plan = plan
+        self._clock = Clock(self.engine.device)
+        self._session = self._new_session()
+        self._made = self._session.blocks()
+        self._steady, self._switched = _Blocks(), _Blocks()
+        self._warm_up()
+        self._memory.settle()
+
+    def take_turn(self, turn: int) -> None:
+        """Steady blocks in a row, then switches, each with steady blocks after it."""
+        plan = self._plan
+        switches = _share(plan.switches, plan.turns, turn)
+        blocks = _share(plan.blocks, plan.turns, turn)
+        with self._memory.turn():
+            self._next()  # others have had the machine
+            for stretch in range(switches + 1):
+                if stretch:
+                    self._switch(PROMPTS[(len(self._switched.ms) + 1) % len(PROMPTS)])
+                self._take(_share(blocks, switches + 1, stretch))
+
+    def measured(self) -> Measured:
+        """All that was found; waits for the device."""
+        spans = self._clock.spans()
+        samples = {"block_ms": self._steady.ms, "switch_ms": self._switched.ms}
+        by_block = {(span.name, span.block): span for span in spans}
+        for part in _PARTS:
+            samples[f"{_key(part)}_ms"] = _ms_of(by_block, part, self._steady.numbers)
+        for part in _OF_A_SWITCH:
+            samples[f"{_key(part)}_ms"] = _ms_of(by_block, part, self._switched.numbers)
+        if not self.engine.preset.decode_behind:
+            samples["gap_ms"] = self._gaps(by_block)
+        geometry, block_ms = self.engine.geometry, sum(self._steady.ms) / len(self._steady.ms)
+        facts = {
+            **self._facts,
+            **self._memory.facts(),
+            "window_bytes": float(self._session.window_bytes),
+            "pictures_per_s": 1e3 * geometry.block_frames * PICTURES_PER_LATENT_FRAME / block_ms,
+            "latent_frames_per_s": 1e3 * geometry.block_frames / block_ms,
+        }
+        return Measured(self.engine, self._plan, samples, facts)
+
+    def _warm_up(self) -> None:
+        """Blocks until the window has been full in each of its states often enough, and a switch.
+
+        The first picture is on the host when the first block is.
+        """
+        preset, frames = self.engine.preset, self.engine.geometry.block_frames
+        began = time.perf_counter()
+        self._next()
+        self._facts["first_picture_s"] = time.perf_counter() - began
+        filling = -(-preset.window_frames // frames)
+        states = preset.window_frames if preset.cuda_graphs else 1
+        for _ in range(filling + RECORDED_STATES * states):
+            self._next()
+        self._session.switch(PROMPTS[-1])
+        for _ in range(RECORDED_STATES + 1):
+            self._next()
+        self._facts["warm_up_s"] = time.perf_counter() - began
+
+    def _take(self, blocks: int) -> None:
+        for _ in range(blocks):
+            self._steady.add(*self._next())
+
+    def _switch(self, prompt: str) -> None:
+        """From the call to the pictures of the block that it lands on, and one block to settle."""
+        began = time.perf_counter()
+        self._session.switch(prompt)
+        block, _ = self._next()
+        while block.landed is None:
+            block, _ = self._next()
+        self._switched.add(block, 1e3 * (time.perf_counter() - began))
+        self._next()
+
+    def _next(self) -> tuple[Block, float]:
+        began = time.perf_counter()
+        block = next(self._made)
+        return block, 1e3 * (time.perf_counter() - began)
+
+    def _gaps(self, by_block: _Spans) -> list[float]:
+        """What of each steady block is in no part; a GPU computes a context pass with the next."""
+        late = self.engine.device.type == "cuda"
+        gaps = []
+        for number, ms in zip(self._steady.numbers, self._steady.ms, strict=True):
+            context = by_block["context", number - late].ms
+            gaps.append(ms - context - by_block["steps", number].ms - by_block["decode", number].ms)
+        return gaps
+
+    def _new_session(self) -> Session:
+        plan = self._plan
+        return self.engine.session(PROMPTS[0], plan.seed, size_px=plan.size_px, watch=self._clock)
+
+
+class _Memory:
+    """The bytes that one preset takes of the host and, on CUDA, of the device.
+
+    Of those that were taken when this was made, none are its own.
+    """
+
+    def __init__(self) -> None:
+        gc.collect()
+        self._host_before, self._device_before = _host_bytes(), _device_bytes()
+        self._host_most = self._device_most = self._device_own = 0
+
+    def settle(self) -> None:
+        """Loading and compiling are over: what is taken now is taken by every block."""
+        self._device_own = _device_bytes() - self._device_before
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Inside, only this preset computes."""
+        others = _device_bytes() - self._device_own
+        if torch.cuda.is_available():
+            torch.cuda.reset_peak_memory_stats()
+        yield
+        if torch.cuda.is_available():
+            peak = torch.cuda.max_memory_allocated() - others
+            self._device_most = max(self._device_most, peak)
+        self._host_most = max(self._host_most, _host_bytes() - self._host_before)
+
+    def facts(self) -> dict[str, float]:
+        """The figures; none of a device that does not tell."""
+        found = {"host_peak_bytes": float(self._host_most)}
+        if torch.cuda.is_available():
+            found["device_bytes"] = float(self._device_own)
+            found["device_peak_bytes"] = float(self._device_most)
+        return found
+
+
+def _device_bytes() -> int:
+    return torch.cuda.memory_allocated() if torch.cuda.is_available() else 0
+
+
+def _host_bytes() -> int:
+    return int(psutil.Process().memory_info().rss)
+
+
+def _share(total: int, parts: int, part: int) -> int:
+    """How many of `total` fall on one of some equal parts."""
+    return total * (part + 1) // parts - total * part // parts
+
+
+def _ms_of(by_block: _Spans, part: SpanName, numbers: Iterable[int]) -> list[float]:
+    return [by_block[part, n].ms for n in numbers if (part, n) in by_block]
+
+
+def _key(part: str) -> str:
+    return part.replace("-", "_")

@@ -1,0 +1,77 @@
+"""When each part of a block begins and ends: the processor's clock, or a GPU's own events.
+
+Nothing is waited for while blocks are made; a GPU's times are read at the end.
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+
+from longlive_widget.engine.watch import SpanName
+
+_Mark = float | torch.cuda.Event
+
+
+@dataclass(frozen=True)
+class Span:
+    """One part of one block, in ms since the clock was made."""
+
+    name: SpanName
+    block: int
+    begin_ms: float
+    end_ms: float
+
+    @property
+    def ms(self) -> float:
+        """How long it took."""
+        return self.end_ms - self.begin_ms
+
+
+class Clock:
+    """A watch over one session that remembers all spans.
+
+    On CUDA a span is what its stream computes between two events; what the host waits for ("wait")
+    is taken by the host's clock everywhere.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._on_gpu = device.type == "cuda"
+        self._began = self._mark()
+        self._host_began = time.perf_counter()
+        self._marks: list[tuple[SpanName, int, _Mark, _Mark]] = []
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def span(self, name: SpanName, block: int) -> Iterator[None]:
+        """Remember when what is inside begins and ends."""
+        on_host = name == "wait"
+        begin = time.perf_counter() if on_host else self._mark()
+        yield
+        end = time.perf_counter() if on_host else self._mark()
+        with self._lock:
+            self._marks.append((name, block, begin, end))
+
+    def spans(self) -> tuple[Span, ...]:
+        """All spans so far, in the order in which they ended; waits for the device."""
+        if self._on_gpu:
+            torch.cuda.synchronize()
+        with self._lock:
+            marks = list(self._marks)
+        return tuple(Span(name, block, self._ms(a), self._ms(b)) for name, block, a, b in marks)
+
+    def _mark(self) -> _Mark:
+        if not self._on_gpu:
+            return time.perf_counter()
+        event = torch.cuda.Event(enable_timing=True)
+        event.record()
+        return event
+
+    def _ms(self, mark: _Mark) -> float:
+        if isinstance(mark, torch.cuda.Event):
+            assert isinstance(self._began, torch.cuda.Event)
+            return float(self._began.elapsed_time(mark))
+        return 1e3 * (mark - self._host_began)

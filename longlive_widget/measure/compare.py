@@ -1,0 +1,206 @@
+"""Whether one file of records is worse than another: of like with like, and beyond the noise.
+
+Loads no torch.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from itertools import product
+
+from longlive_widget.errors import RecordError
+from longlive_widget.geometry import Geometry
+from longlive_widget.measure.record import Record
+from longlive_widget.measure.statistics import Difference, Summary, difference
+from longlive_widget.presets import Preset
+
+WORSE_IF_MORE = ("_ms", "_bytes")
+"""How the names of samples end that can be a regression: times and memory."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a record is about: only records of the same are compared.
+
+    The preset counts with all of its settings, `device` is the name of what computed.
+    """
+
+    kind: str
+    model: str
+    weights: str
+    dtype: str
+    preset: Preset
+    geometry: Geometry
+    device: str
+
+    @classmethod
+    def of(cls, record: Record) -> "Subject":
+        """What this record is about."""
+        return cls(
+            kind=record.kind,
+            model=record.model,
+            weights=record.weights,
+            dtype=record.dtype,
+            preset=replace(record.preset, summary=""),
+            geometry=record.geometry,
+            device=record.machine.device,
+        )
+
+    def __str__(self) -> str:
+        return (
+            f"{self.kind} of {self.model} ({self.weights}, {self.dtype}), preset "
+            f"{self.preset.name!r}, {self.geometry.width_px} x {self.geometry.height_px}, "
+            f"{self.geometry.block_frames} latent frames a block, {self.device}"
+        )
+
+    def differences(self, other: "Subject") -> tuple[str, ...]:
+        """The names of the parts that are not those of the other."""
+        parts = (field.name for field in fields(self))
+        return tuple(part for part in parts if getattr(self, part) != getattr(other, part))
+
+
+@dataclass(frozen=True)
+class Change:
+    """What became of the samples of one name.
+
+    `regressed` is True where less is better, and it became worse by more than was allowed, with all
+    of the interval.
+    """
+
+    name: str
+    before: Summary
+    after: Summary
+    difference: Difference
+    regressed: bool
+
+    @property
+    def share(self) -> Difference | None:
+        """The difference as a share of the median before; None where that is zero."""
+        return self.difference.as_share_of(self.before.p50) if self.before.p50 else None
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The records of one subject, and what became of each name that both sides have."""
+
+    subject: Subject
+    before: tuple[Record, ...]
+    after: tuple[Record, ...]
+    changes: tuple[Change, ...]
+    only_before: tuple[str, ...]
+    only_after: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What was compared; `regression` is the share by which it may become worse."""
+
+    regression: float
+    pairs: tuple[Pair, ...]
+    only_before: tuple[Subject, ...]
+    only_after: tuple[Subject, ...]
+
+    @property
+    def regressions(self) -> tuple[tuple[Subject, Change], ...]:
+        """All that became worse by more than was allowed."""
+        return tuple(
+            (pair.subject, change)
+            for pair in self.pairs
+            for change in pair.changes
+            if change.regressed
+        )
+
+
+def compare(
+    before: Sequence[Record], after: Sequence[Record], *, regression: float = 0.05
+) -> Comparison:
+    """What became of each subject that both have; several records of one are taken together.
+
+    Args:
+        before: the records to compare with.
+        after: those that may be worse.
+        regression: the share by which they may be, 0.05 for 5 %.
+
+    Raises:
+        RecordError: one side has no records, or both have none of the same subject.
+    """
+    for name, records in (("before", before), ("after", after)):
+        if not records:
+            raise RecordError(f"there are no records {name}: measure some first")
+    first, second = _by_subject(before), _by_subject(after)
+    pairs = tuple(
+        _pair(subject, first[subject], second[subject], regression)
+        for subject in first
+        if subject in second
+    )
+    if not pairs:
+        raise RecordError(f"no two records are of the same: {nearest(first, second)}")
+    return Comparison(
+        regression,
+        pairs,
+        tuple(subject for subject in first if subject not in second),
+        tuple(subject for subject in second if subject not in first),
+    )
+
+
+def _by_subject(records: Iterable[Record]) -> dict[Subject, list[Record]]:
+    subjects: dict[Subject, list[Record]] = {}
+    for record in records:
+        subjects.setdefault(Subject.of(record), []).append(record)
+    return subjects
+
+
+def nearest(first: Iterable[Subject], second: Collection[Subject]) -> str:
+    """How the two subjects differ that have the most in common, one of each side."""
+    one, other = min(product(first, second), key=lambda two: len(two[0].differences(two[1])))
+    return "the nearest differ in " + " and ".join(
+        f"{part} ({_differing(getattr(one, part), getattr(other, part))})"
+        for part in one.differences(other)
+    )
+
+
+def _differing(one: object, other: object) -> str:
+    if not isinstance(one, Preset) or not isinstance(other, Preset):
+        return f"{one}, {other}"
+    if one.name != other.name:
+        return f"{one.name!r}, {other.name!r}"
+    theirs = asdict(other)
+    return ", ".join(
+        f"{name}: {value!r}, {theirs[name]!r}"
+        for name, value in asdict(one).items()
+        if value != theirs[name]
+    )
+
+
+def _pair(
+    subject: Subject, before: Sequence[Record], after: Sequence[Record], regression: float
+) -> Pair:
+    first, second = _pooled(before), _pooled(after)
+    return Pair(
+        subject,
+        tuple(before),
+        tuple(after),
+        tuple(
+            _change(name, first[name], second[name], regression) for name in first if name in second
+        ),
+        tuple(name for name in first if name not in second),
+        tuple(name for name in second if name not in first),
+    )
+
+
+def _pooled(records: Iterable[Record]) -> dict[str, list[float]]:
+    """The samples of all records under their names."""
+    pooled: dict[str, list[float]] = {}
+    for record in records:
+        for name, sample in record.samples.items():
+            pooled.setdefault(name, []).extend(sample)
+    return pooled
+
+
+def _change(
+    name: str, before: Sequence[float], after: Sequence[float], regression: float
+) -> Change:
+    first, second = Summary.of(before), Summary.of(after)
+    found = difference(before, after)
+    allowed = regression * abs(first.p50)
+    worse = found.low > max(allowed, 0) and found.median > allowed
+    return Change(name, first, second, found, name.endswith(WORSE_IF_MORE) and worse)

@@ -1,0 +1,91 @@
+"""What an ablation changes, and what it says of it."""
+
+import pytest
+
+from longlive_widget import Engine
+from longlive_widget.cli import main
+from longlive_widget.errors import PresetError
+from longlive_widget.measure.ablate import alone, effects, taken_back
+from longlive_widget.measure.benchmark import Measured, Plan
+from longlive_widget.measure.records import read
+from longlive_widget.presets import PRESETS
+
+REFERENCE = PRESETS["reference"]
+
+
+def test_each_value_is_changed_alone():
+    base, *others = alone(REFERENCE, ["window_frames=6,8", "denoise_steps=[1000, 500],[1000]"])
+    assert base == REFERENCE
+    assert [other.changes() for other in others] == [
+        {"window_frames": 6},
+        {"window_frames": 8},
+        {"denoise_steps": (1000, 500)},
+        {"denoise_steps": (1000,)},
+    ]
+    assert others[0].name == "reference, window_frames=6"
+
+
+def test_each_setting_is_taken_back_alone_unless_another_needs_it():
+    speed = PRESETS["speed"]
+    _, *others = taken_back(speed)
+    for other in others:
+        name = other.name.removeprefix("speed without ")
+        assert getattr(other, name) == getattr(REFERENCE, name)
+        assert {**other.changes(), name: None} == {**speed.changes(), name: None}
+    names = {other.name for other in others}
+    assert "speed without cuda_graphs" in names
+    assert not names & {"speed without memory_pool", "speed without window_cache"}
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ("window_frames", "'window_frames' is no setting: write setting=value,value"),
+        ("window_frames=", "is no setting"),
+        ("window_frame=6", "did you mean 'window_frames'"),
+        ("window_frames=many", "'many' is not a whole number"),
+        ("denoise_steps=[1000", "is no list of values"),
+    ],
+)
+def test_a_setting_that_is_none_is_told(setting: str, told: str):
+    with pytest.raises(PresetError, match=told):
+        alone(REFERENCE, [setting])
+
+
+def test_what_was_planted_is_seen_and_what_was_not_is_not():
+    engine = Engine.load("tiny", device="cpu")
+    ms = [100.0 + index % 7 for index in range(40)]
+
+    def measured(more_ms: float) -> Measured:
+        samples = {"block_ms": [m + more_ms * (1 + index % 2) for index, m in enumerate(ms)]}
+        return Measured(engine, Plan(), samples, {})
+
+    drifting = Measured(
+        engine, Plan(), {"block_ms": [m + (-1) ** index for index, m in enumerate(ms)]}, {}
+    )
+    base, slower, same = effects([measured(0), measured(5), drifting])
+    assert base.difference_ms is None
+    assert slower.difference_ms is not None
+    assert slower.difference_ms.seen
+    assert 5 <= slower.difference_ms.median <= 10
+    assert same.difference_ms is not None
+    assert not same.difference_ms.seen
+    assert "no difference seen" in str(same)
+
+
+def test_the_command_measures_prints_and_keeps(tmp_path, capsys: pytest.CaptureFixture[str]):
+    out = str(tmp_path / "records.jsonl")
+    given = ["--size", "64x48", "--blocks", "6", "--switches", "1", "--turns", "2", "--out", out]
+    given += ["--device", "cpu"]
+    assert main(["ablate", "--set", "denoise_steps=[1000]", *given]) == 0
+    told = capsys.readouterr().out
+    assert "reference, denoise_steps=[1000]: " in told
+    assert "ms a block, -" in told
+    assert main(["benchmark", "--as-the-log", *given]) == 0
+    assert "first_block_ms" in capsys.readouterr().out
+    first, second, third = read(out)
+    assert [r.kind for r in (first, second, third)] == ["ablation"] * 2 + ["benchmark_as_the_log"]
+    assert second.preset.name == "reference, denoise_steps=[1000]"
+    assert second.preset.changes() == {"denoise_steps": (1000,)}
+    assert (first.geometry.width_px, first.counts["blocks"]) == (64, 6)
+    assert len(first.samples["block_ms"]) == 6

@@ -1,0 +1,135 @@
+"""What a benchmark samples, and where it says that time went."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from longlive_widget import Engine, Preset
+from longlive_widget.engine import decode as decoding
+from longlive_widget.measure.benchmark import PROMPTS, Measured, Plan, as_the_log, benchmark
+from longlive_widget.measure.clock import Clock
+from longlive_widget.presets import PRESETS
+
+SMALL = Plan(blocks=7, switches=3, turns=2, size_px=(64, 48))
+DRAFT = Preset("draft", "", denoise_steps=(1000,), window_frames=6)
+SLOW_S = 0.05
+
+
+def load(preset: Preset) -> Engine:
+    return Engine.load("tiny", preset, device="cpu")
+
+
+def slowed(function: Callable[..., object]) -> Callable[..., object]:
+    def slow(*given: object) -> object:
+        time.sleep(SLOW_S)
+        return function(*given)
+
+    return slow
+
+
+@pytest.fixture(scope="module")
+def found() -> tuple[Measured, ...]:
+    behind = DRAFT.with_(name="behind", decode_behind=True)
+    return benchmark([DRAFT, behind], load, SMALL)
+
+
+def test_each_preset_has_all_its_steady_blocks_and_switches(found: tuple[Measured, ...]):
+    for measured in found:
+        counts = {name: len(values) for name, values in measured.samples.items()}
+        assert counts.pop("gap_ms", 7) == 7
+        assert counts == dict.fromkeys(
+            ("block_ms", "steps_ms", "decode_ms", "context_ms"), 7
+        ) | dict.fromkeys(("switch_ms", "text_ms", "re_cache_ms"), 3)
+
+
+def test_the_parts_and_the_gap_of_a_block_are_the_block(found: tuple[Measured, ...]):
+    samples = found[0].samples
+    names = ("steps_ms", "decode_ms", "context_ms", "gap_ms")
+    for row in zip(samples["block_ms"], *(samples[name] for name in names), strict=True):
+        block, *parts = row
+        assert sum(parts) == pytest.approx(block)
+        assert min(parts) >= 0
+
+
+def test_what_overlaps_has_no_gap(found: tuple[Measured, ...]):
+    assert "gap_ms" not in found[1].samples
+
+
+def test_a_rate_is_what_blocks_of_that_time_give(found: tuple[Measured, ...]):
+    for measured in found:
+        mean_s = sum(measured.samples["block_ms"]) / 7e3
+        assert measured.facts["pictures_per_s"] == pytest.approx(12 / mean_s)
+        assert measured.facts["latent_frames_per_s"] == pytest.approx(3 / mean_s)
+
+
+def test_presets_take_turns():
+    told: list[str] = []
+    benchmark(
+        [DRAFT, DRAFT.with_(name="other")],
+        load,
+        Plan(blocks=2, switches=0, turns=2, size_px=(64, 48)),
+        told=told.append,
+    )
+    assert told[2:] == [
+        "draft: turn 1 of 2",
+        "other: turn 1 of 2",
+        "draft: turn 2 of 2",
+        "other: turn 2 of 2",
+    ]
+
+
+def test_a_slow_part_shows_under_its_name(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(decoding, "decode_now", slowed(decoding.decode_now))
+    (measured,) = benchmark([DRAFT], load, Plan(blocks=2, switches=0, turns=1, size_px=(64, 48)))
+    assert min(measured.samples["decode_ms"]) >= 1e3 * SLOW_S
+    assert min(measured.samples["steps_ms"]) < 1e3 * SLOW_S
+
+
+def test_a_steady_block_has_a_full_window():
+    seen: list[int] = []
+
+    def watched(preset: Preset) -> Engine:
+        engine = load(preset)
+        make = engine.session
+
+        def session(*given: object, **options: object):
+            made = make(*given, **options)
+            step = made._rollout.next_block
+
+            def next_block(*noise: object) -> object:
+                latent = step(*noise)
+                seen.append(len(made._window.frames))
+                return latent
+
+            made._rollout.next_block = next_block
+            return made
+
+        engine.session = session  # type: ignore[method-assign]
+        return engine
+
+    plan = Plan(blocks=3, switches=0, turns=1, size_px=(64, 48))
+    benchmark([PRESETS["reference"].with_(denoise_steps=(1000,))], watched, plan)
+    assert seen[-4:] == [12] * 4
+
+
+def test_the_logs_way_measures_first_blocks():
+    (measured,) = as_the_log([DRAFT], load, Plan(blocks=3, size_px=(64, 48)))
+    assert list(measured.samples) == ["first_block_ms"]
+    assert len(measured.samples["first_block_ms"]) == 3
+
+
+def test_the_built_in_prompts_are_read_whole_by_the_embedded_model():
+    engine = load(DRAFT)
+    assert [engine.unheeded(prompt) for prompt in PROMPTS] == [""] * 8
+
+
+def test_a_clock_remembers_spans_in_the_order_in_which_they_end():
+    clock = Clock(torch.device("cpu"))
+    with clock.span("steps", 1), clock.span("text", 1):
+        time.sleep(0.01)
+    first, second = clock.spans()
+    assert (first.name, second.name) == ("text", "steps")
+    assert second.ms >= first.ms >= 10
+    assert second.begin_ms <= first.begin_ms <= first.end_ms <= second.end_ms
