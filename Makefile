@@ -9,6 +9,9 @@ TORCH ?= torch==2.13.0
 
 BIN := .venv/bin
 BUNDLE := longlive_widget/static/widget.js
+# A file's tests stay together: they share engines and browsers.
+WORKERS := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+NOTEBOOKS := --nbval --nbval-current-env --nbval-sanitize-with notebooks/sanitize.cfg
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := help
@@ -28,8 +31,7 @@ lab: setup ## open the quickstart in JupyterLab
 
 test: lint .venv/.chromium ## run all checks: lint, units, parity, browser, notebooks
 	@npm --prefix js --silent test
-	@$(BIN)/pytest -q
-	@$(BIN)/pytest -q --nbval --nbval-current-env --nbval-sanitize-with notebooks/sanitize.cfg notebooks
+	@$(BIN)/pytest -q $(WORKERS) $(NOTEBOOKS) notebooks tests
 
 lint: setup ## look for mistakes without changing anything
 	@$(BIN)/ruff check --quiet

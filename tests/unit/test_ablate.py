@@ -1,5 +1,7 @@
 """What an ablation changes, and what it says of it."""
 
+import re
+
 import pytest
 
 from longlive_widget import Engine
@@ -79,8 +81,8 @@ def test_the_command_measures_prints_and_keeps(tmp_path, capsys: pytest.CaptureF
     given += ["--device", "cpu"]
     assert main(["ablate", "--set", "denoise_steps=[1000]", *given]) == 0
     told = capsys.readouterr().out
-    assert "reference, denoise_steps=[1000]: " in told
-    assert "ms a block, -" in told
+    found = r"reference, denoise_steps=\[1000\]: [\d.]+ ms a block, (-|\+|no difference seen)"
+    assert re.search(found, told), "on a busy machine six blocks may show any"
     assert main(["benchmark", "--as-the-log", *given]) == 0
     assert "first_block_ms" in capsys.readouterr().out
     first, second, third = read(out)
