@@ -23,14 +23,14 @@ from tqdm import tqdm
 
 from longlive_widget.errors import LongLiveError, SessionError, TimelineError
 from longlive_widget.geometry import PICTURES_PER_SECOND, Geometry, pictures_before
-from longlive_widget.presets import PRESETS, preset_named
+from longlive_widget.presets import PRESETS, Preset, preset_named
 from longlive_widget.presets_page import page
 from longlive_widget.timeline import Timeline, require_seed
 
 if TYPE_CHECKING:
+    from longlive_widget.engine.engine import Engine
     from longlive_widget.engine.session import Block
     from longlive_widget.measure.benchmark import Measured, Plan
-    from longlive_widget.presets import Preset
 
 REGRESSED = 1
 BAD_INPUT = 2
@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def generate(chosen: argparse.Namespace) -> None:
     """Make a video from a prompt and its switches, and write it to a file."""
-    preset = preset_named(chosen.preset)
+    preset = _preset(chosen.preset)
     timeline = Timeline.of(chosen.prompt, *map(_switch, chosen.switch))
 
     from longlive_widget.engine.recording import VideoFile, writable_video_path
@@ -90,14 +90,9 @@ def generate(chosen: argparse.Namespace) -> None:
             weights=chosen.weights,
             allow_fallback=chosen.allow_fallback,
         )
-        for sentence in engine.fallbacks:
+        for sentence in _remarks(engine, timeline, geometry):
             print(sentence)
         session = engine.session(timeline, seed=chosen.seed, size_px=chosen.size)
-        if engine.weights == "random":
-            print(f"{engine.name} has random weights: its pictures mean nothing, its timing does")
-        for entry in timeline.entries:
-            if remark := engine.unheeded(entry.prompt):
-                print(remark)
         started_s = time.perf_counter()
         for block in _with_progress(session.blocks(chosen.blocks), pictures):
             stopped.again()
@@ -113,6 +108,20 @@ def generate(chosen: argparse.Namespace) -> None:
     print(out)
 
 
+def _remarks(engine: "Engine", timeline: Timeline, geometry: Geometry) -> Iterator[str]:
+    """What a user should know of a video before it is made."""
+    yield from engine.fallbacks
+    own = engine.geometry
+    if (geometry.width_px, geometry.height_px) != (own.width_px, own.height_px):
+        yield (
+            f"{engine.name} was made for pictures of {own.width_px} x {own.height_px}: of another "
+            "size they may show little of the prompt"
+        )
+    if engine.weights == "random":
+        yield f"{engine.name} has random weights: its pictures mean nothing, its timing does"
+    yield from filter(None, (engine.unheeded(entry.prompt) for entry in timeline.entries))
+
+
 def presets(chosen: argparse.Namespace) -> None:
     """List the presets, one a line, or write the page on them."""
     if chosen.markdown:
@@ -126,7 +135,7 @@ def presets(chosen: argparse.Namespace) -> None:
 
 def quality(chosen: argparse.Namespace) -> None:
     """Judge how well a model of drawn scenes shows what unseen prompts say."""
-    preset = preset_named(chosen.preset)
+    preset = _preset(chosen.preset)
 
     from longlive_widget.engine.engine import Engine
     from longlive_widget.engine.model import load_encoder
@@ -195,14 +204,14 @@ def _told(found: Mapping[str, object]) -> Iterator[str]:
 
 def benchmark(chosen: argparse.Namespace) -> None:
     """Measure presets side by side on this machine."""
-    _measure(chosen, [preset_named(name) for name in chosen.preset or ("reference",)])
+    _measure(chosen, [_preset(name) for name in chosen.preset or ("reference",)])
 
 
 def ablate(chosen: argparse.Namespace) -> None:
     """Measure what single settings change."""
     from longlive_widget.measure.ablate import alone, effects, taken_back
 
-    base = preset_named(chosen.preset)
+    base = _preset(chosen.preset)
     presets = alone(base, chosen.set) if chosen.set else taken_back(base)
     for effect in effects(_measure(chosen, presets, kind="ablation")):
         print(effect)
@@ -284,6 +293,12 @@ def train_tiny(chosen: argparse.Namespace) -> None:
     more = "" if finished else ", and goes on when called again"
     print(f"{chosen.stage}: {'all steps done' if finished else 'stopped'}{more}")
     print(plan.model_folder)
+
+
+def _preset(said: str) -> "Preset":
+    """The preset of that name, or the one in that YAML file."""
+    is_file = said.endswith((".yaml", ".yml"))
+    return Preset.from_yaml(Path(said)) if is_file else preset_named(said)
 
 
 def require_landings(timeline: Timeline, blocks: int, block_frames: int) -> None:
@@ -391,7 +406,7 @@ def _size(text: str) -> tuple[int, int]:
         return int(width), int(height)
     except ValueError as error:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no size of pictures: write width x height, as 832x480"
+            f"{text!r} is no size of pictures: write width x height, as 160x96"
         ) from error
 
 
@@ -478,10 +493,12 @@ def _add_generate(commands: "argparse._SubParsersAction[Any]") -> None:
         help="tiny, longlive-1.3b, a folder, or owner/name on the model hub (default: tiny)",
     )
     parser.add_argument(
-        "--preset", default="reference", help="settings, see `presets` (default: reference)"
+        "--preset",
+        default="reference",
+        help="settings: a name, see `presets`, or a .yaml file (default: reference)",
     )
     parser.add_argument(
-        "--size", type=_size, help="pictures as 832x480 (default: what the model is made for)"
+        "--size", type=_size, help="pictures as 160x96 (default: what the model is made for)"
     )
     parser.add_argument("--device", help="where to compute (default: cuda if there is one)")
     parser.add_argument(
@@ -507,7 +524,11 @@ def _add_quality(commands: "argparse._SubParsersAction[Any]") -> None:
     parser = commands.add_parser("quality", help="judge how well tiny shows what prompts say")
     parser.set_defaults(run=quality)
     parser.add_argument("--model", default="tiny", help="name or folder (default: tiny)")
-    parser.add_argument("--preset", default="reference", help="settings (default: reference)")
+    parser.add_argument(
+        "--preset",
+        default="reference",
+        help="settings, by name or in a .yaml file (default: reference)",
+    )
     parser.add_argument(
         "--prompts", type=_at_least_one, default=200, help="videos of 12 blocks (default: 200)"
     )

@@ -191,7 +191,7 @@ def _yaml_settings(source: str | Path) -> dict[str, object]:
         raise PresetError(f"this is not YAML ({told}): write `setting: value` in lines") from error
     if not isinstance(said, dict):
         raise PresetError(
-            f"{said!r} is no settings: write `setting: value` in lines, or give a pathlib.Path"
+            f"{text!r} is no settings: write `setting: value` in lines, or give a pathlib.Path"
         )
     return said
 

@@ -32,6 +32,9 @@ _HEAD = """# Presets
 any preset, and `Preset.from_yaml` reads both kinds of YAML below. How far "nearly" is, and what
 each setting costs and gives, is in the [log](log.md).
 
+On a processor compiling takes 10 to 40 seconds before the first picture, once: for a short look
+take `reference`, for a long video `balanced`, for a draft `ultra`.
+
 Most presets have their names from LongLive's optimisation log. What that log set, took and said is
 beside ours; it timed the first block of a video, whose window is empty, on an H100.
 """

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-import psutil
 import torch
 
 from longlive_widget.engine.engine import Engine
@@ -214,7 +213,7 @@ class _Run:
         for part in _OF_A_SWITCH:
             samples[f"{_key(part)}_ms"] = _ms_of(by_block, part, self._switched.numbers)
         if not self.engine.preset.decode_behind:
-            samples["gap_ms"] = self._gaps(by_block)
+            samples["gap_percent"] = self._gaps_percent(by_block)
         geometry, block_ms = self.engine.geometry, sum(self._steady.ms) / len(self._steady.ms)
         facts = {
             **self._facts,
@@ -262,13 +261,14 @@ class _Run:
         block = next(self._made)
         return block, 1e3 * (time.perf_counter() - began)
 
-    def _gaps(self, by_block: _Spans) -> list[float]:
+    def _gaps_percent(self, by_block: _Spans) -> list[float]:
         """What of each steady block is in no part; a GPU computes a context pass with the next."""
         late = self.engine.device.type == "cuda"
         gaps = []
         for number, ms in zip(self._steady.numbers, self._steady.ms, strict=True):
             context = by_block["context", number - late].ms
-            gaps.append(ms - context - by_block["steps", number].ms - by_block["decode", number].ms)
+            steps, decode = by_block["steps", number].ms, by_block["decode", number].ms
+            gaps.append(100 * (ms - context - steps - decode) / ms)
         return gaps
 
     def _new_session(self) -> Session:
@@ -277,47 +277,40 @@ class _Run:
 
 
 class _Memory:
-    """The bytes that one preset takes of the host and, on CUDA, of the device.
+    """The bytes that one preset takes of a CUDA device; elsewhere nothing tells.
 
     Of those that were taken when this was made, none are its own.
     """
 
     def __init__(self) -> None:
         gc.collect()
-        self._host_before, self._device_before = _host_bytes(), _device_bytes()
-        self._host_most = self._device_most = self._device_own = 0
+        self._before = _device_bytes()
+        self._own = self._most = 0
 
     def settle(self) -> None:
         """Loading and compiling are over: what is taken now is taken by every block."""
-        self._device_own = _device_bytes() - self._device_before
+        self._own = _device_bytes() - self._before
 
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Inside, only this preset computes."""
-        others = _device_bytes() - self._device_own
-        if torch.cuda.is_available():
-            torch.cuda.reset_peak_memory_stats()
+        if not torch.cuda.is_available():
+            yield
+            return
+        others = _device_bytes() - self._own
+        torch.cuda.reset_peak_memory_stats()
         yield
-        if torch.cuda.is_available():
-            peak = torch.cuda.max_memory_allocated() - others
-            self._device_most = max(self._device_most, peak)
-        self._host_most = max(self._host_most, _host_bytes() - self._host_before)
+        self._most = max(self._most, torch.cuda.max_memory_allocated() - others)
 
     def facts(self) -> dict[str, float]:
-        """The figures; none of a device that does not tell."""
-        found = {"host_peak_bytes": float(self._host_most)}
-        if torch.cuda.is_available():
-            found["device_bytes"] = float(self._device_own)
-            found["device_peak_bytes"] = float(self._device_most)
-        return found
+        """The figures."""
+        if not torch.cuda.is_available():
+            return {}
+        return {"device_bytes": float(self._own), "device_peak_bytes": float(self._most)}
 
 
 def _device_bytes() -> int:
     return torch.cuda.memory_allocated() if torch.cuda.is_available() else 0
-
-
-def _host_bytes() -> int:
-    return int(psutil.Process().memory_info().rss)
 
 
 def _share(total: int, parts: int, part: int) -> int:

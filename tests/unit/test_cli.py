@@ -266,3 +266,14 @@ def test_the_size_of_a_video_is_that_which_was_asked_for(tmp_path):
 def test_a_size_that_cannot_be_is_told(tmp_path, capsys, size, said):
     assert run("generate", "--prompt", PROMPT, "--size", size, "--out", tmp_path / "x.mp4") == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_preset_may_be_a_file_and_another_size_is_remarked(tmp_path, capsys):
+    own = tmp_path / "mine.yaml"
+    own.write_text("denoise_steps: [1000]\nname: mine\n", encoding="utf-8")
+    made = ("--blocks", "1", "--size", "64x48", "--out", str(tmp_path / "x.mp4"))
+    assert run("generate", "--prompt", "a red ball", "--preset", str(own), *made) == 0
+    assert "tiny was made for pictures of 160 x 96: of another size" in capsys.readouterr().out
+    gone = str(tmp_path / "gone.yaml")
+    assert run("generate", "--prompt", "a red ball", "--preset", gone, *made) == 2
+    assert "gone.yaml cannot be read" in capsys.readouterr().err

@@ -199,7 +199,7 @@ def test_a_block_of_the_log_is_a_preset(experiment, settings):
         ("denoising_steps: 4", "denoise_steps 4 is no list"),
         ("use_static_kv: [", "this is not YAML"),
         ("preset.yaml", "'preset.yaml' is no settings: .* or give a pathlib.Path"),
-        ("", "None is no settings"),
+        ("", "'' is no settings"),
         (None, "no settings"),
         (Path("nowhere.yaml"), "nowhere.yaml cannot be read"),
     ],
