@@ -12,7 +12,6 @@ import pytest
 from longlive_widget import Engine, Timeline
 from longlive_widget.engine import decode as decoding
 from longlive_widget.engine.ahead import OneAhead
-from longlive_widget.engine.rollout import Rollout
 from longlive_widget.errors import SessionError
 from longlive_widget.presets import PRESETS
 
@@ -57,8 +56,9 @@ def test_a_video_made_in_parts_is_the_video_made_at_once(behind: Engine):
 
 def test_the_next_block_is_begun_while_one_is_decoded(behind: Engine, monkeypatch):
     """Decoding block 0 waits for block 1 to be denoised: done in turn, that would never end."""
+    session = behind.session(RED, size_px=SIZE_PX)
     denoised, decode = threading.Semaphore(0), decoding.decode_now
-    next_block = Rollout.next_block
+    next_block = session._rollout.next_block
 
     def counted(*given):
         latent = next_block(*given)
@@ -70,9 +70,9 @@ def test_the_next_block_is_begun_while_one_is_decoded(behind: Engine, monkeypatc
         assert denoised.acquire(timeout=PATIENCE_S), "the next block was not begun"
         return decode(*given)
 
-    monkeypatch.setattr(Rollout, "next_block", counted)
+    monkeypatch.setattr(session._rollout, "next_block", counted)
     monkeypatch.setattr(decoding, "decode_now", waited)
-    assert next(behind.session(RED, size_px=SIZE_PX).blocks()).index == 0
+    assert next(session.blocks()).index == 0
 
 
 def test_no_block_is_begun_that_was_not_asked_for(behind: Engine):
@@ -105,8 +105,8 @@ def failing_at(call: int, function: Callable[..., object], told: str) -> Callabl
 
 def test_an_error_comes_with_the_block_that_it_belongs_to(behind: Engine, monkeypatch):
     session = behind.session(RED, size_px=SIZE_PX)
-    failing = failing_at(3, Rollout.next_block, "no more noise")
-    monkeypatch.setattr(Rollout, "next_block", failing)
+    failing = failing_at(3, session._rollout.next_block, "no more noise")
+    monkeypatch.setattr(session._rollout, "next_block", failing)
     blocks = session.blocks()
     assert [next(blocks).index for _ in range(2)] == [0, 1]
     with pytest.raises(RuntimeError, match="no more noise"):
