@@ -67,17 +67,20 @@ class Effect:
         return f"{self.preset.name}: {took}, {told}"
 
 
-def effects(found: Sequence[Measured]) -> tuple[Effect, ...]:
-    """What each preset of an ablation does, held against the first; they took turns."""
+def effects(found: Sequence[Measured], sample: str = "block_ms") -> tuple[Effect, ...]:
+    """What each preset of an ablation does, held against the first; they took turns.
+
+    `sample` names the times of blocks, one for each: "first_block_ms" where the log's way was gone.
+    """
     base, *others = found
-    first = base.samples["block_ms"]
+    first = base.samples[sample]
     return (
         Effect(base.engine.preset, Summary.of(first), None),
         *(
             Effect(
                 other.engine.preset,
-                Summary.of(other.samples["block_ms"]),
-                paired_difference(first, other.samples["block_ms"]),
+                Summary.of(other.samples[sample]),
+                paired_difference(first, other.samples[sample]),
             )
             for other in others
         ),

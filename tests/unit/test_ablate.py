@@ -91,3 +91,9 @@ def test_the_command_measures_prints_and_keeps(tmp_path, capsys: pytest.CaptureF
     assert second.preset.changes() == {"denoise_steps": (1000,)}
     assert (first.geometry.width_px, first.counts["blocks"]) == (64, 6)
     assert len(first.samples["block_ms"]) == 6
+
+
+def test_the_logs_way_may_be_ablated_too(capsys: pytest.CaptureFixture[str]):
+    given = ["--size", "64x48", "--blocks", "2", "--device", "cpu", "--as-the-log"]
+    assert main(["ablate", "--set", "denoise_steps=[1000]", *given]) == 0
+    assert "reference, denoise_steps=[1000]: " in capsys.readouterr().out
