@@ -213,7 +213,8 @@ def ablate(chosen: argparse.Namespace) -> None:
 
     base = _preset(chosen.preset)
     presets = alone(base, chosen.set) if chosen.set else taken_back(base)
-    for effect in effects(_measure(chosen, presets, kind="ablation")):
+    sample = "first_block_ms" if chosen.as_the_log else "block_ms"
+    for effect in effects(_measure(chosen, presets, kind="ablation"), sample):
         print(effect)
 
 
@@ -497,21 +498,7 @@ def _add_generate(commands: "argparse._SubParsersAction[Any]") -> None:
         default="reference",
         help="settings: a name, see `presets`, or a .yaml file (default: reference)",
     )
-    parser.add_argument(
-        "--size", type=_size, help="pictures as 160x96 (default: what the model is made for)"
-    )
-    parser.add_argument("--device", help="where to compute (default: cuda if there is one)")
-    parser.add_argument(
-        "--weights",
-        choices=("trained", "random"),
-        default="trained",
-        help="random ones are for timing: the pictures mean nothing (default: trained)",
-    )
-    parser.add_argument(
-        "--allow-fallback",
-        action="store_true",
-        help="run the nearest thing where this machine lacks something, and say so",
-    )
+    _add_running(parser)
 
 
 def _add_presets(commands: "argparse._SubParsersAction[Any]") -> None:
@@ -575,14 +562,7 @@ def _add_ablate(commands: "argparse._SubParsersAction[Any]") -> None:
 def _add_measuring(parser: argparse.ArgumentParser) -> None:
     """The options of whatever measures presets in turns."""
     parser.add_argument("--model", default="tiny", help="name or folder (default: tiny)")
-    parser.add_argument(
-        "--weights",
-        choices=("trained", "random"),
-        default="trained",
-        help="random ones need no files: for timing (default: trained)",
-    )
-    parser.add_argument("--device", help="as torch names it (default: cuda where there is one)")
-    parser.add_argument("--size", type=_size, metavar="WIDTHxHEIGHT", help="default: the model's")
+    _add_running(parser)
     parser.add_argument("--full", action="store_true", help="1000 blocks and 50 switches in turns")
     parser.add_argument("--blocks", type=_at_least_one, help="steady ones a preset (default: 100)")
     parser.add_argument("--switches", type=_at_least_none, help="of each preset (default: 10)")
@@ -594,6 +574,20 @@ def _add_measuring(parser: argparse.ArgumentParser) -> None:
         help="time first blocks of new videos, whose window is empty, as LongLive's log did",
     )
     parser.add_argument("--out", help="a file of records to add to, one JSON line each")
+
+
+def _add_running(parser: argparse.ArgumentParser) -> None:
+    """The options of whatever makes videos: where, how large and with which weights."""
+    parser.add_argument(
+        "--size", type=_size, help="pictures as 160x96 (default: what the model is made for)"
+    )
+    parser.add_argument("--device", help="where to compute (default: cuda if there is one)")
+    parser.add_argument(
+        "--weights",
+        choices=("trained", "random"),
+        default="trained",
+        help="random ones need no files, for timing: the pictures mean nothing (default: trained)",
+    )
     parser.add_argument(
         "--allow-fallback",
         action="store_true",

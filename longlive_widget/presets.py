@@ -234,6 +234,22 @@ def _whole_steps(steps: object) -> tuple[int, ...]:
     )
 
 
+_BALANCED = Preset(
+    "balanced",
+    "the same pictures, compiled: faster, after a first block that takes longer",
+    window_cache="ring",
+    prompt_cache=8,
+    memory_pool=True,
+    compiled="default",
+    attention="fastest",
+)
+_TURBO = _BALANCED.with_(
+    name="turbo",
+    summary="3 steps and a window of 8 latent frames: faster, with less detail",
+    denoise_steps=(1000, 500, 250),
+    window_frames=8,
+)
+_FOR_A_GPU = {"cuda_graphs": True, "decode_behind": True, "linear_dtype": "fp8"}
 PRESETS: dict[str, Preset] = {
     preset.name: preset
     for preset in (
@@ -246,62 +262,23 @@ PRESETS: dict[str, Preset] = {
             memory_pool=True,
             decode_behind=True,
         ),
-        Preset(
-            "balanced",
-            "the same pictures, compiled: faster, after a first block that takes longer",
-            window_cache="ring",
-            prompt_cache=8,
-            memory_pool=True,
-            compiled="default",
-            attention="fastest",
+        _BALANCED,
+        _BALANCED.with_(
+            name="speed",
+            summary="balanced with its linear layers in FP8, replayed as CUDA graphs: for a GPU",
+            **_FOR_A_GPU,
         ),
-        Preset(
-            "speed",
-            "balanced with its linear layers in FP8, replayed as CUDA graphs: for a GPU",
-            window_cache="ring",
-            prompt_cache=8,
-            memory_pool=True,
-            cuda_graphs=True,
-            decode_behind=True,
-            compiled="default",
-            linear_dtype="fp8",
-            attention="fastest",
+        _TURBO,
+        _TURBO.with_(
+            name="turbo_fp8",
+            summary="turbo with its linear layers in FP8, replayed as CUDA graphs: for a GPU",
+            **_FOR_A_GPU,
         ),
-        Preset(
-            "turbo",
-            "3 steps and a window of 8 latent frames: faster, with less detail",
-            denoise_steps=(1000, 500, 250),
-            window_frames=8,
-            window_cache="ring",
-            prompt_cache=8,
-            memory_pool=True,
-            compiled="default",
-            attention="fastest",
-        ),
-        Preset(
-            "turbo_fp8",
-            "turbo with its linear layers in FP8, replayed as CUDA graphs: for a GPU",
-            denoise_steps=(1000, 500, 250),
-            window_frames=8,
-            window_cache="ring",
-            prompt_cache=8,
-            memory_pool=True,
-            cuda_graphs=True,
-            decode_behind=True,
-            compiled="default",
-            linear_dtype="fp8",
-            attention="fastest",
-        ),
-        Preset(
-            "ultra",
-            "2 steps and a window of 6 latent frames, the sink and the block: for drafts",
+        _BALANCED.with_(
+            name="ultra",
+            summary="2 steps and a window of 6 latent frames, the sink and the block: for drafts",
             denoise_steps=(1000, 250),
             window_frames=6,
-            window_cache="ring",
-            prompt_cache=8,
-            memory_pool=True,
-            compiled="default",
-            attention="fastest",
         ),
         Preset(
             "low_memory",

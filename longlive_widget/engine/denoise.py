@@ -78,6 +78,9 @@ class Denoiser:
             window.open_block(next_frame - frames, frames)
             self.write_context(latest_BFCHW[:, -frames:], text)
 
+    def forget(self) -> None:
+        """The network's weights have changed: nothing is kept here that was made with them."""
+
     def _placed(self, noise_BFCHW: Tensor) -> Tensor:
         weight = self.network.patch_embedding.weight
         return noise_BFCHW.to(weight.device, weight.dtype)

@@ -207,7 +207,7 @@ class Session:
         noise = block_noise(self.seed, block, self.geometry)
         with self._model.adapters.held() as changes:
             if landed is not None or changes != self._adapter_changes:
-                if changes != self._adapter_changes and isinstance(self._denoiser, StaticDenoiser):
+                if changes != self._adapter_changes:
                     self._denoiser.forget()
                 self._adapter_changes = changes
                 with self._watch.span("text", block):

@@ -1,7 +1,10 @@
-"""A network with the outer form of the transformer, and adapters for it."""
+"""A network with the outer form of the transformer, adapters for it, and a small transformer."""
 
 import torch
 from torch import Tensor, nn
+
+from longlive_widget.model.config import TransformerConfig
+from longlive_widget.model.transformer import Transformer
 
 RANK = 3
 
@@ -27,6 +30,16 @@ class Network(nn.Module):
         for block in self.blocks:
             x = block(x)
         return x
+
+
+def small_transformer() -> Transformer:
+    torch.manual_seed(0)
+    sizes = TransformerConfig(
+        dim=24, heads=2, layers=2, ffn_dim=32, text_dim=8, text_length=4, frequency_dim=16
+    )
+    network = Transformer(sizes).eval()
+    nn.init.normal_(network.head.head.weight, std=0.1)  # zero in a new network
+    return network
 
 
 def adapter_for(network: nn.Module, seed: int = 1, rank: int = RANK) -> dict[str, Tensor]:

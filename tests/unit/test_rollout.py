@@ -8,8 +8,8 @@ from longlive_widget.engine.denoise import Denoiser
 from longlive_widget.engine.noise_schedule import levels
 from longlive_widget.engine.rollout import Rollout
 from longlive_widget.errors import SessionError
-from longlive_widget.model.config import TransformerConfig
 from longlive_widget.model.transformer import Transformer
+from tests.unit.small_network import small_transformer
 
 WINDOW, SINK, BLOCK = 6, 3, 3
 LEVELS = levels([1000, 500])
@@ -23,13 +23,7 @@ def _no_gradients():
 
 @pytest.fixture(scope="module")
 def network() -> Transformer:
-    torch.manual_seed(0)
-    sizes = TransformerConfig(
-        dim=24, heads=2, layers=2, ffn_dim=32, text_dim=8, text_length=4, frequency_dim=16
-    )
-    network = Transformer(sizes).eval()
-    torch.nn.init.normal_(network.head.head.weight, std=0.1)  # zero in a new network
-    return network
+    return small_transformer()
 
 
 def _denoiser(network: Transformer) -> Denoiser:

@@ -13,11 +13,11 @@ from longlive_widget.engine.noise_schedule import levels
 from longlive_widget.engine.rollout import Rollout
 from longlive_widget.engine.static_denoiser import StaticDenoiser
 from longlive_widget.errors import GeometryError
-from longlive_widget.model.config import TransformerConfig
 from longlive_widget.model.stream import DecoderStream, to_bytes
 from longlive_widget.model.transformer import Transformer
 from longlive_widget.model.video_decoder import VideoDecoder, VideoDecoderConfig
 from tests.frozen_recorder import FrozenRecorder
+from tests.unit.small_network import small_transformer
 
 BLOCK, SINK, BLOCKS = 3, 3, 14
 SWITCHES = {0: 1, 5: 2, 9: 1}
@@ -33,13 +33,7 @@ def _no_gradients() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def network() -> Transformer:
-    torch.manual_seed(0)
-    sizes = TransformerConfig(
-        dim=24, heads=2, layers=2, ffn_dim=32, text_dim=8, text_length=4, frequency_dim=16
-    )
-    network = Transformer(sizes).eval()
-    torch.nn.init.normal_(network.head.head.weight, std=0.1)  # zero in a new network
-    return network
+    return small_transformer()
 
 
 def window_of(network: Transformer, kind: type[Window], frames: int) -> Window:
