@@ -26,7 +26,7 @@ COMPILED_WITHOUT_GRAPHS: dict[CompileMode, CompileMode] = {
 }
 """The modes in which torch.compile records CUDA graphs of its own, and what each is without."""
 LinearDtype = Literal["model", "fp8"]
-Attention = Literal["torch", "fastest", "math", "efficient", "flash", "cudnn", "fa3"]
+Attention = Literal["torch", "fastest", "math", "efficient", "flash", "cudnn", "fa3", "fa3-fp8"]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ Axes: B batch, T tokens, H heads, D head size.
 import importlib.util
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from statistics import median
 
@@ -24,6 +24,7 @@ from longlive_widget.model.attention import (
     cudnn_attention,
     efficient_attention,
     fa3_attention,
+    fa3_fp8_attention,
     flash_attention,
     math_attention,
     torch_attention,
@@ -43,7 +44,8 @@ class Kernel:
 
     `gpu` is the least compute capability, `below` the first that is too much; without `gpu` any
     device will do. `head_multiple` and `most_head_dim` are the head sizes that it takes. `module`
-    is what must be installed, of the package `package`.
+    is what must be installed, of the package `package`. One that is not `exact` changes the picture
+    more than the order of sums does: only a preset that names it gets it.
     """
 
     attend: Attend
@@ -54,22 +56,25 @@ class Kernel:
     most_head_dim: int | None = None
     module: str = ""
     package: str = ""
+    exact: bool = True
 
 
+_FA3 = Kernel(
+    fa3_attention,
+    gpu=(9, 0),
+    below=(10, 0),
+    most_head_dim=256,
+    module=FA3_MODULE,
+    package="fa3-fwd",
+)
 KERNELS: dict[Attention, Kernel] = {
     "torch": Kernel(torch_attention, float32=True, head_multiple=1),
     "math": Kernel(math_attention, float32=True, head_multiple=1),
     "efficient": Kernel(efficient_attention, gpu=(5, 0), float32=True),
     "flash": Kernel(flash_attention, gpu=(8, 0), most_head_dim=256),
     "cudnn": Kernel(cudnn_attention, gpu=(8, 0), most_head_dim=128),
-    "fa3": Kernel(
-        fa3_attention,
-        gpu=(9, 0),
-        below=(10, 0),
-        most_head_dim=256,
-        module=FA3_MODULE,
-        package="fa3-fwd",
-    ),
+    "fa3": _FA3,
+    "fa3-fp8": replace(_FA3, attend=fa3_fp8_attention, exact=False),
 }
 """All but "fastest", which is one of them.
 
@@ -185,6 +190,8 @@ def _fastest(model: Model, sample_BTHD: tuple[Tensor, Tensor, Tensor]) -> Attent
 def _against(name: Attention, model: Model, sample_BTHD: tuple[Tensor, ...]) -> str | None:
     """Why a kernel is not timed on a model; None if it is, and then it has run once."""
     q, k, _ = sample_BTHD
+    if not KERNELS[name].exact:
+        return "it changes the picture: name it to have it"
     if missing := missing_for(name, model.device):
         return f"it needs {missing}"
     if unfit := unfit_for(name, model.dtype, q.shape[-1]):

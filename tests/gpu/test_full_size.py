@@ -187,7 +187,7 @@ def test_a_kernel_gives_what_plain_mathematics_give_in_float32(
     off = float((found - right).norm() / right.norm())
     record_property("relative_error", off)
     assert found.shape == q.shape
-    assert off < 0.01
+    assert off < (0.01 if KERNELS[kernel].exact else 0.1)
 
 
 def test_math_in_bf16_gives_what_it_gives_in_float32():

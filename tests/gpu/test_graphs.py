@@ -157,7 +157,7 @@ def test_a_preset_as_it_comes_is_replayed_to_the_bit(name: str):
         pytest.skip("triton is not installed")
     preset = PRESETS[name].with_(attention="cudnn")  # what is fastest may differ between loads
     replayed, plain = (
-        Engine.load("tiny", preset.with_(cuda_graphs=graphs), device="cuda")
+        Engine.load("tiny", preset.with_(cuda_graphs=graphs), device="cuda", dtype="bfloat16")
         for graphs in (True, False)
     )
     require_equal(video(replayed, 60), video(plain, 60), 60)

@@ -76,6 +76,39 @@ def test_flash_attention_3_gets_heads_where_they_are(monkeypatch: pytest.MonkeyP
     assert all(a is b for a, b in zip(KERNELS["fa3"].attend(*sample), sample, strict=True))
 
 
+def test_flash_attention_3_in_fp8_gets_small_numbers_with_a_scale_for_each_head(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    def attended(q: Tensor, k: Tensor, v: Tensor, **scales: Tensor) -> Tensor:
+        assert {x.dtype for x in (q, k, v)} == {torch.float8_e4m3fn}
+        assert {scale.shape for scale in scales.values()} == {(len(q), q.shape[2])}
+        whole = (
+            x.float() * scales[f"{name}_descale"][:, None, :, None]
+            for name, x in (("q", q), ("k", k), ("v", v))
+        )
+        return torch_attention(*whole).bfloat16()
+
+    monkeypatch.setitem(sys.modules, FA3_MODULE, SimpleNamespace(flash_attn_func=attended))
+    q, k, v = a_sample(90, 360)
+    v[:, :, 1] *= 1000
+    right = torch_attention(q, k, v)
+    far = 100 * torch.ones_like(k[:, :1])  # the same for all keys: the softmax does not see it
+    for keys in (k, k + far):
+        found = KERNELS["fa3-fp8"].attend(q, keys, v)
+        assert found.dtype == q.dtype
+        error_H = (found - right).square().mean((0, 1, 3)) / right.square().mean((0, 1, 3))
+        assert error_H.sqrt().max() < 0.1, error_H.sqrt()
+
+
+def test_the_fastest_is_none_that_changes_the_picture(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+):
+    inexact = replace(KERNELS["torch"], exact=False)
+    monkeypatch.setitem(KERNELS, "fa3-fp8", inexact)
+    choice = attention.choose_attention(engine.model, FASTEST)
+    assert "it changes the picture" in choice.passed_over["fa3-fp8"]
+
+
 def test_the_kernel_is_of_one_model_and_computes_both_its_attentions(engine: Engine):
     other = Engine.load("tiny", attending("math"), device="cpu")
     assert (engine.attention.kernel, other.attention.kernel) == ("torch", "math")
