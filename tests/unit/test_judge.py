@@ -173,6 +173,14 @@ def test_two_things_are_read_apart():
         assert not adherence(reading, replace(scene, things=scene.things[:1] * 2)).color
 
 
+@pytest.mark.slow
+def test_motions_are_read_of_two_things_that_hide_each_other():
+    draws = random.Random("hide each other")
+    pairs = [random_scene(draws, replace(WORLD, two_things=1.0)) for _ in range(24)]
+    read = Shares.of([adherence(read_scene(drawn(pair, first=21)), pair) for pair in pairs])
+    assert read.motion >= 0.9
+
+
 def test_pictures_without_a_thing_say_nothing_of_one():
     scene = scene_of(1, {})
     reading = read_scene(drawn(replace(scene, things=())))
