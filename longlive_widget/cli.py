@@ -26,6 +26,7 @@ from longlive_widget.geometry import PICTURES_PER_SECOND, Geometry, pictures_bef
 from longlive_widget.presets import PRESETS, Preset, preset_named
 from longlive_widget.presets_page import page
 from longlive_widget.timeline import Timeline, require_seed
+from longlive_widget.tiny.recipe import STAGES
 
 if TYPE_CHECKING:
     from longlive_widget.engine.engine import Engine
@@ -616,7 +617,7 @@ def _add_train_tiny(commands: "argparse._SubParsersAction[Any]") -> None:
     parser.add_argument(
         "--stage",
         required=True,
-        choices=("autoencoder", "text", "transformer", "adapter", "probe"),
+        choices=STAGES,
         help="each stage needs those before it; the probe, which judges pictures, needs none",
     )
     parser.add_argument("--folder", required=True, help="where the run keeps what it has learned")

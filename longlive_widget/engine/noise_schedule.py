@@ -11,9 +11,12 @@ from longlive_widget.presets import TRAINING_STEPS
 SHIFT = 5.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, order=True)
 class Level:
-    """One noise level: x_t = (1 - sigma) x0 + sigma e; `timestep` is what the network is told."""
+    """One noise level: x_t = (1 - sigma) x0 + sigma e; `timestep` is what the network is told.
+
+    The more noise, the larger it is.
+    """
 
     timestep: float
     sigma: float

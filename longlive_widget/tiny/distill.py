@@ -24,7 +24,6 @@ from peft import LoraConfig, get_peft_model_state_dict, inject_adapter_in_model
 from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import Tensor, nn
 
-from longlive_widget.cache.text import TextMemory
 from longlive_widget.cache.window import RollingWindow
 from longlive_widget.engine.denoise import Denoiser
 from longlive_widget.engine.noise_schedule import Level, levels
@@ -35,6 +34,7 @@ from longlive_widget.presets import TRAINING_STEPS
 from longlive_widget.tiny.captions import caption, switch_caption
 from longlive_widget.tiny.clips import WINDOW_FRAMES
 from longlive_widget.tiny.scenes import LEARNED, random_change, random_scene
+from longlive_widget.tiny.teacher_forcing import after, first_rows, repeated
 
 SHORTEST_BLOCKS, LONGEST_BLOCKS = 2, 24
 """Of the student's videos, most of them short: a first block is the hardest."""
@@ -42,6 +42,8 @@ SWITCH_SHARE = 0.4
 TEACHER_STEPS = 12
 GUIDANCE = 2.0
 """How far the teacher goes from what it does without a prompt, past what it does with it."""
+Kept = tuple[tuple[Tensor, Tensor], ...]
+"""What a window keeps: keys and values of each layer, `BTHD`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +95,7 @@ class Attempts:
 
 
 class HeldWindow:
-    """A window whose memory is given and stays as it is."""
+    """A window whose memory is given and stays as it is; several copies of a video may read it."""
 
     relative = True
 
@@ -105,7 +107,7 @@ class HeldWindow:
     def append(self, layer: int, k_BTHD: Tensor, v_BTHD: Tensor) -> tuple[Tensor, Tensor]:
         """What the layer remembers, then what the open block has written."""
         k, v = self._layers[layer].type_as(k_BTHD).unbind(1)
-        return torch.cat([k, k_BTHD], dim=1), torch.cat([v, v_BTHD], dim=1)
+        return after(k, k_BTHD), after(v, v_BTHD)
 
 
 class Distillation:
@@ -160,22 +162,21 @@ class Videos:
         rng = random.Random(seed)
         frames = self._geometry.block_frames
         self._steer(rng)
-        for denoiser in (self._student, *self._teachers):
+        for denoiser in (self._student, self._teacher):
             denoiser.window.open_block(self._block * frames, frames)
         kept = self._student.window.kept
         generator = torch.Generator(self._device).manual_seed(seed)
-        seen, targets = [self._noise(generator)], []
+        seen = [self._noise(generator)]
         for index, level in enumerate(self._steps):
-            targets.append(self._path_end(seen[-1], level))
             flow = self._student.flow(seen[-1], level.timestep, self._student_text)
             x0 = level.clean(seen[-1], flow)
             if index + 1 < len(self._steps):
                 seen.append(self._steps[index + 1].noisy(x0, self._noise(generator)))
         attempts = Attempts(
-            kept[0][0].shape[1] // self._geometry.tokens_per_frame if kept else 0,
-            self._stacked(kept),
+            self._frames_in(kept),
+            self._stacked(kept, self._count),
             torch.stack(seen, dim=1),
-            torch.stack(targets, dim=1),
+            torch.stack(self._path_ends(seen), dim=1),
             self._embeds,
         )
         self._remember(x0)
@@ -193,16 +194,14 @@ class Videos:
         latest = torch.cat(self._latest, dim=1)[:, -WINDOW_FRAMES:]
         self._student.recache(latest, frame, self._student_text)
         with self._pupil.as_teacher():
-            for teacher, text in zip(self._teachers, self._teacher_texts, strict=True):
-                teacher.recache(latest, frame, text)
+            self._teacher.recache(_twice(latest), frame, self._teacher_text)
 
     def _begin(self, rng: random.Random) -> None:
         longer = LONGEST_BLOCKS / SHORTEST_BLOCKS
         self._length = round(SHORTEST_BLOCKS * longer ** rng.random())
         self._block = 0
         self._latest: list[Tensor] = []
-        self._student = self._denoiser()
-        self._teachers = self._denoiser(), self._denoiser()
+        self._student, self._teacher = self._denoiser(), self._denoiser()
         self._scenes = [random_scene(rng, LEARNED) for _ in range(self._count)]
         self._read([caption(scene, rng) for scene in self._scenes])
 
@@ -212,42 +211,54 @@ class Videos:
         return switch_caption(self._scenes[index], change, rng)
 
     def _read(self, prompts: list[str]) -> None:
-        """Take in prompts; the second teacher has none."""
+        """Take in prompts; the teacher has each video twice, with its prompt and then without."""
         transformer, encode = self._pupil.transformer, self._pupil.text_encoder.encode
         self._embeds = encode(prompts)
         self._student_text = transformer.read_text(self._embeds)
         with self._pupil.as_teacher():
             unprompted = encode([""]).expand_as(self._embeds)
-            self._teacher_texts: tuple[TextMemory, ...] = tuple(
-                transformer.read_text(embeds) for embeds in (self._embeds, unprompted)
-            )
+            self._teacher_text = transformer.read_text(torch.cat([self._embeds, unprompted]))
 
-    def _path_end(self, x_BFCHW: Tensor, level: Level) -> Tensor:
-        """Where the teacher's guided path of small steps from `x` ends, without noise."""
+    def _path_ends(self, seen: Sequence[Tensor]) -> list[Tensor]:
+        """Where the teacher's guided paths of small steps end, from what each step has seen.
+
+        The paths go side by side: one that sets out from less noise joins in at its own level.
+        """
+        kept = self._teacher.window.kept
+        memory = self._stacked(kept, 2 * self._count)
+        window = HeldWindow(memory, self._frames_in(kept), self._geometry.block_frames)
+        texts = repeated(self._teacher_text, len(seen))
+        ends = list(seen)
         with self._pupil.as_teacher():
-            for here, there in pairwise(teacher_path(level)):
-                said, free = (
-                    teacher.flow(x_BFCHW, here.timestep, text).float()
-                    for teacher, text in zip(self._teachers, self._teacher_texts, strict=True)
-                )
-                flow = free + GUIDANCE * (said - free)
-                x_BFCHW = x_BFCHW + (there.sigma - here.sigma) * flow
-        return x_BFCHW
+            for here, there in pairwise(teacher_path(self._steps)):
+                going = [x for x, level in zip(ends, self._steps, strict=True) if level >= here]
+                x_SBFCHW = torch.stack(going)
+                both = torch.stack([x_SBFCHW, x_SBFCHW], dim=1)
+                text = first_rows(texts, 2 * self._count * len(going))
+                both_BFCHW = both.flatten(0, 2)
+                told_BF = both.new_full(both_BFCHW.shape[:2], here.timestep)
+                flow = self._pupil.transformer(both_BFCHW, told_BF, text, window).float()
+                said, free = flow.view_as(both).unbind(1)
+                guided = free + GUIDANCE * (said - free)
+                ends[: len(going)] = (x_SBFCHW + (there.sigma - here.sigma) * guided).unbind()
+        return ends
 
     def _remember(self, latent_BFCHW: Tensor) -> None:
         self._student.write_context(latent_BFCHW, self._student_text)
         with self._pupil.as_teacher():
-            for teacher, text in zip(self._teachers, self._teacher_texts, strict=True):
-                teacher.write_context(latent_BFCHW, text)
+            self._teacher.write_context(_twice(latent_BFCHW), self._teacher_text)
         window_blocks = -(-WINDOW_FRAMES // self._geometry.block_frames)
         self._latest = [*self._latest, latent_BFCHW][-window_blocks:]
         self._block += 1
 
-    def _stacked(self, kept: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+    def _frames_in(self, kept: Kept) -> int:
+        return kept[0][0].shape[1] // self._geometry.tokens_per_frame if kept else 0
+
+    def _stacked(self, kept: Kept, videos: int) -> Tensor:
         """Memory as one tensor, `BNTHD`; without a token where nothing is remembered."""
         config = self._pupil.transformer.config
         if not kept:
-            shape = (self._count, 2 * config.layers, 0, config.heads, config.head_dim)
+            shape = (videos, 2 * config.layers, 0, config.heads, config.head_dim)
             return torch.empty(shape, device=self._device)
         return torch.stack([tensor for layer in kept for tensor in layer], dim=1)
 
@@ -266,11 +277,15 @@ class Videos:
         return self._pupil.transformer.patch_embedding.weight.device
 
 
-def teacher_path(level: Level) -> list[Level]:
-    """The levels of the teacher's path from `level` to clean latents, evenly spaced by step."""
+def teacher_path(steps: Sequence[Level]) -> list[Level]:
+    """The levels of the teacher's path to clean latents: evenly spaced by step, and `steps` too."""
     spaced = [TRAINING_STEPS * (index + 1) // TEACHER_STEPS for index in range(TEACHER_STEPS)]
-    below = [lower for lower in levels(spaced[::-1]) if lower.sigma < level.sigma - 1e-4]
-    return [level, *below, Level(0.0, 0.0)]
+    on_the_way = {level for level in (*levels(spaced), *steps) if level <= steps[0]}
+    return [*sorted(on_the_way, reverse=True), Level(0.0, 0.0)]
+
+
+def _twice(latent_BFCHW: Tensor) -> Tensor:
+    return torch.cat([latent_BFCHW, latent_BFCHW])
 
 
 def add_adapter(transformer: Transformer, rank: int) -> None:

@@ -57,7 +57,7 @@ class TaughtWindow:
         """Write the open block's keys and values; return all that it sees, itself last."""
         kept = self._kept[layer]
         if kept is not None:
-            k_BTHD, v_BTHD = _after(kept[0], k_BTHD), _after(kept[1], v_BTHD)
+            k_BTHD, v_BTHD = after(kept[0], k_BTHD), after(kept[1], v_BTHD)
         self._written[layer] = (k_BTHD, v_BTHD)
         return k_BTHD, v_BTHD
 
@@ -77,7 +77,7 @@ def first_rows(text: TextMemory, clips: int) -> TextMemory:
     return TextMemory(tuple((k_BTHD[:clips], v_BTHD[:clips]) for k_BTHD, v_BTHD in text.layers))
 
 
-def _after(kept_BTHD: Tensor, written_BTHD: Tensor) -> Tensor:
-    """What is kept of the clips, before what each of their copies has written."""
+def after(kept_BTHD: Tensor, written_BTHD: Tensor) -> Tensor:
+    """What is kept of some clips, before what each of their copies has written, `BTHD`."""
     copies = len(written_BTHD) // len(kept_BTHD)
     return torch.cat([kept_BTHD.repeat(copies, 1, 1, 1), written_BTHD], dim=1)

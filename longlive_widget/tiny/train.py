@@ -7,11 +7,11 @@ The last stage is no part of the model: it trains the probe that judges it, on t
 import json
 import random
 from collections import deque
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Literal, assert_never, get_args
 
 import torch
 from safetensors.torch import load_file
@@ -65,23 +65,23 @@ from longlive_widget.tiny.learner import Learner
 from longlive_widget.tiny.motions import PICTURE
 from longlive_widget.tiny.optimizers import optimizers_for
 from longlive_widget.tiny.probe import PROBE_PATH
+from longlive_widget.tiny.recipe import BATCH, IMPOSSIBLE, STEPS, StageName
 from longlive_widget.tiny.samples import write_samples
 from longlive_widget.tiny.team import Team
 from longlive_widget.tiny.tokenizer import save_tokenizer, tiny_tokenizer
 from longlive_widget.tiny.train_autoencoder import train_autoencoder
 from longlive_widget.tiny.train_probe import train_probe
+from longlive_widget.tiny.train_small_decoder import SMALL_WIDTHS, train_small_decoder
 from longlive_widget.tiny.train_text import train_text
 from longlive_widget.tiny.train_transformer import FlowMatching, Lesson
 from longlive_widget.tiny.training import MadeAhead, Stage
 
-StageName = Literal["autoencoder", "text", "transformer", "adapter", "probe"]
-STAGES: tuple[StageName, ...] = get_args(StageName)
 TRANSFORMER_SIZES = TransformerConfig(
     dim=192, heads=6, layers=6, ffn_dim=768, text_dim=128, text_length=PROMPT_TOKENS
 )
 TRANSFORMER_RATE = 3e-3
 TRANSFORMER_MATRIX_RATE = 1e-2
-ADAPTER_RANK = 8
+ADAPTER_RANK = 16
 ADAPTER_RATE = 1e-3
 SHARD_CLIPS = 256
 POOL_SHARDS = len(FORMS)
@@ -90,20 +90,7 @@ POOL_VIDEOS = 2
 """The student's running videos, in batches."""
 POOL_BLOCKS = 24
 """So many of their last blocks are learned from."""
-STEPS_A_BLOCK = 12
-STEPS: dict[StageName, int] = {
-    "autoencoder": 7000,
-    "text": 1500,
-    "transformer": 24000,
-    "adapter": 1500,
-    "probe": 1200,
-}
-_IMPOSSIBLE: dict[StageName, tuple[str, ...]] = {
-    "text": ("--begin-with", "--compile"),
-    "adapter": ("--begin-with", "--compile"),  # it sets out from the transformer of its folder
-    "probe": ("--batch", "--max-seconds", "--begin-with", "--compile"),  # a few minutes at once
-}
-BATCH: dict[StageName, int] = {"autoencoder": 12, "text": 192, "transformer": 64, "adapter": 64}
+STEPS_A_BLOCK = 8
 
 
 @dataclass(frozen=True)
@@ -166,13 +153,14 @@ def require_possible(name: StageName, plan: Plan) -> None:
         "--begin-with": plan.begin_with,
         "--compile": plan.compiled or None,
     }
-    for option in _IMPOSSIBLE.get(name, ()):
+    for option in IMPOSSIBLE.get(name, ()):
         if asked[option] is not None:
             raise CapabilityError(f"the stage {name!r} cannot do {option}: leave {option} out")
     needs = {
         "text": ("autoencoder", plan.model_folder / AUTOENCODER),
         "transformer": ("text", plan.taught_text),
         "adapter": ("transformer", plan.model_folder / TRANSFORMER),
+        "small-decoder": ("autoencoder", plan.model_folder / AUTOENCODER),
     }
     if name == "transformer" and plan.begin_with is not None:
         needs[name] = needs["text"]  # its words come from that model
@@ -186,41 +174,56 @@ def require_possible(name: StageName, plan: Plan) -> None:
 
 def train(name: StageName, plan: Plan) -> bool:
     """Run one stage, or go on with it; return whether all its steps are done."""
-    match name:
-        case "autoencoder":
-            finished = train_autoencoder(
-                plan.stage(name),
-                seed=plan.seed,
-                device=plan.device,
-                batch=plan.batch_of(name),
-                compiled=plan.compiled,
-                workers=plan.workers,
-                begin_with=plan.begin_with,
-            )
-            if Team.joined().leads:
-                _begin_model(plan)
-            return finished
-        case "text":
-            return train_text(
-                plan.stage(name),
-                plan.model_folder,
-                seed=plan.seed,
-                device=plan.device,
-                batch=plan.batch_of(name),
-                workers=plan.workers,
-            )
-        case "transformer":
-            return train_transformer(plan)
-        case "adapter":
-            return train_adapter(plan)
-        case "probe":
-            plan.model_folder.mkdir(parents=True, exist_ok=True)
-            path = plan.model_folder / PROBE_PATH.name
-            if Team.joined().leads:
-                train_probe(path, seed=plan.seed, steps=plan.stage(name).steps)
-            return True
-        case _:
-            assert_never(name)
+    return _TRAINERS[name](plan)
+
+
+def _autoencoder(plan: Plan) -> bool:
+    finished = train_autoencoder(
+        plan.stage("autoencoder"),
+        seed=plan.seed,
+        device=plan.device,
+        batch=plan.batch_of("autoencoder"),
+        compiled=plan.compiled,
+        workers=plan.workers,
+        begin_with=plan.begin_with,
+    )
+    if Team.joined().leads:
+        _begin_model(plan)
+    return finished
+
+
+def _text(plan: Plan) -> bool:
+    return train_text(
+        plan.stage("text"),
+        plan.model_folder,
+        seed=plan.seed,
+        device=plan.device,
+        batch=plan.batch_of("text"),
+        workers=plan.workers,
+    )
+
+
+def _small_decoder(plan: Plan) -> bool:
+    finished = train_small_decoder(
+        plan.stage("small-decoder"),
+        plan.model_folder,
+        seed=plan.seed,
+        device=plan.device,
+        batch=plan.batch_of("small-decoder"),
+        workers=plan.workers,
+    )
+    if Team.joined().leads:
+        sizes = Sizes.read(plan.model_folder)
+        replace(sizes, small_decoder=SMALL_WIDTHS).write(plan.model_folder)
+    return finished
+
+
+def _probe(plan: Plan) -> bool:
+    plan.model_folder.mkdir(parents=True, exist_ok=True)
+    if Team.joined().leads:
+        path = plan.model_folder / PROBE_PATH.name
+        train_probe(path, seed=plan.seed, steps=plan.stage("probe").steps)
+    return True
 
 
 def train_transformer(plan: Plan) -> bool:
@@ -312,6 +315,8 @@ def train_adapter(plan: Plan) -> bool:
     add_adapter(model.transformer, ADAPTER_RANK)
     model.transformer.to(device)
     modules = nn.ModuleDict({"transformer": model.transformer})
+    if plan.compiled:
+        model.transformer.compile_layers()
     learner = Learner(modules, optimizers_for(modules, (), rate=ADAPTER_RATE), team)
     batch = plan.batch_of("adapter")
     steps = levels(PRESETS["reference"].denoise_steps)
@@ -386,3 +391,13 @@ def _begin_model(plan: Plan) -> None:
     save_weights(
         plan.model_folder / AUTOENCODER, load_file(plan.folder / "video_decoder.safetensors")
     )
+
+
+_TRAINERS: dict[StageName, Callable[[Plan], bool]] = {
+    "autoencoder": _autoencoder,
+    "text": _text,
+    "transformer": train_transformer,
+    "adapter": train_adapter,
+    "small-decoder": _small_decoder,
+    "probe": _probe,
+}

@@ -21,6 +21,7 @@ from longlive_widget.engine.compiling import compile_norms
 from longlive_widget.engine.model import load_decoder, load_encoder
 from longlive_widget.geometry import LATENT_CHANNELS, PICTURES_PER_LATENT_FRAME, PIXELS_PER_LATENT
 from longlive_widget.model.checkpoint import load_strictly
+from longlive_widget.model.tiny_decoder import TinyDecoder
 from longlive_widget.model.video_decoder import (
     Posterior,
     VideoDecoder,
@@ -115,8 +116,8 @@ def train_autoencoder(
         load_strictly(encoder, load_encoder(begin_with, place).state_dict(), begin_with)
         load_strictly(decoder, load_decoder(begin_with, place).state_dict(), begin_with)
     modules = nn.ModuleDict({"decoder": decoder, "encoder": encoder}).to(place)
-    convolutions = [p for p in modules.parameters() if p.dim() > 2 and len(p) >= _LEAST_ROWS]
-    learner = Learner(modules, optimizers_for(modules, convolutions, rate=LEARNING_RATE), team)
+    optimizers = optimizers_for(modules, convolutions_of(modules), rate=LEARNING_RATE)
+    learner = Learner(modules, optimizers, team)
     if compiled:
         compile_norms(modules)
     lessons = _Lessons(
@@ -130,12 +131,17 @@ def train_autoencoder(
         lesson = lessons.at(step)
         return learner.descend(lesson[0].shape, lessons.loss, lesson)
 
-    with _fast_convolutions():
+    with fast_convolutions():
         finished = stage.run(learner, descend_at, report_every=_REPORT_STEPS)
         if team.leads:
             learner.load_average()
             _write(stage.folder, encoder.eval(), decoder.eval(), seed, place)
     return finished
+
+
+def convolutions_of(modules: nn.ModuleDict) -> list[Tensor]:
+    """The weights of convolutions that Muon can turn."""
+    return [p for p in modules.parameters() if p.dim() > 2 and len(p) >= _LEAST_ROWS]
 
 
 def _untrained(seed: int) -> tuple[VideoEncoder, VideoDecoder]:
@@ -251,7 +257,7 @@ def latent_statistics(
 
 @torch.inference_mode()
 def measure(
-    encoder: VideoEncoder, decoder: VideoDecoder, seed: int, device: torch.device
+    encoder: VideoEncoder, decoder: VideoDecoder | TinyDecoder, seed: int, device: torch.device
 ) -> Quality:
     """The quality of reconstruction over clips that no training step draws."""
     rng = random.Random(f"unseen {seed}")
@@ -264,7 +270,9 @@ def measure(
     return Quality(round(psnr_db(error_B.mean()), 2), round(psnr_db(error_B.max()), 2))
 
 
-def reconstructed(encoder: VideoEncoder, decoder: VideoDecoder, pictures_BFCHW: Tensor) -> Tensor:
+def reconstructed(
+    encoder: VideoEncoder, decoder: VideoDecoder | TinyDecoder, pictures_BFCHW: Tensor
+) -> Tensor:
     """The pictures through both halves, rounded to 8 bits, in [-1, 1]."""
     posterior, _ = encoder(pictures_BFCHW)
     seen: Tensor = decoder(encoder.normalise(posterior.mean_BFCHW))[0]
@@ -326,7 +334,7 @@ def _latent_shape(pictures_BFCHW: Tensor) -> tuple[int, ...]:
 
 
 @contextmanager
-def _fast_convolutions() -> Iterator[None]:
-    """Let cuDNN try its ways and pick the fastest, and round products as TF32 does."""
+def fast_convolutions() -> Iterator[None]:
+    """Inside, let cuDNN try its ways and pick the fastest, and round products as TF32 does."""
     with torch.backends.cudnn.flags(enabled=True, benchmark=True, allow_tf32=True):
         yield

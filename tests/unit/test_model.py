@@ -41,9 +41,10 @@ def test_a_folder_is_a_model_too(folder: Path):
     assert Engine.load(folder).name == "tiny"
 
 
-def test_the_embedded_weights_take_at_most_14_megabytes():
+def test_the_embedded_weights_take_at_most_15_megabytes():
+    """As they lie on disk; the wheel packs them a little."""
     files = [path for path in model_folder("tiny").rglob("*") if path.is_file()]
-    assert sum(path.stat().st_size for path in files) <= 14_000_000
+    assert sum(path.stat().st_size for path in files) <= 15_000_000
 
 
 def test_the_sizes_are_written_as_they_are_read(folder: Path, tmp_path: Path):

@@ -268,9 +268,10 @@ def test_the_small_decoder_is_there_for_a_preset_that_asks_for_it(
     assert not np.array_equal(made, pictures)
 
 
-def test_a_small_decoder_that_is_not_there_is_told_with_the_way_out():
-    with pytest.raises(PresetError, match=r"'tiny' has none: put TAEHV's taew2_1\.pth beside its"):
-        Engine.load("tiny", PRESETS["reference"].with_(decoder="small"))
+def test_a_small_decoder_that_is_not_there_is_told_with_the_way_out(tmp_path: Path):
+    folder = Files().write(tmp_path)
+    with pytest.raises(PresetError, match=r" has none: put TAEHV's taew2_1\.pth beside its"):
+        Engine.load(folder, PRESETS["reference"].with_(decoder="small"))
 
 
 @pytest.mark.parametrize(

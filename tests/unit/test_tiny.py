@@ -1,10 +1,17 @@
 """The embedded model, read by the judge: it shows what a prompt names."""
 
+import random
+
 import numpy as np
 import pytest
+import torch
 
 from longlive_widget import Engine, Timeline
+from longlive_widget.engine.model import load_encoder
+from longlive_widget.engine.source import model_folder
 from longlive_widget.tiny.judge import Reading, read_scene
+from longlive_widget.tiny.scenes import LEARNED, draw, random_scene
+from longlive_widget.tiny.train_autoencoder import psnr_db, reconstructed
 
 BIG_THINGS = {
     "a big red ball bounces on a white background": ("red", "ball", "bounces", "white"),
@@ -15,6 +22,7 @@ BIG_THINGS = {
     "a large purple ball circles over a meadow": ("purple", "ball", "circles", "meadow"),
 }
 BLOCKS = 5
+CPU = torch.device("cpu")
 
 
 @pytest.fixture(scope="module")
@@ -42,3 +50,18 @@ def test_a_switch_changes_what_it_names_and_keeps_the_rest(engine: Engine):
     (thing,) = reading.things
     assert (thing.color, thing.shape) == ("blue", "square")
     assert (thing.motion, reading.ground) == ("rests", "navy")
+
+
+@torch.inference_mode()
+def test_the_small_decoder_makes_nearly_the_pictures_of_the_full_one(engine: Engine):
+    encoder, model = load_encoder(model_folder("tiny"), CPU), engine.model
+    draws = random.Random("small decoder")
+    scenes = [random_scene(draws, LEARNED) for _ in range(4)]
+    pictures = draw(scenes, 0, 33, CPU)
+    assert model.small_decoder is not None
+    small, full = (
+        psnr_db((reconstructed(encoder, decoder, pictures) - pictures).square().mean())
+        for decoder in (model.small_decoder, model.decoder)
+    )
+    assert 30 < small < full
+    assert full > 34

@@ -1,5 +1,7 @@
 """The training command: stages in their order, weights that load, and going on after a stop."""
 
+import json
+import math
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -26,7 +28,8 @@ from longlive_widget.engine.source import model_folder
 from longlive_widget.errors import CapabilityError
 from longlive_widget.model.checkpoint import read_weights
 from longlive_widget.model.text_encoder import TOKEN_EMBEDDING
-from longlive_widget.tiny import clips, distill, optimizers, samples, train
+from longlive_widget.presets import PRESETS
+from longlive_widget.tiny import clips, distill, optimizers, samples, train, train_autoencoder
 from longlive_widget.tiny.clips import OPENING_SHARDS
 from longlive_widget.tiny.probe import PROBE_PATH, load_probe
 from longlive_widget.tiny.scenes import LEARNED, Vocabulary
@@ -46,6 +49,9 @@ def few() -> Iterator[None]:
         patch.setattr(distill, "TEACHER_STEPS", 4)
         patch.setattr(samples, "SAMPLES_A_GROUND", 1)
         patch.setattr(samples, "BLOCKS", 1)
+        patch.setattr(train_autoencoder, "_UNSEEN_CLIPS", 1)
+        patch.setattr(train_autoencoder, "_UNSEEN_PICTURES", 5)
+        patch.setattr(train_autoencoder, "_CLIPS_AT_ONCE", 1)
         patch.setattr(optimizers, "NEWTON_SCHULZ_STEPS", 0)  # slow in 16 bits on most CPUs
         yield
 
@@ -105,6 +111,19 @@ def test_the_trained_stages_are_a_model_that_makes_videos(straight: train.Plan, 
     assert block.frames.shape == (9, 96, 160, 3)
 
 
+def test_the_small_decoder_is_a_part_of_the_model_that_a_preset_can_ask_for(
+    straight: train.Plan, tmp_path: Path
+):
+    plan = replace(straight, folder=tmp_path)
+    shutil.copytree(straight.model_folder, plan.model_folder)
+    assert train.train("small-decoder", plan)
+    engine = Engine.load(plan.model_folder, PRESETS["reference"].with_(decoder="small"))
+    (block,) = engine.session("a red ball").blocks(1)
+    assert block.frames.shape == (9, 96, 160, 3)
+    told = json.loads((plan.folder / "small-decoder.json").read_text())
+    assert math.isfinite(told["quality"]["psnr_db"])
+
+
 def test_each_trained_stage_shows_what_the_model_makes_of_every_ground(straight: train.Plan):
     shown = straight.folder / "samples"
     prompts = (shown / "prompts.md").read_text()
@@ -123,7 +142,8 @@ def test_each_trained_stage_shows_what_the_model_makes_of_every_ground(straight:
         ("probe", {"begin_with": Path("tiny")}),
         ("probe", {"compiled": True}),
         ("adapter", {"begin_with": Path("tiny")}),
-        ("adapter", {"compiled": True}),
+        ("small-decoder", {"begin_with": Path("tiny")}),
+        ("small-decoder", {"compiled": True}),
         ("text", {"begin_with": Path("tiny")}),
         ("text", {"compiled": True}),
     ],
