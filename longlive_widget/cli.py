@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from tqdm import tqdm
 
-from longlive_widget.errors import LongLiveError, SessionError, TimelineError
+from longlive_widget.errors import LongLiveError, SessionError, TimelineError, choice_of
 from longlive_widget.geometry import PICTURES_PER_SECOND, Geometry, pictures_before
 from longlive_widget.presets import PRESETS, Preset, preset_named
 from longlive_widget.presets_page import page
@@ -377,19 +377,26 @@ def _switch(words: Sequence[str]) -> tuple[int, str]:
     try:
         return int(latent_frame), prompt
     except ValueError as error:
-        better = f"--switch {_near(latent_frame)} {shlex.quote(prompt)}"
-        raise TimelineError(
-            f"latent frame {latent_frame!r} is not a whole number: write {better}"
-        ) from error
+        wrong, meant = (
+            f"latent frame {latent_frame!r} is not a whole number",
+            (latent_frame, prompt),
+        )
+        if _near(latent_frame) == _UNKNOWN_FRAME != _near(prompt):
+            wrong, meant = "the latent frame comes before the prompt", (prompt, latent_frame)
+        better = f"--switch {_near(meant[0])} {shlex.quote(meant[1])}"
+        raise TimelineError(f"{wrong}: write {better}") from error
+
+
+_UNKNOWN_FRAME = "LATENT_FRAME"
 
 
 def _near(number: str) -> int | str:
-    """The latent frame that was meant; LATENT_FRAME if there is no telling."""
+    """The latent frame that was meant, if there is any telling."""
     try:
         meant = float(number)
     except ValueError:
-        return "LATENT_FRAME"
-    return max(0, math.ceil(meant)) if math.isfinite(meant) else "LATENT_FRAME"
+        return _UNKNOWN_FRAME
+    return max(0, math.ceil(meant)) if math.isfinite(meant) else _UNKNOWN_FRAME
 
 
 def _seed(text: str) -> int:
@@ -450,10 +457,18 @@ def _percentage(text: str) -> float:
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser that tells a mistake in one sentence."""
+    """A parser that tells a mistake in one sentence, with what there is instead."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(BAD_INPUT, f"{self.prog}: {message}\n")
+        self.exit(BAD_INPUT, f"{self.prog}: {message}; {self.prog} --help tells all there is\n")
+
+    def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]  # noqa: ANN401
+        """Refuse here what this parser does not know: its name is that of the command."""
+        known, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            options = [option for action in self._actions for option in action.option_strings]
+            self.error(f"there is no {unknown[0]!r}: {choice_of(unknown[0], options)}")
+        return known, unknown
 
 
 def _parser() -> argparse.ArgumentParser:

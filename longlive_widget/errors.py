@@ -3,7 +3,8 @@
 Each message names the value, the limit and the way out.
 """
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterable, Sequence
 from operator import index
 
 
@@ -68,6 +69,14 @@ def whole_number(
     if number < least or (most is not None and number > most):
         raise error(f"{name} {number} is out of range: use {limits}")
     return number
+
+
+def choice_of(name: object, known: Iterable[str]) -> str:
+    """What might have been meant by a name that does not exist, and all that do."""
+    known = tuple(known)
+    close = difflib.get_close_matches(str(name), known, n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    return f"{hint}there are {', '.join(known)}"
 
 
 def one_of(name: str, value: object, choices: Sequence[object], error: type[LongLiveError]) -> None:

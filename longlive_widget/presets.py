@@ -3,7 +3,6 @@
 Loads no torch. Knows no model: what a field does is decided where it is read, in `engine/`.
 """
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import pairwise
@@ -13,7 +12,7 @@ from typing import Literal, get_args
 import yaml
 
 from longlive_widget import optimization_log
-from longlive_widget.errors import PresetError, one_of, true_or_false, whole_number
+from longlive_widget.errors import PresetError, choice_of, one_of, true_or_false, whole_number
 
 TRAINING_STEPS = 1000
 WindowCache = Literal["rolling", "static", "ring"]
@@ -215,14 +214,7 @@ class _EachKeyOnce(yaml.SafeLoader):
 
 def _require_setting(name: str, settings: tuple[str, ...]) -> None:
     if name not in settings:
-        raise PresetError(f"no setting is called {name!r}: {_choice(name, settings)}")
-
-
-def _choice(name: object, known: Iterable[str]) -> str:
-    """What might have been meant, and all there is."""
-    close = difflib.get_close_matches(str(name), known, n=1)
-    hint = f"did you mean {close[0]!r}? " if close else ""
-    return f"{hint}there are {', '.join(known)}"
+        raise PresetError(f"no setting is called {name!r}: {choice_of(name, settings)}")
 
 
 def _whole_steps(steps: object) -> tuple[int, ...]:
@@ -302,4 +294,4 @@ def preset_named(name: object) -> Preset:
     """
     if isinstance(name, str) and name in PRESETS:
         return PRESETS[name]
-    raise PresetError(f"no preset is called {name!r}: {_choice(name, PRESETS)}")
+    raise PresetError(f"no preset is called {name!r}: {choice_of(name, PRESETS)}")

@@ -31,7 +31,7 @@ from longlive_widget.engine.official import (
     OfficialSource,
     longlive_sizes,
 )
-from longlive_widget.errors import ModelNotFoundError
+from longlive_widget.errors import ModelNotFoundError, choice_of
 from longlive_widget.geometry import Geometry
 from longlive_widget.model.text_encoder import load_tokenizer
 from longlive_widget.model.tiny_decoder import WIDTHS
@@ -175,9 +175,9 @@ def model_folder(model: object, *, besides: Sequence[str] = ()) -> Path:
             raise ModelNotFoundError(
                 f"{path} is a file: give the folder that it is in, or all files in OfficialFiles"
             )
+    known = choice_of(model, (*EMBEDDED, *besides))
     raise ModelNotFoundError(
-        f"no model is called {str(model)!r}: give {', '.join((*EMBEDDED, *besides))}, or the path "
-        "of a folder that holds a model"
+        f"no model is called {str(model)!r}: {known}, or give the path of a folder that holds one"
     )
 
 

@@ -64,7 +64,10 @@ def test_all_presets_are_listed(capsys):
 
 BAD_INPUT = {
     "model without a name": (["--model", ""], "no model is called ''"),
-    "unknown model": (["--model", "tinny"], "tiny"),
+    "unknown model": (
+        ["--model", "tinny"],
+        "'tinny': did you mean 'tiny'? there are tiny, longlive",
+    ),
     "folder of no model": (["--model", "folder.mp4"], "folder.mp4 has no model.json"),
     "unknown preset": (
         ["--preset", "turbp"],
@@ -77,6 +80,10 @@ BAD_INPUT = {
     "switch at no number": (
         ["--switch", "soon", "it's b"],
         """'soon' is not a whole number: write --switch LATENT_FRAME 'it'"'"'s b'""",
+    ),
+    "switch the wrong way round": (
+        ["--switch", "it's b", 9],
+        """the latent frame comes before the prompt: write --switch 9 'it'"'"'s b'""",
     ),
     "switch at half a number": (
         ["--switch", 3.5, "b"],
@@ -101,7 +108,10 @@ BAD_INPUT = {
         "(File name too long): give it another name",
     ),
     "a folder": (["--out", "folder.mp4"], "'folder.mp4' is a folder"),
-    "unknown option": (["--sede", 3], "unrecognized arguments: --sede 3"),
+    "unknown option": (
+        ["--sede", 3],
+        "generate: there is no '--sede': did you mean '--seed'? there are -h, --help, --prompt",
+    ),
 }
 
 

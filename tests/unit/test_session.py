@@ -220,7 +220,7 @@ def test_no_blocks_are_refused_before_any_work(engine: Engine, count: int):
 
 
 def test_bad_input_is_told_in_one_sentence(engine: Engine):
-    with pytest.raises(ModelNotFoundError, match=r"'tinny': give tiny"):
+    with pytest.raises(ModelNotFoundError, match=r"'tinny': did you mean 'tiny'"):
         Engine.load("tinny")
     with pytest.raises(PresetError, match=r"'fast'.*reference"):
         Engine.load("tiny", "fast")
@@ -240,7 +240,7 @@ def test_bad_input_is_told_in_one_sentence(engine: Engine):
 
 def test_arguments_of_the_wrong_kind_are_told_in_one_sentence(engine: Engine):
     for model in (None, 3, ""):
-        with pytest.raises(ModelNotFoundError, match=r"no model is called .*: give tiny"):
+        with pytest.raises(ModelNotFoundError, match=r"no model is called .*: there are tiny"):
             Engine.load(model)
     for preset in (None, 3):
         with pytest.raises(PresetError, match=f"no preset is called {preset}: there are refer"):
