@@ -10,18 +10,12 @@ from dataclasses import dataclass, fields, replace
 from statistics import mean, median
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from longlive_widget.engine.denoise import Denoiser
 from longlive_widget.engine.engine import Engine
-from longlive_widget.engine.memory import new_window
-from longlive_widget.engine.noise_schedule import Level, levels
-from longlive_widget.engine.session import block_noise
+from longlive_widget.engine.side_by_side import psnr_db, side_by_side, squared_error
 from longlive_widget.errors import GeometryError
 from longlive_widget.geometry import pictures_before
-from longlive_widget.model.stream import to_bytes
 from longlive_widget.presets import PRESETS
 from longlive_widget.timeline import Timeline
 from longlive_widget.tiny.captions import caption, switch_caption, unusual_caption
@@ -274,7 +268,6 @@ def judged(case: Case, pictures: Pictures) -> Verdict:
     )
 
 
-@torch.inference_mode()
 def fewer_steps_psnr_db(
     engine: Engine,
     *,
@@ -284,48 +277,26 @@ def fewer_steps_psnr_db(
     schedules: dict[str, tuple[int, ...]] = FEWER_STEPS,
     vocabulary: Vocabulary = LEARNED,
 ) -> dict[str, float]:
-    """How near pictures of fewer steps are to the reference's, by schedule, in dB.
+    """How near pictures of fewer steps are to those of the reference's four, by schedule, in dB.
 
-    Every block is made by each schedule from the same noise and the same history, that of the
-    reference; so errors do not add up over blocks. The PSNR is that of the mean squared error over
-    all blocks, of 8-bit pictures.
+    Every block is made by each schedule from the same noise and the same history, that of the four
+    steps; so errors do not add up over blocks. All else is as the engine's preset has it. The PSNR
+    is that of the mean squared error over all blocks, of 8-bit pictures.
     """
     rng = random.Random(f"fewer steps {seed}")
-    plans = {name: levels(steps) for name, steps in schedules.items()}
-    errors: dict[str, list[float]] = {name: [] for name in plans}
+    whole = PRESETS["reference"].denoise_steps
+    stepping = [
+        Engine(engine.model, engine.preset.with_(denoise_steps=steps))
+        for steps in (whole, *schedules.values())
+    ]
+    errors: dict[str, list[float]] = {name: [] for name in schedules}
     for _ in range(prompts):
         case = random_case(rng, vocabulary)
-        for found in _teacher_forced(engine, case, blocks, plans):
-            for name, error in found.items():
-                errors[name].append(error)
-    return {name: _psnr_db(mean(found)) for name, found in errors.items()}
-
-
-def _teacher_forced(
-    engine: Engine, case: Case, blocks: int, plans: dict[str, tuple[Level, ...]]
-) -> Iterable[dict[str, float]]:
-    """The mean squared error of each schedule, block after block of the reference's video."""
-    model, geometry = engine.model, engine.geometry
-    trained = PRESETS["reference"].with_(window_frames=model.sizes.window_frames)
-    window = new_window(trained, model, geometry, "relative")
-    denoiser, stream = Denoiser(model.transformer, window), model.decoder.stream()
-    text = model.read(case.prompt)
-    reference = levels(trained.denoise_steps)
-
-    def made(block: int, plan: Sequence[Level]) -> Tensor:
-        draw = block_noise(case.seed, block, geometry)
-        return denoiser.denoise(draw(), draw, text, plan)
-
-    for block in range(blocks):
-        window.open_block(block * geometry.block_frames, geometry.block_frames)
-        others = {name: stream.branch().decode(made(block, plan)) for name, plan in plans.items()}
-        latent_BFCHW = made(block, reference)
-        denoiser.write_context(latent_BFCHW, text)
-        right = to_bytes(stream.decode(latent_BFCHW)).double()
-        yield {
-            name: float((to_bytes(other).double() - right).square().mean())
-            for name, other in others.items()
-        }
+        plan = Timeline.of(case.prompt)
+        for right, *others in side_by_side(stepping, plan, blocks, seed=case.seed):
+            for name, pictures in zip(schedules, others, strict=True):
+                errors[name].append(squared_error(pictures, right))
+    return {name: psnr_db(mean(found)) for name, found in errors.items()}
 
 
 def _reworded(case: Case, rng: random.Random) -> Case:
@@ -355,8 +326,3 @@ def _share(facts: Iterable[bool | None]) -> float:
 def _mean(values: Iterable[float]) -> float:
     found = list(values)
     return mean(found) if found else float("nan")
-
-
-def _psnr_db(squared_error: float) -> float:
-    """Of a mean squared error of 8-bit pictures."""
-    return float(10 * np.log10(255**2 / squared_error)) if squared_error else float("inf")
