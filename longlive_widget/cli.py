@@ -219,6 +219,30 @@ def ablate(chosen: argparse.Namespace) -> None:
         print(effect)
 
 
+def likeness(chosen: argparse.Namespace) -> None:
+    """Hold the pictures of presets against those of another one."""
+    from longlive_widget.engine.engine import Engine
+    from longlive_widget.engine.source import source_of
+    from longlive_widget.measure.likeness import Plan, likeness
+    from longlive_widget.measure.records import append
+
+    source = source_of(chosen.model)
+    options = {name: getattr(chosen, name) for name in ("device", "weights", "allow_fallback")}
+    found = likeness(
+        _preset(chosen.against),
+        [_preset(name) for name in chosen.preset],
+        lambda preset: Engine.load(source, preset, **options),
+        Plan(chosen.prompts, chosen.blocks, chosen.seed, chosen.size),
+        told=lambda said: print(said, file=sys.stderr),
+    )
+    for alike in found:
+        print("\n".join(alike.lines()))
+    if chosen.out is not None:
+        for alike in found:
+            append(chosen.out, alike.record())
+        print(chosen.out)
+
+
 def _measure(
     chosen: argparse.Namespace, presets: "Sequence[Preset]", kind: str = "benchmark"
 ) -> "Sequence[Measured]":
@@ -480,6 +504,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_quality(commands)
     _add_benchmark(commands)
     _add_ablate(commands)
+    _add_likeness(commands)
     _add_compare(commands)
     _add_train_tiny(commands)
     return parser
@@ -573,6 +598,29 @@ def _add_ablate(commands: "argparse._SubParsersAction[Any]") -> None:
         "back to the reference's",
     )
     _add_measuring(parser)
+
+
+def _add_likeness(commands: "argparse._SubParsersAction[Any]") -> None:
+    parser = commands.add_parser(
+        "likeness", help="hold the pictures of presets against those of another one"
+    )
+    parser.set_defaults(run=likeness)
+    parser.add_argument(
+        "--preset", action="append", required=True, help="name or YAML file; may be repeated"
+    )
+    parser.add_argument(
+        "--against", default="reference", help="what all are held against (default: reference)"
+    )
+    parser.add_argument("--model", default="tiny", help="name or folder (default: tiny)")
+    _add_running(parser)
+    parser.add_argument(
+        "--prompts", type=_at_least_one, default=4, help="videos of each preset (default: 4)"
+    )
+    parser.add_argument(
+        "--blocks", type=_at_least_one, default=12, help="of each video (default: 12)"
+    )
+    parser.add_argument("--seed", type=_seed, default=0, help="the noise (default: 0)")
+    parser.add_argument("--out", help="a file of records to add to, one JSON line each")
 
 
 def _add_measuring(parser: argparse.ArgumentParser) -> None:

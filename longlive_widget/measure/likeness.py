@@ -1,0 +1,216 @@
+"""How like the pictures of presets are to those of another one: block by block, and running free.
+
+Block by block all make each block from the same history; running free each goes on from its own
+pictures, as a video does. All have the same prompts, switches and seeds.
+
+Axes: F pictures, H rows, W columns, C colours.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from statistics import mean
+
+import torch
+from torch import Tensor
+
+from longlive_widget.engine.engine import Engine
+from longlive_widget.engine.side_by_side import psnr_db, side_by_side, squared_error
+from longlive_widget.errors import PresetError
+from longlive_widget.geometry import Geometry
+from longlive_widget.measure.benchmark import PROMPTS
+from longlive_widget.measure.environment import measured
+from longlive_widget.measure.metrics import clip_score, flicker, given, lpips, ssim, vmaf
+from longlive_widget.measure.record import Fact, Record
+from longlive_widget.presets import Preset
+from longlive_widget.timeline import Timeline
+
+PICTURES_FOR_METRICS = 24
+"""LPIPS and CLIP look at so many pictures of a video, evenly spaced."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is compared: so many prompts, each a video with a switch in its middle."""
+
+    prompts: int = 4
+    blocks: int = 12
+    seed: int = 0
+    size_px: tuple[int, int] | None = None
+
+    def timelines(self, block_frames: int) -> Iterator[Timeline]:
+        """One for each prompt; it switches to the next one."""
+        at = self.blocks // 2 * block_frames
+        for index in range(self.prompts):
+            first, second = (PROMPTS[(index + step) % len(PROMPTS)] for step in (0, 1))
+            yield Timeline.of(first, (at, second)) if at else Timeline.of(first)
+
+
+@dataclass(frozen=True, eq=False)
+class Likeness:
+    """How like one preset's pictures are to those of the preset that all were held against.
+
+    `samples` has one number a block: `squared_error` and `ssim` from the same history, `free_...`
+    of videos that run by themselves. `facts` has one number each over all videos that run free, or
+    why it is not available.
+    """
+
+    engine: Engine
+    against: Preset
+    plan: Plan
+    samples: dict[str, list[float]]
+    facts: dict[str, float | str] = field(default_factory=dict)
+
+    @property
+    def mean_db(self) -> float:
+        """The PSNR of all blocks together, from the same history; infinite if all are equal."""
+        return psnr_db(mean(self.samples["squared_error"]))
+
+    @property
+    def worst_db(self) -> float:
+        """The PSNR of the worst block, from the same history; infinite if all are equal."""
+        return psnr_db(max(self.samples["squared_error"]))
+
+    @property
+    def free_db(self) -> float:
+        """The PSNR of all blocks of videos that run free; infinite if all are equal."""
+        return psnr_db(mean(self.samples["free_squared_error"]))
+
+    def lines(self) -> Iterator[str]:
+        """All of it, to read."""
+        engine = self.engine
+        random = ", random weights" if engine.weights == "random" else ""
+        yield f"{engine.preset.name} against {self.against.name}, {engine.name}{random}"
+        yield from (f"  {sentence}" for sentence in engine.fallbacks)
+        worst, usual = _db(self.worst_db), _db(self.mean_db)
+        yield f"  {'one history, PSNR':<28}worst block {worst}, mean {usual}"
+        yield f"  {'running free, PSNR':<28}{_db(self.free_db)}"
+        for name, label in (("ssim", "one history"), ("free_ssim", "running free")):
+            if found := self.samples.get(name):
+                label = f"{label}, SSIM"
+                yield f"  {label:<28}worst block {min(found):.4f}, mean {mean(found):.4f}"
+        for name, fact in self.facts.items():
+            shown = fact if isinstance(fact, str) else f"{fact:.2f}"
+            yield f"  {name:<28}{shown}"
+
+    def record(self) -> Record:
+        """It as a record."""
+        plan, engine, own = self.plan, self.engine, self.engine.geometry
+        facts: dict[str, Fact] = {"against": self.against.name, **self.facts}
+        if engine.fallbacks:
+            facts["fallbacks"] = "; ".join(engine.fallbacks)
+        size = plan.size_px or (own.width_px, own.height_px)
+        return measured(
+            "likeness",
+            engine,
+            geometry=Geometry(*size, own.block_frames),
+            counts={"prompts": plan.prompts, "blocks": plan.blocks, "seed": plan.seed},
+            samples={name: sample for name, sample in self.samples.items() if sample},
+            facts=facts,
+        )
+
+
+def likeness(
+    against: Preset,
+    presets: Sequence[Preset],
+    load: Callable[[Preset], Engine],
+    plan: Plan,
+    *,
+    told: Callable[[str], object] = str,
+) -> tuple[Likeness, ...]:
+    """Hold the pictures of presets against those of another one.
+
+    Args:
+        against: what all are held against.
+        presets: at least one.
+        load: the engine of a preset.
+        plan: how much is compared.
+        told: is told what is being done.
+
+    Raises:
+        PresetError: there is no preset to compare.
+    """
+    if not presets:
+        raise PresetError(f"nothing is compared with {against.name!r}: name a preset or more")
+    right = load(against)
+    videos = _Videos(right, plan)
+    found = []
+    for preset in presets:
+        told(f"{preset.name} against {against.name}")
+        found.append(_compared(videos, load(preset), plan))
+    return tuple(found)
+
+
+class _Videos:
+    """The videos of the engine that others are held against, each made once."""
+
+    def __init__(self, engine: Engine, plan: Plan) -> None:
+        self.engine, self.plan = engine, plan
+        self.timelines = tuple(plan.timelines(engine.geometry.block_frames))
+        self._made: dict[int, list[Tensor]] = {}
+
+    def free(self, index: int) -> list[Tensor]:
+        """The blocks of video `index`."""
+        if index not in self._made:
+            self._made[index] = _running(self.engine, self.timelines[index], self.plan)
+        return self._made[index]
+
+
+def _compared(videos: _Videos, engine: Engine, plan: Plan) -> Likeness:
+    samples: dict[str, list[float]] = {
+        name: [] for name in ("squared_error", "ssim", "free_squared_error", "free_ssim")
+    }
+    metrics: dict[str, list[float | str]] = {}
+    size = engine.geometry if plan.size_px is None else Geometry(*plan.size_px)
+    for index, timeline in enumerate(videos.timelines):
+        both = side_by_side(
+            (videos.engine, engine), timeline, plan.blocks, seed=plan.seed, geometry=size
+        )
+        for right, seen in both:
+            _add(samples, "", seen, right)
+        free, right_free = _running(engine, timeline, plan), videos.free(index)
+        for seen, right in zip(free, right_free, strict=True):
+            _add(samples, "free_", seen, right)
+        for name, value in _of_videos(torch.cat(free), torch.cat(right_free), timeline):
+            metrics.setdefault(name, []).append(value)
+    return Likeness(
+        engine,
+        videos.engine.preset,
+        plan,
+        samples,
+        {name: _mean_or_reason(values) for name, values in metrics.items()},
+    )
+
+
+def _running(engine: Engine, timeline: Timeline, plan: Plan) -> list[Tensor]:
+    session = engine.session(timeline, seed=plan.seed, size_px=plan.size_px)
+    return [torch.from_numpy(block.frames) for block in session.blocks(plan.blocks)]
+
+
+def _add(samples: dict[str, list[float]], prefix: str, seen: Tensor, right: Tensor) -> None:
+    samples[f"{prefix}squared_error"].append(squared_error(seen, right))
+    alike = given(lambda: ssim(seen, right))
+    if isinstance(alike, float):
+        samples[f"{prefix}ssim"].append(alike)
+
+
+def _of_videos(
+    seen_FHWC: Tensor, right_FHWC: Tensor, timeline: Timeline
+) -> Iterator[tuple[str, float | str]]:
+    """What is computed of whole videos that ran free."""
+    some = torch.linspace(0, len(seen_FHWC) - 1, PICTURES_FOR_METRICS).long()
+    switch = len(seen_FHWC) // 2
+    yield "vmaf", given(lambda: vmaf(seen_FHWC, right_FHWC))
+    yield "lpips", given(lambda: lpips(seen_FHWC[some], right_FHWC[some]))
+    first = timeline.entries[0].prompt
+    yield "clip_score", given(lambda: clip_score(seen_FHWC[some[some < switch]], first))
+    yield "flicker", flicker(seen_FHWC)
+    yield "flicker_against", flicker(right_FHWC)
+
+
+def _mean_or_reason(values: Sequence[float | str]) -> float | str:
+    numbers = [value for value in values if not isinstance(value, str)]
+    return mean(numbers) if len(numbers) == len(values) else str(values[0])
+
+
+def _db(found: float) -> str:
+    return "equal" if found == float("inf") else f"{found:.1f} dB"

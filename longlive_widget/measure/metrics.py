@@ -1,0 +1,145 @@
+"""How alike two videos are, and how well one fits its words: metrics of the field, by their names.
+
+What a metric needs and is not here is told; nothing stands in for it.
+
+Axes: F pictures, H rows, W columns, C colours.
+"""
+
+import importlib.util
+import json
+import subprocess
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from longlive_widget.errors import CapabilityError
+from longlive_widget.geometry import PICTURES_PER_SECOND
+
+CLIP = "openai/clip-vit-base-patch16"
+
+
+def ssim(one_FHWC: Tensor, other_FHWC: Tensor) -> float:
+    """The structural similarity of 8-bit pictures, 1 for equal ones: the mean over all of them.
+
+    Source: Z. Wang et al., Image quality assessment (2004), as torchmetrics computes it.
+    """
+    _require("torchmetrics")
+    from torchmetrics.functional.image import structural_similarity_index_measure
+
+    one, other = (_unit(pictures).double() for pictures in (one_FHWC, other_FHWC))
+    found = structural_similarity_index_measure(one, other, data_range=1.0)  # 32 bits are too few
+    assert isinstance(found, Tensor)
+    return float(found)
+
+
+def flicker(pictures_FHWC: Tensor) -> float:
+    """How unsteady 8-bit pictures are: what each differs from the mean of its two neighbours.
+
+    The mean absolute difference, 0 to 255: 0 where all changes evenly. Three pictures or more.
+    """
+    seen = pictures_FHWC.float()
+    return float((seen[1:-1] - (seen[:-2] + seen[2:]) / 2).abs().mean())
+
+
+def vmaf(seen_FHWC: Tensor, right_FHWC: Tensor) -> float:
+    """VMAF of a video against the right one, 8-bit RGB: 0 to 100, the mean over its pictures.
+
+    Netflix's model vmaf_v0.6.1, made for larger pictures seen on a television, by the ffmpeg of
+    imageio-ffmpeg.
+
+    Source: Z. Li et al., Toward a practical perceptual video quality metric (2016).
+    """
+    _require("imageio_ffmpeg")
+    import imageio_ffmpeg
+
+    with tempfile.TemporaryDirectory() as folder:
+        inputs: list[str] = []
+        for name, video in (("seen", seen_FHWC), ("right", right_FHWC)):
+            path = Path(folder, name)
+            path.write_bytes(video.contiguous().numpy().tobytes())
+            _, height_px, width_px, _ = video.shape
+            size = f"{width_px}x{height_px}"
+            form = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", size]
+            inputs += [*form, "-r", str(PICTURES_PER_SECOND), "-i", str(path)]
+        filters = "[0:v]format=yuv444p[a];[1:v]format=yuv444p[b];[a][b]libvmaf=log_fmt=json"
+        filters += ":log_path=vmaf.json"
+        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-v", "error", *inputs, "-lavfi", filters]
+        try:
+            subprocess.run(
+                [*command, "-f", "null", "-"], cwd=folder, check=True, capture_output=True
+            )
+        except subprocess.CalledProcessError as error:
+            told = " ".join(error.stderr.decode(errors="replace").split())
+            raise CapabilityError(f"not available: ffmpeg could not compute it ({told})") from error
+        found = json.loads(Path(folder, "vmaf.json").read_text())
+    return float(found["pooled_metrics"]["vmaf"]["mean"])
+
+
+@torch.inference_mode()
+def lpips(one_FHWC: Tensor, other_FHWC: Tensor) -> float:
+    """The learned perceptual distance of 8-bit pictures, 0 for equal ones, by AlexNet's features.
+
+    Source: R. Zhang et al., The unreasonable effectiveness of deep features (2018).
+    """
+    _require("torchmetrics")
+    _require("torchvision", "pip install torchvision")
+    from torchmetrics.functional.image import learned_perceptual_image_patch_similarity
+
+    try:
+        found = learned_perceptual_image_patch_similarity(
+            _unit(one_FHWC), _unit(other_FHWC), "alex", normalize=True
+        )
+    except (OSError, RuntimeError) as error:
+        raise CapabilityError(f"not available: AlexNet's weights are not here ({error})") from error
+    return float(found)
+
+
+@torch.inference_mode()
+def clip_score(pictures_FHWC: Tensor, prompt: str, model: str | Path = CLIP) -> float:
+    """100 times the cosine between CLIP's views of 8-bit pictures and of a prompt; their mean.
+
+    Args:
+        pictures_FHWC: the pictures.
+        prompt: the words.
+        model: CLIP's files: a folder, or a name whose files are in the hub's cache already.
+
+    Source: J. Hessel et al., CLIPScore (2021), without its cut at 0.
+    """
+    from transformers import CLIPModel, CLIPProcessor
+
+    try:
+        network = CLIPModel.from_pretrained(model, local_files_only=True).eval()
+        read = CLIPProcessor.from_pretrained(model, local_files_only=True)
+    except (OSError, ImportError) as error:
+        raise CapabilityError(
+            f"not available: {model} is not among the hub's files on this machine: fetch it with "
+            f"`hf download {model}`"
+        ) from error
+    pictures = list(pictures_FHWC.movedim(-1, 1))
+    found = network(**read(text=[prompt], images=pictures, return_tensors="pt", truncation=True))
+    views, said = (
+        view / view.norm(dim=-1, keepdim=True) for view in (found.image_embeds, found.text_embeds)
+    )
+    return float(100 * (views @ said.T).mean())
+
+
+def given(metric: Callable[[], float]) -> float | str:
+    """What a metric gives; or why it is not available here."""
+    try:
+        return metric()
+    except CapabilityError as missing:
+        return str(missing)
+
+
+def _require(module: str, way_out: str = "pip install 'longlive-widget[metrics]'") -> None:
+    if importlib.util.find_spec(module) is None:
+        package = module.replace("_", "-")
+        raise CapabilityError(f"not available: {package} is not installed: {way_out}")
+
+
+def _unit(pictures_FHWC: Tensor) -> Tensor:
+    """Pictures from 0 to 1, colours first."""
+    return pictures_FHWC.movedim(-1, 1).float() / 255

@@ -1,0 +1,65 @@
+"""How like presets are: what must not differ does not, what differs is measured, and kept."""
+
+from functools import partial
+
+import pytest
+
+from longlive_widget import PRESETS, Engine
+from longlive_widget.cli import main
+from longlive_widget.errors import PresetError
+from longlive_widget.measure.likeness import Likeness, Plan, likeness
+from longlive_widget.measure.records import read
+
+PLAN = Plan(prompts=1, blocks=2)
+COARSE = PRESETS["reference"].with_(name="coarse", denoise_steps=(1000,))
+load = partial(Engine.load, "tiny", device="cpu")
+
+
+@pytest.fixture(scope="module")
+def found() -> tuple[Likeness, ...]:
+    quiet = PRESETS["reference"].with_(name="quiet", decode_behind=True, window_cache="static")
+    return likeness(PRESETS["reference"], [quiet, COARSE], load, PLAN)
+
+
+def test_a_preset_that_changes_nothing_is_equal(found: tuple[Likeness, ...]):
+    same, coarse = found
+    assert same.worst_db == same.mean_db == same.free_db == float("inf")
+    assert min(same.samples["ssim"]) == pytest.approx(1, abs=1e-9)
+    assert any("worst block equal" in line for line in same.lines())
+    assert 5 < coarse.worst_db <= coarse.mean_db < 40
+    assert coarse.samples["ssim"][0] < 0.99
+
+
+def test_there_is_one_number_a_block_and_one_fact_a_metric(found: tuple[Likeness, ...]):
+    for alike in found:
+        assert {len(sample) for sample in alike.samples.values()} == {PLAN.blocks}
+        assert set(alike.facts) >= {"vmaf", "lpips", "clip_score", "flicker"}
+        assert alike.record().facts["against"] == "reference"
+
+
+def test_a_video_switches_in_its_middle():
+    first, second = Plan(prompts=2, blocks=12).timelines(block_frames=3)
+    assert [entry.latent_frame for entry in first.entries] == [0, 18]
+    assert first.entries[1].prompt == second.entries[0].prompt
+
+
+def test_nothing_to_compare_is_told():
+    with pytest.raises(PresetError, match="nothing is compared with 'reference': name a preset"):
+        likeness(PRESETS["reference"], [], load, PLAN)
+
+
+def test_the_command_tells_and_keeps_what_it_found(tmp_path, capsys):
+    file = tmp_path / "records.jsonl"
+    given = ["--preset", "ultra", "--prompts", "1", "--blocks", "1", "--device", "cpu"]
+    assert main(["likeness", *given, "--out", str(file)]) == 0
+    told = capsys.readouterr().out
+    assert "ultra against reference, tiny" in told
+    (record,) = read(file)
+    assert (record.kind, record.preset.name) == ("likeness", "ultra")
+    assert record.counts == {"prompts": 1, "blocks": 1, "seed": 0}
+    assert len(record.samples["squared_error"]) == 1
+
+
+def test_a_preset_that_does_not_exist_is_told(capsys):
+    assert main(["likeness", "--preset", "ulrta"]) == 2
+    assert "did you mean 'ultra'?" in capsys.readouterr().err

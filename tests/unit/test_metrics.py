@@ -1,0 +1,103 @@
+"""Metrics of pictures: known values, and what is told where one is not available."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import CLIPConfig, CLIPModel
+
+from longlive_widget.errors import CapabilityError
+from longlive_widget.measure import metrics
+from longlive_widget.measure.metrics import clip_score, flicker, given, lpips, ssim, vmaf
+
+
+@pytest.fixture
+def pictures() -> torch.Tensor:
+    """A bright square that moves over a ramp."""
+    ramp = torch.arange(160).expand(12, 96, 160).clone()
+    for at, picture in enumerate(ramp):
+        picture[30:60, 20 + 4 * at : 50 + 4 * at] = 250
+    return ramp.to(torch.uint8)[..., None].expand(-1, -1, -1, 3).contiguous()
+
+
+def worse(pictures: torch.Tensor, by: float) -> torch.Tensor:
+    noise = torch.randn(pictures.shape, generator=torch.Generator().manual_seed(0))
+    return (pictures + by * noise).clamp(0, 255).to(torch.uint8)
+
+
+def test_ssim_is_one_for_equal_pictures_even_if_they_are_flat(pictures: torch.Tensor):
+    flat = torch.full_like(pictures, 200)
+    assert ssim(flat, flat) == pytest.approx(1, abs=1e-9)
+    assert ssim(pictures, pictures) == pytest.approx(1, abs=1e-9)
+    assert ssim(worse(pictures, 20), pictures) < ssim(worse(pictures, 5), pictures) < 0.99
+
+
+def test_vmaf_is_near_100_for_equal_videos_and_falls_as_they_get_worse(pictures: torch.Tensor):
+    assert vmaf(pictures, pictures) > 95
+    assert vmaf(worse(pictures, 30), pictures) < vmaf(worse(pictures, 10), pictures) < 95
+
+
+def test_flicker_is_none_where_all_changes_evenly():
+    even = torch.arange(0, 90, 10, dtype=torch.uint8)[:, None, None, None].expand(-1, 8, 8, 3)
+    shaken = even.clone()
+    shaken[1::2] += 4
+    assert flicker(even) == 0
+    assert flicker(shaken) == 4
+
+
+@pytest.mark.parametrize("module", ["torchmetrics", "imageio_ffmpeg", "torchvision"])
+def test_what_a_metric_needs_and_is_not_installed_is_told(
+    module: str, pictures: torch.Tensor, monkeypatch: pytest.MonkeyPatch
+):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        metrics.importlib.util, "find_spec", lambda name: None if name == module else find(name)
+    )
+    metric = {"torchmetrics": ssim, "imageio_ffmpeg": vmaf, "torchvision": lpips}[module]
+    package = module.replace("_", "-")
+    with pytest.raises(CapabilityError, match=f"not available: {package} is not installed: pip"):
+        metric(pictures, pictures)
+    assert str(given(lambda: metric(pictures, pictures))).startswith("not available")
+
+
+def test_a_video_that_ffmpeg_cannot_take_is_told(pictures: torch.Tensor):
+    with pytest.raises(CapabilityError, match="not available: ffmpeg could not compute it"):
+        vmaf(pictures, pictures[:, :48])
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    """CLIP's files at a small size, with random weights."""
+    words = ["<|startoftext|>", "<|endoftext|>", *"abdelru", *(f"{c}</w>" for c in "abdelru")]
+    vocabulary = {word: at for at, word in enumerate(words)}
+    (tmp_path / "vocab.json").write_text(json.dumps(vocabulary))
+    (tmp_path / "merges.txt").write_text("#version: 0.2\n")
+    settings = {"model_max_length": 77, "tokenizer_class": "CLIPTokenizer"}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(settings))
+    side = {"shortest_edge": 32}
+    prepare = {"image_processor_type": "CLIPImageProcessor", "size": side, "crop_size": 32}
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(prepare))
+    sizes = {"hidden_size": 16, "intermediate_size": 16, "num_attention_heads": 2}
+    text = {**sizes, "vocab_size": len(words), "eos_token_id": 1, "num_hidden_layers": 1}
+    vision = {**sizes, "image_size": 32, "patch_size": 16, "num_hidden_layers": 1}
+    torch.manual_seed(0)
+    config = CLIPConfig(text_config=text, vision_config=vision, projection_dim=8)
+    CLIPModel(config).save_pretrained(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_the_clip_score_is_the_mean_cosine_of_pictures_and_words(
+    clip: Path, pictures: torch.Tensor
+):
+    alone = [clip_score(picture[None], "red", clip) for picture in pictures[[0, 5]]]
+    assert clip_score(pictures[[0, 5]], "red", clip) == pytest.approx(sum(alone) / 2, abs=1e-3)
+    assert all(-100 <= score <= 100 for score in alone)
+    assert clip_score(pictures[:1], "blue", clip) != pytest.approx(alone[0], abs=1e-4)
+
+
+def test_clip_without_its_files_is_told(pictures: torch.Tensor, tmp_path: Path):
+    with pytest.raises(CapabilityError, match=r"not available: .* fetch it with `hf download"):
+        clip_score(pictures, "red", tmp_path)
