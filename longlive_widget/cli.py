@@ -243,6 +243,26 @@ def likeness(chosen: argparse.Namespace) -> None:
         print(chosen.out)
 
 
+def recommend(chosen: argparse.Namespace) -> None:
+    """Say which preset to take, by what records tell."""
+    from longlive_widget.measure.recommend import UNSEEN_DB, Limits, candidates_in, recommend
+    from longlive_widget.measure.records import read
+
+    memory = None if chosen.memory is None else chosen.memory * 1e9
+    worst_db = UNSEEN_DB if chosen.no_visible_loss else chosen.worst_db
+    limits = Limits(chosen.rate, memory, worst_db)
+    records = [record for path in chosen.records for record in read(path)]
+    found = recommend(candidates_in(records, model=chosen.model), limits)
+    if chosen.json:
+        print(json.dumps(found.as_json(), indent=2))
+        return
+    for candidate in found.candidates:
+        mark = "*" if candidate in found.front else " "
+        print(f"{mark} {candidate.preset:<12}{candidate}")
+    print("* is beaten by no other in time, memory and picture at once")
+    print(found.sentence)
+
+
 def _measure(
     chosen: argparse.Namespace, presets: "Sequence[Preset]", kind: str = "benchmark"
 ) -> "Sequence[Measured]":
@@ -471,6 +491,15 @@ def _count(text: str, least: int) -> int:
     return count
 
 
+def _positive(text: str) -> float:
+    number = math.nan
+    with suppress(ValueError):
+        number = float(text)
+    if not math.isfinite(number) or number <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    return number
+
+
 def _percentage(text: str) -> float:
     number = math.nan
     with suppress(ValueError):
@@ -505,6 +534,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_benchmark(commands)
     _add_ablate(commands)
     _add_likeness(commands)
+    _add_recommend(commands)
     _add_compare(commands)
     _add_train_tiny(commands)
     return parser
@@ -621,6 +651,27 @@ def _add_likeness(commands: "argparse._SubParsersAction[Any]") -> None:
     )
     parser.add_argument("--seed", type=_seed, default=0, help="the noise (default: 0)")
     parser.add_argument("--out", help="a file of records to add to, one JSON line each")
+
+
+def _add_recommend(commands: "argparse._SubParsersAction[Any]") -> None:
+    parser = commands.add_parser("recommend", help="say which preset to take, by records")
+    parser.set_defaults(run=recommend)
+    parser.add_argument("records", nargs="+", help="files that benchmark and likeness have written")
+    parser.add_argument("--model", help="whose benchmarks, where the files have several")
+    parser.add_argument(
+        "--rate", type=_positive, help="pictures a second at least (default, if nothing: 16)"
+    )
+    parser.add_argument("--memory", type=_positive, metavar="GB", help="of the device at most")
+    parser.add_argument(
+        "--worst-db",
+        type=_positive,
+        metavar="DB",
+        help="PSNR at least of the worst block, against the reference from one history",
+    )
+    parser.add_argument(
+        "--no-visible-loss", action="store_true", help="the PSNR at which no difference is seen"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
 
 
 def _add_measuring(parser: argparse.ArgumentParser) -> None:
