@@ -24,6 +24,7 @@ COMPILED_WITHOUT_GRAPHS: dict[CompileMode, CompileMode] = {
     "max-autotune": "max-autotune-no-cudagraphs",
 }
 """The modes in which torch.compile records CUDA graphs of its own, and what each is without."""
+Recache = Literal["needed", "window"]
 LinearDtype = Literal["model", "fp8"]
 Attention = Literal["torch", "fastest", "math", "efficient", "flash", "cudnn", "fa3", "fa3-fp8"]
 
@@ -38,7 +39,9 @@ class Preset:
     buffers ("static"), or each over the oldest one ("ring"). `window_dtype` is the type in which it
     is held: the model's own, or 8 bits with a scale for each token and head. `prompt_cache`
     is how many prompts an engine remembers as the network reads them, so that asking for one again
-    costs nothing. `memory_pool` gives noise, prompt and latents places that are made once, and
+    costs nothing. `recache` is what is computed again as the prompt switches: the frames that are
+    needed, or the "window" as LongLive's own code does, those too whose place the sink keeps.
+    `memory_pool` gives noise, prompt and latents places that are made once, and
     `cuda_graphs` has a GPU replay whole blocks out of them. `decoder` turns latents into pictures:
     the model's own, or a second one that is quicker and less exact; `decode_frames` is how many
     latent frames it takes at once, None a whole block. `decode_behind` begins the next block while
@@ -62,6 +65,7 @@ class Preset:
     window_cache: WindowCache = "rolling"
     window_dtype: WindowDtype = "model"
     prompt_cache: int = 0
+    recache: Recache = "needed"
     memory_pool: bool = False
     cuda_graphs: bool = False
     decoder: Decoder = "full"
@@ -79,6 +83,7 @@ class Preset:
         one_of("window_cache", self.window_cache, get_args(WindowCache), PresetError)
         one_of("window_dtype", self.window_dtype, get_args(WindowDtype), PresetError)
         one_of("linear_dtype", self.linear_dtype, get_args(LinearDtype), PresetError)
+        one_of("recache", self.recache, get_args(Recache), PresetError)
         one_of("attention", self.attention, get_args(Attention), PresetError)
         one_of("decoder", self.decoder, get_args(Decoder), PresetError)
         if self.compiled is not None:

@@ -54,7 +54,13 @@ class Denoiser:
         self.flow(latent_BFCHW, 0.0, text)
 
     def recache(
-        self, latest_BFCHW: Tensor, next_frame: int, text: TextMemory, *, global_sink: bool = True
+        self,
+        latest_BFCHW: Tensor,
+        next_frame: int,
+        text: TextMemory,
+        *,
+        global_sink: bool = True,
+        whole_window: bool = False,
     ) -> None:
         """Recompute memory for a new prompt, from the clean latents before `next_frame`.
 
@@ -67,16 +73,23 @@ class Denoiser:
             next_frame: the first latent frame of the block to come.
             text: the new prompt.
             global_sink: keep the sink over prompt switches, as interactive use does.
+            whole_window: pass the frames too whose place the sink keeps, as LongLive's own code
+                does: what they leave is seen by nobody.
         """
         window = self.window
         keep_sink = global_sink and next_frame > window.window_frames
         frames = min(window.window_frames, next_frame)
-        if keep_sink:
-            frames -= window.sink_frames
+        spare = window.sink_frames if keep_sink else 0
+        frames -= spare
         window.clear(keep_sink=keep_sink)
         if frames:
             window.open_block(next_frame - frames, frames)
-            self.write_context(latest_BFCHW[:, -frames:], text)
+            if whole_window and spare:
+                latent_BFCHW = latest_BFCHW[:, -frames - spare :]
+                told_BF = torch.zeros(latent_BFCHW.shape[:2], device=latent_BFCHW.device)
+                self.network(latent_BFCHW, told_BF, text, _WithSpares(window, spare))
+            else:
+                self.write_context(latest_BFCHW[:, -frames:], text)
 
     def forget(self) -> None:
         """The network's weights have changed: nothing is kept here that was made with them."""
@@ -84,3 +97,19 @@ class Denoiser:
     def _placed(self, noise_BFCHW: Tensor) -> Tensor:
         weight = self.network.patch_embedding.weight
         return noise_BFCHW.to(weight.device, weight.dtype)
+
+
+class _WithSpares:
+    """A window as a pass sees it whose first frames are too many: it looks, and keeps nothing."""
+
+    def __init__(self, window: Window, spare_frames: int) -> None:
+        self.relative = window.relative
+        self.key_positions = window.key_positions
+        own = window.query_positions
+        self.query_positions = own[:1] * spare_frames + own
+        self._window, self._spare_frames = window, spare_frames
+
+    def append(self, layer: int, k_BTHD: Tensor, v_BTHD: Tensor) -> tuple[Tensor, Tensor]:
+        """Write all but the spare frames; return what the window shows."""
+        spare = k_BTHD.shape[1] // len(self.query_positions) * self._spare_frames
+        return self._window.append(layer, k_BTHD[:, spare:], v_BTHD[:, spare:])

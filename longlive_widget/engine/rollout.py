@@ -14,20 +14,28 @@ from longlive_widget.cache.text import TextMemory
 from longlive_widget.engine.denoise import Denoiser
 from longlive_widget.engine.noise_schedule import Level
 from longlive_widget.errors import SessionError
+from longlive_widget.presets import Recache
 
 
 class Rollout:
     """The latents of one video. It is steered by a prompt first, and again as often as wanted.
 
-    `global_sink` keeps the sink over prompt switches, as interactive use does.
+    `global_sink` keeps the sink over prompt switches, as interactive use does; `recache` is the
+    preset's.
     """
 
     def __init__(
-        self, denoiser: Denoiser, levels: Sequence[Level], *, global_sink: bool = True
+        self,
+        denoiser: Denoiser,
+        levels: Sequence[Level],
+        *,
+        global_sink: bool = True,
+        recache: Recache = "needed",
     ) -> None:
         self._denoiser = denoiser
         self._levels = levels
         self._global_sink = global_sink
+        self._recache = recache
         self._text: TextMemory | None = None
         self._latest: list[Tensor] = []
         self._next_frame = 0
@@ -39,7 +47,13 @@ class Rollout:
         self._text = text
         if self._latest:
             latest = torch.cat(self._latest, dim=1)[:, -self._denoiser.window.window_frames :]
-            self._denoiser.recache(latest, self._next_frame, text, global_sink=self._global_sink)
+            self._denoiser.recache(
+                latest,
+                self._next_frame,
+                text,
+                global_sink=self._global_sink,
+                whole_window=self._recache == "window",
+            )
 
     def next_block(self, noise_BFCHW: Tensor, renoise: Callable[[int], Tensor]) -> Tensor:
         """The clean latents of the next block, which is as long as its noise.

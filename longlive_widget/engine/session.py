@@ -95,7 +95,9 @@ class Session:
             if preset.memory_pool
             else Denoiser(model.transformer, window)
         )
-        self._rollout = Rollout(self._denoiser, levels(preset.denoise_steps))
+        self._rollout = Rollout(
+            self._denoiser, levels(preset.denoise_steps), recache=preset.recache
+        )
         decoding = decoder_for(preset, model).stream()
         self._outlet = PictureOutlet(
             decoding,

@@ -80,6 +80,7 @@ class _Follower:
         window = new_window(engine.preset, engine.model, geometry, "relative")
         self._denoiser = Denoiser(engine.model.transformer, window)
         self._levels = levels(engine.preset.denoise_steps)
+        self._whole_window = engine.preset.recache == "window"
         self._stream = decoder_for(engine.preset, engine.model).stream()
         self._latest: list[Tensor] = []
         with current(self._model.device):
@@ -91,7 +92,7 @@ class _Follower:
             self._text = self._model.read(prompt)
             latest_BFCHW = torch.cat(self._latest, dim=1)
             frame = block * self._geometry.block_frames
-            self._denoiser.recache(latest_BFCHW, frame, self._text)
+            self._denoiser.recache(latest_BFCHW, frame, self._text, whole_window=self._whole_window)
 
     def attempt(self, block: int, seed: int) -> tuple[Tensor, Tensor]:
         """The clean latents that it makes of a block, and its pictures of them."""

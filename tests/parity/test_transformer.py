@@ -17,6 +17,7 @@ from longlive_widget.model.adapters import Adapters
 from longlive_widget.model.checkpoint import rank_of
 from longlive_widget.model.config import TransformerConfig
 from longlive_widget.model.transformer import Transformer
+from longlive_widget.presets import Recache
 from longlive_widget.timeline import Timeline
 from tests.frozen_recorder import FrozenRecorder
 from tests.parity.cases import (
@@ -95,6 +96,15 @@ def test_a_rollout_agrees_block_by_block(
         assert error < BOUND, f"block {block} is off by {error:.2e}"
 
 
+@pytest.mark.parametrize("name", rollout_names())
+def test_a_rollout_that_re_caches_its_whole_window_agrees_block_by_block(name: str):
+    case = read_case(name)
+    latents = roll_out(case, name, RingWindow, recache="window")
+    for block, latent in enumerate(latents):
+        error = relative_error(latent, case["latents"][block])
+        assert error < BOUND, f"block {block} is off by {error:.2e}"
+
+
 @pytest.mark.parametrize(
     ("name", "kind"), [*zip(rollout_names(), cycle((RingWindow, StaticWindow)), strict=False)]
 )
@@ -121,6 +131,7 @@ def roll_out(
     pooled: bool = False,
     cached: bool = False,
     compiled: bool = False,
+    recache: Recache = "needed",
 ) -> list[Tensor]:
     """Our latents of a recorded rollout, block by block, `FCHW`, on the way of a session."""
     network = _network()
@@ -139,7 +150,7 @@ def roll_out(
     replays = pooled and window.relative and kind is not RollingWindow
     record = FrozenRecorder(window) if replays else None
     static = StaticDenoiser(network, window, record)
-    rollout = _rollout(static if pooled else Denoiser(network, window), steps, case)
+    rollout = _rollout(static if pooled else Denoiser(network, window), steps, case, recache)
     prompts, remembered = _prompts_by_block(case, frames), PromptCache(8 if cached else 0)
     done: list[Tensor] = []
     for block, block_noise in enumerate(noise):
@@ -153,11 +164,11 @@ def roll_out(
     return done
 
 
-def _rollout(denoiser: Denoiser, steps: tuple[Level, ...], case: Case) -> Rollout:
+def _rollout(denoiser: Denoiser, steps: tuple[Level, ...], case: Case, recache: Recache) -> Rollout:
     """As a session makes it, unless the case says otherwise: so the default is held too."""
     if case.metadata["global_sink"]:
-        return Rollout(denoiser, steps)
-    return Rollout(denoiser, steps, global_sink=False)
+        return Rollout(denoiser, steps, recache=recache)
+    return Rollout(denoiser, steps, global_sink=False, recache=recache)
 
 
 def _prompts_by_block(case: Case, frames: int) -> dict[int, int]:

@@ -9,6 +9,7 @@ from longlive_widget.engine.noise_schedule import levels
 from longlive_widget.engine.rollout import Rollout
 from longlive_widget.errors import SessionError
 from longlive_widget.model.transformer import Transformer
+from longlive_widget.presets import Recache
 from tests.unit.small_network import small_transformer
 
 WINDOW, SINK, BLOCK = 6, 3, 3
@@ -46,11 +47,12 @@ def _made(rollout: Rollout, block: int):
 
 @pytest.mark.parametrize("blocks", [1, 2, 3, 4])
 @pytest.mark.parametrize("global_sink", [True, False])
+@pytest.mark.parametrize("recache", ["needed", "window"])
 def test_a_switch_keeps_the_sink_only_once_more_frames_exist_than_the_window_holds(
-    network: Transformer, blocks: int, *, global_sink: bool
+    network: Transformer, blocks: int, recache: Recache, *, global_sink: bool
 ):
     """Exactly as many frames as the window holds are all computed again, the sink too."""
-    rollout = Rollout(_denoiser(network), LEVELS, global_sink=global_sink)
+    rollout = Rollout(_denoiser(network), LEVELS, global_sink=global_sink, recache=recache)
     old, new = (network.read_text(_embeds(seed)) for seed in (1, 2))
     rollout.steer(old)
     latents = torch.cat([_made(rollout, block) for block in range(blocks)], dim=1)
@@ -69,6 +71,25 @@ def test_a_switch_keeps_the_sink_only_once_more_frames_exist_than_the_window_hol
     expected = by_hand.denoise(noise(), noise, new, LEVELS)
 
     assert torch.allclose(_made(rollout, blocks), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(("recache", "passed"), [("needed", WINDOW - SINK), ("window", WINDOW)])
+def test_a_re_cache_passes_as_many_frames_as_the_preset_says(
+    network: Transformer, recache: Recache, passed: int, monkeypatch: pytest.MonkeyPatch
+):
+    rollout = Rollout(_denoiser(network), LEVELS, recache=recache)
+    rollout.steer(network.read_text(_embeds(1)))
+    for block in range(4):
+        _made(rollout, block)
+    seen, forward = [], network.forward
+
+    def watched(x, *arguments: object):
+        seen.append(x.shape[1])
+        return forward(x, *arguments)
+
+    monkeypatch.setattr(network, "forward", watched)
+    rollout.steer(network.read_text(_embeds(2)))
+    assert seen == [passed]
 
 
 def test_a_rollout_without_a_prompt_says_so(network: Transformer):
