@@ -21,7 +21,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from tqdm import tqdm
 
-from longlive_widget.errors import LongLiveError, SessionError, TimelineError, choice_of
+from longlive_widget.errors import (
+    LongLiveError,
+    OutputError,
+    SessionError,
+    TimelineError,
+    choice_of,
+)
 from longlive_widget.geometry import PICTURES_PER_SECOND, Geometry, pictures_before
 from longlive_widget.presets import PRESETS, Preset, preset_named
 from longlive_widget.presets_page import page
@@ -261,6 +267,25 @@ def recommend(chosen: argparse.Namespace) -> None:
         print(f"{mark} {candidate.preset:<12}{candidate}")
     print("* is beaten by no other in time, memory and picture at once")
     print(found.sentence)
+
+
+def log(chosen: argparse.Namespace) -> None:
+    """Write the optimisation log from records."""
+    from longlive_widget.measure.log import decisions_in, log_page
+    from longlive_widget.measure.records import read
+
+    decisions = decisions_in(Path(chosen.decisions)) if chosen.decisions else {}
+    page_of = log_page(
+        [record for path in chosen.records for record in read(path)], decisions=decisions
+    )
+    if chosen.out is None:
+        print(page_of, end="")
+        return
+    try:
+        Path(chosen.out).write_text(page_of, encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"{chosen.out!r} cannot be written ({error.strerror})") from error
+    print(chosen.out)
 
 
 def _measure(
@@ -535,6 +560,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_ablate(commands)
     _add_likeness(commands)
     _add_recommend(commands)
+    _add_log(commands)
     _add_compare(commands)
     _add_train_tiny(commands)
     return parser
@@ -672,6 +698,20 @@ def _add_recommend(commands: "argparse._SubParsersAction[Any]") -> None:
         "--no-visible-loss", action="store_true", help="the PSNR at which no difference is seen"
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
+
+
+def _add_log(commands: "argparse._SubParsersAction[Any]") -> None:
+    parser = commands.add_parser("log", help="write the optimisation log from records")
+    parser.set_defaults(run=log)
+    parser.add_argument(
+        "records", nargs="+", help="files that benchmark, ablate and likeness have written"
+    )
+    parser.add_argument(
+        "--decisions",
+        metavar="FILE",
+        help="YAML, `preset: what a person decided`, over the rules",
+    )
+    parser.add_argument("--out", help="the Markdown file to write (default: print it)")
 
 
 def _add_measuring(parser: argparse.ArgumentParser) -> None:

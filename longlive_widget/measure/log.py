@@ -1,0 +1,335 @@
+"""The optimisation log, written anew from records: every figure in it says which record it is from.
+
+It says nothing that the records do not hold, and proposes its decisions by rules that it states.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import mean
+
+import yaml
+
+from longlive_widget import optimization_log
+from longlive_widget.engine.side_by_side import psnr_db
+from longlive_widget.errors import RecordError
+from longlive_widget.measure.recommend import (
+    UNSEEN_DB,
+    Candidate,
+    Limits,
+    candidates_in,
+    recommend,
+)
+from longlive_widget.measure.record import Record
+from longlive_widget.measure.statistics import Difference, Summary, difference
+from longlive_widget.presets import Preset
+
+BASELINE = "reference"
+KINDS = ("benchmark", "likeness", "ablation")
+"""The kinds of record that the log is made from; others are listed and not used."""
+_SAMPLES = {
+    "block_ms": "steady block",
+    "switch_ms": "block of a switch",
+    "steps_ms": "its steps",
+    "decode_ms": "its decoding",
+    "context_ms": "its context pass",
+    "re_cache_ms": "re-cache of a switch",
+    "text_ms": "reading a prompt",
+}
+_FACTS = {
+    "pictures_per_s": "pictures/s",
+    "first_picture_s": "first picture, s",
+    "warm_up_s": "warm-up, s",
+    "load_s": "loading, s",
+    "window_bytes": "window, bytes",
+    "device_bytes": "device memory, bytes",
+    "device_peak_bytes": "its peak, bytes",
+}
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What to do with a preset, and why; by rule, or by a person who says so."""
+
+    keep: str
+    reason: str
+
+
+def log_page(records: Sequence[Record], *, decisions: Mapping[str, str] | None = None) -> str:
+    """The log in Markdown.
+
+    Args:
+        records: of benchmarks of one model on one device, the reference's among them, and of
+            likeness and ablations as far as there are any.
+        decisions: by the name of a preset what a person decided, in words: it stands in place of
+            what the rule proposes.
+
+    No benchmark of the reference, benchmarks of several cases, and a decision on a preset that is
+    not here are a `RecordError`.
+    """
+    log = _Log(tuple(records), dict(decisions or {}))
+    return "\n".join(log.lines()) + "\n"
+
+
+def decisions_in(path: Path) -> dict[str, str]:
+    """What a person decided, by the name of a preset, from a YAML file.
+
+    Raises:
+        RecordError: the file cannot be read, or does not say words for names.
+    """
+    try:
+        said = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        told = " ".join(str(error).split())
+        raise RecordError(f"{path} cannot be read ({told}): write `preset: words`") from error
+    if not isinstance(said, dict) or not all(isinstance(v, str) for v in (*said, *said.values())):
+        raise RecordError(f"{path} says no decisions: write `preset: words` in lines")
+    return said
+
+
+@dataclass(frozen=True)
+class _Experiment:
+    """One preset with its records."""
+
+    preset: Preset
+    candidate: Candidate
+    timed: tuple[Record, ...]
+    alike: tuple[Record, ...]
+
+    def samples(self, name: str) -> list[float]:
+        """All of its samples of that name."""
+        return [value for record in self.timed for value in record.samples.get(name, ())]
+
+
+class _Log:
+    def __init__(self, records: tuple[Record, ...], decisions: dict[str, str]) -> None:
+        self._records, self._decisions = records, decisions
+        self._number = {id(record): number for number, record in enumerate(records, 1)}
+        self._candidates = candidates_in(records)
+        self._experiments = [self._experiment(candidate) for candidate in self._candidates]
+        names = [experiment.preset.name for experiment in self._experiments]
+        if BASELINE not in names:
+            raise RecordError(
+                f"no benchmark of {BASELINE!r} is here, which all others are compared with: "
+                f"measure it in the same run as {', '.join(names)}"
+            )
+        for name in decisions:
+            if name not in names:
+                raise RecordError(f"a decision is about {name!r}, and there are {', '.join(names)}")
+        self._baseline = self._experiments[names.index(BASELINE)]
+
+    def lines(self) -> Iterator[str]:
+        """The whole page."""
+        yield from ("# Optimisation log", "")
+        yield from (
+            "Made by `longlive-widget log` from the records at its end; the number in brackets "
+            "behind a figure is that of its record. A steady block has a full window.",
+            "",
+        )
+        yield from self._environment()
+        yield from ("## Summary", "", *self._summary(), "")
+        for experiment in self._experiments:
+            yield from self._entry(experiment)
+        yield from self._ablations()
+        yield from self._sweet_spots()
+        yield from self._method()
+        yield from self._sources()
+
+    def _experiment(self, candidate: Candidate) -> _Experiment:
+        of_kind = {
+            kind: tuple(
+                record
+                for record in self._records
+                if record.kind == kind and record.preset.name == candidate.preset
+            )
+            for kind in KINDS
+        }
+        preset = of_kind["benchmark"][0].preset
+        same = replace(preset, summary="")
+        alike = tuple(r for r in of_kind["likeness"] if replace(r.preset, summary="") == same)
+        return _Experiment(preset, candidate, of_kind["benchmark"], alike)
+
+    def _environment(self) -> Iterator[str]:
+        record = self._baseline.timed[0]
+        machine, versions, size = record.machine, record.versions, record.geometry
+        weights = ", random weights: times are true, pictures mean nothing"
+        yield from ("## Environment", "", "| | |", "|---|---|")
+        yield f"| model | {record.model}{weights if record.weights == 'random' else ''} |"
+        yield f"| pictures | {size.width_px} x {size.height_px}, {record.dtype} |"
+        yield f"| device | {machine.device} ({machine.device_type}) |"
+        yield f"| processor | {machine.processor}, {machine.cores} cores, {machine.system} |"
+        yield f"| torch | {versions.torch}, Python {versions.python}, CUDA {versions.cuda} |"
+        yield f"| source | {versions.package}, commit {record.commit or 'unknown'} |"
+        yield ""
+
+    def _summary(self) -> Iterator[str]:
+        yield "| preset | ms a block | change | pictures/s | peak GB | worst block | decision |"
+        yield "|---|---|---|---|---|---|---|"
+        for experiment in self._experiments:
+            one, change = experiment.candidate, self._change(experiment)
+            memory = "" if one.memory_bytes is None else f"{one.memory_bytes / 1e9:.1f}"
+            yield (
+                f"| `{one.preset}` | {one.block_ms:.1f} {self._of(experiment.timed)} | "
+                f"{'' if change is None else _percent(change)} | {one.pictures_per_s:.1f} | "
+                f"{memory} | {_db(one.worst_db)} | {self._decision(experiment).keep} |"
+            )
+
+    def _entry(self, experiment: _Experiment) -> Iterator[str]:
+        preset = experiment.preset
+        yield from (f"## `{preset.name}`", "", f"{preset.summary}.", "")
+        if changes := preset.changes():
+            yield "```yaml"
+            yield from (f"{name}: {json.dumps(value)}" for name, value in changes.items())
+            yield from ("```", "")
+        yield f"| {self._of(experiment.timed)} | p50 | p95 | p99 | mean | least | most | samples |"
+        yield "|---|---|---|---|---|---|---|---|"
+        for name, label in _SAMPLES.items():
+            if values := experiment.samples(name):
+                of = Summary.of(values)
+                figures = (of.p50, of.p95, of.p99, of.mean, of.least, of.most)
+                shown = " | ".join(f"{figure:.1f}" for figure in figures)
+                yield f"| {label}, ms | {shown} | {of.count} |"
+        facts = experiment.timed[-1].facts
+        known = [(label, facts[name]) for name, label in _FACTS.items() if name in facts]
+        if known:
+            yield ""
+            yield "; ".join(f"{label} {_figure(fact)}" for label, fact in known) + "."
+        yield from self._picture(experiment)
+        yield from self._logged(experiment)
+        decision = self._decision(experiment)
+        yield from ("", f"**Decision**: {decision.keep}; {decision.reason}.", "")
+
+    def _picture(self, experiment: _Experiment) -> Iterator[str]:
+        for record in experiment.alike:
+            errors, free = (record.samples[f"{p}squared_error"] for p in ("", "free_"))
+            yield ""
+            yield (
+                f"Against `{record.facts['against']}` on {record.model} {self._of([record])}: from "
+                f"one history the worst block {_db(psnr_db(max(errors)))}, all "
+                f"{_db(psnr_db(mean(errors)))}; running free {_db(psnr_db(mean(free)))}"
+                + "".join(
+                    f"; {name} {_figure(record.facts[name])}"
+                    for name in ("vmaf", "lpips", "clip_score")
+                    if name in record.facts
+                )
+                + "."
+            )
+
+    def _logged(self, experiment: _Experiment) -> Iterator[str]:
+        theirs = optimization_log.EXPERIMENTS.get(experiment.preset.name)
+        if theirs is None:
+            return
+        before = optimization_log.BASELINE_MS
+        share = (theirs.block_ms - before) / before
+        yield ""
+        yield (
+            f"LongLive's log, on an H100 and with an empty window: {theirs.block_ms:g} ms against "
+            f'{before:g} ({share:+.0%}). "{theirs.picture}."'
+        )
+
+    def _decision(self, experiment: _Experiment) -> Decision:
+        """Keep what is faster or smaller and looks the same; a visible loss is a trade."""
+        name, one = experiment.preset.name, experiment.candidate
+        if name in self._decisions:
+            return Decision(self._decisions[name], "decided by a person")
+        if experiment is self._baseline:
+            return Decision("baseline", "what the others are compared with")
+        change, base = self._change(experiment), self._baseline.candidate
+        faster = change is not None and change.seen and change.median < 0
+        smaller = (one.memory_bytes or 0) < 0.95 * (base.memory_bytes or 0)
+        gain = _percent(change) if faster and change else "less memory"
+        if not (faster or smaller):
+            return Decision("drop", "neither faster nor smaller than the reference")
+        if one.worst_db is None:
+            return Decision("open", f"{gain}, and its pictures were not compared")
+        if one.worst_db >= UNSEEN_DB:
+            return Decision("keep", f"{gain}, and no block is under {UNSEEN_DB:g} dB")
+        return Decision("trade", f"{gain}, for pictures that differ ({_db(one.worst_db)})")
+
+    def _change(self, experiment: _Experiment) -> Difference | None:
+        """How its steady block differs from the baseline's, as a share of that."""
+        if experiment is self._baseline:
+            return None
+        before, after = (of.samples("block_ms") for of in (self._baseline, experiment))
+        return difference(before, after).as_share_of(self._baseline.candidate.block_ms)
+
+    def _ablations(self) -> Iterator[str]:
+        groups: dict[str, list[Record]] = {}
+        for record in self._records:
+            if record.kind == "ablation":
+                groups.setdefault(_base(record.preset.name), []).append(record)
+        if not groups:
+            return
+        yield from ("## Ablations", "", "| | ms a block | what that changes |", "|---|---|---|")
+        for base, records in groups.items():
+            bases = [record for record in records if record.preset.name == base]
+            before = [ms for record in bases for ms in record.samples["block_ms"]]
+            for record in records:
+                taken = record.samples["block_ms"]
+                change = difference(before, taken) if before and record not in bases else None
+                name = f"{record.preset.name} {self._of([record])}"
+                told = _interval(change) if change else ""
+                yield f"| {name} | {Summary.of(taken).p50:.1f} | {told} |"
+        yield ""
+
+    def _sweet_spots(self) -> Iterator[str]:
+        yield from ("## Sweet spot", "")
+        for limits in (Limits(), Limits(worst_db=UNSEEN_DB), Limits(pictures_per_s=25)):
+            yield f"- {recommend(self._candidates, limits).sentence}."
+        yield ""
+
+    def _method(self) -> Iterator[str]:
+        yield from (
+            "## Method",
+            "",
+            "Times are medians of steady blocks, presets in turns; a change is that of the medians "
+            "with its 95 % interval by bootstrap. *Keep* is faster or smaller (5 % of memory) with "
+            f"every block at {UNSEEN_DB:g} dB or better from one history; *trade* has a visible "
+            "loss; *drop* gains nothing; *open* was not compared.",
+            "",
+        )
+
+    def _sources(self) -> Iterator[str]:
+        yield from ("## Records", "", "| | kind | model | preset | device | when | commit |")
+        yield "|---|---|---|---|---|---|---|"
+        for record in self._records:
+            yield (
+                f"| {self._number[id(record)]} | {record.kind} | {record.model} | "
+                f"{record.preset.name} | {record.machine.device} | "
+                f"{record.time:%Y-%m-%d %H:%M} | {record.commit or ''} |"
+            )
+
+    def _of(self, records: Iterable[Record]) -> str:
+        return f"[{', '.join(str(self._number[id(record)]) for record in records)}]"
+
+
+def _base(name: str) -> str:
+    """What an ablation of that name is over: see `ablate`."""
+    return name.split(", ")[0].split(" without ")[0]
+
+
+def _percent(change: Difference) -> str:
+    if not change.seen:
+        return "no difference seen"
+    if not change.bounded:
+        return f"{change.median:+.1%}"
+    return f"{change.median:+.1%} ({change.low:+.1%} to {change.high:+.1%})"
+
+
+def _interval(change: Difference) -> str:
+    if not change.seen:
+        return "no difference seen"
+    return f"{change.median:+.1f} ms ({change.low:+.1f} to {change.high:+.1f})"
+
+
+def _db(found: float | None) -> str:
+    if found is None:
+        return "not compared"
+    return "equal" if found == float("inf") else f"{found:.1f} dB"
+
+
+def _figure(fact: object) -> str:
+    if isinstance(fact, float):
+        return f"{fact:,.0f}" if fact >= 1000 else f"{fact:.2f}"
+    return str(fact)

@@ -1,0 +1,120 @@
+"""The log from records: figures with their sources, and decisions by rule and by people."""
+
+import re
+
+import pytest
+
+from longlive_widget import PRESETS
+from longlive_widget.cli import main
+from longlive_widget.errors import RecordError
+from longlive_widget.measure.log import log_page
+from longlive_widget.measure.records import append
+from tests.unit.written_record import record
+
+GB = 1e9
+
+
+def timed(name: str, block_ms: float, peak_gb: float = 30):
+    samples = {"block_ms": [block_ms + at / 10 for at in range(20)], "switch_ms": [2 * block_ms]}
+    facts = {"device_peak_bytes": peak_gb * GB, "pictures_per_s": 12_000 / block_ms}
+    return record(preset=PRESETS[name], samples=samples, facts=facts)
+
+
+def compared(name: str, error: float):
+    samples = {"squared_error": [error / 2, error], "free_squared_error": [10 * error] * 2}
+    facts = {"against": "reference", "vmaf": 80.0, "lpips": "not available: torchvision is not"}
+    return record(kind="likeness", preset=PRESETS[name], samples=samples, facts=facts)
+
+
+RECORDS = (
+    timed("reference", 800),
+    timed("balanced", 500),
+    timed("ultra", 300),
+    timed("low_memory", 900, peak_gb=11),
+    timed("quality", 800),
+    timed("speed", 480),
+    compared("balanced", 0.0),
+    compared("ultra", 650.25),
+    compared("low_memory", 1.0),
+    compared("quality", 0.0),
+)
+
+
+def section(page: str, name: str) -> str:
+    found = re.search(rf"^## `{name}`\n(.*?)(?=^## )", page, re.MULTILINE | re.DOTALL)
+    assert found
+    return found[1]
+
+
+@pytest.mark.parametrize(
+    ("name", "decision"),
+    [
+        ("reference", "baseline; what the others are compared with."),
+        ("balanced", "keep; -37.5% (-37.5% to -37.4%), and no block is under 40 dB."),
+        ("ultra", "trade; -62.4%"),
+        ("low_memory", "keep; less memory, and no block is under 40 dB."),
+        ("quality", "drop; neither faster nor smaller than the reference."),
+        ("speed", "open; -40.0%"),
+    ],
+)
+def test_each_preset_has_its_decision_by_rule(name: str, decision: str):
+    assert f"**Decision**: {decision}" in section(log_page(RECORDS), name)
+
+
+def test_figures_say_which_record_they_are_from():
+    page = log_page(RECORDS)
+    assert "| `balanced` | 500.9 [2] |" in page
+    ultra = section(page, "ultra")
+    assert "denoise_steps: [1000, 250]" in ultra
+    assert "on tiny [8]: from one history the worst block 20.0 dB" in ultra
+    assert "vmaf 80.00; lpips not available: torchvision is not" in ultra
+    sources = page.split("## Records")[1]
+    assert re.search(r"^\| 8 \| likeness \| tiny \| ultra \| NVIDIA H100 \|", sources, re.MULTILINE)
+    assert "LongLive's log, on an H100 and with an empty window: 215 ms" in ultra
+
+
+def test_the_sweet_spot_is_what_recommend_says():
+    spots = log_page(RECORDS).split("## Sweet spot")[1].split("##")[0]
+    assert spots.count("\n- ") == 3
+    assert "- balanced: 500.9 ms a block" in spots
+
+
+def test_ablations_are_held_against_their_own_base():
+    def ablated(name: str, block_ms: float):
+        preset = PRESETS["reference"].with_(name=name)
+        return record(
+            kind="ablation",
+            preset=preset,
+            samples={"block_ms": [block_ms + i / 10 for i in range(20)]},
+        )
+
+    bases = (ablated("reference", 800), ablated("reference, window_frames=6", 700))
+    other = (ablated("turbo", 300), ablated("turbo without compiled", 450))
+    page = log_page((*RECORDS, *bases, *other)).split("## Ablations")[1].split("## ")[0]
+    assert "| reference, window_frames=6 [12] | 701.0 | -100.0 ms" in page
+    assert "| turbo without compiled [14] | 450.9 | +150.0 ms" in page
+    assert "| turbo [13] | 300.9 |  |" in page
+
+
+def test_a_person_may_decide_and_says_why(tmp_path, capsys):
+    file, decisions = tmp_path / "records.jsonl", tmp_path / "decisions.yaml"
+    for one in RECORDS:
+        append(file, one)
+    decisions.write_text("ultra: keep, for drafts\n")
+    out = tmp_path / "log.md"
+    given = [str(file), "--decisions", str(decisions), "--out", str(out)]
+    assert main(["log", *given]) == 0
+    page = out.read_text()
+    assert "**Decision**: keep, for drafts; decided by a person." in section(page, "ultra")
+    assert capsys.readouterr().out.strip() == str(out)
+    decisions.write_text("ulrta: keep\n")
+    assert main(["log", *given]) == 2
+    assert "a decision is about 'ulrta', and there are reference" in capsys.readouterr().err
+    decisions.write_text("- keep\n")
+    assert main(["log", *given]) == 2
+    assert "says no decisions: write `preset: words`" in capsys.readouterr().err
+
+
+def test_without_the_reference_there_is_no_log():
+    with pytest.raises(RecordError, match="no benchmark of 'reference' is here, which all others"):
+        log_page(RECORDS[1:])
