@@ -13,9 +13,9 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -42,8 +42,6 @@ if TYPE_CHECKING:
 REGRESSED = 1
 BAD_INPUT = 2
 SIGNALLED = 128
-MOST_COMPARED = 5  # prompts a seed whose pictures are compared between schedules
-COMPARED_SEEDS = 5
 PROGRESS = "|{bar}| {n_fmt} of {total_fmt} pictures, {rate_noinv_fmt}, {remaining} left"
 
 
@@ -147,66 +145,20 @@ def quality(chosen: argparse.Namespace) -> None:
     from longlive_widget.engine.engine import Engine
     from longlive_widget.engine.model import load_encoder
     from longlive_widget.engine.source import model_folder
-    from longlive_widget.tiny.evaluate import evaluate, fewer_steps_psnr_db, pictures_per_second
-    from longlive_widget.tiny.train_autoencoder import measure
+    from longlive_widget.measure.judgement import Plan, judge
+    from longlive_widget.measure.records import append
 
     engine = Engine.load(chosen.model, preset)
-    report = evaluate(
+    judgement = judge(
         engine,
-        prompts=chosen.prompts,
-        long_prompts=chosen.long_prompts,
-        unusual_prompts=chosen.unusual_prompts,
-        seed=chosen.seed,
+        load_encoder(model_folder(chosen.model), engine.device),
+        Plan(chosen.prompts, chosen.long_prompts, chosen.unusual_prompts, chosen.seed),
         watched=lambda cases: tqdm(cases, unit=" prompts", disable=not cases),
     )
-    encoder = load_encoder(model_folder(chosen.model), engine.device)
-    autoencoder = measure(encoder, engine.model.decoder, chosen.seed, engine.device)
-    compared = [
-        fewer_steps_psnr_db(engine, prompts=min(chosen.prompts, MOST_COMPARED), seed=seed)
-        for seed in range(chosen.seed, chosen.seed + COMPARED_SEEDS)
-    ]
-    found: dict[str, object] = {
-        "model": engine.name,
-        "preset": preset.name,
-        "prompts": chosen.prompts,
-        "long_prompts": chosen.long_prompts,
-        "unusual_prompts": chosen.unusual_prompts,
-        "seed": chosen.seed,
-        "adherence": asdict(report.start),
-        "adherence_after_switch": asdict(report.switched),
-        "ground_kept": _known(report.ground_kept),
-        "place_kept": _known(report.place_kept),
-        "switches_shown": report.switches_shown,
-        "blocks_until_shown": _known(report.blocks_until_shown),
-        "adherence_at_block_10": asdict(report.early) if chosen.long_prompts else None,
-        "adherence_at_block_200": asdict(report.late) if chosen.long_prompts else None,
-        "adherence_in_unusual_words": asdict(report.unusual) if chosen.unusual_prompts else None,
-        "said_probability": report.said_probability,
-        "fewer_steps_psnr_db": {
-            steps: [round(of_seed[steps], 2) for of_seed in compared] for steps in compared[0]
-        },
-        "autoencoder_psnr_db": asdict(autoencoder),
-        "pictures_per_second": pictures_per_second(engine),
-    }
-    print(json.dumps(found, indent=2) if chosen.json else "\n".join(_told(found)))
-
-
-def _known(share: float) -> float | None:
-    """None where no video had anything to say of it."""
-    return None if math.isnan(share) else share
-
-
-def _told(found: Mapping[str, object]) -> Iterator[str]:
-    """What was found, one a line; the parts of a mapping beside each other."""
-    for name, value in found.items():
-        parts = value.items() if isinstance(value, Mapping) else ((None, value),)
-        said = ", ".join(
-            f"{f'{part} ' if part else ''}{number:.3g}"
-            if isinstance(number, float)
-            else str(number)
-            for part, number in parts
-        )
-        yield f"{name.replace('_', ' '):<26}{said}"
+    if chosen.out is not None:
+        append(chosen.out, judgement.record())
+    found = judgement.found
+    print(json.dumps(found, indent=2) if chosen.json else "\n".join(judgement.lines()))
 
 
 def benchmark(chosen: argparse.Namespace) -> None:
@@ -626,6 +578,7 @@ def _add_quality(commands: "argparse._SubParsersAction[Any]") -> None:
         help="of 6 blocks, in an order of words that was never trained (default: 20)",
     )
     parser.add_argument("--seed", type=_seed, default=0, help="prompts and noise (default: 0)")
+    parser.add_argument("--out", help="a file of records to add to, one JSON line")
     parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
 
 

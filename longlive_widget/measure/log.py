@@ -26,8 +26,9 @@ from longlive_widget.measure.statistics import Difference, Summary, difference
 from longlive_widget.presets import Preset
 
 BASELINE = "reference"
-KINDS = ("benchmark", "likeness", "ablation")
+KINDS = ("benchmark", "likeness", "ablation", "quality")
 """The kinds of record that the log is made from; others are listed and not used."""
+_JUDGED = ("color", "shape", "motion", "ground")
 _SAMPLES = {
     "block_ms": "steady block",
     "switch_ms": "block of a switch",
@@ -131,6 +132,7 @@ class _Log:
         yield from ("## Summary", "", *self._summary(), "")
         for experiment in self._experiments:
             yield from self._entry(experiment)
+        yield from self._judged()
         yield from self._ablations()
         yield from self._sweet_spots()
         yield from self._method()
@@ -253,6 +255,24 @@ class _Log:
             return None
         before, after = (of.samples("block_ms") for of in (self._baseline, experiment))
         return difference(before, after).as_share_of(self._baseline.candidate.block_ms)
+
+    def _judged(self) -> Iterator[str]:
+        judged = [record for record in self._records if record.kind == "quality"]
+        if not judged:
+            return
+        yield from ("## What pictures show of their prompts", "")
+        names = " | ".join(_JUDGED)
+        yield f"| preset | prompts | {names} | after a switch: {names} |"
+        yield "|---" * (2 + 2 * len(_JUDGED)) + "|"
+        for record in judged:
+            shares = [
+                _figure(record.facts[f"{stage}_{attribute}"])
+                for stage in ("adherence", "adherence_after_switch")
+                for attribute in _JUDGED
+            ]
+            name = f"{record.preset.name} of {record.model} {self._of([record])}"
+            yield f"| {name} | {record.counts['prompts']} | {' | '.join(shares)} |"
+        yield ""
 
     def _ablations(self) -> Iterator[str]:
         groups: dict[str, list[Record]] = {}

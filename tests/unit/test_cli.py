@@ -15,6 +15,8 @@ from longlive_widget.cli import main, require_landings
 from longlive_widget.engine.engine import Engine
 from longlive_widget.engine.source import model_folder
 from longlive_widget.errors import TimelineError
+from longlive_widget.measure import judgement
+from longlive_widget.measure.records import read
 from longlive_widget.presets import PRESETS
 from longlive_widget.timeline import Timeline
 from longlive_widget.tiny import evaluate, train_autoencoder
@@ -168,17 +170,24 @@ def test_bad_input_is_told_before_weights_are_read(tmp_path, monkeypatch, capsys
 
 
 @pytest.mark.slow
-def test_the_quality_of_a_model_is_printed_as_json(capsys, monkeypatch):
+def test_the_quality_of_a_model_is_printed_as_json_and_kept(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(train_autoencoder, "_UNSEEN_CLIPS", 1)
     monkeypatch.setattr(train_autoencoder, "_CLIPS_AT_ONCE", 1)
     monkeypatch.setattr(train_autoencoder, "_UNSEEN_PICTURES", 17)
     briefly = partial(evaluate.fewer_steps_psnr_db, blocks=1)
-    monkeypatch.setattr(evaluate, "fewer_steps_psnr_db", briefly)
+    monkeypatch.setattr(judgement, "fewer_steps_psnr_db", briefly)
     at_once = partial(evaluate.pictures_per_second, warm_up_blocks=1, blocks=1)
-    monkeypatch.setattr(evaluate, "pictures_per_second", at_once)
+    monkeypatch.setattr(judgement, "pictures_per_second", at_once)
     given = ["--prompts", 1, "--long-prompts", 0, "--unusual-prompts", 1, "--json"]
-    assert run("quality", *given) == 0
+    assert run("quality", *given, "--out", tmp_path / "records.jsonl") == 0
     found = json.loads(capsys.readouterr().out)
+    (record,) = read(tmp_path / "records.jsonl")
+    assert record.kind == "quality"
+    assert record.facts["adherence_color"] == found["adherence"]["color"]
+    assert record.samples["fewer_steps_psnr_db_2_steps"] == tuple(
+        found["fewer_steps_psnr_db"]["2 steps"]
+    )
+    assert "adherence_at_block_200" not in record.facts
     assert found["adherence"]["ground"] == 1
     assert 25 < found["autoencoder_psnr_db"]["psnr_db"] < 40
     assert found["adherence_at_block_200"] is None

@@ -79,6 +79,19 @@ def test_the_sweet_spot_is_what_recommend_says():
     assert "- balanced: 500.9 ms a block" in spots
 
 
+def test_what_the_judge_said_is_in_it():
+    shares = {"color": 0.99, "shape": 0.9, "motion": 0.92, "ground": 1.0}
+    facts = {
+        f"{stage}_{name}": share - less
+        for stage, less in (("adherence", 0.0), ("adherence_after_switch", 0.1))
+        for name, share in shares.items()
+    }
+    judged = record(kind="quality", counts={"prompts": 200}, samples={}, facts=facts)
+    page = log_page((*RECORDS, judged))
+    row = "| turbo of tiny [11] | 200 | 0.99 | 0.90 | 0.92 | 1.00 | 0.89 | 0.80 | 0.82 | 0.90 |"
+    assert row in page
+
+
 def test_ablations_are_held_against_their_own_base():
     def ablated(name: str, block_ms: float):
         preset = PRESETS["reference"].with_(name=name)
