@@ -11,7 +11,8 @@ from functools import partial
 import av
 import pytest
 
-from longlive_widget.cli import main, require_landings
+from longlive_widget.cli import main
+from longlive_widget.cli.videos import require_landings
 from longlive_widget.engine.engine import Engine
 from longlive_widget.engine.source import model_folder
 from longlive_widget.errors import TimelineError

@@ -1,0 +1,7 @@
+"""`python -m longlive_widget.cli` is the command `longlive-widget`."""
+
+import sys
+
+from longlive_widget.cli.main import main
+
+sys.exit(main())

@@ -1,0 +1,125 @@
+"""What commands share: words made into values, mistakes told in a sentence, options in common."""
+
+import argparse
+import math
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from longlive_widget.errors import (
+    SessionError,
+    choice_of,
+)
+from longlive_widget.presets import Preset, preset_named
+from longlive_widget.timeline import require_seed
+
+if TYPE_CHECKING:
+    pass
+
+
+BAD_INPUT = 2
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that tells a mistake in one sentence, with what there is instead."""
+
+    def error(self, message: str) -> NoReturn:
+        """Tell it, and end."""
+        self.exit(BAD_INPUT, f"{self.prog}: {message}; {self.prog} --help tells all there is\n")
+
+    def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]  # noqa: ANN401
+        """Refuse here what this parser does not know: its name is that of the command."""
+        known, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            options = [option for action in self._actions for option in action.option_strings]
+            self.error(f"there is no {unknown[0]!r}: {choice_of(unknown[0], options)}")
+        return known, unknown
+
+
+def seed(text: str) -> int:
+    """A seed."""
+    number: int | str = text
+    with suppress(ValueError):
+        number = int(text)
+    try:
+        return require_seed(number)
+    except SessionError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def size(text: str) -> tuple[int, int]:
+    """Width and height, written 160x96."""
+    width, _, height = text.lower().partition("x")
+    try:
+        return int(width), int(height)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no size of pictures: write width x height, as 160x96"
+        ) from error
+
+
+def at_least_one(text: str) -> int:
+    """A whole number from 1 up."""
+    return count_from(text, least=1)
+
+
+def at_least_none(text: str) -> int:
+    """A whole number from 0 up."""
+    return count_from(text, least=0)
+
+
+def count_from(text: str, least: int) -> int:
+    """A whole number from `least` up."""
+    try:
+        count = int(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from error
+    if count < least:
+        raise argparse.ArgumentTypeError(f"{count} is too few: use {least} or more")
+    return count
+
+
+def positive(text: str) -> float:
+    """A number above 0."""
+    number = math.nan
+    with suppress(ValueError):
+        number = float(text)
+    if not math.isfinite(number) or number <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number above 0")
+    return number
+
+
+def percentage(text: str) -> float:
+    """A share, written 5%."""
+    number = math.nan
+    with suppress(ValueError):
+        number = float(text.removesuffix("%"))
+    if not text.endswith("%") or not math.isfinite(number) or number < 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no percentage from 0 on: write it as 5%")
+    return number / 100
+
+
+def preset_of(said: str) -> "Preset":
+    """The preset of that name, or the one in that YAML file."""
+    is_file = said.endswith((".yaml", ".yml"))
+    return Preset.from_yaml(Path(said)) if is_file else preset_named(said)
+
+
+def add_running(parser: argparse.ArgumentParser) -> None:
+    """The options of whatever makes videos: where, how large and with which weights."""
+    parser.add_argument(
+        "--size", type=size, help="pictures as 160x96 (default: what the model is made for)"
+    )
+    parser.add_argument("--device", help="where to compute (default: cuda if there is one)")
+    parser.add_argument(
+        "--weights",
+        choices=("trained", "random"),
+        default="trained",
+        help="random ones need no files, for timing: the pictures mean nothing (default: trained)",
+    )
+    parser.add_argument(
+        "--allow-fallback",
+        action="store_true",
+        help="run the nearest thing where this machine lacks something, and say so",
+    )

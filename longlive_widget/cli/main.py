@@ -1,0 +1,53 @@
+"""The command `longlive-widget`: what the package does, without a notebook.
+
+Each sub-command is one function, and one `_add_...` that names its options. Bad input is told in
+one sentence, before any work starts. Only the commands that need torch load it.
+"""
+
+import argparse
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from longlive_widget.cli import measuring, records, training, videos
+from longlive_widget.cli.arguments import BAD_INPUT, Parser
+from longlive_widget.cli.stopping import Stopped
+from longlive_widget.errors import (
+    LongLiveError,
+)
+
+if TYPE_CHECKING:
+    pass
+
+
+SIGNALLED = 128
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command with these arguments, by default those of the process.
+
+    Returns:
+        The exit code: 0 when all went well, 1 when `compare` found a regression, 2 for input that
+        cannot be used, 130 after Ctrl-C, as for other signals 128 and the signal's number.
+    """
+    chosen = _parser().parse_args(arguments)
+    run: Callable[[argparse.Namespace], int | None] = chosen.run
+    try:
+        return run(chosen) or 0
+    except LongLiveError as error:
+        print(f"longlive-widget: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt as stop:
+        kept = "goes on when called again" if run is training.train_tiny else "nothing was written"
+        print(f"longlive-widget: stopped, {kept}", file=sys.stderr)
+        return SIGNALLED + (stop.number if isinstance(stop, Stopped) else signal.SIGINT)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(prog="longlive-widget", description="Videos that are steered while they run.")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    parser.set_defaults(run=lambda _chosen: parser.print_help())
+    for module in (videos, measuring, records, training):
+        module.add_commands(commands)
+    return parser

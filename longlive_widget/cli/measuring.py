@@ -1,0 +1,221 @@
+"""The commands that measure: times, pictures, and what records of them say."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from tqdm import tqdm
+
+from longlive_widget.cli.arguments import (
+    add_running,
+    at_least_none,
+    at_least_one,
+    preset_of,
+    seed,
+)
+from longlive_widget.presets import Preset
+
+if TYPE_CHECKING:
+    from longlive_widget.measure.benchmark import Measured, Plan
+
+
+def quality(chosen: argparse.Namespace) -> None:
+    """Judge how well a model of drawn scenes shows what unseen prompts say."""
+    preset = preset_of(chosen.preset)
+
+    from longlive_widget.engine.engine import Engine
+    from longlive_widget.engine.model import load_encoder
+    from longlive_widget.engine.source import model_folder
+    from longlive_widget.measure.judgement import Plan, judge
+    from longlive_widget.measure.records import append
+
+    engine = Engine.load(chosen.model, preset)
+    judgement = judge(
+        engine,
+        load_encoder(model_folder(chosen.model), engine.device),
+        Plan(chosen.prompts, chosen.long_prompts, chosen.unusual_prompts, chosen.seed),
+        watched=lambda cases: tqdm(cases, unit=" prompts", disable=not cases),
+    )
+    if chosen.out is not None:
+        append(chosen.out, judgement.record())
+    found = judgement.found
+    print(json.dumps(found, indent=2) if chosen.json else "\n".join(judgement.lines()))
+
+
+def benchmark(chosen: argparse.Namespace) -> None:
+    """Measure presets side by side on this machine."""
+    _measure(chosen, [preset_of(name) for name in chosen.preset or ("reference",)])
+
+
+def ablate(chosen: argparse.Namespace) -> None:
+    """Measure what single settings change."""
+    from longlive_widget.measure.ablate import alone, effects, taken_back
+
+    base = preset_of(chosen.preset)
+    presets = alone(base, chosen.set) if chosen.set else taken_back(base)
+    sample = "first_block_ms" if chosen.as_the_log else "block_ms"
+    for effect in effects(_measure(chosen, presets, kind="ablation"), sample):
+        print(effect)
+
+
+def likeness(chosen: argparse.Namespace) -> None:
+    """Hold the pictures of presets against those of another one."""
+    from longlive_widget.engine.engine import Engine
+    from longlive_widget.engine.source import source_of
+    from longlive_widget.measure.likeness import Plan, likeness
+    from longlive_widget.measure.records import append
+
+    source = source_of(chosen.model)
+    options = {name: getattr(chosen, name) for name in ("device", "weights", "allow_fallback")}
+    found = likeness(
+        preset_of(chosen.against),
+        [preset_of(name) for name in chosen.preset],
+        lambda preset: Engine.load(source, preset, **options),
+        Plan(chosen.prompts, chosen.blocks, chosen.seed, chosen.size),
+        told=lambda said: print(said, file=sys.stderr),
+    )
+    for alike in found:
+        print("\n".join(alike.lines()))
+    if chosen.out is not None:
+        for alike in found:
+            append(chosen.out, alike.record())
+        print(chosen.out)
+
+
+def _measure(
+    chosen: argparse.Namespace, presets: "Sequence[Preset]", kind: str = "benchmark"
+) -> "Sequence[Measured]":
+    """Measure these presets as the command asks for, print what was found, and keep it."""
+    from longlive_widget.engine.engine import Engine
+    from longlive_widget.engine.source import source_of
+    from longlive_widget.measure.benchmark import as_the_log, benchmark
+    from longlive_widget.measure.records import append
+
+    source, plan = source_of(chosen.model), _plan(chosen)
+    options = {name: getattr(chosen, name) for name in ("device", "weights", "allow_fallback")}
+    run = as_the_log if chosen.as_the_log else benchmark
+    found = run(
+        presets,
+        lambda preset: Engine.load(source, preset, **options),
+        plan,
+        told=lambda said: print(said, file=sys.stderr),
+    )
+    for measured in found:
+        print("\n".join(measured.lines()))
+    if chosen.out is not None:
+        for measured in found:
+            append(chosen.out, measured.record(f"{kind}_as_the_log" if chosen.as_the_log else kind))
+        print(chosen.out)
+    return found
+
+
+def _plan(chosen: argparse.Namespace) -> "Plan":
+    from longlive_widget.measure.benchmark import FULL, QUICK
+
+    given = {name: getattr(chosen, name) for name in ("blocks", "switches", "turns")}
+    said = {name: value for name, value in given.items() if value is not None}
+    return replace(FULL if chosen.full else QUICK, seed=chosen.seed, size_px=chosen.size, **said)
+
+
+def _add_quality(commands: "argparse._SubParsersAction[Any]") -> None:
+    parser = commands.add_parser("quality", help="judge how well tiny shows what prompts say")
+    parser.set_defaults(run=quality)
+    parser.add_argument("--model", default="tiny", help="name or folder (default: tiny)")
+    parser.add_argument(
+        "--preset",
+        default="reference",
+        help="settings, by name or in a .yaml file (default: reference)",
+    )
+    parser.add_argument(
+        "--prompts", type=at_least_one, default=200, help="videos of 12 blocks (default: 200)"
+    )
+    parser.add_argument(
+        "--long-prompts", type=at_least_none, default=5, help="of 200 blocks (default: 5)"
+    )
+    parser.add_argument(
+        "--unusual-prompts",
+        type=at_least_none,
+        default=20,
+        help="of 6 blocks, in an order of words that was never trained (default: 20)",
+    )
+    parser.add_argument("--seed", type=seed, default=0, help="prompts and noise (default: 0)")
+    parser.add_argument("--out", help="a file of records to add to, one JSON line")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
+
+
+def _add_benchmark(commands: "argparse._SubParsersAction[Any]") -> None:
+    parser = commands.add_parser("benchmark", help="measure presets side by side on this machine")
+    parser.set_defaults(run=benchmark)
+    parser.add_argument(
+        "--preset",
+        action="append",
+        help="settings, given again for each that takes turns (default: reference)",
+    )
+    _add_measuring(parser)
+
+
+def _add_ablate(commands: "argparse._SubParsersAction[Any]") -> None:
+    parser = commands.add_parser("ablate", help="measure what single settings change")
+    parser.set_defaults(run=ablate)
+    parser.add_argument(
+        "--preset", default="reference", help="what all others differ from (default: reference)"
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        metavar="SETTING=VALUE,VALUE",
+        help="values that a setting has in turn; without any, each setting of the preset is taken "
+        "back to the reference's",
+    )
+    _add_measuring(parser)
+
+
+def _add_likeness(commands: "argparse._SubParsersAction[Any]") -> None:
+    parser = commands.add_parser(
+        "likeness", help="hold the pictures of presets against those of another one"
+    )
+    parser.set_defaults(run=likeness)
+    parser.add_argument(
+        "--preset", action="append", required=True, help="name or YAML file; may be repeated"
+    )
+    parser.add_argument(
+        "--against", default="reference", help="what all are held against (default: reference)"
+    )
+    parser.add_argument("--model", default="tiny", help="name or folder (default: tiny)")
+    add_running(parser)
+    parser.add_argument(
+        "--prompts", type=at_least_one, default=4, help="videos of each preset (default: 4)"
+    )
+    parser.add_argument(
+        "--blocks", type=at_least_one, default=12, help="of each video (default: 12)"
+    )
+    parser.add_argument("--seed", type=seed, default=0, help="the noise (default: 0)")
+    parser.add_argument("--out", help="a file of records to add to, one JSON line each")
+
+
+def _add_measuring(parser: argparse.ArgumentParser) -> None:
+    """The options of whatever measures presets in turns."""
+    parser.add_argument("--model", default="tiny", help="name or folder (default: tiny)")
+    add_running(parser)
+    parser.add_argument("--full", action="store_true", help="1000 blocks and 50 switches in turns")
+    parser.add_argument("--blocks", type=at_least_one, help="steady ones a preset (default: 100)")
+    parser.add_argument("--switches", type=at_least_none, help="of each preset (default: 10)")
+    parser.add_argument("--turns", type=at_least_one, help="that presets take (default: 5)")
+    parser.add_argument("--seed", type=seed, default=0, help="the noise (default: 0)")
+    parser.add_argument(
+        "--as-the-log",
+        action="store_true",
+        help="time first blocks of new videos, whose window is empty, as LongLive's log did",
+    )
+    parser.add_argument("--out", help="a file of records to add to, one JSON line each")
+
+
+def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
+    """Name the commands of this module with their options."""
+    _add_quality(commands)
+    _add_benchmark(commands)
+    _add_ablate(commands)
+    _add_likeness(commands)

@@ -1,0 +1,132 @@
+"""The commands that read records: what changed, which preset to take, and the log."""
+
+import argparse
+import json
+import sys
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from longlive_widget.cli.arguments import (
+    percentage,
+    positive,
+)
+from longlive_widget.errors import OutputError
+
+if TYPE_CHECKING:
+    pass
+
+
+REGRESSED = 1
+
+
+def recommend(chosen: argparse.Namespace) -> None:
+    """Say which preset to take, by what records tell."""
+    from longlive_widget.measure.recommend import UNSEEN_DB, Limits, candidates_in, recommend
+    from longlive_widget.measure.records import read
+
+    memory = None if chosen.memory is None else chosen.memory * 1e9
+    worst_db = UNSEEN_DB if chosen.no_visible_loss else chosen.worst_db
+    limits = Limits(chosen.rate, memory, worst_db)
+    records = [record for path in chosen.records for record in read(path)]
+    found = recommend(candidates_in(records, model=chosen.model), limits)
+    if chosen.json:
+        print(json.dumps(found.as_json(), indent=2))
+        return
+    for candidate in found.candidates:
+        mark = "*" if candidate in found.front else " "
+        print(f"{mark} {candidate.preset:<12}{candidate}")
+    print("* is beaten by no other in time, memory and picture at once")
+    print(found.sentence)
+
+
+def log(chosen: argparse.Namespace) -> None:
+    """Write the optimisation log from records."""
+    from longlive_widget.measure.log import decisions_in, log_page
+    from longlive_widget.measure.records import read
+
+    decisions = decisions_in(Path(chosen.decisions)) if chosen.decisions else {}
+    page_of = log_page(
+        [record for path in chosen.records for record in read(path)], decisions=decisions
+    )
+    if chosen.out is None:
+        print(page_of, end="")
+        return
+    try:
+        Path(chosen.out).write_text(page_of, encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"{chosen.out!r} cannot be written ({error.strerror})") from error
+    print(chosen.out)
+
+
+def compare(chosen: argparse.Namespace) -> int:
+    """Compare two files of records; 1 where something is worse by more than was allowed."""
+    from longlive_widget.measure.compare import compare
+    from longlive_widget.measure.records import read
+    from longlive_widget.measure.verdict import as_json, as_lines
+
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always", UserWarning)
+        before, after = read(chosen.before), read(chosen.after)
+    for warning in warned:
+        print(f"longlive-widget: {warning.message}", file=sys.stderr)
+    found = compare(before, after, regression=chosen.regression)
+    print(json.dumps(as_json(found), indent=2) if chosen.json else "\n".join(as_lines(found)))
+    return REGRESSED if found.regressions else 0
+
+
+def _add_recommend(commands: "argparse._SubParsersAction[Any]") -> None:
+    parser = commands.add_parser("recommend", help="say which preset to take, by records")
+    parser.set_defaults(run=recommend)
+    parser.add_argument("records", nargs="+", help="files that benchmark and likeness have written")
+    parser.add_argument("--model", help="whose benchmarks, where the files have several")
+    parser.add_argument(
+        "--rate", type=positive, help="pictures a second at least (default, if nothing: 16)"
+    )
+    parser.add_argument("--memory", type=positive, metavar="GB", help="of the device at most")
+    parser.add_argument(
+        "--worst-db",
+        type=positive,
+        metavar="DB",
+        help="PSNR at least of the worst block, against the reference from one history",
+    )
+    parser.add_argument(
+        "--no-visible-loss", action="store_true", help="the PSNR at which no difference is seen"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
+
+
+def _add_log(commands: "argparse._SubParsersAction[Any]") -> None:
+    parser = commands.add_parser("log", help="write the optimisation log from records")
+    parser.set_defaults(run=log)
+    parser.add_argument(
+        "records", nargs="+", help="files that benchmark, ablate and likeness have written"
+    )
+    parser.add_argument(
+        "--decisions",
+        metavar="FILE",
+        help="YAML, `preset: what a person decided`, over the rules",
+    )
+    parser.add_argument("--out", help="the Markdown file to write (default: print it)")
+
+
+def _add_compare(commands: "argparse._SubParsersAction[Any]") -> None:
+    parser = commands.add_parser("compare", help="tell whether one file of records is worse")
+    parser.set_defaults(run=compare)
+    parser.add_argument("before", metavar="A", help="the records to compare with")
+    parser.add_argument("after", metavar="B", help="those that may be worse")
+    parser.add_argument(
+        "--regression",
+        type=percentage,
+        default=0.05,
+        metavar="PERCENT",
+        help="exit with 1 where times or memory grew by more (default: 5%%)",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
+
+
+def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
+    """Name the commands of this module with their options."""
+    _add_recommend(commands)
+    _add_log(commands)
+    _add_compare(commands)
