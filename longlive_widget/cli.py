@@ -7,6 +7,7 @@ one sentence, before any work starts. Only the commands that need torch load it.
 import argparse
 import json
 import math
+import os
 import shlex
 import signal
 import sys
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from tqdm import tqdm
 
-from longlive_widget.errors import LongLiveError, SessionError, TimelineError
+from longlive_widget.errors import LongLiveError, OutputError, SessionError, TimelineError
 from longlive_widget.geometry import PICTURES_PER_SECOND, Geometry, pictures_before
 from longlive_widget.presets import PRESETS, Preset, preset_named
 from longlive_widget.presets_page import page
@@ -217,6 +218,54 @@ def ablate(chosen: argparse.Namespace) -> None:
     sample = "first_block_ms" if chosen.as_the_log else "block_ms"
     for effect in effects(_measure(chosen, presets, kind="ablation"), sample):
         print(effect)
+
+
+def profile(chosen: argparse.Namespace) -> None:
+    """Tell where the time of a block goes, part by part."""
+    preset = _preset(chosen.preset)
+    out, records = (
+        None if path is None else writable_text_path(path) for path in (chosen.out, chosen.records)
+    )
+
+    from longlive_widget.engine.engine import Engine
+    from longlive_widget.engine.source import source_of
+    from longlive_widget.measure.profile import profiled
+    from longlive_widget.measure.records import append
+
+    options = {name: getattr(chosen, name) for name in ("device", "weights", "allow_fallback")}
+    found = profiled(
+        Engine.load(source_of(chosen.model), preset, **options),
+        chosen.iterations,
+        switches=chosen.switches,
+        seed=chosen.seed,
+        size_px=chosen.size,
+        told=lambda said: print(said, file=sys.stderr),
+    )
+    page = json.dumps(found.as_json(), indent=2) if chosen.json else found.markdown()
+    if out is None:
+        print(page.rstrip())
+    else:
+        out.write_text(page, encoding="utf-8")
+        print(out)
+    if records is not None:
+        append(records, found.record())
+        print(records, file=sys.stderr)
+
+
+def writable_text_path(path: str) -> Path:
+    """The path, if a file can be written there.
+
+    Raises:
+        OutputError: its folder is missing or may not be written to, or a folder has that name.
+    """
+    out = Path(path)
+    if out.is_dir():
+        raise OutputError(f"{path!r} is a folder: give the file a name of its own in it")
+    if not out.parent.is_dir():
+        raise OutputError(f"the folder of {path!r} does not exist: make it first")
+    if not os.access(out if out.exists() else out.parent, os.W_OK):
+        raise OutputError(f"{path!r} may not be written to: choose another place")
+    return out
 
 
 def _measure(
@@ -464,6 +513,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_presets(commands)
     _add_quality(commands)
     _add_benchmark(commands)
+    _add_profile(commands)
     _add_ablate(commands)
     _add_compare(commands)
     _add_train_tiny(commands)
@@ -542,6 +592,28 @@ def _add_benchmark(commands: "argparse._SubParsersAction[Any]") -> None:
         help="settings, given again for each that takes turns (default: reference)",
     )
     _add_measuring(parser)
+
+
+def _add_profile(commands: "argparse._SubParsersAction[Any]") -> None:
+    parser = commands.add_parser("profile", help="tell where the time of a block goes")
+    parser.set_defaults(run=profile)
+    parser.add_argument("--model", default="tiny", help="name or folder (default: tiny)")
+    parser.add_argument(
+        "--preset",
+        default="reference",
+        help="settings, by name or in a .yaml file (default: reference)",
+    )
+    _add_running(parser)
+    parser.add_argument(
+        "--iterations", type=_at_least_one, default=20, help="steady blocks (default: 20)"
+    )
+    parser.add_argument(
+        "--switches", type=_at_least_none, default=3, help="on which a prompt lands (default: 3)"
+    )
+    parser.add_argument("--seed", type=_seed, default=0, help="the noise (default: 0)")
+    parser.add_argument("--out", help="the file to write, instead of printing it")
+    parser.add_argument("--json", action="store_true", help="JSON instead of Markdown")
+    parser.add_argument("--records", help="a file of records to add one to")
 
 
 def _add_ablate(commands: "argparse._SubParsersAction[Any]") -> None:
