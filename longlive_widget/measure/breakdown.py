@@ -5,7 +5,7 @@ Knows neither how it was profiled nor how it is told.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import mean
+from statistics import mean, median
 
 from longlive_widget.measure.block_time import UNATTRIBUTED, BlockTrace, PartTime
 
@@ -94,8 +94,8 @@ class Breakdown:
 
     @property
     def overhead_share(self) -> float:
-        """By how much blocks take longer while they are profiled."""
-        return mean(self.block_ms) / mean(self.unprofiled_ms) - 1
+        """By how much the median block takes longer while it is profiled."""
+        return median(self.block_ms) / median(self.unprofiled_ms) - 1
 
 
 def breakdown(

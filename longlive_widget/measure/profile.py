@@ -31,8 +31,9 @@ from longlive_widget.measure.profile_report import Profile
 from longlive_widget.measure.trace import read_trace
 from longlive_widget.measure.work import WorkCounter
 
-_AT_ONCE = 10
-"""Blocks a trace: the events of a hundred take gigabytes."""
+_AT_ONCE = 5
+"""Blocks a turn, unprofiled and profiled ones: what drifts falls on both. A trace of a hundred would
+take gigabytes."""
 _Size = tuple[int, int] | None
 
 
@@ -45,7 +46,7 @@ def profiled(
     size_px: tuple[int, int] | None = None,
     told: Callable[[str], None] = lambda _: None,
 ) -> Profile:
-    """Profile steady blocks, then blocks on which a prompt lands; as many go unprofiled before.
+    """Profile steady blocks, then blocks on which a prompt lands; in turns with as many unprofiled.
 
     Args:
         engine: what is profiled; other sessions of it are marked too meanwhile, and slower.
@@ -103,12 +104,14 @@ class _Run:
     def broken_down(
         self, count: int, make: Callable[[], float], work: Mapping[str, Work]
     ) -> Breakdown:
-        """Make blocks, then as many while they are profiled."""
-        unprofiled_ms = [make() for _ in range(count)]
+        """Make blocks, and as many while they are profiled, in turns."""
+        unprofiled_ms: list[float] = []
         block_ms: list[float] = []
         traces: list[BlockTrace] = []
         while len(block_ms) < count:
-            took_ms, found = self._traced(min(_AT_ONCE, count - len(block_ms)), make)
+            turn = min(_AT_ONCE, count - len(block_ms))
+            unprofiled_ms += [make() for _ in range(turn)]
+            took_ms, found = self._traced(turn, make)
             block_ms += took_ms
             traces += found
         parts = frozenset(name for trace in traces for name in trace.parts)

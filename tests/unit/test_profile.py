@@ -103,6 +103,8 @@ def test_every_part_of_the_engine_has_its_time(found: Profile, behind: Profile):
     assert found.switched is not None
     assert {one.name for one in found.switched.parts} >= {"text encoder", "re-cache"}
     assert part(behind.steady, "window read").mean_ms > 0
+    turned = part(found.steady, "rotary positions").calls
+    assert part(found.steady, "embeddings").calls < turned / 2, "keys are turned layer by layer"
     assert part(behind.steady, "copies").mean_ms > 0
 
 
@@ -148,10 +150,15 @@ def test_nothing_is_left_of_a_profile(engine: Engine):
 
 
 def test_nothing_is_left_where_a_block_fails(engine: Engine, monkeypatch: pytest.MonkeyPatch):
-    def fails(_x: Tensor) -> Tensor:
-        raise RuntimeError("planted")
+    activation = engine.model.transformer.blocks[2].ffn[1]
+    forward = activation.forward
 
-    monkeypatch.setattr(engine.model.transformer.blocks[2].ffn[1], "forward", fails)
+    def fails(x: Tensor) -> Tensor:
+        if torch.autograd.profiler._is_profiler_enabled:
+            raise RuntimeError("planted")
+        return forward(x)
+
+    monkeypatch.setattr(activation, "forward", fails)
     before = attributes_and_hooks(engine.model)
     with pytest.raises(RuntimeError, match="planted"):
         profiled(engine, 1, **SMALL)
@@ -206,6 +213,11 @@ def test_a_rate_is_work_over_the_time_in_which_it_runs():
     assert (one.mean_ms, one.flop_per_s, one.byte_per_s, one.flop_per_byte) == (2, 2e6, 5e5, 4)
     fused = Part("fused", (1.0,), (0.0,), busy_ms=1.0, calls=1, work=Work(0, None))
     assert (fused.flop_per_s, fused.byte_per_s, fused.flop_per_byte) == (None, None, None)
+
+
+def test_what_the_profiler_costs_is_told_by_medians():
+    one = Breakdown((1.0, 1.1, 9.0), (1.0, 1.0, 5.0), (0.0, 0.0, 0.0), ())
+    assert one.overhead_share == pytest.approx(0.1)
 
 
 def test_the_ceilings_are_numbers_of_this_device():
