@@ -32,8 +32,10 @@ from longlive_widget.measure.trace import read_trace
 from longlive_widget.measure.work import WorkCounter
 
 _AT_ONCE = 5
-"""Blocks a turn, unprofiled and profiled ones: what drifts falls on both. A trace of a hundred would
-take gigabytes."""
+"""Blocks a turn, unprofiled and profiled: what drifts falls on both.
+
+A trace of a hundred would take gigabytes.
+"""
 _Size = tuple[int, int] | None
 
 

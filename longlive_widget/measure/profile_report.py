@@ -127,7 +127,8 @@ def _sums(found: Breakdown) -> str:
     return (
         f"{len(found.block_ms)} of {mean(found.block_ms):.1f} ms on average "
         f"(by the medians, {100 * found.overhead_share:+.1f} % to as many without a profiler, of "
-        f"{mean(found.unprofiled_ms):.1f} ms on average). The parts add up to {100 * found.sum_share:.2f} % of that, "
+        f"{mean(found.unprofiled_ms):.1f} ms on average). "
+        f"The parts add up to {100 * found.sum_share:.2f} % of that, "
         f"{100 * found.unattributed_share:.2f} % is unattributed."
     )
 
