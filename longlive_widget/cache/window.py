@@ -22,7 +22,7 @@ class Window(ABC):
 
     A block is opened once and then written as often as it is denoised: each `append` overwrites
     the open block's own place, never its neighbours. The open block itself is always seen as it
-    was written; a storage in 8 bits is for the blocks after it.
+    was written; a `storage` in 8 bits is for the blocks after it.
 
     Raises:
         SessionError: the sink and one open block do not fit into the window.
@@ -42,7 +42,7 @@ class Window(ABC):
         self.window_frames = window_frames
         self.sink_frames = sink_frames
         self._tokens_per_frame = tokens_per_frame
-        self._storage = storage or PlainStorage()
+        self.storage = storage or PlainStorage()
         self._dtype = torch.get_default_dtype()
         self._memory: list[Parts] = [()] * layers
         self._kept_frames: list[int] = []
@@ -79,7 +79,7 @@ class Window(ABC):
         if not self._kept_frames:
             return ()
         layers = (tuple(map(self._kept_of, parts)) for parts in self._memory if parts)
-        return tuple(self._storage.unpack(parts, self._dtype) for parts in layers)
+        return tuple(self.storage.unpack(parts, self._dtype) for parts in layers)
 
     @property
     def nbytes(self) -> int:
@@ -105,9 +105,9 @@ class Window(ABC):
     def append(self, layer: int, k_BTHD: Tensor, v_BTHD: Tensor) -> tuple[Tensor, Tensor]:
         """Write the open block's keys and values; return all that it sees, in `frames` order."""
         self._dtype = k_BTHD.dtype
-        held = self._write(layer, self._storage.pack(k_BTHD, v_BTHD))
-        seen = self._storage.unpack(held, k_BTHD.dtype)
-        if not self._storage.exact:
+        held = self._write(layer, self.storage.pack(k_BTHD, v_BTHD))
+        seen = self.storage.unpack(held, k_BTHD.dtype)
+        if not self.storage.exact:
             self._put(seen, (k_BTHD, v_BTHD))
         return seen
 

@@ -2,15 +2,13 @@
 
 import argparse
 import math
+import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from longlive_widget.errors import (
-    SessionError,
-    choice_of,
-)
+from longlive_widget.errors import OutputError, SessionError, choice_of
 from longlive_widget.presets import Preset, preset_named
 from longlive_widget.timeline import require_seed
 
@@ -104,6 +102,22 @@ def preset_of(said: str) -> "Preset":
     """The preset of that name, or the one in that YAML file."""
     is_file = said.endswith((".yaml", ".yml"))
     return Preset.from_yaml(Path(said)) if is_file else preset_named(said)
+
+
+def writable_text_path(path: str) -> Path:
+    """The path, if a file can be written there.
+
+    Raises:
+        OutputError: its folder is missing or may not be written to, or a folder has that name.
+    """
+    out = Path(path)
+    if out.is_dir():
+        raise OutputError(f"{path!r} is a folder: give the file a name of its own in it")
+    if not out.parent.is_dir():
+        raise OutputError(f"the folder of {path!r} does not exist: make it first")
+    if not os.access(out if out.exists() else out.parent, os.W_OK):
+        raise OutputError(f"{path!r} may not be written to: choose another place")
+    return out
 
 
 def add_running(parser: argparse.ArgumentParser) -> None:

@@ -15,6 +15,7 @@ from longlive_widget.cli.arguments import (
     at_least_one,
     preset_of,
     seed,
+    writable_text_path,
 )
 from longlive_widget.presets import Preset
 
@@ -59,6 +60,38 @@ def ablate(chosen: argparse.Namespace) -> None:
     sample = "first_block_ms" if chosen.as_the_log else "block_ms"
     for effect in effects(_measure(chosen, presets, kind="ablation"), sample):
         print(effect)
+
+
+def profile(chosen: argparse.Namespace) -> None:
+    """Tell where the time of a block goes, part by part."""
+    preset = preset_of(chosen.preset)
+    out, records = (
+        None if path is None else writable_text_path(path) for path in (chosen.out, chosen.records)
+    )
+
+    from longlive_widget.engine.engine import Engine
+    from longlive_widget.engine.source import source_of
+    from longlive_widget.measure.profile import profiled
+    from longlive_widget.measure.records import append
+
+    options = {name: getattr(chosen, name) for name in ("device", "weights", "allow_fallback")}
+    found = profiled(
+        Engine.load(source_of(chosen.model), preset, **options),
+        chosen.iterations,
+        switches=chosen.switches,
+        seed=chosen.seed,
+        size_px=chosen.size,
+        told=lambda said: print(said, file=sys.stderr),
+    )
+    page = json.dumps(found.as_json(), indent=2) if chosen.json else found.markdown()
+    if out is None:
+        print(page.rstrip())
+    else:
+        out.write_text(page, encoding="utf-8")
+        print(out)
+    if records is not None:
+        append(records, found.record())
+        print(records, file=sys.stderr)
 
 
 def likeness(chosen: argparse.Namespace) -> None:
@@ -173,6 +206,28 @@ def _add_ablate(commands: "argparse._SubParsersAction[Any]") -> None:
     _add_measuring(parser)
 
 
+def _add_profile(commands: "argparse._SubParsersAction[Any]") -> None:
+    parser = commands.add_parser("profile", help="tell where the time of a block goes")
+    parser.set_defaults(run=profile)
+    parser.add_argument("--model", default="tiny", help="name or folder (default: tiny)")
+    parser.add_argument(
+        "--preset",
+        default="reference",
+        help="settings, by name or in a .yaml file (default: reference)",
+    )
+    add_running(parser)
+    parser.add_argument(
+        "--iterations", type=at_least_one, default=20, help="steady blocks (default: 20)"
+    )
+    parser.add_argument(
+        "--switches", type=at_least_none, default=3, help="on which a prompt lands (default: 3)"
+    )
+    parser.add_argument("--seed", type=seed, default=0, help="the noise (default: 0)")
+    parser.add_argument("--out", help="the file to write, instead of printing it")
+    parser.add_argument("--json", action="store_true", help="JSON instead of Markdown")
+    parser.add_argument("--records", help="a file of records to add one to")
+
+
 def _add_likeness(commands: "argparse._SubParsersAction[Any]") -> None:
     parser = commands.add_parser(
         "likeness", help="hold the pictures of presets against those of another one"
@@ -218,4 +273,5 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
     _add_quality(commands)
     _add_benchmark(commands)
     _add_ablate(commands)
+    _add_profile(commands)
     _add_likeness(commands)

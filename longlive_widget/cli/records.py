@@ -5,17 +5,13 @@ import json
 import sys
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from longlive_widget.cli.arguments import (
     percentage,
     positive,
+    writable_text_path,
 )
-from longlive_widget.errors import OutputError
-
-if TYPE_CHECKING:
-    pass
-
 
 REGRESSED = 1
 
@@ -45,18 +41,15 @@ def log(chosen: argparse.Namespace) -> None:
     from longlive_widget.measure.log import decisions_in, log_page
     from longlive_widget.measure.records import read
 
+    out = None if chosen.out is None else writable_text_path(chosen.out)
     decisions = decisions_in(Path(chosen.decisions)) if chosen.decisions else {}
-    page_of = log_page(
-        [record for path in chosen.records for record in read(path)], decisions=decisions
-    )
-    if chosen.out is None:
-        print(page_of, end="")
+    records = [record for path in chosen.records for record in read(path)]
+    written = log_page(records, decisions=decisions)
+    if out is None:
+        print(written, end="")
         return
-    try:
-        Path(chosen.out).write_text(page_of, encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"{chosen.out!r} cannot be written ({error.strerror})") from error
-    print(chosen.out)
+    out.write_text(written, encoding="utf-8")
+    print(out)
 
 
 def compare(chosen: argparse.Namespace) -> int:

@@ -183,7 +183,7 @@ def _fastest(model: Model, sample_BTHD: tuple[Tensor, Tensor, Tensor]) -> Attent
             runs[name] = partial(kernel.attend, *sample_BTHD)
     if len(runs) == 1:
         return AttentionChoice(next(iter(runs)), {}, passed_over)
-    elapsed_ms = times_ms(runs, _stopwatch(model.device))
+    elapsed_ms = times_ms(runs, stopwatch(model.device))
     return AttentionChoice(min(runs, key=lambda name: elapsed_ms[name]), elapsed_ms, passed_over)
 
 
@@ -223,7 +223,8 @@ def _full_window(model: Model, preset: Preset) -> tuple[Tensor, Tensor, Tensor]:
     return drawn(geometry.block_frames), k, v
 
 
-def _stopwatch(device: torch.device) -> Stopwatch:
+def stopwatch(device: torch.device) -> Stopwatch:
+    """What times a device: a GPU's own events, or the host's clock."""
     return _gpu_ms if device.type == "cuda" else _host_ms
 
 

@@ -62,8 +62,9 @@ class Session:
 
     Blocks are made on the thread that iterates `blocks`; `switch` may come from any thread. If the
     preset decodes behind, a block is decoded there while a second thread begins the next one; then
-    a switch lands one block later than it would have. `fallbacks` are the engine's: a sentence on
-    each thing that stands in for one that this machine does not have.
+    a switch lands one block later than it would have. `window` is what it remembers. `fallbacks`
+    are the engine's: a sentence on each thing that stands in for one that this machine does not
+    have.
 
     Raises:
         SessionError: the seed is no whole number from 0 to 2**32 - 1.
@@ -86,7 +87,7 @@ class Session:
         self.geometry = geometry
         self.fallbacks = tuple(fallbacks)
         self._model = model
-        self._window = window
+        self.window = window
         self._prompts = prompts
         self._watch = watch or Unwatched()
         replays = preset.cuda_graphs
@@ -128,7 +129,7 @@ class Session:
     @property
     def window_bytes(self) -> int:
         """The bytes that keys and values of the window take; none before the first block."""
-        return self._window.nbytes
+        return self.window.nbytes
 
     def switch(self, prompt: str) -> Landing:
         """Steer by `prompt` from the next block on; returns where it lands.

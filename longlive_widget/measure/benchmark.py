@@ -229,13 +229,10 @@ class _Run:
 
         The first picture is on the host when the first block is.
         """
-        preset, frames = self.engine.preset, self.engine.geometry.block_frames
         began = time.perf_counter()
         self._next()
         self._facts["first_picture_s"] = time.perf_counter() - began
-        filling = -(-preset.window_frames // frames)
-        states = preset.window_frames if preset.cuda_graphs else 1
-        for _ in range(filling + RECORDED_STATES * states):
+        for _ in range(blocks_until_steady(self.engine)):
             self._next()
         self._session.switch(PROMPTS[-1])
         for _ in range(RECORDED_STATES + 1):
@@ -274,6 +271,14 @@ class _Run:
     def _new_session(self) -> Session:
         plan = self._plan
         return self.engine.session(PROMPTS[0], plan.seed, size_px=plan.size_px, watch=self._clock)
+
+
+def blocks_until_steady(engine: Engine) -> int:
+    """The blocks after the first until the window has been full in each state often enough."""
+    preset = engine.preset
+    filling = -(-preset.window_frames // engine.geometry.block_frames)
+    states = preset.window_frames if preset.cuda_graphs else 1
+    return filling + RECORDED_STATES * states
 
 
 class _Memory:

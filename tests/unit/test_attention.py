@@ -204,7 +204,7 @@ def clock(**elapsed_ms: float) -> Callable[[torch.device], Callable[[partial], f
 def test_the_fastest_kernel_is_taken_and_all_times_are_told(
     monkeypatch: pytest.MonkeyPatch, times: dict[str, float], kernel: str
 ):
-    monkeypatch.setattr(attention, "_stopwatch", clock(**times))
+    monkeypatch.setattr(attention, "stopwatch", clock(**times))
     engine = Engine.load("tiny", FASTEST, device="cpu")
     assert engine.attention.kernel == kernel
     assert engine.attention.elapsed_ms == times
@@ -224,7 +224,7 @@ def test_kernels_are_timed_for_one_block_over_a_full_window(
         shapes.add(tuple(tuple(x.shape) for x in run.args))
         return 1.0
 
-    monkeypatch.setattr(attention, "_stopwatch", lambda _: stopwatch)
+    monkeypatch.setattr(attention, "stopwatch", lambda _: stopwatch)
     choose_attention(engine.model, FASTEST)
     assert shapes == {((1, 180, 6, 32), (1, 720, 6, 32), (1, 720, 6, 32))}
 
@@ -260,7 +260,7 @@ def test_plain_mathematics_are_not_timed_where_they_hold_too_much(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(attention, "_MOST_SCORES", 10**5)
-    monkeypatch.setattr(attention, "_stopwatch", clock())
+    monkeypatch.setattr(attention, "stopwatch", clock())
     choice = choose_attention(engine.model, FASTEST)
     assert (choice.kernel, choice.elapsed_ms) == ("torch", {})
     assert choice.passed_over["math"] == "it holds 1 million scores at once"

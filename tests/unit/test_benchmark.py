@@ -113,7 +113,7 @@ def test_a_steady_block_has_a_full_window():
 
             def next_block(*noise: object) -> object:
                 latent = step(*noise)
-                seen.append(len(made._window.frames))
+                seen.append(len(made.window.frames))
                 return latent
 
             made._rollout.next_block = next_block

@@ -12,6 +12,7 @@ from longlive_widget.presets_page import PICTURE
 PARTS: dict[str, tuple[object, ...]] = {
     "window_cache": ("static", "ring"),
     "prompt_cache": (1, 8),
+    "recache": ("window",),
     "memory_pool": (True,),
     "decode_frames": (1, 3),
     "decode_behind": (True,),

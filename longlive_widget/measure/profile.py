@@ -1,0 +1,188 @@
+"""Where the time of a block goes: each operator by the part of the engine that calls it.
+
+The real engine runs, with its preset really on, under torch's profiler.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+from torch._C._profiler import _ExperimentalConfig
+from torch.profiler import ProfilerActivity, profile, record_function
+
+from longlive_widget.engine.engine import Engine
+from longlive_widget.engine.session import Block
+from longlive_widget.errors import RecordError, whole_number
+from longlive_widget.measure.benchmark import PROMPTS, blocks_until_steady
+from longlive_widget.measure.block_time import BlockTrace
+from longlive_widget.measure.breakdown import Breakdown, Work, breakdown
+from longlive_widget.measure.ceilings import measured_ceilings
+from longlive_widget.measure.parts import (
+    BLOCK,
+    FUSED_LINEARS,
+    PREFIX,
+    Ranges,
+    marked,
+    with_compiled_code,
+)
+from longlive_widget.measure.profile_report import Profile
+from longlive_widget.measure.trace import read_trace
+from longlive_widget.measure.work import WorkCounter
+
+_AT_ONCE = 5
+"""Blocks a turn, unprofiled and profiled: what drifts falls on both.
+
+A trace of a hundred would take gigabytes.
+"""
+_Size = tuple[int, int] | None
+
+
+def profiled(
+    engine: Engine,
+    blocks: int = 20,
+    *,
+    switches: int = 3,
+    seed: int = 0,
+    size_px: tuple[int, int] | None = None,
+    told: Callable[[str], None] = lambda _: None,
+) -> Profile:
+    """Profile steady blocks, then blocks on which a prompt lands; in turns with as many unprofiled.
+
+    Args:
+        engine: what is profiled; other sessions of it are marked too meanwhile, and slower.
+        blocks: how many steady ones, each with a full window.
+        switches: how many on which a prompt lands; 0 leaves them out.
+        seed: the noise.
+        size_px: width and height of the pictures; None takes the model's own.
+        told: hears what is being done.
+
+    No block to profile, or no whole number of them, is a `RecordError`; a GPU whose kernels torch's
+    profiler does not see is a `CapabilityError`.
+    """
+    blocks = whole_number("number of profiled blocks", blocks, RecordError, least=1)
+    switches = whole_number("number of profiled switches", switches, RecordError, least=0)
+    told("what this device can do at best")
+    ceilings = measured_ceilings(engine.device, engine.model.dtype)
+    told("the operations of a block")
+    steady_work, switched_work = _counted(engine, seed, size_px)
+    told("first blocks")
+    run = _Run(engine, seed, size_px)
+    told(f"{blocks} steady blocks, without a profiler and with it")
+    steady = run.broken_down(blocks, run.steady, steady_work)
+    switched = None
+    if switches:
+        told(f"{switches} switches, without a profiler and with it")
+        switched = run.broken_down(switches, run.switched, switched_work)
+    return Profile(engine, steady, switched, ceilings, seed, size_px)
+
+
+class _Run:
+    """One session on its way through a profile."""
+
+    def __init__(self, engine: Engine, seed: int, size_px: _Size) -> None:
+        self._engine = engine
+        self._ranges = Ranges()
+        self._session = engine.session(PROMPTS[0], seed, size_px=size_px, watch=self._ranges)
+        self._made = self._session.blocks()
+        self._prompts = 0
+        for _ in range(1 + blocks_until_steady(engine)):
+            next(self._made)
+        self.switched()
+
+    def steady(self) -> float:
+        """A block: how long it takes in ms, by the host's clock."""
+        return self._timed(lambda: next(self._made))
+
+    def switched(self) -> float:
+        """The same of a switch, up to the pictures of the block that it lands on."""
+        self._prompts += 1
+        prompt = PROMPTS[self._prompts % len(PROMPTS)]
+        ms = self._timed(lambda: self._landed(prompt))
+        next(self._made)  # what the switch has left to do
+        return ms
+
+    def broken_down(
+        self, count: int, make: Callable[[], float], work: Mapping[str, Work]
+    ) -> Breakdown:
+        """Make blocks, and as many while they are profiled, in turns."""
+        unprofiled_ms: list[float] = []
+        block_ms: list[float] = []
+        traces: list[BlockTrace] = []
+        while len(block_ms) < count:
+            turn = min(_AT_ONCE, count - len(block_ms))
+            unprofiled_ms += [make() for _ in range(turn)]
+            took_ms, found = self._traced(turn, make)
+            block_ms += took_ms
+            traces += found
+        parts = frozenset(name for trace in traces for name in trace.parts)
+        known = _work_of(parts, work, with_compiled_code(self._engine))
+        return breakdown(block_ms, unprofiled_ms, traces, known)
+
+    def _traced(
+        self, count: int, make: Callable[[], float]
+    ) -> tuple[list[float], tuple[BlockTrace, ...]]:
+        on_gpu = self._engine.device.type == "cuda"
+        activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if on_gpu else [])]
+        everywhere = _ExperimentalConfig(profile_all_threads=True)
+        with (
+            marked(self._engine, self._session, self._ranges),
+            profile(activities=activities, experimental_config=everywhere) as profiler,
+        ):
+            next(self._made)  # the profiler begins
+            block_ms = [make() for _ in range(count)]
+        with TemporaryDirectory() as folder:
+            path = Path(folder, "trace.json")
+            profiler.export_chrome_trace(str(path))
+            return block_ms, read_trace(path, on_gpu=on_gpu)
+
+    def _timed(self, make: Callable[[], Block]) -> float:
+        began = time.perf_counter()
+        with record_function(PREFIX + BLOCK):
+            make()
+        return 1e3 * (time.perf_counter() - began)
+
+    def _landed(self, prompt: str) -> Block:
+        self._session.switch(prompt)
+        while True:
+            block = next(self._made)
+            if block.landed is not None:
+                return block
+
+
+def _counted(engine: Engine, seed: int, size_px: _Size) -> tuple[dict[str, Work], dict[str, Work]]:
+    """What a steady block and a switch ask for: counted on the same model, with nothing fused.
+
+    Nothing is replayed either, and one thread does it all.
+    """
+    preset = engine.preset.with_(cuda_graphs=False, decode_behind=False)
+    plain = Engine(engine.model, preset, attention=engine.attention)
+    counter = WorkCounter()
+    session = plain.session(PROMPTS[0], seed, size_px=size_px, watch=counter.ranges)
+    made = session.blocks()
+    with torch.compiler.set_stance("force_eager"):
+        for _ in range(1 + blocks_until_steady(plain)):
+            next(made)
+        with marked(plain, session, counter.ranges, compiled=False), counter:
+            next(made)
+            steady = counter.take()
+            session.switch(PROMPTS[1])
+            next(made)
+    return steady, counter.take()
+
+
+def _work_of(
+    parts: frozenset[str], counted: Mapping[str, Work], compiled: frozenset[str]
+) -> dict[str, Work]:
+    """The work of the parts that were told apart.
+
+    What a fused part moves is not known. It computes the linear layers that were not told apart.
+    """
+    known = {name: work for name, work in counted.items() if name not in compiled}
+    known |= {name: Work(counted[name].flops, None) for name in compiled & counted.keys()}
+    for name, linears in FUSED_LINEARS.items():
+        inside = {linear for linear in linears if linear not in parts}
+        flops = sum(counted[linear].flops for linear in inside if linear in counted)
+        known[name] = Work(flops, None)
+    return known

@@ -1,0 +1,411 @@
+"""Where a profile says that the time of a block goes."""
+
+import json
+import time
+from collections.abc import Iterator
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from longlive_widget import Engine, Preset
+from longlive_widget.cli import main
+from longlive_widget.errors import CapabilityError
+from longlive_widget.measure.block_time import UNATTRIBUTED
+from longlive_widget.measure.breakdown import Breakdown, Part, Work
+from longlive_widget.measure.ceilings import Ceilings, measured_ceilings
+from longlive_widget.measure.parts import FUSED_LINEARS, PREFIX, SPAN_PARTS
+from longlive_widget.measure.profile import profiled
+from longlive_widget.measure.profile_charts import roofline_figure, shares_figure
+from longlive_widget.measure.profile_report import Profile
+from longlive_widget.measure.records import read
+from longlive_widget.measure.trace import block_traces
+from longlive_widget.presets import PRESETS
+
+DRAFT = Preset("draft", "", denoise_steps=(1000,), window_frames=6)
+BEHIND = DRAFT.with_(
+    name="behind", window_cache="ring", window_dtype="int8", memory_pool=True, decode_behind=True
+)
+SMALL = {"size_px": (64, 48), "switches": 1}
+
+
+def profile_of(preset: Preset, blocks: int = 3) -> Profile:
+    return profiled(Engine.load("tiny", preset, device="cpu"), blocks, **SMALL)
+
+
+def part(found: Breakdown, name: str) -> Part:
+    return next(one for one in found.parts if one.name == name)
+
+
+@pytest.fixture(scope="module")
+def found() -> Profile:
+    return profile_of(DRAFT)
+
+
+@pytest.fixture(scope="module")
+def behind() -> Profile:
+    return profile_of(BEHIND)
+
+
+@pytest.fixture
+def engine() -> Engine:
+    return Engine.load("tiny", DRAFT, device="cpu")
+
+
+def attributes_and_hooks(model: object) -> dict[str, object]:
+    """All that a range could be left in, by its place."""
+    kept: dict[str, object] = {}
+    for network in (model.transformer, model.decoder, model.small_decoder):
+        for name, module in network.named_modules():
+            calls = {key: value for key, value in vars(module).items() if callable(value)}
+            hooks = len(module._forward_hooks) + len(module._forward_pre_hooks)
+            kept[f"{type(network).__name__}.{name}"] = (calls, hooks)
+    return kept
+
+
+# Each reading is of the trace's own clock but the measured block: a busy machine moves all of
+# them alike. Only a pause between the two clocks, some microseconds apart, could come between.
+
+
+def test_the_parts_and_the_gaps_are_the_measured_block(found: Profile, behind: Profile):
+    for profile in (found, behind):
+        for _, blocks in profile.breakdowns():
+            assert blocks.sum_share == pytest.approx(1, abs=0.03)
+            assert blocks.unattributed_share <= 0.03
+
+
+def test_every_part_of_the_engine_has_its_time(found: Profile, behind: Profile):
+    names = {one.name for one in found.steady.parts}
+    assert names >= {
+        "self attention",
+        "cross attention",
+        "self attention QKV projections",
+        "self attention output projection",
+        "cross attention query projection",
+        "cross attention output projection",
+        "feed-forward up",
+        "feed-forward activation",
+        "feed-forward down",
+        "norms and modulation",
+        "rotary positions",
+        "embeddings",
+        "output head",
+        "window write",
+        "window eviction",
+        "sampling",
+        "decoder entry",
+        "decoder middle",
+        *(f"decoder stage {stage}" for stage in range(1, 5)),
+        "decoder head",
+        "decoder to 8 bits",
+    }
+    assert not names & {"text encoder", "re-cache", UNATTRIBUTED}
+    assert found.switched is not None
+    assert {one.name for one in found.switched.parts} >= {"text encoder", "re-cache"}
+    assert part(behind.steady, "window read").mean_ms > 0
+    turned = part(found.steady, "rotary positions").calls
+    assert part(found.steady, "embeddings").calls < turned / 2, "keys are turned layer by layer"
+    assert part(behind.steady, "copies").mean_ms > 0
+
+
+def test_a_planted_slow_part_shows_under_its_name(engine: Engine, monkeypatch: pytest.MonkeyPatch):
+    up = engine.model.transformer.blocks[0].ffn[0]
+    forward, a = up.forward, torch.randn(900, 900)
+
+    def slow(x: Tensor) -> Tensor:
+        for _ in range(3):
+            torch.mm(a, a)
+        return forward(x)
+
+    monkeypatch.setattr(up, "forward", slow)
+    steady = profiled(engine, 3, **SMALL).steady
+    assert steady.parts[0].name == "feed-forward up"
+    plain = part(steady, "feed-forward down")
+    assert part(steady, "feed-forward up").mean_ms > 3 * plain.mean_ms
+    assert part(steady, "feed-forward up").calls == plain.calls + 6, "2 passes: a step, the context"
+
+
+def test_a_planted_pause_shows_as_a_gap_under_its_name(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+):
+    down = engine.model.transformer.blocks[1].ffn[2]
+    forward = down.forward
+
+    def slow(x: Tensor) -> Tensor:
+        time.sleep(0.02)
+        return forward(x)
+
+    monkeypatch.setattr(down, "forward", slow)
+    steady = profiled(engine, 2, **SMALL).steady
+    paused = part(steady, "feed-forward down")
+    assert min(paused.gap_ms) >= 40
+    assert paused.gap_ms == max((one.gap_ms for one in steady.parts), key=sum)
+
+
+def test_nothing_is_left_of_a_profile(engine: Engine):
+    before = attributes_and_hooks(engine.model)
+    profiled(engine, 1, **SMALL)
+    assert attributes_and_hooks(engine.model) == before
+    assert [name for name in vars(engine.model.transformer) if name == "forward"] == []
+
+
+def test_nothing_is_left_where_a_block_fails(engine: Engine, monkeypatch: pytest.MonkeyPatch):
+    activation = engine.model.transformer.blocks[2].ffn[1]
+    forward = activation.forward
+
+    def fails(x: Tensor) -> Tensor:
+        if torch.autograd.profiler._is_profiler_enabled:
+            raise RuntimeError("planted")
+        return forward(x)
+
+    monkeypatch.setattr(activation, "forward", fails)
+    before = attributes_and_hooks(engine.model)
+    with pytest.raises(RuntimeError, match="planted"):
+        profiled(engine, 1, **SMALL)
+    assert attributes_and_hooks(engine.model) == before
+
+
+def test_the_operations_are_those_of_the_shapes(found: Profile):
+    config = found.engine.model.sizes.transformer
+    frames, tokens = 3, 3 * 4 * 3  # of a block; 64 x 48 pictures have 4 x 3 tokens a frame
+    passes, seen = 2 * config.layers, tokens * DRAFT.window_frames // frames
+    steady = found.steady
+    linear = 2 * tokens * config.dim * config.dim * passes
+    feed = 2 * tokens * config.dim * config.ffn_dim * passes
+    assert flops(steady, "self attention") == 4 * tokens * seen * config.dim * passes
+    text = config.text_length
+    assert flops(steady, "cross attention") == 4 * tokens * text * config.dim * passes
+    assert flops(steady, "self attention QKV projections") == 3 * linear
+    assert flops(steady, "cross attention output projection") == linear
+    assert flops(steady, "feed-forward up") == flops(steady, "feed-forward down") == feed
+    kept = {"text encoder", "re-cache"}
+    assert found.switched is not None
+    for one in steady.parts:
+        if one.work is not None and one.name not in kept:
+            assert flops(found.switched, one.name) == one.work.flops
+
+
+def test_the_bytes_of_a_linear_layer_are_its_tensors_once(found: Profile):
+    config = found.engine.model.sizes.transformer
+    tokens, passes = 36, 2 * config.layers
+    numbers = tokens * (config.dim + config.ffn_dim) + config.dim * config.ffn_dim + config.ffn_dim
+    assert part(found.steady, "feed-forward up").work == Work(
+        2 * tokens * config.dim * config.ffn_dim * passes, 4 * numbers * passes
+    )
+
+
+def test_the_operations_of_a_convolution_are_counted():
+    engine = Engine.load("tiny", DRAFT, device="cpu")
+    counted = profiled(engine, 1, **SMALL).steady
+    convolutions = [m for m in engine.model.decoder.decoder.head if isinstance(m, nn.Conv3d)]
+    weight = convolutions[0].weight
+    assert flops(counted, "decoder head") == 2 * weight.numel() * 12 * 64 * 48
+
+
+def flops(found: Breakdown, name: str) -> int:
+    work = part(found, name).work
+    assert work is not None
+    return work.flops
+
+
+def test_a_rate_is_work_over_the_time_in_which_it_runs():
+    one = Part("up", (1.0, 3.0), (0.0, 0.0), busy_ms=4.0, calls=2, work=Work(8_000, 2_000))
+    assert (one.mean_ms, one.flop_per_s, one.byte_per_s, one.flop_per_byte) == (2, 2e6, 5e5, 4)
+    fused = Part("fused", (1.0,), (0.0,), busy_ms=1.0, calls=1, work=Work(0, None))
+    assert (fused.flop_per_s, fused.byte_per_s, fused.flop_per_byte) == (None, None, None)
+
+
+def test_what_the_profiler_costs_is_told_by_medians():
+    one = Breakdown((1.0, 1.1, 9.0), (1.0, 1.0, 5.0), (0.0, 0.0, 0.0), ())
+    assert one.overhead_share == pytest.approx(0.1)
+
+
+def test_the_ceilings_are_numbers_of_this_device():
+    ceilings = measured_ceilings(torch.device("cpu"), torch.float32)
+    assert ceilings.flop_per_s > 1e8
+    assert ceilings.byte_per_s > 1e8
+    ridge = ceilings.flop_per_s / ceilings.byte_per_s
+    assert ceilings.reachable_flop_per_s(ridge / 2) == pytest.approx(ceilings.flop_per_s / 2)
+    assert ceilings.reachable_flop_per_s(ridge * 2) == ceilings.flop_per_s
+
+
+@pytest.mark.slow
+def test_what_is_compiled_runs_compiled_and_its_linears_are_told_apart():
+    preset = PRESETS["balanced"].with_(denoise_steps=(1000,), window_frames=6, attention="torch")
+    engine = Engine.load("tiny", preset, device="cpu")
+    session = engine.session("a red ball", size_px=(64, 48))
+    list(session.blocks(5))
+    versions = torch._dynamo.utils.counters["stats"]["unique_graphs"]
+    steady = profiled(engine, 2, **SMALL).steady
+    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == versions
+    names = {one.name for one in steady.parts}
+    assert names >= {*FUSED_LINEARS, "feed-forward up", "cross attention query projection"}
+    assert not names & {"norms and modulation", "feed-forward activation"}
+    for name in FUSED_LINEARS:
+        assert part(steady, name).work == Work(0, None)
+    assert part(steady, "feed-forward up").flop_per_s is not None
+    assert part(steady, "decoder stage 1").byte_per_s is None
+    assert steady.sum_share == pytest.approx(1, abs=0.03)
+    assert steady.unattributed_share <= 0.03
+
+
+# A GPU, as its trace would be: nothing here has one.
+
+
+def event(cat: str, name: str, ts: float, dur: float, *, tid: int = 1, to: int = 0) -> dict:
+    args = {"correlation": to} if to else {}
+    return {"ph": "X", "cat": cat, "name": name, "ts": ts, "dur": dur, "tid": tid, "args": args}
+
+
+def mark(name: str, ts: float, dur: float) -> dict:
+    return event("user_annotation", PREFIX + name, ts, dur)
+
+
+def launched(name: str, ts: float, number: int) -> dict:
+    return event("cuda_runtime", name, ts, 5, to=number)
+
+
+def on_a_gpu(*events: dict):
+    (block,) = block_traces([mark("block", 0, 1000), *events], on_gpu=True)
+    return block.parts
+
+
+def test_a_kernel_belongs_to_where_it_was_launched_however_late_it_runs():
+    parts = on_a_gpu(
+        mark("self attention", 10, 40),
+        event("cpu_op", "aten::mm", 20, 20),
+        launched("cudaLaunchKernel", 25, 1),
+        event("kernel", "any_name", 500, 300, tid=7, to=1),
+        launched("cudaLaunchKernel", 70, 2),
+        event("kernel", "any_name", 800, 100, tid=7, to=2),
+    )
+    assert parts["self attention"].ms == pytest.approx(0.3)
+    assert parts["self attention"].calls == 1
+    assert parts[UNATTRIBUTED].ms == pytest.approx(0.1)
+    assert parts["self attention"].gap_ms == pytest.approx(0.04), "where the host was meanwhile"
+
+
+def test_streams_that_run_at_once_share_the_time():
+    parts = on_a_gpu(
+        mark("a", 0, 10),
+        launched("cudaLaunchKernel", 1, 1),
+        mark("b", 20, 10),
+        launched("cudaLaunchKernel", 21, 2),
+        event("kernel", "x", 100, 400, tid=7, to=1),
+        event("kernel", "x", 300, 400, tid=8, to=2),
+    )
+    assert (parts["a"].ms, parts["b"].ms) == (pytest.approx(0.3), pytest.approx(0.3))
+    assert (parts["a"].busy_ms, parts["b"].busy_ms) == (pytest.approx(0.4), pytest.approx(0.4))
+
+
+def test_what_is_replayed_or_copied_by_a_span_itself_is_called_so():
+    parts = on_a_gpu(
+        mark("steps", 0, 100),
+        launched("cudaGraphLaunch", 10, 1),
+        launched("cudaMemcpyAsync", 30, 2),
+        mark("window write", 50, 20),
+        launched("cudaMemcpyAsync", 55, 3),
+        event("kernel", "x", 100, 400, tid=7, to=1),
+        event("kernel", "y", 500, 100, tid=7, to=1),
+        event("gpu_memcpy", "Memcpy HtoD", 600, 50, tid=7, to=2),
+        event("gpu_memcpy", "Memcpy DtoD", 650, 20, tid=7, to=3),
+    )
+    assert parts["steps as a CUDA graph"].ms == pytest.approx(0.5)
+    assert parts["copies"].ms == pytest.approx(0.05)
+    assert parts["window write"].ms == pytest.approx(0.02)
+    assert SPAN_PARTS["steps"] not in parts or parts[SPAN_PARTS["steps"]].ms == 0
+
+
+def test_a_gpu_that_the_profiler_does_not_see_is_told():
+    with pytest.raises(CapabilityError, match="saw no kernel"):
+        on_a_gpu(mark("steps", 0, 100))
+
+
+def test_products_that_are_not_as_many_as_the_linears_stay_with_what_is_fused():
+    def compiled(products: int) -> Iterator[dict]:
+        yield mark("fused between attentions", 0, 1000)
+        for number in range(products):
+            yield event("cpu_op", "aten::addmm", 100 * number, 50)
+
+    def parts_of(products: int):
+        events = [mark("block", 0, 1000), *compiled(products)]
+        return block_traces(events, on_gpu=False)[0].parts
+
+    two = parts_of(2)
+    assert two["self attention output projection"].ms == pytest.approx(0.05)
+    assert two["cross attention query projection"].ms == pytest.approx(0.05)
+    assert {name for name, time in parts_of(3).items() if time.ms} == {"fused between attentions"}
+
+
+def test_the_charts_show_each_part(found: Profile):
+    bars = shares_figure(found.steady).data[0]
+    assert set(bars.y) == {"gaps", *(one.name for one in found.steady.parts)}
+    assert sum(bars.x) == pytest.approx(100 * found.steady.sum_share)
+    ceilings = Ceilings(1e12, 1e11, 8, 8, "float32")
+    roof, points = roofline_figure(found.steady, ceilings).data
+    assert max(roof.y) == pytest.approx(1e3)
+    with_both = {one.name for one in found.steady.parts if one.flop_per_byte is not None}
+    assert set(points.text) == with_both
+    assert "self attention" in with_both
+
+
+def run(capsys: pytest.CaptureFixture[str], *given: str) -> tuple[str, str]:
+    options = ("--size", "64x48", "--iterations", "2", "--switches", "0", "--device", "cpu")
+    assert main(["profile", *options, *given]) == 0
+    told = capsys.readouterr()
+    return told.out, told.err
+
+
+def test_the_command_writes_its_table_and_a_record(tmp_path, capsys: pytest.CaptureFixture[str]):
+    out, records = tmp_path / "kernel_profile.md", tmp_path / "records.jsonl"
+    told, _ = run(capsys, "--out", str(out), "--records", str(records))
+    assert told.strip() == str(out)
+    page = out.read_text()
+    assert "\n| feed-forward up | " in page
+    assert "\n| gaps | " in page
+    widths = {line.count("|") for line in page.splitlines() if line.startswith("|")}
+    assert widths == {12}
+    (record,) = read(records)
+    assert (record.kind, record.counts["blocks"], record.geometry.width_px) == ("profile", 2, 64)
+    parts_ms = [
+        sum(ms)
+        for name, ms in record.samples.items()
+        if name not in ("block_ms", "unprofiled_block_ms")
+    ]
+    assert sum(parts_ms) == pytest.approx(sum(record.samples["block_ms"]), rel=0.03)
+
+
+def test_the_command_prints_json(capsys: pytest.CaptureFixture[str]):
+    told, _ = run(capsys, "--json")
+    said = json.loads(told)
+    assert said["steady"]["parts"]["feed-forward up"]["flops"] > 0
+    assert said["switched"] is None
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (["--iterations", "0"], "0 is too few: use 1 or more"),
+        (["--iterations", "many"], "'many' is not a whole number"),
+        (["--preset", "fast"], "no preset is called 'fast'"),
+        (["--out", "/no/such/folder/profile.md"], "does not exist: make it first"),
+        (["--records", "/"], "is a folder: give the file a name"),
+    ],
+)
+def test_a_mistaken_argument_is_told(
+    given: list[str], told: str, capsys: pytest.CaptureFixture[str]
+):
+    code: object
+    try:
+        code = main(["profile", *given])
+    except SystemExit as stop:
+        code = stop.code
+    assert code == 2
+    said = capsys.readouterr().err
+    assert told in said
+    assert said.count("\n") == 1
+
+
+def test_less_than_one_block_is_told(engine: Engine):
+    with pytest.raises(ValueError, match="number of profiled blocks 0 is out of range: use 1"):
+        profiled(engine, 0)
