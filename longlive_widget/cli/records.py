@@ -38,7 +38,8 @@ def recommend(chosen: argparse.Namespace) -> None:
 
 def log(chosen: argparse.Namespace) -> None:
     """Write the optimisation log from records."""
-    from longlive_widget.measure.log import decisions_in, log_page
+    from longlive_widget.measure.decision import decisions_in
+    from longlive_widget.measure.log import log_page
     from longlive_widget.measure.records import read
 
     out = None if chosen.out is None else writable_text_path(chosen.out)

@@ -19,6 +19,7 @@ from longlive_widget.errors import PresetError
 from longlive_widget.geometry import Geometry
 from longlive_widget.measure.benchmark import PROMPTS
 from longlive_widget.measure.environment import measured
+from longlive_widget.measure.figures import decibels
 from longlive_widget.measure.metrics import clip_score, flicker, given, lpips, ssim, vmaf
 from longlive_widget.measure.record import Fact, Record
 from longlive_widget.presets import Preset
@@ -81,9 +82,9 @@ class Likeness:
         random = ", random weights" if engine.weights == "random" else ""
         yield f"{engine.preset.name} against {self.against.name}, {engine.name}{random}"
         yield from (f"  {sentence}" for sentence in engine.fallbacks)
-        worst, usual = _db(self.worst_db), _db(self.mean_db)
+        worst, usual = decibels(self.worst_db), decibels(self.mean_db)
         yield f"  {'one history, PSNR':<28}worst block {worst}, mean {usual}"
-        yield f"  {'running free, PSNR':<28}{_db(self.free_db)}"
+        yield f"  {'running free, PSNR':<28}{decibels(self.free_db)}"
         for name, label in (("ssim", "one history"), ("free_ssim", "running free")):
             if found := self.samples.get(name):
                 label = f"{label}, SSIM"
@@ -210,7 +211,3 @@ def _of_videos(
 def _mean_or_reason(values: Sequence[float | str]) -> float | str:
     numbers = [value for value in values if not isinstance(value, str)]
     return mean(numbers) if len(numbers) == len(values) else str(values[0])
-
-
-def _db(found: float) -> str:
-    return "equal" if found == float("inf") else f"{found:.1f} dB"

@@ -6,14 +6,13 @@ It says nothing that the records do not hold, and proposes its decisions by rule
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from statistics import mean
-
-import yaml
 
 from longlive_widget import optimization_log
 from longlive_widget.engine.side_by_side import psnr_db
 from longlive_widget.errors import RecordError
+from longlive_widget.measure.decision import RULE, Decision, proposed
+from longlive_widget.measure.figures import decibels, milliseconds, number, percent
 from longlive_widget.measure.recommend import (
     UNSEEN_DB,
     Candidate,
@@ -26,8 +25,10 @@ from longlive_widget.measure.statistics import Difference, Summary, difference
 from longlive_widget.presets import Preset
 
 BASELINE = "reference"
-KINDS = ("benchmark", "likeness", "ablation", "quality")
+KINDS = ("benchmark", "likeness", "ablation", "quality", "profile")
 """The kinds of record that the log is made from; others are listed and not used."""
+_NO_PART = ("block_ms", "unprofiled_", "switched_")
+"""How the samples of a profile begin that are no part of a steady block."""
 _JUDGED = ("color", "shape", "motion", "ground")
 _SAMPLES = {
     "block_ms": "steady block",
@@ -49,14 +50,6 @@ _FACTS = {
 }
 
 
-@dataclass(frozen=True)
-class Decision:
-    """What to do with a preset, and why; by rule, or by a person who says so."""
-
-    keep: str
-    reason: str
-
-
 def log_page(records: Sequence[Record], *, decisions: Mapping[str, str] | None = None) -> str:
     """The log in Markdown.
 
@@ -71,22 +64,6 @@ def log_page(records: Sequence[Record], *, decisions: Mapping[str, str] | None =
     """
     log = _Log(tuple(records), dict(decisions or {}))
     return "\n".join(log.lines()) + "\n"
-
-
-def decisions_in(path: Path) -> dict[str, str]:
-    """What a person decided, by the name of a preset, from a YAML file.
-
-    Raises:
-        RecordError: the file cannot be read, or does not say words for names.
-    """
-    try:
-        said = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        told = " ".join(str(error).split())
-        raise RecordError(f"{path} cannot be read ({told}): write `preset: words`") from error
-    if not isinstance(said, dict) or not all(isinstance(v, str) for v in (*said, *said.values())):
-        raise RecordError(f"{path} says no decisions: write `preset: words` in lines")
-    return said
 
 
 @dataclass(frozen=True)
@@ -133,6 +110,7 @@ class _Log:
         for experiment in self._experiments:
             yield from self._entry(experiment)
         yield from self._judged()
+        yield from self._profiles()
         yield from self._ablations()
         yield from self._sweet_spots()
         yield from self._method()
@@ -173,8 +151,8 @@ class _Log:
             memory = "" if one.memory_bytes is None else f"{one.memory_bytes / 1e9:.1f}"
             yield (
                 f"| `{one.preset}` | {one.block_ms:.1f} {self._of(experiment.timed)} | "
-                f"{'' if change is None else _percent(change)} | {one.pictures_per_s:.1f} | "
-                f"{memory} | {_db(one.worst_db)} | {self._decision(experiment).keep} |"
+                f"{'' if change is None else percent(change)} | {one.pictures_per_s:.1f} | "
+                f"{memory} | {decibels(one.worst_db)} | {self._decision(experiment).what} |"
             )
 
     def _entry(self, experiment: _Experiment) -> Iterator[str]:
@@ -196,11 +174,11 @@ class _Log:
         known = [(label, facts[name]) for name, label in _FACTS.items() if name in facts]
         if known:
             yield ""
-            yield "; ".join(f"{label} {_figure(fact)}" for label, fact in known) + "."
+            yield "; ".join(f"{label} {number(fact)}" for label, fact in known) + "."
         yield from self._picture(experiment)
         yield from self._logged(experiment)
         decision = self._decision(experiment)
-        yield from ("", f"**Decision**: {decision.keep}; {decision.reason}.", "")
+        yield from ("", f"**Decision**: {decision.what}; {decision.reason}.", "")
 
     def _picture(self, experiment: _Experiment) -> Iterator[str]:
         for record in experiment.alike:
@@ -208,10 +186,10 @@ class _Log:
             yield ""
             yield (
                 f"Against `{record.facts['against']}` on {record.model} {self._of([record])}: from "
-                f"one history the worst block {_db(psnr_db(max(errors)))}, all "
-                f"{_db(psnr_db(mean(errors)))}; running free {_db(psnr_db(mean(free)))}"
+                f"one history the worst block {decibels(psnr_db(max(errors)))}, all "
+                f"{decibels(psnr_db(mean(errors)))}; running free {decibels(psnr_db(mean(free)))}"
                 + "".join(
-                    f"; {name} {_figure(record.facts[name])}"
+                    f"; {name} {number(record.facts[name])}"
                     for name in ("vmaf", "lpips", "clip_score")
                     if name in record.facts
                 )
@@ -231,23 +209,11 @@ class _Log:
         )
 
     def _decision(self, experiment: _Experiment) -> Decision:
-        """Keep what is faster or smaller and looks the same; a visible loss is a trade."""
-        name, one = experiment.preset.name, experiment.candidate
+        name = experiment.preset.name
         if name in self._decisions:
             return Decision(self._decisions[name], "decided by a person")
-        if experiment is self._baseline:
-            return Decision("baseline", "what the others are compared with")
-        change, base = self._change(experiment), self._baseline.candidate
-        faster = change is not None and change.seen and change.median < 0
-        smaller = (one.memory_bytes or 0) < 0.95 * (base.memory_bytes or 0)
-        gain = _percent(change) if faster and change else "less memory"
-        if not (faster or smaller):
-            return Decision("drop", "neither faster nor smaller than the reference")
-        if one.worst_db is None:
-            return Decision("open", f"{gain}, and its pictures were not compared")
-        if one.worst_db >= UNSEEN_DB:
-            return Decision("keep", f"{gain}, and no block is under {UNSEEN_DB:g} dB")
-        return Decision("trade", f"{gain}, for pictures that differ ({_db(one.worst_db)})")
+        baseline = self._baseline.candidate
+        return proposed(experiment.candidate, baseline, self._change(experiment))
 
     def _change(self, experiment: _Experiment) -> Difference | None:
         """How its steady block differs from the baseline's, as a share of that."""
@@ -266,13 +232,30 @@ class _Log:
         yield "|---" * (2 + 2 * len(_JUDGED)) + "|"
         for record in judged:
             shares = [
-                _figure(record.facts[f"{stage}_{attribute}"])
+                number(record.facts[f"{stage}_{attribute}"])
                 for stage in ("adherence", "adherence_after_switch")
                 for attribute in _JUDGED
             ]
             name = f"{record.preset.name} of {record.model} {self._of([record])}"
             yield f"| {name} | {record.counts['prompts']} | {' | '.join(shares)} |"
         yield ""
+
+    def _profiles(self) -> Iterator[str]:
+        for record in self._records:
+            if record.kind != "profile":
+                continue
+            parts = {
+                name.removesuffix("_ms"): Summary.of(sample).p50
+                for name, sample in record.samples.items()
+                if name.endswith("_ms") and not name.startswith(_NO_PART)
+            }
+            block_ms = Summary.of(record.samples["block_ms"]).p50
+            name = f"`{record.preset.name}` {self._of([record])}"
+            yield from (f"## Where the time of {name} goes", "")
+            yield from ("| part | ms | of a block |", "|---|---|---|")
+            for name, ms in sorted(parts.items(), key=lambda part: -part[1]):
+                yield f"| {name.replace('_', ' ')} | {ms:.1f} | {ms / block_ms:.1%} |"
+            yield ""
 
     def _ablations(self) -> Iterator[str]:
         groups: dict[str, list[Record]] = {}
@@ -289,7 +272,7 @@ class _Log:
                 taken = record.samples["block_ms"]
                 change = difference(before, taken) if before and record not in bases else None
                 name = f"{record.preset.name} {self._of([record])}"
-                told = _interval(change) if change else ""
+                told = milliseconds(change) if change else ""
                 yield f"| {name} | {Summary.of(taken).p50:.1f} | {told} |"
         yield ""
 
@@ -304,9 +287,7 @@ class _Log:
             "## Method",
             "",
             "Times are medians of steady blocks, presets in turns; a change is that of the medians "
-            "with its 95 % interval by bootstrap. *Keep* is faster or smaller (5 % of memory) with "
-            f"every block at {UNSEEN_DB:g} dB or better from one history; *trade* has a visible "
-            "loss; *drop* gains nothing; *open* was not compared.",
+            f"with its 95 % interval by bootstrap. {RULE}",
             "",
         )
 
@@ -327,29 +308,3 @@ class _Log:
 def _base(name: str) -> str:
     """What an ablation of that name is over: see `ablate`."""
     return name.split(", ")[0].split(" without ")[0]
-
-
-def _percent(change: Difference) -> str:
-    if not change.seen:
-        return "no difference seen"
-    if not change.bounded:
-        return f"{change.median:+.1%}"
-    return f"{change.median:+.1%} ({change.low:+.1%} to {change.high:+.1%})"
-
-
-def _interval(change: Difference) -> str:
-    if not change.seen:
-        return "no difference seen"
-    return f"{change.median:+.1f} ms ({change.low:+.1f} to {change.high:+.1f})"
-
-
-def _db(found: float | None) -> str:
-    if found is None:
-        return "not compared"
-    return "equal" if found == float("inf") else f"{found:.1f} dB"
-
-
-def _figure(fact: object) -> str:
-    if isinstance(fact, float):
-        return f"{fact:,.0f}" if fact >= 1000 else f"{fact:.2f}"
-    return str(fact)

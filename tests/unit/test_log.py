@@ -79,6 +79,15 @@ def test_the_sweet_spot_is_what_recommend_says():
     assert "- balanced: 500.9 ms a block" in spots
 
 
+def test_a_profile_is_a_table_of_its_parts():
+    samples = {"block_ms": [100.0], "self_attention_ms": [25.0], "feed_forward_up_ms": [50.0]}
+    samples |= {"switched_copies_ms": [1.0], "unprofiled_block_ms": [95.0]}
+    profiled = record(kind="profile", preset=PRESETS["ultra"], samples=samples, facts={})
+    page = log_page((*RECORDS, profiled)).split("## Where the time of `ultra` [11] goes")[1]
+    rows = [row for row in page.split("## ")[0].splitlines() if "%" in row]
+    assert rows == ["| feed forward up | 50.0 | 50.0% |", "| self attention | 25.0 | 25.0% |"]
+
+
 def test_what_the_judge_said_is_in_it():
     shares = {"color": 0.99, "shape": 0.9, "motion": 0.92, "ground": 1.0}
     facts = {
