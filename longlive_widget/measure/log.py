@@ -157,7 +157,8 @@ class _Log:
 
     def _entry(self, experiment: _Experiment) -> Iterator[str]:
         preset = experiment.preset
-        yield from (f"## `{preset.name}`", "", f"{preset.summary}.", "")
+        summary = f"{preset.summary[:1].upper()}{preset.summary[1:]}"
+        yield from (f"## `{preset.name}`", "", f"{summary}.", "")
         if changes := preset.changes():
             yield "```yaml"
             yield from (f"{name}: {json.dumps(value)}" for name, value in changes.items())
