@@ -6,15 +6,11 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 from longlive_widget.errors import OutputError, SessionError, choice_of
 from longlive_widget.presets import Preset, preset_named
 from longlive_widget.timeline import require_seed
-
-if TYPE_CHECKING:
-    pass
-
 
 BAD_INPUT = 2
 
@@ -104,12 +100,14 @@ def preset_of(said: str) -> "Preset":
     return Preset.from_yaml(Path(said)) if is_file else preset_named(said)
 
 
-def writable_text_path(path: str) -> Path:
-    """The path, if a file can be written there.
+def path_to_write(path: str | None) -> Path | None:
+    """The path, if a file can be written there; None if none is asked for.
 
     Raises:
         OutputError: its folder is missing or may not be written to, or a folder has that name.
     """
+    if path is None:
+        return None
     out = Path(path)
     if out.is_dir():
         raise OutputError(f"{path!r} is a folder: give the file a name of its own in it")

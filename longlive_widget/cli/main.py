@@ -8,7 +8,6 @@ import argparse
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from longlive_widget.cli import measuring, records, training, videos
 from longlive_widget.cli.arguments import BAD_INPUT, Parser
@@ -16,10 +15,6 @@ from longlive_widget.cli.stopping import Stopped
 from longlive_widget.errors import (
     LongLiveError,
 )
-
-if TYPE_CHECKING:
-    pass
-
 
 SIGNALLED = 128
 

@@ -13,9 +13,9 @@ from longlive_widget.cli.arguments import (
     add_running,
     at_least_none,
     at_least_one,
+    path_to_write,
     preset_of,
     seed,
-    writable_text_path,
 )
 from longlive_widget.presets import Preset
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 def quality(chosen: argparse.Namespace) -> None:
     """Judge how well a model of drawn scenes shows what unseen prompts say."""
-    preset = preset_of(chosen.preset)
+    preset, out = preset_of(chosen.preset), path_to_write(chosen.out)
 
     from longlive_widget.engine.engine import Engine
     from longlive_widget.engine.model import load_encoder
@@ -40,10 +40,10 @@ def quality(chosen: argparse.Namespace) -> None:
         Plan(chosen.prompts, chosen.long_prompts, chosen.unusual_prompts, chosen.seed),
         watched=lambda cases: tqdm(cases, unit=" prompts", disable=not cases),
     )
-    if chosen.out is not None:
-        append(chosen.out, judgement.record())
     found = judgement.found
     print(json.dumps(found, indent=2) if chosen.json else "\n".join(judgement.lines()))
+    if out is not None:
+        append(out, judgement.record())
 
 
 def benchmark(chosen: argparse.Namespace) -> None:
@@ -65,9 +65,7 @@ def ablate(chosen: argparse.Namespace) -> None:
 def profile(chosen: argparse.Namespace) -> None:
     """Tell where the time of a block goes, part by part."""
     preset = preset_of(chosen.preset)
-    out, records = (
-        None if path is None else writable_text_path(path) for path in (chosen.out, chosen.records)
-    )
+    out, records = path_to_write(chosen.out), path_to_write(chosen.records)
 
     from longlive_widget.engine.engine import Engine
     from longlive_widget.engine.source import source_of
@@ -101,7 +99,7 @@ def likeness(chosen: argparse.Namespace) -> None:
     from longlive_widget.measure.likeness import Plan, likeness
     from longlive_widget.measure.records import append
 
-    source = source_of(chosen.model)
+    source, out = source_of(chosen.model), path_to_write(chosen.out)
     options = {name: getattr(chosen, name) for name in ("device", "weights", "allow_fallback")}
     found = likeness(
         preset_of(chosen.against),
@@ -112,10 +110,10 @@ def likeness(chosen: argparse.Namespace) -> None:
     )
     for alike in found:
         print("\n".join(alike.lines()))
-    if chosen.out is not None:
+    if out is not None:
         for alike in found:
-            append(chosen.out, alike.record())
-        print(chosen.out)
+            append(out, alike.record())
+        print(out)
 
 
 def _measure(
@@ -127,7 +125,7 @@ def _measure(
     from longlive_widget.measure.benchmark import as_the_log, benchmark
     from longlive_widget.measure.records import append
 
-    source, plan = source_of(chosen.model), _plan(chosen)
+    source, plan, out = source_of(chosen.model), _plan(chosen), path_to_write(chosen.out)
     options = {name: getattr(chosen, name) for name in ("device", "weights", "allow_fallback")}
     run = as_the_log if chosen.as_the_log else benchmark
     found = run(
@@ -138,10 +136,10 @@ def _measure(
     )
     for measured in found:
         print("\n".join(measured.lines()))
-    if chosen.out is not None:
+    if out is not None:
         for measured in found:
-            append(chosen.out, measured.record(f"{kind}_as_the_log" if chosen.as_the_log else kind))
-        print(chosen.out)
+            append(out, measured.record(f"{kind}_as_the_log" if chosen.as_the_log else kind))
+        print(out)
     return found
 
 

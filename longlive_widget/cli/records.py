@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from longlive_widget.cli.arguments import (
+    path_to_write,
     percentage,
     positive,
-    writable_text_path,
 )
 
 REGRESSED = 1
@@ -31,7 +31,7 @@ def recommend(chosen: argparse.Namespace) -> None:
         return
     for candidate in found.candidates:
         mark = "*" if candidate in found.front else " "
-        print(f"{mark} {candidate.preset:<12}{candidate}")
+        print(f"{mark} {candidate.name:<12}{candidate}")
     print("* is beaten by no other in time, memory and picture at once")
     print(found.sentence)
 
@@ -42,7 +42,7 @@ def log(chosen: argparse.Namespace) -> None:
     from longlive_widget.measure.log import log_page
     from longlive_widget.measure.records import read
 
-    out = None if chosen.out is None else writable_text_path(chosen.out)
+    out = path_to_write(chosen.out)
     decisions = decisions_in(Path(chosen.decisions)) if chosen.decisions else {}
     records = [record for path in chosen.records for record in read(path)]
     written = log_page(records, decisions=decisions)

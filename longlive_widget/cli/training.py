@@ -2,13 +2,10 @@
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from longlive_widget.cli.arguments import at_least_none, at_least_one, seed
 from longlive_widget.tiny.recipe import STAGES
-
-if TYPE_CHECKING:
-    pass
 
 
 def train_tiny(chosen: argparse.Namespace) -> None:

@@ -217,7 +217,7 @@ class _Run:
         geometry, block_ms = self.engine.geometry, sum(self._steady.ms) / len(self._steady.ms)
         facts = {
             **self._facts,
-            **self._memory.facts(),
+            **(self._memory.facts() if self.engine.device.type == "cuda" else {}),
             "window_bytes": float(self._session.window_bytes),
             "pictures_per_s": 1e3 * geometry.block_frames * PICTURES_PER_LATENT_FRAME / block_ms,
             "latent_frames_per_s": 1e3 * geometry.block_frames / block_ms,

@@ -21,7 +21,8 @@ WORSE_IF_MORE = ("_ms", "_bytes")
 class Subject:
     """What a record is about: only records of the same are compared.
 
-    The preset counts with all of its settings, `device` is the name of what computed.
+    The preset counts with all of its settings, `device` is the name of what computed; `against`
+    is the preset that its pictures were held against, if they were.
     """
 
     kind: str
@@ -31,6 +32,7 @@ class Subject:
     preset: Preset
     geometry: Geometry
     device: str
+    against: str = ""
 
     @classmethod
     def of(cls, record: Record) -> "Subject":
@@ -43,6 +45,7 @@ class Subject:
             preset=replace(record.preset, summary=""),
             geometry=record.geometry,
             device=record.machine.device,
+            against=str(record.facts.get("against", "")),
         )
 
     def __str__(self) -> str:

@@ -13,9 +13,9 @@ from longlive_widget.measure.statistics import Difference
 SMALLER = 0.95
 """Of the baseline's memory: from here down a preset counts as smaller."""
 RULE = (
-    f"*Keep* is faster or smaller ({1 - SMALLER:.0%} of memory) with every block at "
-    f"{UNSEEN_DB:g} dB or better from one history; *trade* has a visible loss; *drop* gains "
-    "nothing; *open* was not compared."
+    f"*Keep* takes less time or memory (by {1 - SMALLER:.0%}), not more of the other, and has "
+    f"every block at {UNSEEN_DB:g} dB or better from one history; *trade* pays for what it gains "
+    "with time or with a visible loss; *drop* gains nothing; *open* cannot be told yet."
 )
 
 
@@ -37,16 +37,28 @@ def proposed(one: Candidate, baseline: Candidate, change: Difference | None) -> 
     """
     if change is None:
         return Decision("baseline", "what the others are compared with")
-    faster = change.seen and change.median < 0
-    smaller = (one.memory_bytes or 0) < SMALLER * (baseline.memory_bytes or 0)
-    gain = percent(change) if faster else "less memory"
+    if not change.bounded:
+        return Decision("open", percent(change))
+    faster, slower = (change.seen and sign * change.median > 0 for sign in (-1, 1))
+    smaller = is_smaller(one.memory_bytes, baseline.memory_bytes)
     if not (faster or smaller):
-        return Decision("drop", f"neither faster nor smaller than the {baseline.preset}")
+        return Decision("drop", f"neither faster nor smaller than the {baseline.name}")
+    gain = percent(change) if faster else "less memory"
+    if slower:
+        gain += f", and {percent(change)} time"
     if one.worst_db is None:
-        return Decision("open", f"{gain}, and its pictures were not compared")
-    if one.worst_db >= UNSEEN_DB:
-        return Decision("keep", f"{gain}, and no block is under {UNSEEN_DB:g} dB")
-    return Decision("trade", f"{gain}, for pictures that differ ({decibels(one.worst_db)})")
+        return Decision("open", f"{gain}; its pictures were not compared")
+    if one.worst_db < UNSEEN_DB:
+        return Decision("trade", f"{gain}; pictures that differ ({decibels(one.worst_db)})")
+    seen = f"{gain}; no block is under {UNSEEN_DB:g} dB"
+    return Decision("trade" if slower else "keep", seen)
+
+
+def is_smaller(memory_bytes: float | None, than_bytes: float | None) -> bool:
+    """Whether clearly less memory is taken; not where it was not measured."""
+    if memory_bytes is None or than_bytes is None:
+        return False
+    return memory_bytes < SMALLER * than_bytes
 
 
 def decisions_in(path: Path) -> dict[str, str]:

@@ -1,19 +1,23 @@
 """Figures in words, each in one way everywhere."""
 
-from longlive_widget.measure.statistics import Difference
+from longlive_widget.measure.statistics import FEWEST, Difference
+
+_TOO_FEW = f"too few samples to tell: take {FEWEST} or more"
 
 
 def percent(change: Difference) -> str:
     """A change as a share, with its interval."""
+    if not change.bounded:
+        return _TOO_FEW
     if not change.seen:
         return "no difference seen"
-    if not change.bounded:
-        return f"{change.median:+.1%}"
     return f"{change.median:+.1%} ({change.low:+.1%} to {change.high:+.1%})"
 
 
 def milliseconds(change: Difference) -> str:
     """A change in ms, with its interval."""
+    if not change.bounded:
+        return _TOO_FEW
     if not change.seen:
         return "no difference seen"
     return f"{change.median:+.1f} ms ({change.low:+.1f} to {change.high:+.1f})"

@@ -16,7 +16,7 @@ from torch import Tensor
 from longlive_widget.engine.engine import Engine
 from longlive_widget.engine.side_by_side import psnr_db, side_by_side, squared_error
 from longlive_widget.errors import PresetError
-from longlive_widget.geometry import Geometry
+from longlive_widget.geometry import Geometry, pictures_before
 from longlive_widget.measure.benchmark import PROMPTS
 from longlive_widget.measure.environment import measured
 from longlive_widget.measure.figures import decibels
@@ -161,7 +161,8 @@ def _compared(videos: _Videos, engine: Engine, plan: Plan) -> Likeness:
         name: [] for name in ("squared_error", "ssim", "free_squared_error", "free_ssim")
     }
     metrics: dict[str, list[float | str]] = {}
-    size = engine.geometry if plan.size_px is None else Geometry(*plan.size_px)
+    own = engine.geometry
+    size = own if plan.size_px is None else Geometry(*plan.size_px, own.block_frames)
     for index, timeline in enumerate(videos.timelines):
         both = side_by_side(
             (videos.engine, engine), timeline, plan.blocks, seed=plan.seed, geometry=size
@@ -197,17 +198,21 @@ def _add(samples: dict[str, list[float]], prefix: str, seen: Tensor, right: Tens
 def _of_videos(
     seen_FHWC: Tensor, right_FHWC: Tensor, timeline: Timeline
 ) -> Iterator[tuple[str, float | str]]:
-    """What is computed of whole videos that ran free."""
+    """What is computed of whole videos that ran free; of SSIM only why there is none."""
+    one_picture = seen_FHWC[:1]
+    missing = given(lambda: ssim(one_picture, one_picture))
+    if isinstance(missing, str):
+        yield "ssim", missing
     some = torch.linspace(0, len(seen_FHWC) - 1, PICTURES_FOR_METRICS).long()
-    switch = len(seen_FHWC) // 2
+    first, *later = timeline.entries
+    end = pictures_before(later[0].latent_frame) if later else len(seen_FHWC)
     yield "vmaf", given(lambda: vmaf(seen_FHWC, right_FHWC))
     yield "lpips", given(lambda: lpips(seen_FHWC[some], right_FHWC[some]))
-    first = timeline.entries[0].prompt
-    yield "clip_score", given(lambda: clip_score(seen_FHWC[some[some < switch]], first))
+    yield "clip_score", given(lambda: clip_score(seen_FHWC[some[some < end]], first.prompt))
     yield "flicker", flicker(seen_FHWC)
     yield "flicker_against", flicker(right_FHWC)
 
 
 def _mean_or_reason(values: Sequence[float | str]) -> float | str:
-    numbers = [value for value in values if not isinstance(value, str)]
-    return mean(numbers) if len(numbers) == len(values) else str(values[0])
+    reasons = [value for value in values if isinstance(value, str)]
+    return reasons[0] if reasons else mean(value for value in values if not isinstance(value, str))

@@ -1,11 +1,10 @@
-"""The optimisation log, written anew from records: every figure in it says which record it is from.
+"""The optimisation log, written anew from records: its figures say which records they are from.
 
 It says nothing that the records do not hold, and proposes its decisions by rules that it states.
 """
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from statistics import mean
 
 from longlive_widget import optimization_log
@@ -18,11 +17,17 @@ from longlive_widget.measure.recommend import (
     Candidate,
     Limits,
     candidates_in,
+    case_of,
     recommend,
+    sample_of,
 )
 from longlive_widget.measure.record import Record
-from longlive_widget.measure.statistics import Difference, Summary, difference
-from longlive_widget.presets import Preset
+from longlive_widget.measure.statistics import (
+    Difference,
+    Summary,
+    difference,
+    paired_difference,
+)
 
 BASELINE = "reference"
 KINDS = ("benchmark", "likeness", "ablation", "quality", "profile")
@@ -40,13 +45,11 @@ _SAMPLES = {
     "text_ms": "reading a prompt",
 }
 _FACTS = {
-    "pictures_per_s": "pictures/s",
     "first_picture_s": "first picture, s",
     "warm_up_s": "warm-up, s",
     "load_s": "loading, s",
     "window_bytes": "window, bytes",
     "device_bytes": "device memory, bytes",
-    "device_peak_bytes": "its peak, bytes",
 }
 
 
@@ -66,27 +69,12 @@ def log_page(records: Sequence[Record], *, decisions: Mapping[str, str] | None =
     return "\n".join(log.lines()) + "\n"
 
 
-@dataclass(frozen=True)
-class _Experiment:
-    """One preset with its records."""
-
-    preset: Preset
-    candidate: Candidate
-    timed: tuple[Record, ...]
-    alike: tuple[Record, ...]
-
-    def samples(self, name: str) -> list[float]:
-        """All of its samples of that name."""
-        return [value for record in self.timed for value in record.samples.get(name, ())]
-
-
 class _Log:
     def __init__(self, records: tuple[Record, ...], decisions: dict[str, str]) -> None:
         self._records, self._decisions = records, decisions
         self._number = {id(record): number for number, record in enumerate(records, 1)}
         self._candidates = candidates_in(records)
-        self._experiments = [self._experiment(candidate) for candidate in self._candidates]
-        names = [experiment.preset.name for experiment in self._experiments]
+        names = [candidate.name for candidate in self._candidates]
         if BASELINE not in names:
             raise RecordError(
                 f"no benchmark of {BASELINE!r} is here, which all others are compared with: "
@@ -95,40 +83,26 @@ class _Log:
         for name in decisions:
             if name not in names:
                 raise RecordError(f"a decision is about {name!r}, and there are {', '.join(names)}")
-        self._baseline = self._experiments[names.index(BASELINE)]
+        self._baseline = self._candidates[names.index(BASELINE)]
 
     def lines(self) -> Iterator[str]:
         """The whole page."""
         yield from ("# Optimisation log", "")
         yield from (
-            "Made by `longlive-widget log` from the records at its end; the number in brackets "
-            "behind a figure is that of its record. A steady block has a full window.",
+            "Made by `longlive-widget log` from the records at its end: numbers in brackets say "
+            "which of them a row or a sentence is from. A steady block has a full window.",
             "",
         )
         yield from self._environment()
         yield from ("## Summary", "", *self._summary(), "")
-        for experiment in self._experiments:
-            yield from self._entry(experiment)
+        for candidate in self._candidates:
+            yield from self._entry(candidate)
         yield from self._judged()
         yield from self._profiles()
         yield from self._ablations()
         yield from self._sweet_spots()
         yield from self._method()
         yield from self._sources()
-
-    def _experiment(self, candidate: Candidate) -> _Experiment:
-        of_kind = {
-            kind: tuple(
-                record
-                for record in self._records
-                if record.kind == kind and record.preset.name == candidate.preset
-            )
-            for kind in KINDS
-        }
-        preset = of_kind["benchmark"][0].preset
-        same = replace(preset, summary="")
-        alike = tuple(r for r in of_kind["likeness"] if replace(r.preset, summary="") == same)
-        return _Experiment(preset, candidate, of_kind["benchmark"], alike)
 
     def _environment(self) -> Iterator[str]:
         record = self._baseline.timed[0]
@@ -146,44 +120,44 @@ class _Log:
     def _summary(self) -> Iterator[str]:
         yield "| preset | ms a block | change | pictures/s | peak GB | worst block | decision |"
         yield "|---|---|---|---|---|---|---|"
-        for experiment in self._experiments:
-            one, change = experiment.candidate, self._change(experiment)
+        for one in self._candidates:
+            change = self._change(one)
             memory = "" if one.memory_bytes is None else f"{one.memory_bytes / 1e9:.1f}"
+            told = "" if change is None else percent(change)
             yield (
-                f"| `{one.preset}` | {one.block_ms:.1f} {self._of(experiment.timed)} | "
-                f"{'' if change is None else percent(change)} | {one.pictures_per_s:.1f} | "
-                f"{memory} | {decibels(one.worst_db)} | {self._decision(experiment).what} |"
+                f"| `{one.name}` {self._of([*one.timed, *one.alike])} | {one.block_ms:.1f} | "
+                f"{told} | {one.pictures_per_s:.1f} | {memory} | {decibels(one.worst_db)} | "
+                f"{self._decision(one).what} |"
             )
 
-    def _entry(self, experiment: _Experiment) -> Iterator[str]:
-        preset = experiment.preset
-        summary = f"{preset.summary[:1].upper()}{preset.summary[1:]}"
-        yield from (f"## `{preset.name}`", "", f"{summary}.", "")
-        if changes := preset.changes():
+    def _entry(self, one: Candidate) -> Iterator[str]:
+        last = one.timed[-1]
+        summary = last.preset.summary
+        yield from (f"## `{one.name}`", "", f"{summary[:1].upper()}{summary[1:]}.", "")
+        if changes := one.preset.changes():
             yield "```yaml"
             yield from (f"{name}: {json.dumps(value)}" for name, value in changes.items())
             yield from ("```", "")
-        yield f"| {self._of(experiment.timed)} | p50 | p95 | p99 | mean | least | most | samples |"
+        yield f"| {self._of(one.timed)} | p50 | p95 | p99 | mean | least | most | samples |"
         yield "|---|---|---|---|---|---|---|---|"
         for name, label in _SAMPLES.items():
-            if values := experiment.samples(name):
+            if values := [ms for record in one.timed for ms in record.samples.get(name, ())]:
                 of = Summary.of(values)
                 figures = (of.p50, of.p95, of.p99, of.mean, of.least, of.most)
                 shown = " | ".join(f"{figure:.1f}" for figure in figures)
                 yield f"| {label}, ms | {shown} | {of.count} |"
-        facts = experiment.timed[-1].facts
-        known = [(label, facts[name]) for name, label in _FACTS.items() if name in facts]
+        known = [(label, last.facts[name]) for name, label in _FACTS.items() if name in last.facts]
         if known:
-            yield ""
-            yield "; ".join(f"{label} {number(fact)}" for label, fact in known) + "."
-        yield from self._picture(experiment)
-        yield from self._logged(experiment)
-        decision = self._decision(experiment)
+            told = "; ".join(f"{label} {number(fact)}" for label, fact in known)
+            yield from ("", f"{self._of([last])}: {told}.")
+        yield from self._picture(one)
+        yield from self._logged(one)
+        decision = self._decision(one)
         yield from ("", f"**Decision**: {decision.what}; {decision.reason}.", "")
 
-    def _picture(self, experiment: _Experiment) -> Iterator[str]:
-        for record in experiment.alike:
-            errors, free = (record.samples[f"{p}squared_error"] for p in ("", "free_"))
+    def _picture(self, one: Candidate) -> Iterator[str]:
+        for record in one.alike:
+            errors, free = (sample_of(record, f"{p}squared_error") for p in ("", "free_"))
             yield ""
             yield (
                 f"Against `{record.facts['against']}` on {record.model} {self._of([record])}: from "
@@ -197,8 +171,8 @@ class _Log:
                 + "."
             )
 
-    def _logged(self, experiment: _Experiment) -> Iterator[str]:
-        theirs = optimization_log.EXPERIMENTS.get(experiment.preset.name)
+    def _logged(self, one: Candidate) -> Iterator[str]:
+        theirs = optimization_log.EXPERIMENTS.get(one.name)
         if theirs is None:
             return
         before = optimization_log.BASELINE_MS
@@ -209,19 +183,20 @@ class _Log:
             f'{before:g} ({share:+.0%}). "{theirs.picture}."'
         )
 
-    def _decision(self, experiment: _Experiment) -> Decision:
-        name = experiment.preset.name
-        if name in self._decisions:
-            return Decision(self._decisions[name], "decided by a person")
-        baseline = self._baseline.candidate
-        return proposed(experiment.candidate, baseline, self._change(experiment))
+    def _decision(self, one: Candidate) -> Decision:
+        if one.name in self._decisions:
+            return Decision(self._decisions[one.name], "decided by a person")
+        return proposed(one, self._baseline, self._change(one))
 
-    def _change(self, experiment: _Experiment) -> Difference | None:
+    def _change(self, one: Candidate) -> Difference | None:
         """How its steady block differs from the baseline's, as a share of that."""
-        if experiment is self._baseline:
+        if one is self._baseline:
             return None
-        before, after = (of.samples("block_ms") for of in (self._baseline, experiment))
-        return difference(before, after).as_share_of(self._baseline.candidate.block_ms)
+        before, after = (
+            [ms for record in of.timed for ms in sample_of(record, "block_ms")]
+            for of in (self._baseline, one)
+        )
+        return difference(before, after).as_share_of(self._baseline.block_ms)
 
     def _judged(self) -> Iterator[str]:
         judged = [record for record in self._records if record.kind == "quality"]
@@ -233,7 +208,7 @@ class _Log:
         yield "|---" * (2 + 2 * len(_JUDGED)) + "|"
         for record in judged:
             shares = [
-                number(record.facts[f"{stage}_{attribute}"])
+                number(record.facts.get(f"{stage}_{attribute}", ""))
                 for stage in ("adherence", "adherence_after_switch")
                 for attribute in _JUDGED
             ]
@@ -250,32 +225,36 @@ class _Log:
                 for name, sample in record.samples.items()
                 if name.endswith("_ms") and not name.startswith(_NO_PART)
             }
-            block_ms = Summary.of(record.samples["block_ms"]).p50
+            block_ms = Summary.of(sample_of(record, "block_ms")).p50
             name = f"`{record.preset.name}` {self._of([record])}"
-            yield from (f"## Where the time of {name} goes", "")
+            yield from (f"## Where the time of {name} goes", "", f"{case_of(record)}.", "")
             yield from ("| part | ms | of a block |", "|---|---|---|")
             for name, ms in sorted(parts.items(), key=lambda part: -part[1]):
                 yield f"| {name.replace('_', ' ')} | {ms:.1f} | {ms / block_ms:.1%} |"
             yield ""
 
     def _ablations(self) -> Iterator[str]:
-        groups: dict[str, list[Record]] = {}
-        for record in self._records:
-            if record.kind == "ablation":
-                groups.setdefault(_base(record.preset.name), []).append(record)
-        if not groups:
-            return
-        yield from ("## Ablations", "", "| | ms a block | what that changes |", "|---|---|---|")
-        for base, records in groups.items():
-            bases = [record for record in records if record.preset.name == base]
-            before = [ms for record in bases for ms in record.samples["block_ms"]]
-            for record in records:
-                taken = record.samples["block_ms"]
-                change = difference(before, taken) if before and record not in bases else None
-                name = f"{record.preset.name} {self._of([record])}"
-                told = milliseconds(change) if change else ""
-                yield f"| {name} | {Summary.of(taken).p50:.1f} | {told} |"
-        yield ""
+        ablations = [record for record in self._records if record.kind == "ablation"]
+        for case in dict.fromkeys(map(case_of, ablations)):
+            yield from (f"## Ablations of {case}", "")
+            yield from ("| | ms a block | what that changes |", "|---|---|---|")
+            bases: dict[str, Record] = {}
+            for record in ablations:
+                if case_of(record) == case:
+                    yield self._ablation(record, bases)
+            yield ""
+
+    def _ablation(self, record: Record, bases: dict[str, Record]) -> str:
+        """One row; `bases` are those that came before, by name: the last one is of the same run."""
+        name, taken = record.preset.name, sample_of(record, "block_ms")
+        before, told = bases.get(_base(name)), ""
+        if name == _base(name):
+            bases[name] = record
+        elif before is not None:
+            first = sample_of(before, "block_ms")
+            pairs = len(first) == len(taken)
+            told = milliseconds((paired_difference if pairs else difference)(first, taken))
+        return f"| {name} {self._of([record])} | {Summary.of(taken).p50:.1f} | {told} |"
 
     def _sweet_spots(self) -> Iterator[str]:
         yield from ("## Sweet spot", "")

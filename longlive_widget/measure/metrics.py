@@ -86,14 +86,19 @@ def lpips(one_FHWC: Tensor, other_FHWC: Tensor) -> float:
     """
     _require("torchmetrics")
     _require("torchvision", "pip install torchvision")
+    from torchvision.models import AlexNet_Weights
+
+    weights = Path(torch.hub.get_dir(), "checkpoints", AlexNet_Weights.DEFAULT.url.split("/")[-1])
+    if not weights.exists():  # torchmetrics would fetch them unasked
+        raise CapabilityError(
+            f"not available: {weights.name} is not among torch's files on this machine: call "
+            "torchvision.models.alexnet(weights='DEFAULT') once"
+        )
     from torchmetrics.functional.image import learned_perceptual_image_patch_similarity
 
-    try:
-        found = learned_perceptual_image_patch_similarity(
-            _unit(one_FHWC), _unit(other_FHWC), "alex", normalize=True
-        )
-    except (OSError, RuntimeError) as error:
-        raise CapabilityError(f"not available: AlexNet's weights are not here ({error})") from error
+    found = learned_perceptual_image_patch_similarity(
+        _unit(one_FHWC), _unit(other_FHWC), "alex", normalize=True
+    )
     return float(found)
 
 

@@ -74,7 +74,10 @@ def profiled(
     switched = None
     if switches:
         told(f"{switches} switches, without a profiler and with it")
-        switched = run.broken_down(switches, run.switched, switched_work)
+        work = (
+            {} if engine.preset.decode_behind else switched_work
+        )  # there it is parts of two blocks
+        switched = run.broken_down(switches, run.switched, work)
     return Profile(engine, steady, switched, ceilings, seed, size_px)
 
 

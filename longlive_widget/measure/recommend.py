@@ -5,7 +5,7 @@ What was not measured is not guessed: a preset without it meets no limit on it.
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from statistics import mean
 
 from longlive_widget.engine.side_by_side import psnr_db
@@ -38,51 +38,70 @@ class Candidate:
 
     `block_ms` is the median of steady blocks; `memory_bytes` the most that it took of the device;
     `worst_db` and `mean_db` are from one history, against the reference; `picture_of` is the model
-    whose pictures were compared.
+    whose pictures were compared, where it is not the one that was timed. `timed` and `alike` are
+    the records that say so.
     """
 
-    preset: str
+    preset: Preset
     block_ms: float
     pictures_per_s: float
     memory_bytes: float | None
     worst_db: float | None
     mean_db: float | None
-    picture_of: str | None
+    picture_of: str | None = None
+    timed: tuple[Record, ...] = ()
+    alike: tuple[Record, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The preset's."""
+        return self.preset.name
+
+    @property
+    def costs(self) -> tuple[float, float, float]:
+        """Time, memory and loss, each the less the better; infinite where it is unknown."""
+        memory = math.inf if self.memory_bytes is None else self.memory_bytes
+        worst_db = -math.inf if self.worst_db is None else self.worst_db
+        return self.block_ms, memory, -worst_db
 
     def beats(self, other: "Candidate") -> bool:
         """Whether it is no worse in anything and better in something; unknown is worst."""
         mine, theirs = self.costs, other.costs
         return all(a <= b for a, b in zip(mine, theirs, strict=True)) and mine != theirs
 
-    def meets(self, limits: Limits) -> bool:
-        """Whether it keeps to all limits."""
-        return not self.misses(limits)
-
     def misses(self, limits: Limits) -> list[str]:
         """The limits that it does not keep to, each in words."""
+        _, memory, loss = self.costs
         missed = []
         if limits.pictures_per_s is not None and self.pictures_per_s < limits.pictures_per_s:
             missed.append(f"{self.pictures_per_s:.1f} pictures/s")
-        if (
-            limits.memory_bytes is not None
-            and (self.memory_bytes or math.inf) > limits.memory_bytes
-        ):
+        if limits.memory_bytes is not None and memory > limits.memory_bytes:
             missed.append(_memory(self.memory_bytes))
-        if limits.worst_db is not None and (self.worst_db or -math.inf) < limits.worst_db:
-            missed.append(_picture(self.worst_db))
+        if limits.worst_db is not None and -loss < limits.worst_db:
+            missed.append(self._picture())
         return missed
+
+    def as_json(self) -> dict[str, object]:
+        """All of it as JSON has it: equal pictures are "equal"."""
+        names = ("block_ms", "pictures_per_s", "memory_bytes", "worst_db", "mean_db", "picture_of")
+        known = {name: getattr(self, name) for name in names}
+        return {"preset": self.name} | {
+            name: "equal" if value == math.inf else value for name, value in known.items()
+        }
 
     def __str__(self) -> str:
         known = [f"{self.block_ms:.1f} ms a block, {self.pictures_per_s:.1f} pictures/s"]
         if self.memory_bytes is not None:
             known.append(_memory(self.memory_bytes))
-        return ", ".join([*known, _picture(self.worst_db)])
+        return ", ".join([*known, self._picture()])
 
-    @property
-    def costs(self) -> tuple[float, float, float]:
-        """Time, memory and loss, each the less the better; infinite where it is unknown."""
-        worst_db = -math.inf if self.worst_db is None else self.worst_db
-        return self.block_ms, self.memory_bytes or math.inf, -worst_db
+    def _picture(self) -> str:
+        if self.worst_db is None:
+            return "pictures not compared"
+        of = f" (pictures of {self.picture_of})" if self.picture_of else ""
+        if self.worst_db == math.inf:
+            return f"equal pictures{of}"
+        return f"worst block {self.worst_db:.1f} dB{of}"
 
 
 @dataclass(frozen=True)
@@ -101,10 +120,10 @@ class Recommendation:
     def as_json(self) -> dict[str, object]:
         """All of it as JSON has it: equal pictures are "equal"."""
         return {
-            "preset": self.chosen and self.chosen.preset,
+            "preset": self.chosen and self.chosen.name,
             "sentence": self.sentence,
-            "front": [candidate.preset for candidate in self.front],
-            "candidates": [_plain(candidate) for candidate in self.candidates],
+            "front": [candidate.name for candidate in self.front],
+            "candidates": [candidate.as_json() for candidate in self.candidates],
         }
 
 
@@ -118,28 +137,32 @@ def recommend(candidates: Sequence[Candidate], limits: Limits) -> Recommendation
         key=lambda candidate: candidate.block_ms,
     )
     asked = limits if limits != Limits() else Limits(pictures_per_s=PICTURES_PER_SECOND)
-    fit = [candidate for candidate in front if candidate.meets(asked)]
+    fit = [candidate for candidate in front if not candidate.misses(asked)]
     if not fit:
         return Recommendation(None, _nothing(front, asked), tuple(front), tuple(candidates))
     if asked.worst_db is None:
         best, why = min(fit, key=lambda one: one.costs[::-1]), "the best picture"
     else:
         best, why = fit[0], "the fastest"
-    why = why if len(fit) > 1 else "the only one"
-    said = f"{best.preset}: {best}; {why} of {len(candidates)} presets {_asked(asked)}"
+    keeping = sum(not candidate.misses(asked) for candidate in candidates)
+    among = f"{why} of the {keeping}" if keeping > 1 else "the only one"
+    said = f"{best.name}: {best}; {among} of {len(candidates)} presets {_asked(asked)}"
     return Recommendation(best, said, tuple(front), tuple(candidates))
 
 
 def candidates_in(records: Iterable[Record], *, model: str | None = None) -> tuple[Candidate, ...]:
     """The presets that records of `benchmark` and `likeness` are about, in their order.
 
+    Pictures count where they were compared with the reference's and the weights were trained: those
+    of the model that was timed, at that size, or else those of one other model.
+
     Args:
-        records: the benchmarks must be of one model on one device at one size. The pictures may be
-            those of another model, if none were compared of this one.
+        records: the benchmarks must be of one case.
         model: which model, where there are several.
 
     Raises:
-        RecordError: there is no benchmark, or they are of several models, devices or sizes.
+        RecordError: there is no benchmark; they are of several models, devices, sizes, torches or
+            numbers of threads; or two settings have one preset's name.
     """
     all_records = tuple(records)
     timed = [record for record in all_records if record.kind == "benchmark"]
@@ -149,57 +172,101 @@ def candidates_in(records: Iterable[Record], *, model: str | None = None) -> tup
         raise RecordError(
             f"no record of a benchmark{of_model} is here: run `benchmark --out` first"
         )
-    places = sorted({_place(record) for record in timed})
-    if len(places) > 1:
-        raise RecordError(
-            f"these benchmarks are of {len(places)} cases ({'; '.join(places)}), which no "
-            "recommendation mixes: give the records of one"
-        )
-    alike = [record for record in all_records if record.kind == "likeness"]
-    own = [record for record in alike if record.model == timed[0].model]
+    require_one_case(timed)
     by_preset: dict[Preset, list[Record]] = {}
     for record in timed:
-        by_preset.setdefault(replace(record.preset, summary=""), []).append(record)
-    return tuple(_candidate(found, own or alike) for found in by_preset.values())
+        by_preset.setdefault(_settings(record.preset), []).append(record)
+    names = [preset.name for preset in by_preset]
+    for name in names:
+        if names.count(name) > 1:
+            raise RecordError(
+                f"benchmarks of {names.count(name)} different settings are called {name!r}: give "
+                "the records of one"
+            )
+    alike = [record for record in all_records if _tells_of_pictures(record)]
+    return tuple(_candidate(preset, found, alike) for preset, found in by_preset.items())
 
 
-def _candidate(timed: Sequence[Record], alike: Sequence[Record]) -> Candidate:
-    preset, geometry = timed[0].preset, timed[0].geometry
-    steady = [ms for record in timed for ms in record.samples.get("block_ms", ())]
-    if not steady:
-        raise RecordError(f"the benchmark of {preset.name!r} has no block_ms: measure it anew")
-    block_ms = Summary.of(steady).p50
+def require_one_case(timed: Sequence[Record]) -> None:
+    """Make sure that times can be held against each other.
+
+    Raises:
+        RecordError: they are of several models, devices, sizes, torches or numbers of threads.
+    """
+    cases = sorted({case_of(record) for record in timed})
+    if len(cases) > 1:
+        raise RecordError(
+            f"these benchmarks are of {len(cases)} cases ({'; '.join(cases)}), which are not to be "
+            "held against each other: give the records of one"
+        )
+
+
+def case_of(record: Record) -> str:
+    """What must be the same where times are compared, in words."""
+    size = f"{record.geometry.width_px} x {record.geometry.height_px}"
+    model = f"{record.model} ({record.weights}, {record.dtype}) at {size}"
+    machine = f"{record.machine.device}, {record.machine.threads} threads"
+    return f"{model} on {machine}, torch {record.versions.torch}"
+
+
+def sample_of(record: Record, name: str) -> Sequence[float]:
+    """The numbers of that name.
+
+    Raises:
+        RecordError: the record has none.
+    """
+    if name not in record.samples:
+        raise RecordError(
+            f"the {record.kind} of {record.preset.name!r} at {record.time:%Y-%m-%d %H:%M} has no "
+            f"{name}: leave that record out, or measure it anew"
+        )
+    return record.samples[name]
+
+
+def _candidate(preset: Preset, timed: Sequence[Record], alike: Sequence[Record]) -> Candidate:
+    first = timed[0]
+    block_ms = Summary.of([ms for record in timed for ms in sample_of(record, "block_ms")]).p50
     peaks = [record.facts.get("device_peak_bytes") for record in timed]
     memory = [float(peak) for peak in peaks if isinstance(peak, int | float)]
-    errors = [
-        error
-        for record in alike
-        if replace(record.preset, summary="") == replace(preset, summary="")
-        for error in record.samples["squared_error"]
-    ]
-    pictures = geometry.block_frames * PICTURES_PER_LATENT_FRAME
-    equal = preset == PRESETS["reference"]  # it is what the others are held against
-    known = bool(errors) or equal
+    compared = _of_pictures(first, [r for r in alike if _settings(r.preset) == preset])
+    errors = [error for record in compared for error in sample_of(record, "squared_error")]
+    known = bool(errors) or preset == _settings(PRESETS["reference"])
+    pictures = first.geometry.block_frames * PICTURES_PER_LATENT_FRAME
+    others = [record.model for record in compared if record.model != first.model]
     return Candidate(
-        preset=preset.name,
+        preset=preset,
         block_ms=block_ms,
         pictures_per_s=1000 * pictures / block_ms,
         memory_bytes=max(memory) if memory else None,
         worst_db=psnr_db(max(errors, default=0.0)) if known else None,
         mean_db=psnr_db(mean(errors or [0.0])) if known else None,
-        picture_of=alike[0].model if errors else None,
+        picture_of=others[0] if others else None,
+        timed=tuple(timed),
+        alike=tuple(compared),
     )
 
 
-def _place(record: Record) -> str:
-    size = f"{record.geometry.width_px} x {record.geometry.height_px}"
-    return f"{record.model} ({record.weights}, {record.dtype}) at {size} on {record.machine.device}"
+def _settings(preset: Preset) -> Preset:
+    """The preset without the words about it."""
+    return replace(preset, summary="")
+
+
+def _tells_of_pictures(record: Record) -> bool:
+    against = record.facts.get("against") == PRESETS["reference"].name
+    return record.kind == "likeness" and against and record.weights == "trained"
+
+
+def _of_pictures(timed: Record, alike: Sequence[Record]) -> list[Record]:
+    """Those of the model and size that were timed, or else those of the one other model."""
+    own = [r for r in alike if (r.model, r.geometry) == (timed.model, timed.geometry)]
+    others = [record for record in alike if record.model != timed.model]
+    return own or (others if len({record.model for record in others}) == 1 else [])
 
 
 def _nothing(front: Sequence[Candidate], limits: Limits) -> str:
     nearest = min(front, key=lambda candidate: len(candidate.misses(limits)))
     missed = " and ".join(nearest.misses(limits))
-    return f"none {_asked(limits)}; the nearest is {nearest.preset}, with {missed}"
+    return f"none {_asked(limits)}; the nearest is {nearest.name}, with {missed}"
 
 
 def _asked(limits: Limits) -> str:
@@ -215,15 +282,3 @@ def _asked(limits: Limits) -> str:
 
 def _memory(memory_bytes: float | None) -> str:
     return "memory not measured" if memory_bytes is None else f"{memory_bytes / 1e9:.1f} GB"
-
-
-def _picture(worst_db: float | None) -> str:
-    if worst_db is None:
-        return "pictures not compared"
-    return "equal pictures" if worst_db == math.inf else f"worst block {worst_db:.1f} dB"
-
-
-def _plain(candidate: Candidate) -> dict[str, object]:
-    return {
-        name: "equal" if value == math.inf else value for name, value in asdict(candidate).items()
-    }

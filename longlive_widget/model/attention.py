@@ -150,7 +150,7 @@ def fa3_fp8_attention(q_BTHD: Tensor, k_BTHD: Tensor, v_BTHD: Tensor) -> Tensor:
 def _in_fp8(x_BTHD: Tensor) -> tuple[Tensor, Tensor]:
     """Numbers in e4m3, `BTHD`, and what each head's are to be multiplied by, `BH`."""
     largest_BH = x_BTHD.abs().amax(dim=(1, 3)).float()
-    scale_BH = largest_BH.clamp(min=torch.finfo(torch.float32).tiny) / _LARGEST_FP8
+    scale_BH = (largest_BH / _LARGEST_FP8).clamp(min=torch.finfo(torch.float32).tiny)
     numbers_BTHD = x_BTHD.float() / scale_BH[:, None, :, None]
     return numbers_BTHD.to(torch.float8_e4m3fn), scale_BH
 

@@ -119,6 +119,7 @@ def test_few_samples_are_told_and_are_no_regression():
 
 
 OTHERS = {
+    "against": record(facts={"against": "turbo"}),
     "kind": record(kind="ablation"),
     "model": record(model="other"),
     "weights": record(weights="random"),

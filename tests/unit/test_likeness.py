@@ -3,11 +3,13 @@
 from functools import partial
 
 import pytest
+import torch
 
 from longlive_widget import PRESETS, Engine
 from longlive_widget.cli import main
 from longlive_widget.errors import PresetError
-from longlive_widget.measure.likeness import Likeness, Plan, likeness
+from longlive_widget.measure import likeness as module
+from longlive_widget.measure.likeness import Likeness, Plan, _mean_or_reason, likeness
 from longlive_widget.measure.records import read
 
 PLAN = Plan(prompts=1, blocks=2)
@@ -41,6 +43,27 @@ def test_a_video_switches_in_its_middle():
     first, second = Plan(prompts=2, blocks=12).timelines(block_frames=3)
     assert [entry.latent_frame for entry in first.entries] == [0, 18]
     assert first.entries[1].prompt == second.entries[0].prompt
+
+
+def test_a_reason_given_once_is_the_fact():
+    assert _mean_or_reason([93.0, "not available: x"]) == "not available: x"
+    assert _mean_or_reason([1.0, 2.0]) == 1.5
+
+
+def test_the_clip_score_is_of_the_pictures_before_the_switch(monkeypatch: pytest.MonkeyPatch):
+    seen = []
+    monkeypatch.setattr(module, "clip_score", lambda pictures, _: seen.append(len(pictures)) or 1.0)
+    (timeline,) = Plan(prompts=1, blocks=3).timelines(block_frames=3)
+    pictures = torch.zeros(33, 16, 16, 3, dtype=torch.uint8)
+    dict(module._of_videos(pictures, pictures, timeline))
+    shown = torch.linspace(0, 32, module.PICTURES_FOR_METRICS).long()
+    assert seen == [int((shown < 9).sum())]
+
+
+def test_a_file_that_cannot_be_written_is_told_before_any_work(capsys):
+    for command in (["likeness", "--preset", "ultra"], ["benchmark"], ["quality"], ["ablate"]):
+        assert main([*command, "--out", "nowhere/records.jsonl"]) == 2
+        assert "the folder of 'nowhere/records.jsonl' does not exist" in capsys.readouterr().err
 
 
 def test_nothing_to_compare_is_told():

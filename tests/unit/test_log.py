@@ -1,6 +1,7 @@
 """The log from records: figures with their sources, and decisions by rule and by people."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -8,6 +9,7 @@ from longlive_widget import PRESETS
 from longlive_widget.cli import main
 from longlive_widget.errors import RecordError
 from longlive_widget.measure.log import log_page
+from longlive_widget.measure.record import Record
 from longlive_widget.measure.records import append
 from tests.unit.written_record import record
 
@@ -50,9 +52,9 @@ def section(page: str, name: str) -> str:
     ("name", "decision"),
     [
         ("reference", "baseline; what the others are compared with."),
-        ("balanced", "keep; -37.5% (-37.5% to -37.4%), and no block is under 40 dB."),
+        ("balanced", "keep; -37.5% (-37.5% to -37.4%); no block is under 40 dB."),
         ("ultra", "trade; -62.4%"),
-        ("low_memory", "keep; less memory, and no block is under 40 dB."),
+        ("low_memory", "trade; less memory, and +12.5%"),
         ("quality", "drop; neither faster nor smaller than the reference."),
         ("speed", "open; -40.0%"),
     ],
@@ -63,7 +65,7 @@ def test_each_preset_has_its_decision_by_rule(name: str, decision: str):
 
 def test_figures_say_which_record_they_are_from():
     page = log_page(RECORDS)
-    assert "| `balanced` | 500.9 [2] |" in page
+    assert "| `balanced` [2, 7] | 500.9 |" in page
     ultra = section(page, "ultra")
     assert "denoise_steps: [1000, 250]" in ultra
     assert "on tiny [8]: from one history the worst block 20.0 dB" in ultra
@@ -112,7 +114,10 @@ def test_ablations_are_held_against_their_own_base():
 
     bases = (ablated("reference", 800), ablated("reference, window_frames=6", 700))
     other = (ablated("turbo", 300), ablated("turbo without compiled", 450))
-    page = log_page((*RECORDS, *bases, *other)).split("## Ablations")[1].split("## ")[0]
+    elsewhere = replace(bases[0], model="other", samples={"block_ms": [5.0] * 20})
+    whole = log_page((*RECORDS, *bases, *other, elsewhere))
+    page = whole.split("## Ablations of tiny")[1].split("## ")[0]
+    assert "| reference [15] | 5.0 |  |" in whole.split("## Ablations of other")[1]
     assert "| reference, window_frames=6 [12] | 701.0 | -100.0 ms" in page
     assert "| turbo without compiled [14] | 450.9 | +150.0 ms" in page
     assert "| turbo [13] | 300.9 |  |" in page
@@ -135,6 +140,42 @@ def test_a_person_may_decide_and_says_why(tmp_path, capsys):
     decisions.write_text("- keep\n")
     assert main(["log", *given]) == 2
     assert "says no decisions: write `preset: words`" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("one", "says"),
+    [
+        (compared("quality", 0.0), None),
+        (record(kind="ablation", samples={}), "the ablation of 'turbo' at 2026.* has no block_ms"),
+        (record(kind="profile", samples={}), "the profile of 'turbo' at 2026.* has no block_ms"),
+        (
+            replace(compared("quality", 0.0), samples={"squared_error": [0.0]}),
+            "the likeness of 'quality' at 2026.* has no free_squared_error",
+        ),
+    ],
+)
+def test_a_record_without_what_it_should_hold_is_told(one: Record, says: str | None):
+    if says is None:
+        log_page((*RECORDS, one))
+        return
+    with pytest.raises(RecordError, match=says):
+        log_page((*RECORDS, one))
+
+
+@pytest.mark.parametrize(
+    ("memory", "count", "says"),
+    [
+        (None, 20, "drop; neither faster nor smaller"),
+        (10.0, 20, "keep; less memory; no block"),
+        (10.0, 5, "open; too few samples to tell: take 6 or more"),
+    ],
+)
+def test_what_was_not_measured_gains_nothing(memory: float | None, count: int, says: str):
+    facts = {} if memory is None else {"device_peak_bytes": memory * GB}
+    samples = {"block_ms": [800 + at / 10 for at in range(count)]}
+    quality = record(preset=PRESETS["quality"], samples=samples, facts=facts)
+    page = log_page((RECORDS[0], quality, compared("quality", 0.0)))
+    assert f"**Decision**: {says}" in section(page, "quality")
 
 
 def test_without_the_reference_there_is_no_log():

@@ -409,3 +409,12 @@ def test_a_mistaken_argument_is_told(
 def test_less_than_one_block_is_told(engine: Engine):
     with pytest.raises(ValueError, match="number of profiled blocks 0 is out of range: use 1"):
         profiled(engine, 0)
+
+
+def test_a_switch_of_a_preset_that_decodes_behind_has_no_rates():
+    """Until its pictures are there, parts of two blocks are computed."""
+    preset = PRESETS["reference"].with_(decode_behind=True)
+    found = profiled(Engine.load("tiny", preset, device="cpu"), 1, switches=1, size_px=(64, 32))
+    assert found.switched is not None
+    assert any(part.flop_per_s for part in found.steady.parts)
+    assert not any(part.flop_per_s or part.byte_per_s for part in found.switched.parts)

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -11,13 +12,14 @@ from longlive_widget.errors import RecordError
 from longlive_widget.geometry import Geometry
 from longlive_widget.measure.recommend import Candidate, Limits, candidates_in, recommend
 from longlive_widget.measure.records import append
-from tests.unit.written_record import record
+from tests.unit.written_record import MACHINE, record
 
 
 def candidate(name: str, block_ms: float, memory_gb: float | None, worst_db: float | None):
     memory = None if memory_gb is None else memory_gb * 1e9
     rate = 12_000 / block_ms
-    return Candidate(name, block_ms, rate, memory, worst_db, worst_db, "tiny")
+    preset = PRESETS["reference"].with_(name=name)
+    return Candidate(preset, block_ms, rate, memory, worst_db, worst_db)
 
 
 REFERENCE = candidate("reference", 800, 30, math.inf)
@@ -30,7 +32,7 @@ ALL = (REFERENCE, BALANCED, WASTEFUL, ULTRA, SMALL)
 
 def test_the_front_is_what_none_beats_in_everything():
     found = recommend(ALL, Limits())
-    assert [one.preset for one in found.front] == ["ultra", "balanced", "reference", "small"]
+    assert [one.name for one in found.front] == ["ultra", "balanced", "reference", "small"]
     assert found.candidates == ALL
 
 
@@ -49,7 +51,7 @@ def test_the_front_is_what_none_beats_in_everything():
 def test_the_best_under_limits_is_chosen_and_its_figures_said(limits: Limits, preset: str):
     found = recommend(ALL, limits)
     assert found.chosen is not None
-    assert found.chosen.preset == preset
+    assert found.chosen.name == preset
     assert found.sentence.startswith(f"{preset}: {found.chosen.block_ms:.1f} ms a block")
 
 
@@ -60,6 +62,17 @@ def test_where_none_keeps_to_the_limits_the_nearest_is_told():
         "none with 100 pictures/s or more, a worst block of 40 dB or better; the nearest is "
         "balanced, with 24.0 pictures/s"
     )
+
+
+def test_how_many_keep_to_the_limits_is_counted_over_all():
+    found = recommend(ALL, Limits(pictures_per_s=20))
+    assert "the best picture of the 3 of 5 presets with 20 pictures/s or more" in found.sentence
+    assert "the only one of 5 presets" in recommend(ALL, Limits(pictures_per_s=30)).sentence
+
+
+def test_no_memory_at_all_is_not_memory_unknown():
+    none = candidate("none", 500, 0, 45)
+    assert none.misses(Limits(memory_bytes=1e9)) == []
 
 
 def test_what_was_not_measured_keeps_to_no_limit_and_beats_none():
@@ -76,9 +89,9 @@ def timed(name: str, *block_ms: float, **changes: object):
     return record(preset=PRESETS[name], samples={"block_ms": block_ms}, facts=facts, **changes)
 
 
-def compared(name: str, *errors: float, model: str = "tiny"):
-    samples = {"squared_error": errors}
-    return record(kind="likeness", preset=PRESETS[name], samples=samples, model=model)
+def compared(name: str, *errors: float, against: str = "reference", **changes: object):
+    told = {"kind": "likeness", "preset": PRESETS[name], "samples": {"squared_error": errors}}
+    return record(**told, facts={"against": against}, **changes)
 
 
 def test_candidates_join_times_and_pictures_of_one_preset():
@@ -96,16 +109,36 @@ def test_candidates_join_times_and_pictures_of_one_preset():
     assert (turbo.block_ms, turbo.pictures_per_s, turbo.memory_bytes) == (400, 30, 11e9)
     assert turbo.worst_db == pytest.approx(30)
     assert turbo.mean_db == pytest.approx(10 * math.log10(65025 / 35.76375))
-    assert turbo.picture_of == "tiny"
+    assert turbo.picture_of is None
     assert (ultra.worst_db, ultra.picture_of) == (None, None)
 
 
-def test_the_pictures_of_the_same_model_count_before_those_of_another():
+def test_a_preset_whose_words_were_changed_is_still_the_reference():
+    reworded = PRESETS["reference"].with_(name="reference", summary="in other words")
+    assert candidates_in([timed("turbo", 1.0), record(preset=reworded)])[1].worst_db == math.inf
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"against": "balanced"}, {"weights": "random"}, {"geometry": Geometry(1600, 960)}],
+    ids=str,
+)
+def test_pictures_that_say_nothing_of_the_preset_do_not_count(changes: dict[str, object]):
+    (found,) = candidates_in([timed("turbo", 1.0), compared("turbo", 0.0, **changes)])
+    assert found.worst_db is None
+
+
+def test_the_pictures_of_the_same_model_count_before_those_of_one_other():
     times = timed("turbo", 300.0, model="longlive-1.3b")
-    other = compared("turbo", 65.025)
+    other, third = compared("turbo", 65.025), compared("turbo", 1.0, model="third")
     own = compared("turbo", 6.5025, model="longlive-1.3b")
-    assert candidates_in([times, other])[0].picture_of == "tiny"
+    (of_tiny,) = candidates_in([times, other])
+    assert of_tiny.picture_of == "tiny"
+    assert str(of_tiny).endswith("worst block 30.0 dB (pictures of tiny)")
     assert candidates_in([times, other, own])[0].worst_db == pytest.approx(40)
+    assert candidates_in([times, other, third])[0].worst_db is None
+    elsewhere = compared("ultra", 1.0, model="longlive-1.3b")
+    assert candidates_in([times, other, elsewhere])[0].worst_db == pytest.approx(30)
 
 
 def test_records_that_tell_of_no_one_case_are_refused():
@@ -116,6 +149,14 @@ def test_records_that_tell_of_no_one_case_are_refused():
     other = timed("turbo", 1.0, geometry=Geometry(320, 192))
     with pytest.raises(RecordError, match=r"are of 2 cases .*320 x 192.*: give the records of one"):
         candidates_in([timed("turbo", 1.0), other])
+    fewer = timed("ultra", 1.0, machine=replace(MACHINE, threads=1))
+    with pytest.raises(RecordError, match=r"are of 2 cases .* 1 threads"):
+        candidates_in([timed("turbo", 1.0), fewer])
+    changed = record(preset=PRESETS["turbo"].with_(name="turbo", window_frames=9))
+    with pytest.raises(RecordError, match="2 different settings are called 'turbo'"):
+        candidates_in([timed("turbo", 1.0), changed])
+    with pytest.raises(RecordError, match=r"benchmark of 'turbo' at 2026.* has no block_ms"):
+        candidates_in([record(samples={})])
     assert len(candidates_in([timed("turbo", 1.0), timed("turbo", 1.0, model="x")], model="x")) == 1
 
 
