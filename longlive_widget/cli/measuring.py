@@ -116,6 +116,36 @@ def likeness(chosen: argparse.Namespace) -> None:
         print(out)
 
 
+def sweep(chosen: argparse.Namespace) -> None:
+    """Make a grid of videos, a record of each, and go on where it stopped."""
+    out = path_to_write(chosen.out)
+    assert out is not None
+
+    from longlive_widget.engine.engine import Engine
+    from longlive_widget.engine.source import source_of
+    from longlive_widget.measure.benchmark import PROMPTS
+    from longlive_widget.measure.sweep import Grid, sweep
+
+    grid = Grid(
+        model=chosen.model,
+        presets=tuple(map(preset_of, chosen.preset)),
+        prompts=tuple(chosen.prompt or PROMPTS),
+        seeds=tuple(chosen.seed or (0,)),
+        blocks=chosen.blocks,
+        size_px=chosen.size,
+    )
+    source = source_of(chosen.model)
+    options = {name: getattr(chosen, name) for name in ("device", "weights", "allow_fallback")}
+    added = sweep(
+        grid,
+        lambda preset: Engine.load(source, preset, **options),
+        out,
+        watched=lambda items: tqdm(items, unit=" videos"),
+    )
+    print(f"{len(added)} videos made, {len(grid.items) - len(added)} were there already")
+    print(out)
+
+
 def _measure(
     chosen: argparse.Namespace, presets: "Sequence[Preset]", kind: str = "benchmark"
 ) -> "Sequence[Measured]":
@@ -249,6 +279,28 @@ def _add_likeness(commands: "argparse._SubParsersAction[Any]") -> None:
     parser.add_argument("--out", help="a file of records to add to, one JSON line each")
 
 
+def _add_sweep(commands: "argparse._SubParsersAction[Any]") -> None:
+    parser = commands.add_parser("sweep", help="make a grid of videos, with a record of each")
+    parser.set_defaults(run=sweep)
+    parser.add_argument("--model", default="tiny", help="name or folder (default: tiny)")
+    parser.add_argument(
+        "--preset", action="append", required=True, help="name or YAML file; may be repeated"
+    )
+    parser.add_argument(
+        "--prompt", action="append", help="may be repeated (default: the eight of benchmark)"
+    )
+    parser.add_argument(
+        "--seed", type=seed, action="append", help="the noise; may be repeated (default: 0)"
+    )
+    add_running(parser)
+    parser.add_argument(
+        "--blocks", type=at_least_one, default=12, help="of each video (default: 12)"
+    )
+    parser.add_argument(
+        "--out", required=True, help="the file of records; what it has already is not made again"
+    )
+
+
 def _add_measuring(parser: argparse.ArgumentParser) -> None:
     """The options of whatever measures presets in turns."""
     parser.add_argument("--model", default="tiny", help="name or folder (default: tiny)")
@@ -273,3 +325,4 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
     _add_ablate(commands)
     _add_profile(commands)
     _add_likeness(commands)
+    _add_sweep(commands)
