@@ -40,12 +40,14 @@ def log(chosen: argparse.Namespace) -> None:
     """Write the optimisation log from records."""
     from longlive_widget.measure.decision import decisions_in
     from longlive_widget.measure.log import log_page
+    from longlive_widget.measure.log_html import log_html
     from longlive_widget.measure.records import read
 
     out = path_to_write(chosen.out)
     decisions = decisions_in(Path(chosen.decisions)) if chosen.decisions else {}
     records = [record for path in chosen.records for record in read(path)]
-    written = log_page(records, decisions=decisions)
+    form = log_html if out is not None and out.suffix == ".html" else log_page
+    written = form(records, decisions=decisions)
     if out is None:
         print(written, end="")
         return
@@ -101,7 +103,10 @@ def _add_log(commands: "argparse._SubParsersAction[Any]") -> None:
         metavar="FILE",
         help="YAML, `preset: what a person decided`, over the rules",
     )
-    parser.add_argument("--out", help="the Markdown file to write (default: print it)")
+    parser.add_argument(
+        "--out",
+        help="the file to write: Markdown, or with charts if it ends in .html",
+    )
 
 
 def _add_compare(commands: "argparse._SubParsersAction[Any]") -> None:

@@ -9,6 +9,8 @@ from longlive_widget import PRESETS
 from longlive_widget.cli import main
 from longlive_widget.errors import RecordError
 from longlive_widget.measure.log import log_page
+from longlive_widget.measure.log_html import times_figure, trade_figure
+from longlive_widget.measure.recommend import candidates_in
 from longlive_widget.measure.record import Record
 from longlive_widget.measure.records import append
 from tests.unit.written_record import record
@@ -176,6 +178,39 @@ def test_what_was_not_measured_gains_nothing(memory: float | None, count: int, s
     quality = record(preset=PRESETS["quality"], samples=samples, facts=facts)
     page = log_page((RECORDS[0], quality, compared("quality", 0.0)))
     assert f"**Decision**: {says}" in section(page, "quality")
+
+
+def test_as_html_it_is_one_file_with_charts_in_which_words_are_text(tmp_path):
+    file, out = tmp_path / "records.jsonl", tmp_path / "log.html"
+    evil = "<script>alert(1)</script>"
+    words = record(
+        preset=PRESETS["turbo"].with_(name="turbo", summary=evil), samples={"block_ms": [1.0]}
+    )
+    for one in (*RECORDS, words):
+        append(file, one)
+    assert main(["log", str(file), "--out", str(out)]) == 0
+    page = out.read_text()
+    assert evil not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert page.count('class="plotly-graph-div"') == 2
+    assert "<td>500.9</td>" in page
+    assert "cdn.plot.ly" not in page.split("</script>")[-1]
+
+
+def test_the_charts_show_times_and_what_they_cost():
+    candidates = candidates_in(RECORDS)
+    (times,) = times_figure(candidates).data
+    assert list(times.x)[:2] == ["reference", "balanced"]
+    assert list(times.y)[:2] == pytest.approx([800.95, 500.95])
+    (trade,) = trade_figure(candidates).data
+    shown = dict(zip(trade.text, trade.y, strict=True))
+    assert shown == {
+        "reference": 60.0,
+        "balanced": 60.0,
+        "ultra": pytest.approx(20.0),
+        "low_memory": pytest.approx(48.13, abs=0.01),
+        "quality": 60.0,
+    }
 
 
 def test_without_the_reference_there_is_no_log():
