@@ -78,6 +78,10 @@ class Rollout:
         self._remember(latent_BFCHW)
         return latent_BFCHW
 
+    def replace_last(self, latent_BFCHW: Tensor) -> None:
+        """Go on from these latents in place of those of the last block, before it is settled."""
+        self._unsettled = self._latest[-1] = latent_BFCHW
+
     def settle(self) -> None:
         """Write what the last block leaves in memory, if that has not been done.
 

@@ -17,6 +17,7 @@ from longlive_widget.engine.engine import Engine
 from longlive_widget.engine.gpu import current
 from longlive_widget.engine.memory import new_window
 from longlive_widget.engine.noise_schedule import levels
+from longlive_widget.engine.rollout import Rollout
 from longlive_widget.engine.session import block_noise
 from longlive_widget.geometry import Geometry
 from longlive_widget.model.stream import to_bytes
@@ -49,14 +50,10 @@ def side_by_side(
         For each block one tensor an engine: uint8, `FHWC`, on the host.
     """
     size = geometry or engines[0].geometry
-    first, *later = timeline.landings(size.block_frames)
-    followers = [_Follower(engine, size, first.prompt) for engine in engines]
-    prompts = {landing.block: landing.prompt for landing in later}
+    followers = [_Follower(engine, size) for engine in engines]
+    prompts = {landing.block: landing.prompt for landing in timeline.landings(size.block_frames)}
     for block in range(blocks):
-        if block in prompts:
-            for follower in followers:
-                follower.steer(prompts[block], block)
-        made = [follower.attempt(block, seed) for follower in followers]
+        made = [follower.attempt(block, seed, prompts.get(block)) for follower in followers]
         yield [pictures for _, pictures in made]
         for follower in followers:
             follower.remember(made[0][0])
@@ -75,32 +72,20 @@ def psnr_db(error: float) -> float:
 class _Follower:
     """One engine at work on a history that is given to it."""
 
-    def __init__(self, engine: Engine, geometry: Geometry, prompt: str) -> None:
-        self._model, self._geometry = engine.model, geometry
-        window = new_window(engine.preset, engine.model, geometry, "relative")
-        self._denoiser = Denoiser(engine.model.transformer, window)
-        self._levels = levels(engine.preset.denoise_steps)
-        self._whole_window = engine.preset.recache == "window"
-        self._stream = decoder_for(engine.preset, engine.model).stream()
-        self._latest: list[Tensor] = []
-        with current(self._model.device):
-            self._text = self._model.read(prompt)
+    def __init__(self, engine: Engine, geometry: Geometry) -> None:
+        preset, self._model, self._geometry = engine.preset, engine.model, geometry
+        window = new_window(preset, self._model, geometry, "relative")
+        denoiser = Denoiser(self._model.transformer, window)
+        self._rollout = Rollout(denoiser, levels(preset.denoise_steps), recache=preset.recache)
+        self._stream = decoder_for(preset, self._model).stream()
 
-    def steer(self, prompt: str, block: int) -> None:
-        """Follow this prompt from that block on."""
-        with current(self._model.device):
-            self._text = self._model.read(prompt)
-            latest_BFCHW = torch.cat(self._latest, dim=1)
-            frame = block * self._geometry.block_frames
-            self._denoiser.recache(latest_BFCHW, frame, self._text, whole_window=self._whole_window)
-
-    def attempt(self, block: int, seed: int) -> tuple[Tensor, Tensor]:
-        """The clean latents that it makes of a block, and its pictures of them."""
-        frames = self._geometry.block_frames
+    def attempt(self, block: int, seed: int, prompt: str | None) -> tuple[Tensor, Tensor]:
+        """The clean latents that it makes of a block, and its pictures; a prompt lands with it."""
         draw = block_noise(seed, block, self._geometry)
         with current(self._model.device):
-            self._denoiser.window.open_block(block * frames, frames)
-            latent_BFCHW = self._denoiser.denoise(draw(), draw, self._text, self._levels)
+            if prompt is not None:
+                self._rollout.steer(self._model.read(prompt))
+            latent_BFCHW = self._rollout.next_block(draw(), draw)
             (pictures_FHWC,) = to_bytes(self._stream.branch().decode(latent_BFCHW))
             return latent_BFCHW, pictures_FHWC.cpu()
 
@@ -108,9 +93,5 @@ class _Follower:
         """Take these latents for the block's, whoever has made them."""
         with current(self._model.device):
             own_BFCHW = latent_BFCHW.to(self._model.device, self._model.dtype)
-            self._denoiser.write_context(own_BFCHW, self._text)
+            self._rollout.replace_last(own_BFCHW)
             self._stream.decode(own_BFCHW)
-        self._latest.append(own_BFCHW)
-        window = self._denoiser.window.window_frames
-        while sum(block.shape[1] for block in self._latest[1:]) >= window:
-            del self._latest[0]
