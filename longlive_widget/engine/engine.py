@@ -131,6 +131,14 @@ class Engine:
         """Whether the weights are trained, or random ones for timing."""
         return self.model.weights
 
+    def geometry_at(self, size_px: tuple[int, int] | None) -> Geometry:
+        """The sizes of a video of this width and height; None takes the model's own.
+
+        A size that is no multiple of 16 is a `GeometryError`.
+        """
+        own = self.geometry
+        return own if size_px is None else Geometry(*_sides(size_px), own.block_frames)
+
     def session(
         self,
         timeline: Timeline | str,
@@ -154,8 +162,7 @@ class Engine:
         a seed out of range or an unknown kind of positions a `SessionError`.
         """
         plan = timeline_of(timeline)
-        own = self.geometry
-        geometry = own if size_px is None else Geometry(*_sides(size_px), own.block_frames)
+        geometry = self.geometry_at(size_px)
         one_of("positions", positions, get_args(Positions), SessionError)
         if self.preset.cuda_graphs and positions == "absolute":
             raise SessionError(

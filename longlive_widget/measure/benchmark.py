@@ -15,7 +15,7 @@ import torch
 from longlive_widget.engine.engine import Engine
 from longlive_widget.engine.session import Block, Session
 from longlive_widget.engine.watch import SpanName
-from longlive_widget.geometry import PICTURES_PER_LATENT_FRAME, Geometry
+from longlive_widget.geometry import PICTURES_PER_LATENT_FRAME
 from longlive_widget.measure.clock import Clock, Span
 from longlive_widget.measure.environment import measured
 from longlive_widget.measure.record import Fact, Record
@@ -82,19 +82,15 @@ class Measured:
             )
 
     def record(self, kind: str) -> Record:
-        """It as a record; what stood in for something is told in its facts."""
+        """It as a record."""
         plan, engine = self.plan, self.engine
         facts: dict[str, Fact] = {**self.facts}
-        if engine.fallbacks:
-            facts["fallbacks"] = "; ".join(engine.fallbacks)
         if engine.preset.attention == "fastest":
             facts["attention"] = engine.attention.kernel
-        own = engine.geometry
-        size = plan.size_px or (own.width_px, own.height_px)
         return measured(
             kind,
             engine,
-            geometry=Geometry(*size, own.block_frames),
+            geometry=engine.geometry_at(plan.size_px),
             counts={
                 "blocks": plan.blocks,
                 "switches": plan.switches,

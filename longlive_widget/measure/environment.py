@@ -36,6 +36,8 @@ def measured(
 ) -> Record:
     """A record of what an engine was found to do, here and now.
 
+    What stood in for something that this machine has not is told in its facts.
+
     Args:
         kind: which measurement, as "benchmark".
         engine: what was measured; its preset is the one that ran, after any fallback.
@@ -46,6 +48,7 @@ def measured(
 
     Names and numbers that a record cannot have are a `RecordError`.
     """
+    stood_in = {"fallbacks": "; ".join(engine.fallbacks)} if engine.fallbacks else {}
     return Record(
         kind=kind,
         time=datetime.now(UTC),
@@ -59,7 +62,7 @@ def measured(
         geometry=engine.geometry if geometry is None else geometry,
         counts=counts or {},
         samples=samples or {},
-        facts=facts or {},
+        facts={**(facts or {}), **stood_in},
     )
 
 

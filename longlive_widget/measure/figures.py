@@ -2,25 +2,24 @@
 
 from longlive_widget.measure.statistics import FEWEST, Difference
 
-_TOO_FEW = f"too few samples to tell: take {FEWEST} or more"
-
 
 def percent(change: Difference) -> str:
     """A change as a share, with its interval."""
-    if not change.bounded:
-        return _TOO_FEW
-    if not change.seen:
-        return "no difference seen"
-    return f"{change.median:+.1%} ({change.low:+.1%} to {change.high:+.1%})"
+    return _changed(change, "{:+.1%}", "")
 
 
 def milliseconds(change: Difference) -> str:
     """A change in ms, with its interval."""
+    return _changed(change, "{:+.1f}", " ms")
+
+
+def _changed(change: Difference, form: str, unit: str) -> str:
     if not change.bounded:
-        return _TOO_FEW
+        return f"too few samples to tell: take {FEWEST} or more"
     if not change.seen:
         return "no difference seen"
-    return f"{change.median:+.1f} ms ({change.low:+.1f} to {change.high:+.1f})"
+    median, low, high = map(form.format, (change.median, change.low, change.high))
+    return f"{median}{unit} ({low} to {high})"
 
 
 def decibels(found: float | None) -> str:

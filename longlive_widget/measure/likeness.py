@@ -16,7 +16,7 @@ from torch import Tensor
 from longlive_widget.engine.engine import Engine
 from longlive_widget.engine.side_by_side import psnr_db, side_by_side, squared_error
 from longlive_widget.errors import PresetError
-from longlive_widget.geometry import Geometry, pictures_before
+from longlive_widget.geometry import pictures_before
 from longlive_widget.measure.benchmark import PROMPTS
 from longlive_widget.measure.environment import measured
 from longlive_widget.measure.figures import decibels
@@ -95,15 +95,12 @@ class Likeness:
 
     def record(self) -> Record:
         """It as a record."""
-        plan, engine, own = self.plan, self.engine, self.engine.geometry
+        plan, engine = self.plan, self.engine
         facts: dict[str, Fact] = {"against": self.against.name, **self.facts}
-        if engine.fallbacks:
-            facts["fallbacks"] = "; ".join(engine.fallbacks)
-        size = plan.size_px or (own.width_px, own.height_px)
         return measured(
             "likeness",
             engine,
-            geometry=Geometry(*size, own.block_frames),
+            geometry=engine.geometry_at(plan.size_px),
             counts={"prompts": plan.prompts, "blocks": plan.blocks, "seed": plan.seed},
             samples={name: sample for name, sample in self.samples.items() if sample},
             facts=facts,
@@ -161,8 +158,7 @@ def _compared(videos: _Videos, engine: Engine, plan: Plan) -> Likeness:
         name: [] for name in ("squared_error", "ssim", "free_squared_error", "free_ssim")
     }
     metrics: dict[str, list[float | str]] = {}
-    own = engine.geometry
-    size = own if plan.size_px is None else Geometry(*plan.size_px, own.block_frames)
+    size = engine.geometry_at(plan.size_px)
     for index, timeline in enumerate(videos.timelines):
         both = side_by_side(
             (videos.engine, engine), timeline, plan.blocks, seed=plan.seed, geometry=size

@@ -141,7 +141,7 @@ class _Log:
         yield f"| {self._of(one.timed)} | p50 | p95 | p99 | mean | least | most | samples |"
         yield "|---|---|---|---|---|---|---|---|"
         for name, label in _SAMPLES.items():
-            if values := [ms for record in one.timed for ms in record.samples.get(name, ())]:
+            if values := one.samples(name):
                 of = Summary.of(values)
                 figures = (of.p50, of.p95, of.p99, of.mean, of.least, of.most)
                 shown = " | ".join(f"{figure:.1f}" for figure in figures)
@@ -192,10 +192,7 @@ class _Log:
         """How its steady block differs from the baseline's, as a share of that."""
         if one is self._baseline:
             return None
-        before, after = (
-            [ms for record in of.timed for ms in sample_of(record, "block_ms")]
-            for of in (self._baseline, one)
-        )
+        before, after = (of.samples("block_ms") for of in (self._baseline, one))
         return difference(before, after).as_share_of(self._baseline.block_ms)
 
     def _judged(self) -> Iterator[str]:

@@ -44,10 +44,7 @@ def log_html(records: Sequence[Record], *, decisions: Mapping[str, str] | None =
 
 def times_figure(candidates: Sequence[Candidate]) -> go.Figure:
     """The median block of each preset in ms, with a whisker up to the 95th percentile."""
-    found = [
-        Summary.of([ms for record in one.timed for ms in record.samples["block_ms"]])
-        for one in candidates
-    ]
+    found = [Summary.of(one.samples("block_ms")) for one in candidates]
     over = [summary.p95 - summary.p50 for summary in found]
     figure = go.Figure(
         go.Bar(

@@ -33,9 +33,7 @@ class Profile:
     @property
     def geometry(self) -> Geometry:
         """The sizes of the pictures."""
-        own = self.engine.geometry
-        width_px, height_px = self.size_px or (own.width_px, own.height_px)
-        return Geometry(width_px, height_px, own.block_frames)
+        return self.engine.geometry_at(self.size_px)
 
     def breakdowns(self) -> Iterator[tuple[str, Breakdown]]:
         """What was broken down, each with what it is called."""
@@ -79,8 +77,6 @@ class Profile:
                 facts[f"{_key(part.name)}_flop_per_s"] = part.flop_per_s
             if part.byte_per_s is not None:
                 facts[f"{_key(part.name)}_byte_per_s"] = part.byte_per_s
-        if self.engine.fallbacks:
-            facts["fallbacks"] = "; ".join(self.engine.fallbacks)
         switches = 0 if self.switched is None else len(self.switched.block_ms)
         return measured(
             "profile",

@@ -57,6 +57,10 @@ class Candidate:
         """The preset's."""
         return self.preset.name
 
+    def samples(self, name: str) -> list[float]:
+        """The numbers of that name of all its benchmarks."""
+        return [value for record in self.timed for value in record.samples.get(name, ())]
+
     @property
     def costs(self) -> tuple[float, float, float]:
         """Time, memory and loss, each the less the better; infinite where it is unknown."""
@@ -172,7 +176,12 @@ def candidates_in(records: Iterable[Record], *, model: str | None = None) -> tup
         raise RecordError(
             f"no record of a benchmark{of_model} is here: run `benchmark --out` first"
         )
-    require_one_case(timed)
+    cases = sorted({case_of(record) for record in timed})
+    if len(cases) > 1:
+        raise RecordError(
+            f"these benchmarks are of {len(cases)} cases ({'; '.join(cases)}), which are not to be "
+            "held against each other: give the records of one"
+        )
     by_preset: dict[Preset, list[Record]] = {}
     for record in timed:
         by_preset.setdefault(_settings(record.preset), []).append(record)
@@ -185,20 +194,6 @@ def candidates_in(records: Iterable[Record], *, model: str | None = None) -> tup
             )
     alike = [record for record in all_records if _tells_of_pictures(record)]
     return tuple(_candidate(preset, found, alike) for preset, found in by_preset.items())
-
-
-def require_one_case(timed: Sequence[Record]) -> None:
-    """Make sure that times can be held against each other.
-
-    Raises:
-        RecordError: they are of several models, devices, sizes, torches or numbers of threads.
-    """
-    cases = sorted({case_of(record) for record in timed})
-    if len(cases) > 1:
-        raise RecordError(
-            f"these benchmarks are of {len(cases)} cases ({'; '.join(cases)}), which are not to be "
-            "held against each other: give the records of one"
-        )
 
 
 def case_of(record: Record) -> str:

@@ -14,7 +14,6 @@ import torch
 
 from longlive_widget.engine.engine import Engine
 from longlive_widget.errors import RecordError, whole_number
-from longlive_widget.geometry import Geometry
 from longlive_widget.measure.environment import measured
 from longlive_widget.measure.metrics import flicker
 from longlive_widget.measure.record import Fact, Record
@@ -117,7 +116,7 @@ def sweep(
 def _made(engine: Engine, item: Item) -> Record:
     grid = item.grid
     session = engine.session(item.prompt, item.seed, size_px=grid.size_px)
-    own, pictures, block_ms = engine.geometry, [], []
+    pictures, block_ms = [], []
     digest, began = hashlib.sha256(), time.perf_counter()
     for block in session.blocks(grid.blocks):
         now = time.perf_counter()
@@ -125,19 +124,16 @@ def _made(engine: Engine, item: Item) -> Record:
         pictures.append(torch.from_numpy(block.frames))
         digest.update(block.frames.tobytes())
         began = time.perf_counter()
-    size = grid.size_px or (own.width_px, own.height_px)
     facts: dict[str, Fact] = {
         "item": item.key,
         "prompt": item.prompt,
         "flicker": flicker(torch.cat(pictures)),
         "pictures_sha256": digest.hexdigest(),
     }
-    if session.fallbacks:
-        facts["fallbacks"] = "; ".join(session.fallbacks)
     return measured(
         KIND,
         engine,
-        geometry=Geometry(*size, own.block_frames),
+        geometry=session.geometry,
         counts={"blocks": grid.blocks, "seed": item.seed},
         samples={"block_ms": block_ms},
         facts=facts,

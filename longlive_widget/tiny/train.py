@@ -192,26 +192,24 @@ def _autoencoder(plan: Plan) -> bool:
     return finished
 
 
-def _text(plan: Plan) -> bool:
-    return train_text(
-        plan.stage("text"),
+def _on_the_model(name: StageName, train_stage: Callable[..., bool], plan: Plan) -> bool:
+    """A stage that reads the model's folder as far as it is made."""
+    return train_stage(
+        plan.stage(name),
         plan.model_folder,
         seed=plan.seed,
         device=plan.device,
-        batch=plan.batch_of("text"),
+        batch=plan.batch_of(name),
         workers=plan.workers,
     )
+
+
+def _text(plan: Plan) -> bool:
+    return _on_the_model("text", train_text, plan)
 
 
 def _small_decoder(plan: Plan) -> bool:
-    finished = train_small_decoder(
-        plan.stage("small-decoder"),
-        plan.model_folder,
-        seed=plan.seed,
-        device=plan.device,
-        batch=plan.batch_of("small-decoder"),
-        workers=plan.workers,
-    )
+    finished = _on_the_model("small-decoder", train_small_decoder, plan)
     if Team.joined().leads:
         sizes = Sizes.read(plan.model_folder)
         replace(sizes, small_decoder=SMALL_WIDTHS).write(plan.model_folder)
