@@ -5,7 +5,9 @@ Each message names the value, the limit and the way out.
 
 import difflib
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from operator import index
+from pathlib import Path
 
 
 class LongLiveError(Exception):
@@ -89,3 +91,30 @@ def true_or_false(name: str, value: object, error: type[LongLiveError]) -> None:
     """Make sure that `value` is True or False; else it is an `error` that calls it `name`."""
     if not isinstance(value, bool):
         raise error(f"{name} {value!r} is neither true nor false: use one")
+
+
+def reachable(path: str | Path) -> Path:
+    """The path with ~ written out, if a file can have it; else it is an `OutputError`."""
+    try:
+        path = Path(path).expanduser()
+        with suppress(FileNotFoundError, NotADirectoryError):
+            path.stat()
+    except OSError as error:
+        raise OutputError(
+            f"{str(path)!r} cannot be a file ({error.strerror}): give it another name"
+        ) from error
+    except (RuntimeError, ValueError) as error:  # no such user's home; a zero byte
+        raise OutputError(f"{str(path)!r} is no path ({error}): give another one") from error
+    return path
+
+
+def require_place(path: Path, what: str) -> None:
+    """Make sure that a file, called `what`, can be at a path: its folder exists, and it is none.
+
+    Raises:
+        OutputError: it cannot.
+    """
+    if path.is_dir():
+        raise OutputError(f"{str(path)!r} is a folder: give the {what} a name of its own in it")
+    if not path.parent.is_dir():
+        raise OutputError(f"the folder of {str(path)!r} does not exist: make it first")

@@ -8,11 +8,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
-from longlive_widget.errors import OutputError, SessionError, choice_of
+from longlive_widget.errors import OutputError, SessionError, choice_of, reachable, require_place
 from longlive_widget.presets import Preset, preset_named
 from longlive_widget.timeline import require_seed
 
 BAD_INPUT = 2
+GOES_ON = "goes on when called again"
+"""What a command says of its work when it is stopped, if it keeps what it has done."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -108,18 +110,29 @@ def path_to_write(path: str | None) -> Path | None:
     """
     if path is None:
         return None
-    out = Path(path)
-    if out.is_dir():
-        raise OutputError(f"{path!r} is a folder: give the file a name of its own in it")
-    if not out.parent.is_dir():
-        raise OutputError(f"the folder of {path!r} does not exist: make it first")
+    out = reachable(path)
+    require_place(out, "file")
     if not os.access(out if out.exists() else out.parent, os.W_OK):
         raise OutputError(f"{path!r} may not be written to: choose another place")
     return out
 
 
+def add_preset(parser: argparse.ArgumentParser) -> None:
+    """The option of what runs under one preset."""
+    parser.add_argument(
+        "--preset",
+        default="reference",
+        help="settings: a name, see `presets`, or a .yaml file (default: reference)",
+    )
+
+
 def add_running(parser: argparse.ArgumentParser) -> None:
-    """The options of whatever makes videos: where, how large and with which weights."""
+    """The options of whatever makes videos: of what, where, how large and with which weights."""
+    parser.add_argument(
+        "--model",
+        default="tiny",
+        help="tiny, longlive-1.3b, a folder, or owner/name on the model hub (default: tiny)",
+    )
     parser.add_argument(
         "--size", type=size, help="pictures as 160x96 (default: what the model is made for)"
     )

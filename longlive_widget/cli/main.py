@@ -12,9 +12,7 @@ from collections.abc import Callable, Sequence
 from longlive_widget.cli import measuring, records, training, videos
 from longlive_widget.cli.arguments import BAD_INPUT, Parser
 from longlive_widget.cli.stopping import Stopped
-from longlive_widget.errors import (
-    LongLiveError,
-)
+from longlive_widget.errors import LongLiveError
 
 SIGNALLED = 128
 
@@ -34,15 +32,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"longlive-widget: {error}", file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt as stop:
-        kept = "goes on when called again" if run is training.train_tiny else "nothing was written"
-        print(f"longlive-widget: stopped, {kept}", file=sys.stderr)
+        print(f"longlive-widget: stopped, {chosen.kept}", file=sys.stderr)
         return SIGNALLED + (stop.number if isinstance(stop, Stopped) else signal.SIGINT)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog="longlive-widget", description="Videos that are steered while they run.")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    parser.set_defaults(run=lambda _chosen: parser.print_help())
+    parser.set_defaults(run=lambda _chosen: parser.print_help(), kept="nothing was written")
     for module in (videos, measuring, records, training):
         module.add_commands(commands)
     return parser

@@ -3,13 +3,17 @@
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
 from longlive_widget.cli.arguments import (
+    GOES_ON,
+    add_preset,
     add_running,
     at_least_none,
     at_least_one,
@@ -20,7 +24,9 @@ from longlive_widget.cli.arguments import (
 from longlive_widget.presets import Preset
 
 if TYPE_CHECKING:
+    from longlive_widget.engine.engine import Engine
     from longlive_widget.measure.benchmark import Measured, Plan
+    from longlive_widget.measure.record import Record
 
 
 def quality(chosen: argparse.Namespace) -> None:
@@ -67,14 +73,11 @@ def profile(chosen: argparse.Namespace) -> None:
     preset = preset_of(chosen.preset)
     out, records = path_to_write(chosen.out), path_to_write(chosen.records)
 
-    from longlive_widget.engine.engine import Engine
-    from longlive_widget.engine.source import source_of
     from longlive_widget.measure.profile import profiled
     from longlive_widget.measure.records import append
 
-    options = {name: getattr(chosen, name) for name in ("device", "weights", "allow_fallback")}
     found = profiled(
-        Engine.load(source_of(chosen.model), preset, **options),
+        _loader(chosen)(preset),
         chosen.iterations,
         switches=chosen.switches,
         seed=chosen.seed,
@@ -94,26 +97,19 @@ def profile(chosen: argparse.Namespace) -> None:
 
 def likeness(chosen: argparse.Namespace) -> None:
     """Hold the pictures of presets against those of another one."""
-    from longlive_widget.engine.engine import Engine
-    from longlive_widget.engine.source import source_of
     from longlive_widget.measure.likeness import Plan, likeness
-    from longlive_widget.measure.records import append
 
-    source, out = source_of(chosen.model), path_to_write(chosen.out)
-    options = {name: getattr(chosen, name) for name in ("device", "weights", "allow_fallback")}
+    out = path_to_write(chosen.out)
     found = likeness(
         preset_of(chosen.against),
         [preset_of(name) for name in chosen.preset],
-        lambda preset: Engine.load(source, preset, **options),
+        _loader(chosen),
         Plan(chosen.prompts, chosen.blocks, chosen.seed, chosen.size),
         told=lambda said: print(said, file=sys.stderr),
     )
     for alike in found:
         print("\n".join(alike.lines()))
-    if out is not None:
-        for alike in found:
-            append(out, alike.record())
-        print(out)
+    _keep(out, [alike.record() for alike in found])
 
 
 def sweep(chosen: argparse.Namespace) -> None:
@@ -121,8 +117,6 @@ def sweep(chosen: argparse.Namespace) -> None:
     out = path_to_write(chosen.out)
     assert out is not None
 
-    from longlive_widget.engine.engine import Engine
-    from longlive_widget.engine.source import source_of
     from longlive_widget.measure.benchmark import PROMPTS
     from longlive_widget.measure.sweep import Grid, sweep
 
@@ -134,11 +128,9 @@ def sweep(chosen: argparse.Namespace) -> None:
         blocks=chosen.blocks,
         size_px=chosen.size,
     )
-    source = source_of(chosen.model)
-    options = {name: getattr(chosen, name) for name in ("device", "weights", "allow_fallback")}
     added = sweep(
         grid,
-        lambda preset: Engine.load(source, preset, **options),
+        _loader(chosen),
         out,
         watched=lambda items: tqdm(items, unit=" videos"),
     )
@@ -150,27 +142,40 @@ def _measure(
     chosen: argparse.Namespace, presets: "Sequence[Preset]", kind: str = "benchmark"
 ) -> "Sequence[Measured]":
     """Measure these presets as the command asks for, print what was found, and keep it."""
-    from longlive_widget.engine.engine import Engine
-    from longlive_widget.engine.source import source_of
     from longlive_widget.measure.benchmark import as_the_log, benchmark
-    from longlive_widget.measure.records import append
 
-    source, plan, out = source_of(chosen.model), _plan(chosen), path_to_write(chosen.out)
-    options = {name: getattr(chosen, name) for name in ("device", "weights", "allow_fallback")}
+    plan, out = _plan(chosen), path_to_write(chosen.out)
     run = as_the_log if chosen.as_the_log else benchmark
     found = run(
         presets,
-        lambda preset: Engine.load(source, preset, **options),
+        _loader(chosen),
         plan,
         told=lambda said: print(said, file=sys.stderr),
     )
     for measured in found:
         print("\n".join(measured.lines()))
-    if out is not None:
-        for measured in found:
-            append(out, measured.record(f"{kind}_as_the_log" if chosen.as_the_log else kind))
-        print(out)
+    kind = f"{kind}_as_the_log" if chosen.as_the_log else kind
+    _keep(out, [measured.record(kind) for measured in found])
     return found
+
+
+def _loader(chosen: argparse.Namespace) -> "Callable[[Preset], Engine]":
+    """What loads the model that the command asks for, under any preset."""
+    from longlive_widget.engine.engine import Engine
+    from longlive_widget.engine.source import source_of
+
+    options = {name: getattr(chosen, name) for name in ("device", "weights", "allow_fallback")}
+    return partial(Engine.load, source_of(chosen.model), **options)
+
+
+def _keep(out: Path | None, records: "Sequence[Record]") -> None:
+    """Add records to a file, if one is asked for, and say which."""
+    from longlive_widget.measure.records import append
+
+    if out is not None:
+        for record in records:
+            append(out, record)
+        print(out)
 
 
 def _plan(chosen: argparse.Namespace) -> "Plan":
@@ -185,11 +190,7 @@ def _add_quality(commands: "argparse._SubParsersAction[Any]") -> None:
     parser = commands.add_parser("quality", help="judge how well tiny shows what prompts say")
     parser.set_defaults(run=quality)
     parser.add_argument("--model", default="tiny", help="name or folder (default: tiny)")
-    parser.add_argument(
-        "--preset",
-        default="reference",
-        help="settings, by name or in a .yaml file (default: reference)",
-    )
+    add_preset(parser)
     parser.add_argument(
         "--prompts", type=at_least_one, default=200, help="videos of 12 blocks (default: 200)"
     )
@@ -237,12 +238,7 @@ def _add_ablate(commands: "argparse._SubParsersAction[Any]") -> None:
 def _add_profile(commands: "argparse._SubParsersAction[Any]") -> None:
     parser = commands.add_parser("profile", help="tell where the time of a block goes")
     parser.set_defaults(run=profile)
-    parser.add_argument("--model", default="tiny", help="name or folder (default: tiny)")
-    parser.add_argument(
-        "--preset",
-        default="reference",
-        help="settings, by name or in a .yaml file (default: reference)",
-    )
+    add_preset(parser)
     add_running(parser)
     parser.add_argument(
         "--iterations", type=at_least_one, default=20, help="steady blocks (default: 20)"
@@ -267,7 +263,6 @@ def _add_likeness(commands: "argparse._SubParsersAction[Any]") -> None:
     parser.add_argument(
         "--against", default="reference", help="what all are held against (default: reference)"
     )
-    parser.add_argument("--model", default="tiny", help="name or folder (default: tiny)")
     add_running(parser)
     parser.add_argument(
         "--prompts", type=at_least_one, default=4, help="videos of each preset (default: 4)"
@@ -281,8 +276,7 @@ def _add_likeness(commands: "argparse._SubParsersAction[Any]") -> None:
 
 def _add_sweep(commands: "argparse._SubParsersAction[Any]") -> None:
     parser = commands.add_parser("sweep", help="make a grid of videos, with a record of each")
-    parser.set_defaults(run=sweep)
-    parser.add_argument("--model", default="tiny", help="name or folder (default: tiny)")
+    parser.set_defaults(run=sweep, kept=GOES_ON)
     parser.add_argument(
         "--preset", action="append", required=True, help="name or YAML file; may be repeated"
     )
@@ -303,7 +297,6 @@ def _add_sweep(commands: "argparse._SubParsersAction[Any]") -> None:
 
 def _add_measuring(parser: argparse.ArgumentParser) -> None:
     """The options of whatever measures presets in turns."""
-    parser.add_argument("--model", default="tiny", help="name or folder (default: tiny)")
     add_running(parser)
     parser.add_argument("--full", action="store_true", help="1000 blocks and 50 switches in turns")
     parser.add_argument("--blocks", type=at_least_one, help="steady ones a preset (default: 100)")

@@ -4,14 +4,14 @@ import argparse
 import json
 import sys
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from longlive_widget.cli.arguments import (
-    path_to_write,
-    percentage,
-    positive,
-)
+from longlive_widget.cli.arguments import path_to_write, percentage, positive
+
+if TYPE_CHECKING:
+    from longlive_widget.measure.record import Record
 
 REGRESSED = 1
 
@@ -19,13 +19,11 @@ REGRESSED = 1
 def recommend(chosen: argparse.Namespace) -> None:
     """Say which preset to take, by what records tell."""
     from longlive_widget.measure.recommend import UNSEEN_DB, Limits, candidates_in, recommend
-    from longlive_widget.measure.records import read
 
     memory = None if chosen.memory is None else chosen.memory * 1e9
     worst_db = UNSEEN_DB if chosen.no_visible_loss else chosen.worst_db
     limits = Limits(chosen.rate, memory, worst_db)
-    records = [record for path in chosen.records for record in read(path)]
-    found = recommend(candidates_in(records, model=chosen.model), limits)
+    found = recommend(candidates_in(_read(chosen.records), model=chosen.model), limits)
     if chosen.json:
         print(json.dumps(found.as_json(), indent=2))
         return
@@ -40,14 +38,13 @@ def log(chosen: argparse.Namespace) -> None:
     """Write the optimisation log from records."""
     from longlive_widget.measure.decision import decisions_in
     from longlive_widget.measure.log import log_page
-    from longlive_widget.measure.log_html import log_html
-    from longlive_widget.measure.records import read
 
     out = path_to_write(chosen.out)
     decisions = decisions_in(Path(chosen.decisions)) if chosen.decisions else {}
-    records = [record for path in chosen.records for record in read(path)]
-    form = log_html if out is not None and out.suffix == ".html" else log_page
-    written = form(records, decisions=decisions)
+    form = log_page
+    if out is not None and out.suffix == ".html":
+        from longlive_widget.measure.log_html import log_html as form
+    written = form(_read(chosen.records), decisions=decisions)
     if out is None:
         print(written, end="")
         return
@@ -58,17 +55,24 @@ def log(chosen: argparse.Namespace) -> None:
 def compare(chosen: argparse.Namespace) -> int:
     """Compare two files of records; 1 where something is worse by more than was allowed."""
     from longlive_widget.measure.compare import compare
-    from longlive_widget.measure.records import read
     from longlive_widget.measure.verdict import as_json, as_lines
 
-    with warnings.catch_warnings(record=True) as warned:
-        warnings.simplefilter("always", UserWarning)
-        before, after = read(chosen.before), read(chosen.after)
-    for warning in warned:
-        print(f"longlive-widget: {warning.message}", file=sys.stderr)
+    before, after = _read([chosen.before]), _read([chosen.after])
     found = compare(before, after, regression=chosen.regression)
     print(json.dumps(as_json(found), indent=2) if chosen.json else "\n".join(as_lines(found)))
     return REGRESSED if found.regressions else 0
+
+
+def _read(paths: Sequence[str]) -> "list[Record]":
+    """The records of all files; what is odd about one is told in a line."""
+    from longlive_widget.measure.records import read
+
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always", UserWarning)
+        records = [record for path in paths for record in read(path)]
+    for warning in warned:
+        print(f"longlive-widget: {warning.message}", file=sys.stderr)
+    return records
 
 
 def _add_recommend(commands: "argparse._SubParsersAction[Any]") -> None:

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from longlive_widget.cli.arguments import at_least_none, at_least_one, seed
+from longlive_widget.cli.arguments import GOES_ON, at_least_none, at_least_one, seed
 from longlive_widget.tiny.recipe import STAGES
 
 
@@ -30,14 +30,14 @@ def train_tiny(chosen: argparse.Namespace) -> None:
     finished = train(chosen.stage, plan)
     if not Team.joined().leads:
         return
-    more = "" if finished else ", and goes on when called again"
+    more = "" if finished else f", and {GOES_ON}"
     print(f"{chosen.stage}: {'all steps done' if finished else 'stopped'}{more}")
     print(plan.model_folder)
 
 
 def _add_train_tiny(commands: "argparse._SubParsersAction[Any]") -> None:
     parser = commands.add_parser("train-tiny", help="train the embedded model, stage by stage")
-    parser.set_defaults(run=train_tiny)
+    parser.set_defaults(run=train_tiny, kept=GOES_ON)
     parser.add_argument(
         "--stage",
         required=True,

@@ -9,11 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from longlive_widget.cli.arguments import add_running, preset_of, seed
+from longlive_widget.cli.arguments import add_preset, add_running, preset_of, seed
 from longlive_widget.cli.stopping import stopped_in_order
-from longlive_widget.errors import (
-    TimelineError,
-)
+from longlive_widget.errors import TimelineError
 from longlive_widget.geometry import PICTURES_PER_SECOND, Geometry, pictures_before
 from longlive_widget.presets import PRESETS
 from longlive_widget.presets_page import page
@@ -173,16 +171,7 @@ def _add_generate(commands: "argparse._SubParsersAction[Any]") -> None:
         "--blocks", type=_block_count, default=16, help="blocks to make (default: 16, 12 s)"
     )
     parser.add_argument("--seed", type=seed, default=0, help="the noise to begin with (default: 0)")
-    parser.add_argument(
-        "--model",
-        default="tiny",
-        help="tiny, longlive-1.3b, a folder, or owner/name on the model hub (default: tiny)",
-    )
-    parser.add_argument(
-        "--preset",
-        default="reference",
-        help="settings: a name, see `presets`, or a .yaml file (default: reference)",
-    )
+    add_preset(parser)
     add_running(parser)
 
 

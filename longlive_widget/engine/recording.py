@@ -18,7 +18,13 @@ from av.container import OutputContainer
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from numpy.typing import NDArray
 
-from longlive_widget.errors import CapabilityError, GeometryError, OutputError
+from longlive_widget.errors import (
+    CapabilityError,
+    GeometryError,
+    OutputError,
+    reachable,
+    require_place,
+)
 from longlive_widget.geometry import PICTURES_PER_SECOND
 
 SUFFIX = ".mp4"
@@ -37,31 +43,14 @@ def writable_video_path(path: str | Path) -> Path:
     """
     if not Path(path).name.strip("."):
         raise OutputError(f"{str(path)!r} gives the video no name: call it 'video{SUFFIX}'")
-    path = _reachable(path)
+    path = reachable(path)
     if path.suffix.lower() != SUFFIX:
         name = path.stem.strip(".")
         better = "video" if name == SUFFIX.strip(".") else name
         raise OutputError(f"{str(path)!r} does not end in {SUFFIX}: call it '{better}{SUFFIX}'")
-    if path.is_dir():
-        raise OutputError(f"{str(path)!r} is a folder: give the video a name of its own in it")
-    if not path.parent.is_dir():
-        raise OutputError(f"the folder of {str(path)!r} does not exist: make it first")
+    require_place(path, "video")
     if not os.access(path.parent, os.W_OK):
         raise OutputError(f"the folder of {str(path)!r} may not be written to: choose another one")
-    return path
-
-
-def _reachable(path: str | Path) -> Path:
-    try:
-        path = Path(path).expanduser()
-        with suppress(FileNotFoundError, NotADirectoryError):
-            path.stat()
-    except OSError as error:
-        raise OutputError(
-            f"{str(path)!r} cannot be a file ({error.strerror}): give it another name"
-        ) from error
-    except (RuntimeError, ValueError) as error:  # no such user's home; a zero byte
-        raise OutputError(f"{str(path)!r} is no path ({error}): give another one") from error
     return path
 
 

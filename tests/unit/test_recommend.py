@@ -175,3 +175,15 @@ def test_the_command_says_which_and_why(tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(["recommend", str(file), "--rate", "fast"])
     assert "'fast' is no number above 0" in capsys.readouterr().err
+
+
+def test_half_a_record_at_the_end_of_a_file_is_told_in_a_line(tmp_path, capsys):
+    file = tmp_path / "records.jsonl"
+    append(file, timed("turbo", 300.0))
+    with file.open("a") as unfinished:
+        unfinished.write('{"schema": 1, "ki')
+    assert main(["recommend", str(file)]) == 0
+    told = capsys.readouterr()
+    assert told.out.splitlines()[-1].startswith("turbo: ")
+    assert told.err.startswith("longlive-widget: ")
+    assert told.err.count("\n") == 1

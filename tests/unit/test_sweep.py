@@ -98,3 +98,14 @@ def test_the_command_makes_what_is_left(tmp_path, capsys):
         assert main(given) == 0
         assert said in capsys.readouterr().out
     assert len(read(file)) == 1
+
+
+def test_a_sweep_that_is_stopped_says_that_it_goes_on(tmp_path, capsys, monkeypatch):
+    def stopped(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Engine, "load", stopped)
+    given = ["--preset", "reference", "--prompt", "a red ball", "--out", str(tmp_path / "x.jsonl")]
+    assert main(["sweep", *given]) == 130
+    told = capsys.readouterr().err
+    assert told.endswith("longlive-widget: stopped, goes on when called again\n")
