@@ -5,9 +5,9 @@ import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 from tqdm import tqdm
 
@@ -25,6 +25,7 @@ from longlive_widget.presets import Preset
 
 if TYPE_CHECKING:
     from longlive_widget.engine.engine import Engine
+    from longlive_widget.engine.model import Model
     from longlive_widget.measure.benchmark import Measured, Plan
     from longlive_widget.measure.record import Record
 
@@ -160,12 +161,21 @@ def _measure(
 
 
 def _loader(chosen: argparse.Namespace) -> "Callable[[Preset], Engine]":
-    """What loads the model that the command asks for, under any preset."""
+    """What loads the model that the command asks for, under any preset, with one text encoder."""
     from longlive_widget.engine.engine import Engine
     from longlive_widget.engine.source import source_of
 
     options = {name: getattr(chosen, name) for name in ("device", "weights", "allow_fallback")}
-    return partial(Engine.load, source_of(chosen.model), **options)
+    source = source_of(chosen.model)
+    first: WeakValueDictionary[bool, Model] = WeakValueDictionary()
+
+    def load(preset: Preset) -> Engine:
+        offloaded = preset.offload_text_encoder
+        engine = Engine.load(source, preset, beside=first.get(offloaded), **options)
+        first.setdefault(offloaded, engine.model)
+        return engine
+
+    return load
 
 
 def _keep(out: Path | None, records: "Sequence[Record]") -> None:

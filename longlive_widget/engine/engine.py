@@ -73,6 +73,7 @@ class Engine:
         dtype: Dtype | None = None,
         weights: Weights = "trained",
         allow_fallback: bool = False,
+        beside: Model | None = None,
     ) -> "Engine":
         """A model, ready to make videos.
 
@@ -86,6 +87,8 @@ class Engine:
             weights: "random" takes only the model's sizes: for timing.
             allow_fallback: where this machine lacks something, run the nearest thing instead, and
                 say so in `fallbacks`.
+            beside: another model of the same files and kind of weights, whose text encoder this one
+                shares if it has the same place: no preset changes that.
 
         An unknown model is a `ModelNotFoundError`, an unknown preset or one that this model cannot
         run a `PresetError`, a weight file that is missing, damaged, unsafe or of another model a
@@ -103,6 +106,8 @@ class Engine:
         require_decoder(chosen, source.sizes)
         require_layers(chosen, source.sizes, numbers)
         where = Placement(place, numbers, chosen.offload_text_encoder)
+        if beside is not None:
+            where = beside.beside(where)
         require_room(chosen, source.sizes, where)
         loaded = source.random(where) if weights == "random" else source.load(where)
         with current(place):

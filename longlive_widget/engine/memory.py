@@ -80,6 +80,8 @@ def require_room(preset: Preset, sizes: Sizes, where: Placement) -> None:
     """
     free = free_bytes(where.device)
     least = least_bytes(preset, sizes, where.dtype)
+    if where.text_encoder is not None:
+        least -= text_bytes(preset, sizes, where.dtype)
     if free is None or least <= free:
         return
     needs = {p.name: least_bytes(p, sizes, where.dtype) for p in PRESETS.values()}

@@ -15,7 +15,7 @@ from typing import Literal, TypeVar
 
 import torch
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase
 
 from longlive_widget.cache.text import TextMemory
@@ -125,12 +125,14 @@ class Placement:
     """Where a model computes, and in which numbers.
 
     `offload_text_encoder` keeps the text encoder's weights on the host; each of its layers is on
-    the device only while it computes.
+    the device only while it computes. `text_encoder` is one that is there already, that of another
+    model of the same files: no second one is made.
     """
 
     device: torch.device
     dtype: torch.dtype = torch.float32
     offload_text_encoder: bool = False
+    text_encoder: TextEncoder | None = None
 
     @property
     def of_text_encoder(self) -> torch.device:
@@ -171,13 +173,28 @@ class Model:
 
     def placed(self, where: Placement) -> "Model":
         """The model itself, moved there, ready to make videos."""
-        for part in (self.transformer, self.decoder, self.small_decoder, self.text_encoder):
+        moved: list[tuple[nn.Module | None, torch.device]] = [
+            (part, where.device) for part in (self.transformer, self.decoder, self.small_decoder)
+        ]
+        if where.text_encoder is None:
+            moved.append((self.text_encoder, where.of_text_encoder))
+        for part, device in moved:
             if part is not None:
-                kept = where.of_text_encoder if part is self.text_encoder else where.device
-                part.eval().requires_grad_(requires_grad=False).to(kept, where.dtype)
-        if where.offload_text_encoder:
+                part.eval().requires_grad_(requires_grad=False).to(device, where.dtype)
+        if where.offload_text_encoder and where.text_encoder is None:
             self.text_encoder.offload(where.device)
         return self
+
+    def beside(self, where: Placement) -> Placement:
+        """Where another model of the same files goes: no setting changes the text encoder.
+
+        It is shared if it is where that model would have its own, in the same numbers.
+        """
+        mine = self.device, self.dtype, self.text_encoder.offloaded
+        there = torch.empty(0, device=where.device).device  # "cuda" is one of some
+        if mine != (there, where.dtype, where.offload_text_encoder):
+            return where
+        return replace(where, text_encoder=self.text_encoder)
 
 
 def load_model(folder: Path, where: Placement) -> Model:
@@ -186,15 +203,16 @@ def load_model(folder: Path, where: Placement) -> Model:
     A file that is missing, damaged, unsafe or does not fit `model.json` is a `CheckpointError`.
     """
     sizes = Sizes.read(folder)
-    host = Placement(torch.device("cpu"))
+    host = Placement(torch.device("cpu"), text_encoder=where.text_encoder)
     parts = _parts(sizes, load_tokenizer(folder / TOKENIZER), host)
     load_strictly(parts.transformer, read_weights(folder / TRANSFORMER), folder / TRANSFORMER)
     _read_half(parts.decoder, folder)
     if parts.small_decoder is not None:
         small, path = read_weights(folder / SMALL_DECODER), folder / SMALL_DECODER
         load_strictly(parts.small_decoder, small, path)
-    text_encoder = read_weights(folder / TEXT_ENCODER)
-    load_strictly(parts.text_encoder, text_encoder, folder / TEXT_ENCODER)
+    if where.text_encoder is None:
+        text_encoder = read_weights(folder / TEXT_ENCODER)
+        load_strictly(parts.text_encoder, text_encoder, folder / TEXT_ENCODER)
     model = replace(parts, weights="trained").placed(where)
     if sizes.adapter:
         model.adapters.add(
@@ -271,8 +289,10 @@ def _parts(sizes: Sizes, tokenizer: PreTrainedTokenizerBase, where: Placement) -
         decoder = VideoDecoder(sizes.autoencoder).to(where.dtype)
         widths = sizes.small_decoder
         small = None if widths is None else TinyDecoder(widths).to(where.dtype)
-    with where.of_text_encoder:
-        text_encoder = TextEncoder(sizes.text_encoder, tokenizer).to(where.dtype)
+    text_encoder = where.text_encoder
+    if text_encoder is None:
+        with where.of_text_encoder:
+            text_encoder = TextEncoder(sizes.text_encoder, tokenizer).to(where.dtype)
     adapters = Adapters(transformer)
     return Model(sizes, transformer, decoder, text_encoder, "random", adapters, small)
 

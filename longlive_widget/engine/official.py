@@ -212,9 +212,11 @@ class OfficialSource:
         load_checked(decoder, part_of(self._autoencoder, decoder.PREFIXES))
         if small is not None:
             load_checked(small, self._small_decoder)
-        text_encoder = TextEncoder.load(
-            files.text_encoder, files.tokenizer, sizes.text_encoder, weights=self._text_encoder
-        )
+        text_encoder = where.text_encoder
+        if text_encoder is None:
+            text_encoder = TextEncoder.load(
+                files.text_encoder, files.tokenizer, sizes.text_encoder, weights=self._text_encoder
+            )
         adapters = Adapters(transformer, files.transformer)
         model = Model(sizes, transformer, decoder, text_encoder, "trained", adapters, small)
         model.placed(where)

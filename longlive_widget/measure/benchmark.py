@@ -6,11 +6,13 @@ of a run are loaded at once and take turns, so that a machine that slows down sl
 
 import gc
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
+from torch import nn
 
 from longlive_widget.engine.engine import Engine
 from longlive_widget.engine.session import Block, Session
@@ -120,14 +122,14 @@ def benchmark(
 
     Args:
         presets: any number of them; each has a model of its own, and all must fit.
-        load: makes the engine of a preset.
+        load: makes the engine of a preset; it may share the text encoder of one made before.
         plan: how much is measured.
         told: hears what is being done.
     """
-    runs = []
+    runs: list[_Run] = []
     for preset in presets:
         told(f"{preset.name}: loading, first blocks")
-        runs.append(_Run(preset, load, plan))
+        runs.append(_Run(preset, load, plan, [run.engine for run in runs]))
     for turn in range(plan.turns):
         for run in runs:
             told(f"{run.engine.preset.name}: turn {turn + 1} of {plan.turns}")
@@ -174,11 +176,22 @@ class _Blocks:
 class _Run:
     """One preset on its way through a benchmark."""
 
-    def __init__(self, preset: Preset, load: Callable[[Preset], Engine], plan: Plan) -> None:
+    def __init__(
+        self,
+        preset: Preset,
+        load: Callable[[Preset], Engine],
+        plan: Plan,
+        others: Iterable[Engine] = (),
+    ) -> None:
         self._memory = _Memory()
         began = time.perf_counter()
         self.engine = load(preset)
-        self._facts = {"load_s": time.perf_counter() - began}
+        self._facts: dict[str, float] = {}
+        encoder = self.engine.model.text_encoder
+        if any(encoder is other.model.text_encoder for other in others):
+            self._memory.share(encoder)
+        else:
+            self._facts["load_s"] = time.perf_counter() - began
         self._plan = plan
         self._clock = Clock(self.engine.device)
         self._session = self._new_session()
@@ -288,9 +301,14 @@ class _Memory:
         self._before = _device_bytes()
         self._own = self._most = 0
 
+    def share(self, part: nn.Module) -> None:
+        """A part was there before, and is its own all the same: alone it would have one too."""
+        self._before -= sum(weight.nbytes for weight in part.parameters() if weight.is_cuda)
+
     def settle(self) -> None:
         """Loading and compiling are over: what is taken now is taken by every block."""
         self._own = _device_bytes() - self._before
+        _give_back()
 
     @contextmanager
     def turn(self) -> Iterator[None]:
@@ -299,9 +317,11 @@ class _Memory:
             yield
             return
         others = _device_bytes() - self._own
+        idle = bytes_in_graphs(torch.cuda.memory_snapshot())
         torch.cuda.reset_peak_memory_stats()
         yield
-        self._most = max(self._most, torch.cuda.max_memory_allocated() - others)
+        self._most = max(self._most, torch.cuda.max_memory_allocated() + idle - others)
+        _give_back()
 
     def facts(self) -> dict[str, float]:
         """The figures."""
@@ -311,7 +331,28 @@ class _Memory:
 
 
 def _device_bytes() -> int:
-    return torch.cuda.memory_allocated() if torch.cuda.is_available() else 0
+    if not torch.cuda.is_available():
+        return 0
+    return torch.cuda.memory_allocated() + bytes_in_graphs(torch.cuda.memory_snapshot())
+
+
+def _give_back() -> None:
+    """Leave to others what was only needed while blocks were made."""
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def bytes_in_graphs(segments: Iterable[Mapping[str, Any]]) -> int:
+    """The bytes that recorded CUDA graphs keep to themselves, though no tensor is there.
+
+    Args:
+        segments: of `torch.cuda.memory_snapshot`; a graph's are in a pool of its own.
+    """
+    return sum(
+        segment["total_size"] - segment["allocated_size"]
+        for segment in segments
+        if tuple(segment["segment_pool_id"]) != (0, 0)
+    )
 
 
 def _share(total: int, parts: int, part: int) -> int:

@@ -8,7 +8,14 @@ import torch
 
 from longlive_widget import Engine, Preset
 from longlive_widget.engine import decode as decoding
-from longlive_widget.measure.benchmark import PROMPTS, Measured, Plan, as_the_log, benchmark
+from longlive_widget.measure.benchmark import (
+    PROMPTS,
+    Measured,
+    Plan,
+    as_the_log,
+    benchmark,
+    bytes_in_graphs,
+)
 from longlive_widget.measure.clock import Clock
 from longlive_widget.presets import PRESETS
 
@@ -88,6 +95,25 @@ def test_presets_take_turns():
         "draft: turn 2 of 2",
         "other: turn 2 of 2",
     ]
+
+
+def test_only_what_was_loaded_whole_tells_how_long_that_took():
+    first = load(DRAFT)
+
+    def beside(preset: Preset) -> Engine:
+        return Engine.load("tiny", preset, device="cpu", beside=first.model)
+
+    others = [DRAFT.with_(name="b"), DRAFT.with_(name="c")]
+    plan = Plan(blocks=1, switches=0, turns=1, size_px=(64, 48))
+    found = benchmark([DRAFT, *others], lambda p: first if p is DRAFT else beside(p), plan)
+    assert ["load_s" in measured.facts for measured in found] == [True, False, False]
+
+
+def test_what_recorded_graphs_keep_to_themselves_counts_as_taken():
+    ordinary = {"segment_pool_id": (0, 0), "total_size": 100, "allocated_size": 60}
+    graph = {"segment_pool_id": (0, 3), "total_size": 50, "allocated_size": 20}
+    assert bytes_in_graphs([ordinary, graph, graph]) == 60
+    assert bytes_in_graphs([ordinary]) == 0
 
 
 def test_a_slow_part_shows_under_its_name(monkeypatch: pytest.MonkeyPatch):

@@ -427,3 +427,37 @@ def test_loading_random_weights_does_not_touch_a_running_video(tmp_path: Path):
     finally:
         done.set()
         loading.join()
+
+
+@pytest.mark.parametrize("weights", ["trained", "random"])
+@pytest.mark.parametrize("published", [False, True])
+def test_a_model_beside_another_shares_its_text_encoder_and_makes_the_same_pictures(
+    tmp_path: Path, weights: str, *, published: bool
+):
+    model = Files().write(tmp_path) if published else "tiny"
+    options = {"dtype": "float32", "weights": weights}
+    alone = Engine.load(model, "quality", **options)
+    first = Engine.load(model, "reference", **options)
+    second = Engine.load(model, "quality", beside=first.model, **options)
+    assert second.model.text_encoder is first.model.text_encoder
+    assert second.model.transformer is not first.model.transformer
+    assert np.array_equal(_pictures(second), _pictures(alone))
+
+
+def test_a_text_encoder_that_is_elsewhere_is_not_shared():
+    first = Engine.load("tiny", "reference")
+    second = Engine.load("tiny", "low_memory", beside=first.model)
+    assert second.model.text_encoder is not first.model.text_encoder
+    assert second.model.text_encoder.offloaded
+    third = Engine.load("tiny", "low_memory", beside=second.model)
+    assert third.model.text_encoder is second.model.text_encoder
+
+
+def test_a_shared_text_encoder_needs_no_room(monkeypatch: pytest.MonkeyPatch):
+    first = Engine.load("tiny")
+    sizes, preset = first.model.sizes, first.preset
+    least = least_bytes(preset, sizes, torch.float32)
+    monkeypatch.setattr(memory, "free_bytes", lambda _: least - 1)
+    with pytest.raises(CapabilityError):
+        Engine.load("tiny")
+    Engine.load("tiny", beside=first.model)
