@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from weakref import WeakValueDictionary
+from weakref import WeakSet
 
 from tqdm import tqdm
 
@@ -25,7 +25,6 @@ from longlive_widget.presets import Preset
 
 if TYPE_CHECKING:
     from longlive_widget.engine.engine import Engine
-    from longlive_widget.engine.model import Model
     from longlive_widget.measure.benchmark import Measured, Plan
     from longlive_widget.measure.record import Record
 
@@ -161,18 +160,17 @@ def _measure(
 
 
 def _loader(chosen: argparse.Namespace) -> "Callable[[Preset], Engine]":
-    """What loads the model that the command asks for, under any preset, with one text encoder."""
+    """What loads the model that the command asks for, under any preset; parts are shared."""
     from longlive_widget.engine.engine import Engine
     from longlive_widget.engine.source import source_of
 
     options = {name: getattr(chosen, name) for name in ("device", "weights", "allow_fallback")}
     source = source_of(chosen.model)
-    first: WeakValueDictionary[bool, Model] = WeakValueDictionary()
+    loaded: WeakSet[Engine] = WeakSet()
 
     def load(preset: Preset) -> Engine:
-        offloaded = preset.offload_text_encoder
-        engine = Engine.load(source, preset, beside=first.get(offloaded), **options)
-        first.setdefault(offloaded, engine.model)
+        engine = Engine.load(source, preset, beside=tuple(loaded), **options)
+        loaded.add(engine)
         return engine
 
     return load

@@ -1,6 +1,6 @@
 """The front door: a model under a preset, ready to make videos."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -12,7 +12,12 @@ from longlive_widget.engine.capability import within_reach
 from longlive_widget.engine.compiling import compile_model
 from longlive_widget.engine.decode import require_decoder
 from longlive_widget.engine.gpu import current
-from longlive_widget.engine.layers import prepare_layers, require_layers, require_own_layers
+from longlive_widget.engine.layers import (
+    prepare_layers,
+    require_layers,
+    require_own_layers,
+    same_layers,
+)
 from longlive_widget.engine.memory import Positions, new_window, require_memory, require_room
 from longlive_widget.engine.model import Model, Placement, Weights
 from longlive_widget.engine.official import OfficialFiles
@@ -73,7 +78,7 @@ class Engine:
         dtype: Dtype | None = None,
         weights: Weights = "trained",
         allow_fallback: bool = False,
-        beside: Model | None = None,
+        beside: Iterable["Engine"] = (),
     ) -> "Engine":
         """A model, ready to make videos.
 
@@ -87,8 +92,9 @@ class Engine:
             weights: "random" takes only the model's sizes: for timing.
             allow_fallback: where this machine lacks something, run the nearest thing instead, and
                 say so in `fallbacks`.
-            beside: another model of the same files and kind of weights, whose text encoder this one
-                shares if it has the same place: no preset changes that.
+            beside: engines of the same files and kind of weights. The model of one whose preset
+                asks for the same layers is shared, and else the text encoder, if it is in the same
+                place: no other setting changes them.
 
         An unknown model is a `ModelNotFoundError`, an unknown preset or one that this model cannot
         run a `PresetError`, a weight file that is missing, damaged, unsafe or of another model a
@@ -106,8 +112,11 @@ class Engine:
         require_decoder(chosen, source.sizes)
         require_layers(chosen, source.sizes, numbers)
         where = Placement(place, numbers, chosen.offload_text_encoder)
-        if beside is not None:
-            where = beside.beside(where)
+        for other in beside:
+            if other.model.is_at(where) and same_layers(other.preset, chosen):
+                told = (*fallbacks, *others)
+                return cls(other.model, chosen, fallbacks=told, attention=other.attention)
+            where = other.model.beside(where)
         require_room(chosen, source.sizes, where)
         loaded = source.random(where) if weights == "random" else source.load(where)
         with current(place):

@@ -13,6 +13,9 @@ from longlive_widget.errors import PresetError
 from longlive_widget.model.fp8 import MULTIPLE, is_in_fp8
 from longlive_widget.presets import LinearDtype, Preset
 
+_OF_A_MODEL = ("linear_dtype", "attention", "compiled", "offload_text_encoder")
+"""The settings that a model is loaded with; all others are a session's."""
+
 
 def require_layers(preset: Preset, sizes: Sizes, dtype: torch.dtype) -> None:
     """Make sure that a model of these sizes, in these numbers, can have the preset's layers.
@@ -38,6 +41,11 @@ def prepare_layers(model: Model, preset: Preset) -> AttentionChoice:
     if preset.linear_dtype == "fp8":
         model.adapters.quantize(model.transformer)
     return choose_attention(model, preset)
+
+
+def same_layers(one: Preset, other: Preset) -> bool:
+    """Whether a model that was loaded for one preset has the layers that the other asks for."""
+    return all(getattr(one, setting) == getattr(other, setting) for setting in _OF_A_MODEL)
 
 
 def require_own_layers(preset: Preset, model: Model) -> None:

@@ -171,16 +171,17 @@ class Model:
         embeds_BLC = self.text_encoder.encode([prompt])
         return self.transformer.read_text(embeds_BLC.to(self.device, self.dtype))
 
+    def parts(self) -> list[nn.Module]:
+        """All its networks."""
+        found = self.transformer, self.decoder, self.small_decoder, self.text_encoder
+        return [part for part in found if part is not None]
+
     def placed(self, where: Placement) -> "Model":
         """The model itself, moved there, ready to make videos."""
-        moved: list[tuple[nn.Module | None, torch.device]] = [
-            (part, where.device) for part in (self.transformer, self.decoder, self.small_decoder)
-        ]
-        if where.text_encoder is None:
-            moved.append((self.text_encoder, where.of_text_encoder))
-        for part, device in moved:
-            if part is not None:
-                part.eval().requires_grad_(requires_grad=False).to(device, where.dtype)
+        for part in self.parts():
+            if part is not where.text_encoder:
+                kept = where.of_text_encoder if part is self.text_encoder else where.device
+                part.eval().requires_grad_(requires_grad=False).to(kept, where.dtype)
         if where.offload_text_encoder and where.text_encoder is None:
             self.text_encoder.offload(where.device)
         return self
@@ -190,11 +191,13 @@ class Model:
 
         It is shared if it is where that model would have its own, in the same numbers.
         """
+        return replace(where, text_encoder=self.text_encoder) if self.is_at(where) else where
+
+    def is_at(self, where: Placement) -> bool:
+        """Whether a model that goes there has the place and the numbers of this one."""
         mine = self.device, self.dtype, self.text_encoder.offloaded
         there = torch.empty(0, device=where.device).device  # "cuda" is one of some
-        if mine != (there, where.dtype, where.offload_text_encoder):
-            return where
-        return replace(where, text_encoder=self.text_encoder)
+        return mine == (there, where.dtype, where.offload_text_encoder)
 
 
 def load_model(folder: Path, where: Placement) -> Model:
@@ -291,8 +294,10 @@ def _parts(sizes: Sizes, tokenizer: PreTrainedTokenizerBase, where: Placement) -
         small = None if widths is None else TinyDecoder(widths).to(where.dtype)
     text_encoder = where.text_encoder
     if text_encoder is None:
-        with where.of_text_encoder:
-            text_encoder = TextEncoder(sizes.text_encoder, tokenizer).to(where.dtype)
+        kept, drawn = where.of_text_encoder, where.device
+        text_encoder = TextEncoder.random(
+            sizes.text_encoder, tokenizer, where.dtype, kept_on=kept, drawn_on=drawn
+        )
     adapters = Adapters(transformer)
     return Model(sizes, transformer, decoder, text_encoder, "random", adapters, small)
 

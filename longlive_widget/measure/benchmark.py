@@ -122,7 +122,7 @@ def benchmark(
 
     Args:
         presets: any number of them; each has a model of its own, and all must fit.
-        load: makes the engine of a preset; it may share the text encoder of one made before.
+        load: makes the engine of a preset; it may share parts of one made before.
         plan: how much is measured.
         told: hears what is being done.
     """
@@ -187,9 +187,8 @@ class _Run:
         began = time.perf_counter()
         self.engine = load(preset)
         self._facts: dict[str, float] = {}
-        encoder = self.engine.model.text_encoder
-        if any(encoder is other.model.text_encoder for other in others):
-            self._memory.share(encoder)
+        if shared := _shared(self.engine, others):
+            self._memory.share(shared)
         else:
             self._facts["load_s"] = time.perf_counter() - began
         self._plan = plan
@@ -211,6 +210,7 @@ class _Run:
                 if stretch:
                     self._switch(PROMPTS[(len(self._switched.ms) + 1) % len(PROMPTS)])
                 self._take(_share(blocks, switches + 1, stretch))
+            self._end()
 
     def measured(self) -> Measured:
         """All that was found; waits for the device."""
@@ -243,10 +243,17 @@ class _Run:
         self._facts["first_picture_s"] = time.perf_counter() - began
         for _ in range(blocks_until_steady(self.engine)):
             self._next()
-        self._session.switch(PROMPTS[-1])
-        for _ in range(RECORDED_STATES + 1):
-            self._next()
+        if self._plan.switches:
+            self._session.switch(PROMPTS[-1])
+            for _ in range(RECORDED_STATES + 1):
+                self._next()
+        self._end()
         self._facts["warm_up_s"] = time.perf_counter() - began
+
+    def _end(self) -> None:
+        """Leave nothing under way: what decodes behind has begun another block."""
+        if self.engine.preset.decode_behind:
+            next(self._session.blocks(1))
 
     def _take(self, blocks: int) -> None:
         for _ in range(blocks):
@@ -301,9 +308,10 @@ class _Memory:
         self._before = _device_bytes()
         self._own = self._most = 0
 
-    def share(self, part: nn.Module) -> None:
-        """A part was there before, and is its own all the same: alone it would have one too."""
-        self._before -= sum(weight.nbytes for weight in part.parameters() if weight.is_cuda)
+    def share(self, parts: Iterable[nn.Module]) -> None:
+        """Parts were there before, and are its own all the same: alone it would have them too."""
+        weights = (weight for part in parts for weight in part.parameters())
+        self._before -= sum(weight.nbytes for weight in weights if weight.is_cuda)
 
     def settle(self) -> None:
         """Loading and compiling are over: what is taken now is taken by every block."""
@@ -328,6 +336,12 @@ class _Memory:
         if not torch.cuda.is_available():
             return {}
         return {"device_bytes": float(self._own), "device_peak_bytes": float(self._most)}
+
+
+def _shared(engine: Engine, others: Iterable[Engine]) -> list[nn.Module]:
+    """The parts of an engine's model that others have too."""
+    taken = [part for other in others for part in other.model.parts()]
+    return [part for part in engine.model.parts() if any(part is other for other in taken)]
 
 
 def _device_bytes() -> int:

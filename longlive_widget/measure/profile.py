@@ -128,7 +128,10 @@ class _Run:
     ) -> tuple[list[float], tuple[BlockTrace, ...]]:
         on_gpu = self._engine.device.type == "cuda"
         activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if on_gpu else [])]
-        everywhere = _ExperimentalConfig(profile_all_threads=True)
+        everywhere = _ExperimentalConfig(
+            profile_all_threads=True,
+            disable_external_correlation=True,  # a kernel knows its launch: this would only slow
+        )
         with (
             marked(self._engine, self._session, self._ranges),
             profile(activities=activities, experimental_config=everywhere) as profiler,

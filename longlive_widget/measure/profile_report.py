@@ -71,6 +71,8 @@ class Profile:
             "ceiling_flop_per_s": ceilings.flop_per_s,
             "ceiling_byte_per_s": ceilings.byte_per_s,
         }
+        if self.engine.preset.attention == "fastest":
+            facts["attention"] = self.engine.attention.kernel
         for part in steady.parts:
             facts[f"{_key(part.name)}_calls"] = part.calls
             if part.flop_per_s is not None:

@@ -129,6 +129,30 @@ class TextEncoder(nn.Module):
         self.register_load_state_dict_post_hook(_tie_embeddings)
 
     @classmethod
+    def random(
+        cls,
+        config: TextEncoderConfig,
+        tokenizer: PreTrainedTokenizerBase,
+        dtype: torch.dtype,
+        *,
+        kept_on: torch.device,
+        drawn_on: torch.device,
+    ) -> "TextEncoder":
+        """An encoder with random weights, one after the other drawn on a device that is quick."""
+        with torch.device("meta"):
+            encoder = cls(config, tokenizer).to(dtype)
+        encoder.to_empty(device=kept_on)
+        _tie_embeddings(encoder, None)
+        with torch.no_grad():
+            for weight in encoder.parameters():
+                if weight.ndim == 1:  # of a norm
+                    weight.fill_(1)
+                    continue
+                drawn = torch.randn(weight.shape, device=drawn_on, dtype=dtype)
+                weight.copy_(drawn.mul_(weight.shape[-1] ** -0.5))
+        return encoder
+
+    @classmethod
     def load(
         cls,
         weights_path: Path | str,

@@ -8,6 +8,7 @@ import torch
 
 from longlive_widget import Engine, Preset
 from longlive_widget.engine import decode as decoding
+from longlive_widget.engine.session import Session
 from longlive_widget.measure.benchmark import (
     PROMPTS,
     Measured,
@@ -101,12 +102,41 @@ def test_only_what_was_loaded_whole_tells_how_long_that_took():
     first = load(DRAFT)
 
     def beside(preset: Preset) -> Engine:
-        return Engine.load("tiny", preset, device="cpu", beside=first.model)
+        return Engine.load("tiny", preset, device="cpu", beside=[first])
 
     others = [DRAFT.with_(name="b"), DRAFT.with_(name="c")]
     plan = Plan(blocks=1, switches=0, turns=1, size_px=(64, 48))
     found = benchmark([DRAFT, *others], lambda p: first if p is DRAFT else beside(p), plan)
     assert ["load_s" in measured.facts for measured in found] == [True, False, False]
+
+
+def test_what_decodes_behind_leaves_nothing_under_way_for_the_turns_of_others():
+    """Another preset would share the machine with the block that it has begun."""
+    begun: list[tuple[int, int]] = []
+    told: list[str] = []
+    sessions: list[Session] = []
+
+    def watched(preset: Preset) -> Engine:
+        engine = load(preset)
+        make = engine.session
+
+        def session(*given: object, **options: object):
+            sessions.append(made := make(*given, **options))
+            return made
+
+        engine.session = session  # type: ignore[method-assign]
+        return engine
+
+    def hear(said: str) -> None:
+        told.append(said)
+        if "turn" in said:
+            begun.extend((one.next_block, one._given) for one in sessions)
+
+    plan = Plan(blocks=2, switches=1, turns=2, size_px=(64, 48))
+    behind = DRAFT.with_(name="behind", decode_behind=True)
+    benchmark([behind, DRAFT], watched, plan, told=hear)
+    assert len(begun) == 8
+    assert all(begun == given for begun, given in begun)
 
 
 def test_what_recorded_graphs_keep_to_themselves_counts_as_taken():

@@ -431,33 +431,44 @@ def test_loading_random_weights_does_not_touch_a_running_video(tmp_path: Path):
 
 @pytest.mark.parametrize("weights", ["trained", "random"])
 @pytest.mark.parametrize("published", [False, True])
-def test_a_model_beside_another_shares_its_text_encoder_and_makes_the_same_pictures(
-    tmp_path: Path, weights: str, *, published: bool
+@pytest.mark.parametrize("same_layers", [True, False])
+def test_a_model_beside_another_shares_its_parts_and_makes_the_same_pictures(
+    tmp_path: Path, weights: str, *, same_layers: bool, published: bool
 ):
+    """All of them under a preset with the same layers, else the text encoder."""
     model = Files().write(tmp_path) if published else "tiny"
     options = {"dtype": "float32", "weights": weights}
-    alone = Engine.load(model, "quality", **options)
+    preset = PRESETS["quality"]
+    if not same_layers:
+        preset = preset.with_(attention="math")
+    alone = Engine.load(model, preset, **options)
     first = Engine.load(model, "reference", **options)
-    second = Engine.load(model, "quality", beside=first.model, **options)
+    second = Engine.load(model, preset, beside=[first], **options)
     assert second.model.text_encoder is first.model.text_encoder
-    assert second.model.transformer is not first.model.transformer
+    assert (second.model is first.model) == same_layers
     assert np.array_equal(_pictures(second), _pictures(alone))
 
 
 def test_a_text_encoder_that_is_elsewhere_is_not_shared():
     first = Engine.load("tiny", "reference")
-    second = Engine.load("tiny", "low_memory", beside=first.model)
+    second = Engine.load("tiny", "low_memory", beside=[first])
     assert second.model.text_encoder is not first.model.text_encoder
     assert second.model.text_encoder.offloaded
-    third = Engine.load("tiny", "low_memory", beside=second.model)
+    in_bfloat16 = Engine.load("tiny", dtype="bfloat16", beside=[second, first])
+    assert in_bfloat16.model.text_encoder not in (
+        first.model.text_encoder,
+        second.model.text_encoder,
+    )
+    small_window = PRESETS["low_memory"].with_(window_frames=6, attention="math")
+    third = Engine.load("tiny", small_window, beside=[first, second])
     assert third.model.text_encoder is second.model.text_encoder
 
 
 def test_a_shared_text_encoder_needs_no_room(monkeypatch: pytest.MonkeyPatch):
     first = Engine.load("tiny")
-    sizes, preset = first.model.sizes, first.preset
-    least = least_bytes(preset, sizes, torch.float32)
+    other = first.preset.with_(attention="math")
+    least = least_bytes(other, first.model.sizes, torch.float32)
     monkeypatch.setattr(memory, "free_bytes", lambda _: least - 1)
     with pytest.raises(CapabilityError):
-        Engine.load("tiny")
-    Engine.load("tiny", beside=first.model)
+        Engine.load("tiny", other)
+    Engine.load("tiny", other, beside=[first])
