@@ -201,3 +201,17 @@ EXPERIMENTS = {
     )
 }
 """The experiment of the log that each preset has its name from."""
+NOTES = {
+    1: "torch.compile is the key optimization - provides 21.9% improvement alone",
+    2: "CUDA Graphs incompatible - dynamic KV indices break graph capture",
+    3: "INT8 KV adds overhead on H100 - memory bandwidth is not the bottleneck",
+    4: "Window size negligible for latency - use 12 for quality",
+    5: "FP8 only benefits on Hopper GPUs - falls back to BF16 elsewhere",
+    6: "max-autotune requires cudagraphs=False - crossattn_cache conflict",
+    7: "Denoising steps have linear impact - 3 steps = 25% faster, 2 steps = 50% faster",
+}
+"""What the log has found, in its own words and order."""
+COMPILED_CHANGE = -0.219
+"""What it says that compiling alone does to a block."""
+NEGLIGIBLE = 0.01
+"""What it calls negligible: about this share of a block."""

@@ -24,6 +24,8 @@ COMPILED_WITHOUT_GRAPHS: dict[CompileMode, CompileMode] = {
     "max-autotune": "max-autotune-no-cudagraphs",
 }
 """The modes in which torch.compile records CUDA graphs of its own, and what each is without."""
+UNSEEN = ("prompt_cache", "memory_pool", "cuda_graphs", "decode_behind", "offload_text_encoder")
+"""The settings that leave pictures as they are, to the bit."""
 Recache = Literal["needed", "window"]
 LinearDtype = Literal["model", "fp8"]
 Attention = Literal["torch", "fastest", "math", "efficient", "flash", "cudnn", "fa3", "fa3-fp8"]

@@ -12,6 +12,8 @@ from longlive_widget.engine.side_by_side import psnr_db
 from longlive_widget.errors import RecordError
 from longlive_widget.measure.decision import RULE, Decision, proposed
 from longlive_widget.measure.figures import decibels, milliseconds, number, percent
+from longlive_widget.measure.findings_log import finding_lines
+from longlive_widget.measure.profile_log import profile_lines
 from longlive_widget.measure.recommend import (
     UNSEEN_DB,
     Candidate,
@@ -30,10 +32,8 @@ from longlive_widget.measure.statistics import (
 )
 
 BASELINE = "reference"
-KINDS = ("benchmark", "likeness", "ablation", "quality", "profile")
+KINDS = ("benchmark", "benchmark_as_the_log", "likeness", "ablation", "quality", "profile")
 """The kinds of record that the log is made from; others are listed and not used."""
-_NO_PART = ("block_ms", "unprofiled_", "switched_")
-"""How the samples of a profile begin that are no part of a steady block."""
 _JUDGED = ("color", "shape", "motion", "ground")
 _SAMPLES = {
     "block_ms": "steady block",
@@ -95,6 +95,8 @@ class _Log:
         )
         yield from self._environment()
         yield from ("## Summary", "", *self._summary(), "")
+        yield from self._whose()
+        yield from self._findings()
         for candidate in self._candidates:
             yield from self._entry(candidate)
         yield from self._judged()
@@ -129,6 +131,23 @@ class _Log:
                 f"{told} | {one.pictures_per_s:.1f} | {memory} | {decibels(one.worst_db)} | "
                 f"{self._decision(one).what} |"
             )
+
+    def _whose(self) -> Iterator[str]:
+        """Which of the figures are of which model: times and pictures may be of two."""
+        timed = self._baseline.timed[0]
+        device = timed.machine.device
+        yield f"Times, memory and parts of a block are of {_model(timed)} on {device}."
+        compared = [record for one in self._candidates for record in one.alike]
+        judged = [record for record in self._records if record.kind == "quality"]
+        for case in dict.fromkeys(_model(record) for record in (*compared, *judged)):
+            yield f"What is said of pictures is of {case}."
+        yield ""
+
+    def _findings(self) -> Iterator[str]:
+        """The log's own findings beside what the records of this case say."""
+        case = case_of(self._baseline.timed[0])
+        here = [record for record in self._records if case_of(record) == case]
+        yield from ("## What LongLive's log found", "", *finding_lines(here, self._of), "")
 
     def _entry(self, one: Candidate) -> Iterator[str]:
         last = one.timed[-1]
@@ -217,18 +236,9 @@ class _Log:
         for record in self._records:
             if record.kind != "profile":
                 continue
-            parts = {
-                name.removesuffix("_ms"): Summary.of(sample).p50
-                for name, sample in record.samples.items()
-                if name.endswith("_ms") and not name.startswith(_NO_PART)
-            }
-            block_ms = Summary.of(sample_of(record, "block_ms")).p50
             name = f"`{record.preset.name}` {self._of([record])}"
             yield from (f"## Where the time of {name} goes", "", f"{case_of(record)}.", "")
-            yield from ("| part | ms | of a block |", "|---|---|---|")
-            for name, ms in sorted(parts.items(), key=lambda part: -part[1]):
-                yield f"| {name.replace('_', ' ')} | {ms:.1f} | {ms / block_ms:.1%} |"
-            yield ""
+            yield from profile_lines(record)
 
     def _ablations(self) -> Iterator[str]:
         ablations = [record for record in self._records if record.kind == "ablation"]
@@ -280,6 +290,11 @@ class _Log:
 
     def _of(self, records: Iterable[Record]) -> str:
         return f"[{', '.join(str(self._number[id(record)]) for record in records)}]"
+
+
+def _model(record: Record) -> str:
+    size = f"{record.geometry.width_px} x {record.geometry.height_px}"
+    return f"{record.model} at {size} with {record.weights} weights"
 
 
 def _base(name: str) -> str:

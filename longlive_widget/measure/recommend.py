@@ -5,7 +5,7 @@ What was not measured is not guessed: a preset without it meets no limit on it.
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from statistics import mean
 
 from longlive_widget.engine.side_by_side import psnr_db
@@ -13,8 +13,9 @@ from longlive_widget.errors import RecordError
 from longlive_widget.geometry import PICTURES_PER_LATENT_FRAME, PICTURES_PER_SECOND
 from longlive_widget.measure.record import Record
 from longlive_widget.measure.statistics import Summary
-from longlive_widget.presets import PRESETS, Preset
+from longlive_widget.presets import PRESETS, UNSEEN, Preset
 
+_PLAIN = asdict(PRESETS["reference"])
 UNSEEN_DB = 40.0
 """A preset whose worst block, from one history, has this PSNR or more shows no difference."""
 
@@ -223,7 +224,7 @@ def _candidate(preset: Preset, timed: Sequence[Record], alike: Sequence[Record])
     block_ms = Summary.of([ms for record in timed for ms in sample_of(record, "block_ms")]).p50
     peaks = [record.facts.get("device_peak_bytes") for record in timed]
     memory = [float(peak) for peak in peaks if isinstance(peak, int | float)]
-    compared = _of_pictures(first, [r for r in alike if _settings(r.preset) == preset])
+    compared = _of_pictures(first, [r for r in alike if _pictures(r.preset) == _pictures(preset)])
     errors = [error for record in compared for error in sample_of(record, "squared_error")]
     known = bool(errors) or preset == _settings(PRESETS["reference"])
     pictures = first.geometry.block_frames * PICTURES_PER_LATENT_FRAME
@@ -244,6 +245,11 @@ def _candidate(preset: Preset, timed: Sequence[Record], alike: Sequence[Record])
 def _settings(preset: Preset) -> Preset:
     """The preset without the words about it."""
     return replace(preset, summary="")
+
+
+def _pictures(preset: Preset) -> Preset:
+    """The preset without what changes no bit of a picture, such as how it is replayed."""
+    return replace(preset, name="", summary="", **{name: _PLAIN[name] for name in UNSEEN})
 
 
 def _tells_of_pictures(record: Record) -> bool:

@@ -89,7 +89,31 @@ def test_a_profile_is_a_table_of_its_parts():
     profiled = record(kind="profile", preset=PRESETS["ultra"], samples=samples, facts={})
     page = log_page((*RECORDS, profiled)).split("## Where the time of `ultra` [11] goes")[1]
     rows = [row for row in page.split("## ")[0].splitlines() if "%" in row]
-    assert rows == ["| feed forward up | 50.0 | 50.0% |", "| self attention | 25.0 | 25.0% |"]
+    assert rows == [
+        "| feed forward up | 50.0 | 50.0% |  |  |  |  |  |",
+        "| self attention | 25.0 | 25.0% |  |  |  |  |  |",
+    ]
+
+
+def test_a_profile_tells_what_adds_up_and_how_near_the_ceilings_parts_are():
+    samples = {"block_ms": [100.0], "copies_ms": [25.0], "gaps_ms": [2.0], "waiting_ms": [0.0]}
+    facts = {"sum_percent": 99.5, "unattributed_percent": 0.25, "overhead_percent": 1.5}
+    facts |= {"copies_calls": 12.0, "copies_flop_per_s": 2e12, "copies_byte_per_s": 1.5e12}
+    facts |= {"ceiling_flop_per_s": 8e12, "ceiling_byte_per_s": 3e12}
+    profiled = record(kind="profile", preset=PRESETS["ultra"], samples=samples, facts=facts)
+    page = log_page((*RECORDS, profiled)).split("## Where the time of `ultra` [11] goes")[1]
+    assert "1 blocks. Parts and gaps add up to 99.50 % of them, 0.25 % is in no part" in page
+    assert "profiling changed the median block by +1.5 %." in page
+    assert "| copies | 25.0 | 25.0% | 12 | 2 | 25% | 1.5e+03 | 50% |" in page
+    assert "| gaps | 2.0 | 2.0% |  |  |  |  |  |" in page
+    assert "waiting" not in page.split("\n## ")[0]
+
+
+def test_whose_times_and_whose_pictures_are_told_apart():
+    full = [replace(one, model="longlive-1.3b", weights="random") for one in RECORDS[:2]]
+    page = log_page((*full, compared("balanced", 1.0)))
+    assert "are of longlive-1.3b at 160 x 96 with random weights on NVIDIA H100." in page
+    assert "What is said of pictures is of tiny at 160 x 96 with trained weights." in page
 
 
 def test_what_the_judge_said_is_in_it():

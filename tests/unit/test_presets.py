@@ -9,7 +9,7 @@ import yaml
 
 from longlive_widget import optimization_log
 from longlive_widget.errors import PresetError
-from longlive_widget.presets import PRESETS, Preset, preset_named
+from longlive_widget.presets import PRESETS, UNSEEN, Preset, preset_named
 from longlive_widget.presets_page import PICTURE, page
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -224,6 +224,7 @@ def test_the_page_on_presets_is_that_of_the_presets_of_today():
 def test_the_page_says_of_every_setting_what_it_does_to_the_pictures():
     settings = {field.name for field in fields(Preset)} - {"name", "summary"}
     assert set(PICTURE) == settings
+    assert set(UNSEEN) == {name for name, said in PICTURE.items() if "to the bit" in said}
 
 
 @pytest.mark.parametrize("name", optimization_log.EXPERIMENTS)

@@ -187,3 +187,16 @@ def test_half_a_record_at_the_end_of_a_file_is_told_in_a_line(tmp_path, capsys):
     assert told.out.splitlines()[-1].startswith("turbo: ")
     assert told.err.startswith("longlive-widget: ")
     assert told.err.count("\n") == 1
+
+
+def test_pictures_count_for_what_differs_in_nothing_that_they_show():
+    """A processor replays no graphs; what it makes of a preset without them is the same."""
+    without = PRESETS["speed"].with_(name="speed", cuda_graphs=False, decode_behind=False)
+    facts = {"against": "reference"}
+    samples = {"squared_error": [1.0]}
+    alike = record(kind="likeness", preset=without, samples=samples, facts=facts)
+    (speed,) = candidates_in([timed("speed", 500.0), alike])
+    assert speed.alike == (alike,)
+    in_bf16 = replace(alike, preset=without.with_(name="speed", linear_dtype="model"))
+    (speed,) = candidates_in([timed("speed", 500.0), in_bf16])
+    assert speed.alike == ()

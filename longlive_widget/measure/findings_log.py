@@ -1,0 +1,44 @@
+"""The findings of LongLive's log as ours tells them: their words, and which records say what."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from longlive_widget.measure.findings import FINDINGS, empty_window
+from longlive_widget.measure.recommend import sample_of
+from longlive_widget.measure.record import Record
+from longlive_widget.measure.statistics import Summary
+
+
+def finding_lines(
+    records: Sequence[Record], of: Callable[[Iterable[Record]], str]
+) -> Iterator[str]:
+    """The findings in their order, after what the log timed instead of a steady block.
+
+    Args:
+        records: of one model, device and so on.
+        of: the numbers of records in the page, as it writes them.
+    """
+    for first, steady in empty_window(records):
+        yield from (_empty_window(first, steady, of), "")
+    for finding in FINDINGS:
+        seen = finding.look(records)
+        numbers = f" {of(seen.records)}" if seen.records else ""
+        yield f'{finding.number}. "{finding.words}": **{seen.verdict}**{numbers}.'
+        yield f"   {_sentence(seen.told)}"
+        if seen.verdict in {"wrong", "differs"}:
+            yield f"   {_sentence(finding.why)}"
+
+
+def _empty_window(
+    first: Record, steady: Sequence[Record], of: Callable[[Iterable[Record]], str]
+) -> str:
+    name, taken = first.preset.name, Summary.of(sample_of(first, "first_block_ms")).p50
+    numbers = of([first, *steady])
+    told = f"`{name}` {numbers}: the first block of a new video, as the log timed, {taken:.1f} ms"
+    if not steady:
+        return f"{told}; its steady block was not measured."
+    block_ms = Summary.of([ms for one in steady for ms in sample_of(one, "block_ms")]).p50
+    return f"{told}; a steady block, over a full window, {block_ms:.1f} ms."
+
+
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}."

@@ -1,0 +1,60 @@
+"""A stored profile as the log tells it: the parts of a block beside what the device can do."""
+
+from collections.abc import Iterator
+
+from longlive_widget.measure.recommend import sample_of
+from longlive_widget.measure.record import Record
+from longlive_widget.measure.statistics import Summary
+
+_NO_PART = ("block_ms", "unprofiled_", "switched_")
+"""How the samples of a profile begin that are no part of a steady block."""
+_COLUMNS = ("part", "ms", "of a block", "calls", "TFLOP/s", "of the most", "GB/s", "of the most")
+
+
+def profile_lines(record: Record) -> Iterator[str]:
+    """What adds up, then a table of the parts; medians over blocks, the longest part first."""
+    block_ms = Summary.of(sample_of(record, "block_ms")).p50
+    if told := _sums(record):
+        yield from (told, "")
+    parts = {
+        name.removesuffix("_ms"): Summary.of(sample).p50
+        for name, sample in record.samples.items()
+        if name.endswith("_ms") and not name.startswith(_NO_PART)
+    }
+    yield f"| {' | '.join(_COLUMNS)} |"
+    yield "|---" * len(_COLUMNS) + "|"
+    for name, ms in sorted(parts.items(), key=lambda part: -part[1]):
+        if ms:
+            cells = name.replace("_", " "), f"{ms:.1f}", f"{ms / block_ms:.1%}", *_of(record, name)
+            yield f"| {' | '.join(cells)} |"
+    yield ""
+
+
+def _sums(record: Record) -> str:
+    """Whether the parts are the block, and what profiling costs, as far as the record says."""
+    names = ("sum_percent", "unattributed_percent", "overhead_percent")
+    if not all(name in record.facts for name in names):
+        return ""
+    sums, unattributed, overhead = (_number(record, name) for name in names)
+    blocks = len(sample_of(record, "block_ms"))
+    return (
+        f"{blocks} blocks. Parts and gaps add up to {sums:.2f} % of them, {unattributed:.2f} % is "
+        f"in no part, and profiling changed the median block by {overhead:+.1f} %."
+    )
+
+
+def _of(record: Record, part: str) -> tuple[str, ...]:
+    """Calls and rates of a part; nothing where it is not known."""
+    calls = f"{_number(record, f'{part}_calls'):.0f}" if f"{part}_calls" in record.facts else ""
+    cells = [calls]
+    for kind, unit in (("flop_per_s", 1e12), ("byte_per_s", 1e9)):
+        if f"{part}_{kind}" not in record.facts:
+            cells += ["", ""]
+            continue
+        rate, most = (_number(record, name) for name in (f"{part}_{kind}", f"ceiling_{kind}"))
+        cells += [f"{rate / unit:.3g}", f"{rate / most:.0%}"]
+    return tuple(cells)
+
+
+def _number(record: Record, name: str) -> float:
+    return float(record.facts[name])
