@@ -30,6 +30,7 @@ from longlive_widget.measure.statistics import (
     difference,
     paired_difference,
 )
+from longlive_widget.presets import PRESETS
 
 BASELINE = "reference"
 KINDS = ("benchmark", "benchmark_as_the_log", "likeness", "ablation", "quality", "profile")
@@ -133,14 +134,16 @@ class _Log:
             )
 
     def _whose(self) -> Iterator[str]:
-        """Which of the figures are of which model: times and pictures may be of two."""
+        """Which of the figures are of which model and machine, and which presets have none."""
         timed = self._baseline.timed[0]
-        device = timed.machine.device
-        yield f"Times, memory and parts of a block are of {_model(timed)} on {device}."
+        yield f"Times, memory and parts of a block: {case_of(timed)}."
         compared = [record for one in self._candidates for record in one.alike]
         judged = [record for record in self._records if record.kind == "quality"]
-        for case in dict.fromkeys(_model(record) for record in (*compared, *judged)):
-            yield f"What is said of pictures is of {case}."
+        for case in dict.fromkeys(map(case_of, (*compared, *judged))):
+            yield f"Pictures: {case}."
+        missing = PRESETS.keys() - {one.name for one in self._candidates}
+        if missing:
+            yield f"Not measured: {', '.join(f'`{n}`' for n in PRESETS if n in missing)}."
         yield ""
 
     def _findings(self) -> Iterator[str]:
@@ -290,11 +293,6 @@ class _Log:
 
     def _of(self, records: Iterable[Record]) -> str:
         return f"[{', '.join(str(self._number[id(record)]) for record in records)}]"
-
-
-def _model(record: Record) -> str:
-    size = f"{record.geometry.width_px} x {record.geometry.height_px}"
-    return f"{record.model} at {size} with {record.weights} weights"
 
 
 def _base(name: str) -> str:

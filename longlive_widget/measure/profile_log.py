@@ -52,7 +52,8 @@ def _of(record: Record, part: str) -> tuple[str, ...]:
             cells += ["", ""]
             continue
         rate, most = (_number(record, name) for name in (f"{part}_{kind}", f"ceiling_{kind}"))
-        cells += [f"{rate / unit:.3g}", f"{rate / most:.0%}"]
+        shown = rate / unit
+        cells += [f"{shown:,.0f}" if shown >= 100 else f"{shown:.3g}", f"{rate / most:.0%}"]
     return tuple(cells)
 
 

@@ -201,7 +201,8 @@ def case_of(record: Record) -> str:
     """What must be the same where times are compared, in words."""
     size = f"{record.geometry.width_px} x {record.geometry.height_px}"
     model = f"{record.model} ({record.weights}, {record.dtype}) at {size}"
-    machine = f"{record.machine.device}, {record.machine.threads} threads"
+    threads = record.machine.threads
+    machine = f"{record.machine.device}, {threads} thread{'s' if threads > 1 else ''}"
     return f"{model} on {machine}, torch {record.versions.torch}"
 
 

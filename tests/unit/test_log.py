@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -12,7 +13,7 @@ from longlive_widget.measure.log import log_page
 from longlive_widget.measure.log_html import times_figure, trade_figure
 from longlive_widget.measure.recommend import candidates_in
 from longlive_widget.measure.record import Record
-from longlive_widget.measure.records import append
+from longlive_widget.measure.records import append, read
 from tests.unit.written_record import record
 
 GB = 1e9
@@ -104,7 +105,7 @@ def test_a_profile_tells_what_adds_up_and_how_near_the_ceilings_parts_are():
     page = log_page((*RECORDS, profiled)).split("## Where the time of `ultra` [11] goes")[1]
     assert "1 blocks. Parts and gaps add up to 99.50 % of them, 0.25 % is in no part" in page
     assert "profiling changed the median block by +1.5 %." in page
-    assert "| copies | 25.0 | 25.0% | 12 | 2 | 25% | 1.5e+03 | 50% |" in page
+    assert "| copies | 25.0 | 25.0% | 12 | 2 | 25% | 1,500 | 50% |" in page
     assert "| gaps | 2.0 | 2.0% |  |  |  |  |  |" in page
     assert "waiting" not in page.split("\n## ")[0]
 
@@ -112,8 +113,10 @@ def test_a_profile_tells_what_adds_up_and_how_near_the_ceilings_parts_are():
 def test_whose_times_and_whose_pictures_are_told_apart():
     full = [replace(one, model="longlive-1.3b", weights="random") for one in RECORDS[:2]]
     page = log_page((*full, compared("balanced", 1.0)))
-    assert "are of longlive-1.3b at 160 x 96 with random weights on NVIDIA H100." in page
-    assert "What is said of pictures is of tiny at 160 x 96 with trained weights." in page
+    timed_on = "longlive-1.3b (random, float32) at 160 x 96 on NVIDIA H100, 8 threads"
+    assert f"Times, memory and parts of a block: {timed_on}, torch 2.13.0+cu130." in page
+    assert "Pictures: tiny (trained, float32) at 160 x 96 on NVIDIA H100, 8 threads" in page
+    assert "Not measured: `quality`, `speed`, `turbo`, `turbo_fp8`, `ultra`, `low_memory`." in page
 
 
 def test_what_the_judge_said_is_in_it():
@@ -240,3 +243,12 @@ def test_the_charts_show_times_and_what_they_cost():
 def test_without_the_reference_there_is_no_log():
     with pytest.raises(RecordError, match="no benchmark of 'reference' is here, which all others"):
         log_page(RECORDS[1:])
+
+
+def test_the_log_among_the_documents_is_that_of_the_records_beside_it():
+    docs = Path(__file__).parents[2] / "docs"
+    records = [one for path in sorted(docs.glob("measured/*.jsonl")) for one in read(path)]
+    written = (docs / "optimization-log.md").read_text(encoding="utf-8")
+    assert written == log_page(records), (
+        "write it anew: longlive-widget log docs/measured/*.jsonl --out docs/optimization-log.md"
+    )

@@ -150,7 +150,7 @@ def test_records_that_tell_of_no_one_case_are_refused():
     with pytest.raises(RecordError, match=r"are of 2 cases .*320 x 192.*: give the records of one"):
         candidates_in([timed("turbo", 1.0), other])
     fewer = timed("ultra", 1.0, machine=replace(MACHINE, threads=1))
-    with pytest.raises(RecordError, match=r"are of 2 cases .* 1 threads"):
+    with pytest.raises(RecordError, match=r"are of 2 cases .* 1 thread"):
         candidates_in([timed("turbo", 1.0), fewer])
     changed = record(preset=PRESETS["turbo"].with_(name="turbo", window_frames=9))
     with pytest.raises(RecordError, match="2 different settings are called 'turbo'"):
