@@ -3,7 +3,7 @@
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ from longlive_widget.presets import Preset
 
 if TYPE_CHECKING:
     from longlive_widget.engine.engine import Engine
+    from longlive_widget.engine.source import Source
     from longlive_widget.measure.benchmark import Measured, Plan
     from longlive_widget.measure.record import Record
 
@@ -118,7 +119,8 @@ def sweep(chosen: argparse.Namespace) -> None:
     assert out is not None
 
     from longlive_widget.measure.benchmark import PROMPTS
-    from longlive_widget.measure.sweep import Grid, sweep
+    from longlive_widget.measure.cluster import over_cluster
+    from longlive_widget.measure.sweep import Grid, one_by_one, sweep
 
     grid = Grid(
         model=chosen.model,
@@ -132,7 +134,8 @@ def sweep(chosen: argparse.Namespace) -> None:
         grid,
         _loader(chosen),
         out,
-        watched=lambda items: tqdm(items, unit=" videos"),
+        spread=one_by_one if chosen.ray is None else over_cluster(chosen.ray),
+        watched=lambda made, total: tqdm(made, total=total, unit=" videos"),
     )
     print(f"{len(added)} videos made, {len(grid.items) - len(added)} were there already")
     print(out)
@@ -159,21 +162,33 @@ def _measure(
     return found
 
 
-def _loader(chosen: argparse.Namespace) -> "Callable[[Preset], Engine]":
-    """What loads the model that the command asks for, under any preset; parts are shared."""
-    from longlive_widget.engine.engine import Engine
+def _loader(chosen: argparse.Namespace) -> "_Loader":
     from longlive_widget.engine.source import source_of
 
     options = {name: getattr(chosen, name) for name in ("device", "weights", "allow_fallback")}
-    source = source_of(chosen.model)
-    loaded: WeakSet[Engine] = WeakSet()
+    return _Loader(source_of(chosen.model), options)
 
-    def load(preset: Preset) -> Engine:
-        engine = Engine.load(source, preset, beside=tuple(loaded), **options)
-        loaded.add(engine)
+
+class _Loader:
+    """Loads the model that a command asks for, under any preset; engines of a process share parts.
+
+    It may be sent to another process, which begins with no engine.
+    """
+
+    def __init__(self, source: "Source", options: dict[str, Any]) -> None:
+        self._source = source
+        self._options = options
+        self._loaded: WeakSet[Engine] = WeakSet()
+
+    def __call__(self, preset: Preset) -> "Engine":
+        from longlive_widget.engine.engine import Engine
+
+        engine = Engine.load(self._source, preset, beside=tuple(self._loaded), **self._options)
+        self._loaded.add(engine)
         return engine
 
-    return load
+    def __reduce__(self) -> tuple[type, tuple[object, ...]]:
+        return _Loader, (self._source, self._options)
 
 
 def _keep(out: Path | None, records: "Sequence[Record]") -> None:
@@ -297,6 +312,11 @@ def _add_sweep(commands: "argparse._SubParsersAction[Any]") -> None:
     add_running(parser)
     parser.add_argument(
         "--blocks", type=at_least_one, default=12, help="of each video (default: 12)"
+    )
+    parser.add_argument(
+        "--ray",
+        metavar="ADDRESS",
+        help="make them on the Ray cluster there (host:port, or auto), one worker a GPU",
     )
     parser.add_argument(
         "--out", required=True, help="the file of records; what it has already is not made again"

@@ -1,11 +1,13 @@
 """A grid of presets, prompts and seeds: a video and a record of each, going on where it stopped.
 
 What is done already is read off the file of records, so a sweep that was stopped does the rest.
+Who makes the videos is another's business: here one maker makes one after the other, in `cluster`
+there are many.
 """
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -81,20 +83,47 @@ class Item:
         return hashlib.sha256(repr((settings, self.prompt, self.seed, grid)).encode()).hexdigest()
 
 
+Loader = Callable[[Preset], Engine]
+"""The engine of a preset."""
+Spread = Callable[[Loader, Sequence[Item]], Iterator[Record]]
+"""Makes the videos of all items by engines of that loader; their records, in any order."""
+
+
+class Maker:
+    """Makes one video after the other, and keeps the engine for the next of the same preset."""
+
+    def __init__(self, load: Loader) -> None:
+        self._load = load
+        self._loaded: tuple[Preset, Engine] | None = None
+
+    def make(self, item: Item) -> Record:
+        """The record of the video of one item."""
+        if self._loaded is None or self._loaded[0] != item.preset:
+            self._loaded = item.preset, self._load(item.preset)
+        return _made(self._loaded[1], item)
+
+
+def one_by_one(load: Loader, items: Sequence[Item]) -> Iterator[Record]:
+    """Make the videos here, in their order."""
+    return map(Maker(load).make, items)
+
+
 def sweep(
     grid: Grid,
-    load: Callable[[Preset], Engine],
+    load: Loader,
     path: str | Path,
     *,
-    watched: Callable[[Sequence[Item]], Iterable[Item]] = iter,
+    spread: Spread = one_by_one,
+    watched: Callable[[Iterator[Record], int], Iterable[Record]] = lambda made, _: made,
 ) -> tuple[Record, ...]:
     """Make the videos that a file of records does not have yet, and add a record of each.
 
     Args:
         grid: what to make.
-        load: the engine of a preset; called once for each that has something left to make.
+        load: the engine of a preset; a maker calls it once for each that it makes something of.
         path: the file; it need not exist.
-        watched: how the items that are left are gone through, for a progress bar.
+        spread: who makes the videos.
+        watched: how the records are taken in as they come, given how many will; for a progress bar.
 
     Returns:
         The records that were added. A record has the milliseconds of each block, how unsteady the
@@ -102,12 +131,8 @@ def sweep(
     """
     done = {record.facts.get("item") for record in _known(path)}
     left = [item for item in grid.items if item.key not in done]
-    loaded: tuple[Preset, Engine] | None = None
     added = []
-    for item in watched(left):
-        if loaded is None or loaded[0] != item.preset:
-            loaded = item.preset, load(item.preset)
-        record = _made(loaded[1], item)
+    for record in watched(spread(load, left), len(left)):
         append(path, record)
         added.append(record)
     return tuple(added)
