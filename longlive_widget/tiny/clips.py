@@ -6,7 +6,7 @@ the sink and the rest, and another one may land on one of the blocks. Clips that
 `Form`, and a shard holds clips of one form, so that a batch can go through the network as one video
 does.
 
-Axes: B batch, F latent frames, C channels, H rows, W columns, L rows of text.
+Axes: B batch, F latent frames, C channels, H rows, W columns, P prompts, L rows of text.
 """
 
 import random
@@ -79,15 +79,16 @@ class Form:
 OPENING = Form(starts=True, blocks=1)
 """A first block alone: there is nothing to go by but the prompt, so it takes the most practice."""
 _SHARES = {
-    OPENING: 6,
-    Form(starts=True): 4,
+    OPENING: 5,
+    Form(starts=True): 3,
     Form(starts=True, switch=1): 3,
     Form(starts=True, switch=2): 3,
-    Form(starts=True, switch=3): 2,
-    Form(starts=False): 3,
-    Form(starts=False, switch=2): 4,
-    Form(starts=False, switch=3): 3,
+    Form(starts=True, switch=3): 4,
+    Form(starts=False): 2,
+    Form(starts=False, switch=2): 3,
+    Form(starts=False, switch=3): 5,
 }
+"""The block right after a switch has the largest error of all that have a past: it comes often."""
 FORMS = tuple(form for form, share in _SHARES.items() for _ in range(share))
 """The form of each shard, in turn, once there are all forms."""
 OPENING_SHARDS = 57
@@ -97,11 +98,13 @@ all they go by."""
 
 @dataclass(frozen=True)
 class Story:
-    """A scene with its switches, the prompts, and the latent frame at which the second block is."""
+    """A scene with its switches, its prompts, and the latent frame at which the second block is.
+
+    The prompts: that of the first block, that before the switch inside the clip, and the last one.
+    """
 
     scene: Scene
-    sink_prompt: str
-    prompt: str
+    prompts: tuple[str, str, str]
     frame: int
 
 
@@ -112,22 +115,19 @@ class Outline:
     form: Form
     stretches: tuple[Sketch, ...]
     """The pictures to encode as one video each: the start, or the sink and the later stretch."""
-    sink_prompts: tuple[str, ...]
-    prompts: tuple[str, ...]
+    prompts: tuple[tuple[str, str, str], ...]
 
 
 @dataclass(frozen=True, eq=False)
 class Clips:
-    """Clips of one form: latents, and the tokens of the sink's prompt and of the last one."""
+    """Clips of one form: latents, what covers them, and the tokens of each clip's three prompts."""
 
     form: Form
     latent_BFCHW: Tensor
     cover_BF1HW: Tensor
     """How much of each latent's pixels a thing covers, 0 to 1."""
-    sink_ids_BL: Tensor
-    sink_mask_BL: Tensor
-    ids_BL: Tensor
-    mask_BL: Tensor
+    ids_BPL: Tensor
+    mask_BPL: Tensor
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:
@@ -135,10 +135,8 @@ class Clips:
         return (
             self.latent_BFCHW,
             self.cover_BF1HW,
-            self.sink_ids_BL,
-            self.sink_mask_BL,
-            self.ids_BL,
-            self.mask_BL,
+            self.ids_BPL,
+            self.mask_BPL,
         )
 
     def __len__(self) -> int:
@@ -152,18 +150,19 @@ class Clips:
 def random_story(rng: random.Random, form: Form) -> Story:
     """A scene, perhaps with a switch long ago, and one inside the clip where the form has it."""
     scene = random_scene(rng, TAUGHT)
-    sink_prompt = prompt = caption(scene, rng)
+    sink_prompt = before = prompt = caption(scene, rng)
     frame = BLOCK_FRAMES
     if not form.starts:
         frame = round(BLOCK_FRAMES * LATEST_FRAME ** rng.random()) + 2
         if frame > 2 * WINDOW_FRAMES and rng.random() < _EARLIER_SWITCH_SHARE:
             at = rng.randrange(WINDOW_FRAMES + BLOCK_FRAMES, frame)
             scene, prompt = _switched(scene, at, rng)
+            before = prompt
     if form.switch:
         scene, prompt = _switched(scene, frame + BLOCK_FRAMES * (form.switch - 1), rng)
     if rng.random() < _UNPROMPTED_SHARE:
-        sink_prompt = prompt = ""
-    return Story(scene, sink_prompt, prompt, frame)
+        sink_prompt = before = prompt = ""
+    return Story(scene, (sink_prompt, before, prompt), frame)
 
 
 def outline(seed: int, clips: int, number: int, *, openings: int = 0) -> Outline:
@@ -181,8 +180,7 @@ def outline(seed: int, clips: int, number: int, *, openings: int = 0) -> Outline
     return Outline(
         form,
         (stretch,) if form.starts else (sink, stretch),
-        tuple(story.sink_prompt for story in stories),
-        tuple(story.prompt for story in stories),
+        tuple(story.prompts for story in stories),
     )
 
 
@@ -196,16 +194,9 @@ def drawn(
         (sink, sink_cover), (stretch, stretch_cover) = parts
         parts = [(sink, sink_cover), (stretch[:, BLOCK_FRAMES:], stretch_cover[:, BLOCK_FRAMES:])]
     latents, covers = zip(*parts, strict=True)
-    tokens = (
-        *text_encoder.tokenize(outlined.sink_prompts),
-        *text_encoder.tokenize(outlined.prompts),
-    )
-    return Clips(
-        outlined.form,
-        torch.cat(latents, dim=1),
-        torch.cat(covers, dim=1),
-        *(tensor.to(device) for tensor in tokens),
-    )
+    prompts = [text_encoder.tokenize(said) for said in zip(*outlined.prompts, strict=True)]
+    ids, mask = (torch.stack(tensors, dim=1).to(device) for tensors in zip(*prompts, strict=True))
+    return Clips(outlined.form, torch.cat(latents, dim=1), torch.cat(covers, dim=1), ids, mask)
 
 
 class ClipPool:

@@ -7,7 +7,7 @@ The last stage is no part of the model: it trains the probe that judges it, on t
 import json
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -81,11 +81,14 @@ TRANSFORMER_SIZES = TransformerConfig(
 )
 TRANSFORMER_RATE = 3e-3
 TRANSFORMER_MATRIX_RATE = 1e-2
+GOING_ON_RATE_SHARE = 0.35
+"""Of both rates, where the transformer sets out from another's weights: the full ones would first
+undo what those have learned last. From there the rate only falls."""
 ADAPTER_RANK = 16
 ADAPTER_RATE = 1e-3
 SHARD_CLIPS = 256
 POOL_SHARDS = len(FORMS)
-POOL_REFRESH_STEPS = 128
+POOL_REFRESH_STEPS = 64
 POOL_VIDEOS = 2
 """The student's running videos, in batches."""
 POOL_BLOCKS = 24
@@ -245,15 +248,16 @@ def train_transformer(plan: Plan) -> bool:
     modules.requires_grad_()
     linears = [m for m in model.transformer.blocks.modules() if isinstance(m, nn.Linear)]
     matrices = [layer.weight for layer in linears]
-    optimizers = optimizers_for(
-        modules, matrices, rate=TRANSFORMER_RATE, matrix_rate=TRANSFORMER_MATRIX_RATE
-    )
+    goes_on = plan.begin_with is not None
+    share = GOING_ON_RATE_SHARE if goes_on else 1.0
+    rates = {"rate": share * TRANSFORMER_RATE, "matrix_rate": share * TRANSFORMER_MATRIX_RATE}
+    optimizers = optimizers_for(modules, matrices, **rates)
     learner = Learner(modules, optimizers, team)
     if plan.compiled:
         model.transformer.compile_layers()
     matching = FlowMatching(model.transformer)
     seed = team.seed(plan.seed)
-    openings = OPENING_SHARDS if plan.begin_with is None else 0
+    openings = 0 if goes_on else OPENING_SHARDS
     made = partial(outline, seed, SHARD_CLIPS, openings=openings)
     outlines = MadeAhead(made, plan.workers)
 
@@ -273,7 +277,8 @@ def train_transformer(plan: Plan) -> bool:
         torch.manual_seed(seed * 1_000_003 + step)
         return learner.descend(clips.form, partial(loss, clips.form), clips.tensors)
 
-    finished = plan.stage("transformer").run(learner, descend_at)
+    stage = plan.stage("transformer")
+    finished = (replace(stage, cooldown_share=1.0) if goes_on else stage).run(learner, descend_at)
     if team.leads:
         learner.load_average()
         _without_adapter(plan)
@@ -284,13 +289,14 @@ def train_transformer(plan: Plan) -> bool:
 
 
 def take_over(model: Model, folder: Path) -> None:
-    """Give a model's transformer and text encoder the weights of another model of the same sizes.
+    """Give a model's transformer and text encoder the weights of another model.
 
-    A word keeps what it meant there, whatever its place in the vocabulary; new ones stay random. A
-    model of other sizes is a `CheckpointError`.
+    A word keeps what it meant there, whatever its place in the vocabulary; new ones stay random.
+    The other transformer may have fewer layers; other sizes are a `CheckpointError`.
     """
     before = load_model(folder, Placement(torch.device("cpu")))
-    load_strictly(model.transformer, before.transformer.state_dict(), folder)
+    deeper = grown(before.transformer.state_dict(), model.transformer.config.layers)
+    load_strictly(model.transformer, deeper, folder)
     weights = before.text_encoder.state_dict()
     words = model.text_encoder.state_dict()[TOKEN_EMBEDDING].clone()
     known = before.text_encoder.vocabulary
@@ -298,6 +304,28 @@ def take_over(model: Model, folder: Path) -> None:
         if word in known:
             words[row] = weights[TOKEN_EMBEDDING][known[word]]
     load_strictly(model.text_encoder, weights | {TOKEN_EMBEDDING: words}, folder)
+
+
+def grown(weights: Mapping[str, Tensor], layers: int) -> dict[str, Tensor]:
+    """The weights of a transformer that has more layers and does the same.
+
+    A new layer is a copy of the one before it whose last products are zero: so it adds nothing
+    until it learns to.
+
+    Source: the depth of T. Chen et al., Net2Net (2015).
+    """
+    parts = {name: name.split(".", 2) for name in weights if name.startswith("blocks.")}
+    old = 1 + max(int(index) for _, index, _ in parts.values())
+    copied = [layer * old // layers for layer in range(layers)]
+    deeper = {name: weight for name, weight in weights.items() if name not in parts}
+    for layer, origin in enumerate(copied):
+        new = layer > 0 and copied[layer - 1] == origin
+        for name, (_, index, part) in parts.items():
+            if int(index) == origin:
+                adds = part.startswith(("self_attn.o.", "cross_attn.o.", "ffn.2."))
+                weight = weights[name].clone()
+                deeper[f"blocks.{layer}.{part}"] = weight.zero_() if new and adds else weight
+    return deeper
 
 
 def train_adapter(plan: Plan) -> bool:

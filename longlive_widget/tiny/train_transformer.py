@@ -1,6 +1,6 @@
 """Second stage of training: the causal transformer, by flow matching with teacher forcing.
 
-Axes: B batch, F latent frames, C channels, H rows, W columns, L rows of text.
+Axes: B batch, F latent frames, C channels, H rows, W columns, P prompts, L rows of text.
 """
 
 from dataclasses import dataclass
@@ -38,23 +38,34 @@ LEAST_OWN_SIGMA, MOST_OWN_SIGMA = 0.6, 0.95
 
 @dataclass(frozen=True, eq=False)
 class Lesson:
-    """What one step learns from: clips of one form, with their prompts as embeddings, `BLC`."""
+    """What one step learns from: clips of one form, with their three prompts as embeddings."""
 
     form: Form
     latent_BFCHW: Tensor
     cover_BF1HW: Tensor
-    sink_text_BLC: Tensor
-    text_BLC: Tensor
+    text_BPLC: Tensor
 
     @classmethod
     def of(cls, clips: Clips, text_encoder: TextEncoder) -> "Lesson":
         """The lesson in some clips; gradients flow into the text encoder."""
-        embeds = text_encoder(
-            torch.cat([clips.sink_ids_BL, clips.ids_BL]),
-            torch.cat([clips.sink_mask_BL, clips.mask_BL]),
-        )
-        sink_text, text = embeds.float().chunk(2)
-        return cls(clips.form, clips.latent_BFCHW, clips.cover_BF1HW, sink_text, text)
+        embeds = text_encoder(clips.ids_BPL.flatten(0, 1), clips.mask_BPL.flatten(0, 1))
+        text_BPLC = embeds.float().unflatten(0, clips.ids_BPL.shape[:2])
+        return cls(clips.form, clips.latent_BFCHW, clips.cover_BF1HW, text_BPLC)
+
+
+@dataclass(frozen=True, eq=False)
+class Prompts:
+    """The three prompts of some clips, as the network reads them."""
+
+    sink: TextMemory
+    before: TextMemory
+    last: TextMemory
+
+    def of_block(self, form: Form, block: int) -> TextMemory:
+        """The prompt under which a running video makes a block."""
+        if block == 0:
+            return self.sink
+        return self.before if block < form.switch else self.last
 
 
 class FlowMatching:
@@ -70,28 +81,25 @@ class FlowMatching:
     def loss(self, lesson: Lesson) -> Tensor:
         """Mean squared error of the flow, a thing's latents weighted, over all taught blocks."""
         form, clips = lesson.form, len(lesson.latent_BFCHW)
-        sink_text = self._transformer.read_text(lesson.sink_text_BLC)
-        text = self._transformer.read_text(lesson.text_BLC)
+        prompts = Prompts(*map(self._transformer.read_text, lesson.text_BPLC.unbind(1)))
         context_BFCHW = worn(lesson.latent_BFCHW)
         own = int(OWN_CONTEXT_SHARE * clips)
-        said = form.starts or not form.switch  # else a clip does not hold every prompt of its past
-        if own and said and form.blocks > 1:
-            made = self._own_context(lesson, context_BFCHW[:own], sink_text, text)
+        if own and form.blocks > 1:
+            made = self._own_context(lesson, context_BFCHW[:own], prompts)
             context_BFCHW = torch.cat([made, context_BFCHW[own:]])
         window = TaughtWindow(self._transformer.config.layers)
         for blocks in form.remembered:
             sink = not form.starts and blocks.start == 0
             latent = context_BFCHW[:, _frames(blocks.start, blocks.stop)]
-            self._pass(latent, latent.new_zeros(clips), sink_text if sink else text, window)
+            text = prompts.sink if sink else prompts.last
+            self._pass(latent, latent.new_zeros(clips), text, window)
             window.remember(clips)
-        text = repeated(text, _copies(form))
+        text = repeated(prompts.last, _copies(form))
         taught = range(form.first_taught, form.blocks)
         losses = [self._block_loss(lesson, context_BFCHW, block, text, window) for block in taught]
         return torch.stack(losses).mean()
 
-    def _own_context(
-        self, lesson: Lesson, worn_BFCHW: Tensor, sink_text: TextMemory, text: TextMemory
-    ) -> Tensor:
+    def _own_context(self, lesson: Lesson, worn_BFCHW: Tensor, prompts: Prompts) -> Tensor:
         """The first clips with each block but the last as the network makes it out of noise.
 
         One step from somewhere between noise and picture, over the worn past: so a network that
@@ -99,7 +107,6 @@ class FlowMatching:
         """
         form, clips = lesson.form, len(worn_BFCHW)
         window = TaughtWindow(self._transformer.config.layers)
-        old, new = (repeated(first_rows(memory, clips), COPIES) for memory in (sink_text, text))
         made = []
         for block in range(form.blocks - 1):
             frames = _frames(block, block + 1)
@@ -110,8 +117,8 @@ class FlowMatching:
             x_BFCHW = (1 - spread) * x0_BFCHW + spread * torch.randn_like(x0_BFCHW)
             both_BFCHW = torch.cat([x_BFCHW, worn_BFCHW[:, frames]])
             told_B = torch.cat([sigma_B * TRAINING_STEPS, sigma_B.new_zeros(clips)])
-            before = block < form.switch if form.starts else block == 0
-            flow = self._pass(both_BFCHW, told_B, old if before else new, window)[:clips]
+            text = repeated(first_rows(prompts.of_block(form, block), clips), COPIES)
+            flow = self._pass(both_BFCHW, told_B, text, window)[:clips]
             window.remember(clips)
             made.append((x_BFCHW - spread * flow).detach())
         return torch.cat([*made, worn_BFCHW[:, _frames(form.blocks - 1, form.blocks)]], dim=1)

@@ -73,13 +73,15 @@ _ENDLESS = 2**62
 class Stage:
     """Where one stage keeps its state and curve, and how far it goes.
 
-    `max_seconds` ends a run early; the next run goes on from there.
+    `max_seconds` ends a run early; the next run goes on from there. `cooldown_share` is how much of
+    the steps, at their end, the rate takes to come down to nothing.
     """
 
     name: str
     folder: Path
     steps: int
     max_seconds: float | None = None
+    cooldown_share: float = COOLDOWN_SHARE
 
     @property
     def state_path(self) -> Path:
@@ -124,7 +126,7 @@ class Stage:
             disable=not team.leads,
         ):
             losses.append(descend_at(step).clone())
-            learner.update(learning_rate_share(step, self.steps), step)
+            learner.update(learning_rate_share(step, self.steps, self.cooldown_share), step)
             done = step + 1
             now = time.monotonic()
             if done % report_every == 0:
@@ -168,8 +170,8 @@ class Stage:
             curve.write(json.dumps(row) + "\n")
 
 
-def learning_rate_share(step: int, steps: int) -> float:
-    """Up from nothing, then full, then down to nothing over the last 40 %."""
+def learning_rate_share(step: int, steps: int, cooldown_share: float = COOLDOWN_SHARE) -> float:
+    """Up from nothing, then full, then down to nothing over the last share of the steps."""
     up = min(1.0, (step + 1) / WARMUP_STEPS)
-    down = (steps - step) / max(1.0, COOLDOWN_SHARE * steps)
+    down = (steps - step) / max(1.0, cooldown_share * steps)
     return min(up, down, 1.0)

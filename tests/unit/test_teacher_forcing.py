@@ -9,7 +9,7 @@ from longlive_widget.model.config import TransformerConfig
 from longlive_widget.model.transformer import Transformer
 from longlive_widget.tiny.clips import FORMS, OPENING, Form, outline
 from longlive_widget.tiny.teacher_forcing import BLOCK_FRAMES, TaughtWindow, repeated
-from longlive_widget.tiny.train_transformer import FlowMatching, Lesson
+from longlive_widget.tiny.train_transformer import FlowMatching, Lesson, Prompts
 
 TIMESTEP = 900.0
 FORMS_ONCE = sorted(set(FORMS), key=str)
@@ -96,15 +96,13 @@ def test_a_block_that_no_pass_has_written_cannot_be_remembered():
         window.remember(1)
 
 
-@pytest.mark.parametrize(
-    "form", [f for f in FORMS_ONCE if f.blocks > 1 and (f.starts or not f.switch)], ids=str
-)
+@pytest.mark.parametrize("form", [f for f in FORMS_ONCE if f.blocks > 1], ids=str)
 def test_the_own_context_of_a_network_that_knows_is_the_clean_clip(
     network: Transformer, form: Form, monkeypatch
 ):
     torch.manual_seed(0)
     clean, context = torch.randn(2, 2, form.blocks * BLOCK_FRAMES, 16, 4, 6)
-    lesson = Lesson(form, clean, clean[:, :, :1], *torch.randn(2, 2, 4, 8))
+    lesson = Lesson(form, clean, clean[:, :, :1], torch.randn(2, 3, 4, 8))
     told_to = []
 
     def knowing(x, told, text, _window):
@@ -118,16 +116,20 @@ def test_the_own_context_of_a_network_that_knows_is_the_clean_clip(
 
     monkeypatch.setattr(FlowMatching, "_pass", staticmethod(knowing))
     monkeypatch.setattr(TaughtWindow, "remember", lambda *_: None)
-    old, new = (network.read_text(embeds) for embeds in (lesson.sink_text_BLC, lesson.text_BLC))
-    made = FlowMatching(network)._own_context(lesson, context, old, new)
+    prompts = Prompts(*map(network.read_text, lesson.text_BPLC.unbind(1)))
+    made = FlowMatching(network)._own_context(lesson, context, prompts)
     last = form.blocks - 1
     assert torch.allclose(
         made[:, : last * BLOCK_FRAMES], clean[:, : last * BLOCK_FRAMES], atol=1e-5
     )
     assert torch.equal(made[:, last * BLOCK_FRAMES :], context[:, last * BLOCK_FRAMES :])
-    reads_old = [text.layers[0][0][0].equal(old.layers[0][0][0]) for text in told_to]
-    lands = form.switch if form.starts else 1
-    assert reads_old == [block < lands for block in range(last)]
+    ways = {"sink": prompts.sink, "before": prompts.before, "last": prompts.last}
+    read = [
+        next(name for name, way in ways.items() if text.layers[0][0][0].equal(way.layers[0][0][0]))
+        for text in told_to
+    ]
+    later = ["before" if block < form.switch else "last" for block in range(1, last)]
+    assert read == ["sink", *later]
 
 
 def test_an_opening_is_a_first_block_with_nothing_before_it():

@@ -27,12 +27,15 @@ from longlive_widget.engine.model import (
 from longlive_widget.engine.source import model_folder
 from longlive_widget.errors import CapabilityError
 from longlive_widget.model.checkpoint import read_weights
+from longlive_widget.model.config import TransformerConfig
 from longlive_widget.model.text_encoder import TOKEN_EMBEDDING
+from longlive_widget.model.transformer import Transformer
 from longlive_widget.presets import PRESETS
 from longlive_widget.tiny import clips, distill, optimizers, samples, train, train_autoencoder
 from longlive_widget.tiny.clips import OPENING_SHARDS
 from longlive_widget.tiny.probe import PROBE_PATH, load_probe
 from longlive_widget.tiny.scenes import LEARNED, Vocabulary
+from longlive_widget.tiny.teacher_forcing import TaughtWindow
 from longlive_widget.tiny.tokenizer import save_tokenizer
 from longlive_widget.tiny.train_probe import train_probe
 
@@ -198,6 +201,25 @@ def test_a_model_that_another_sets_out_from_hands_over_its_weights_and_words(
     assert torch.equal(new[0][new[1]["yellow"]], old[0][old[1]["yellow"]])
     assert "cross" not in old[1]
     assert torch.equal(new[0][new[1]["cross"]], fresh[0][fresh[1]["cross"]])
+
+
+def test_a_transformer_that_has_grown_does_the_same():
+    torch.manual_seed(0)
+    sizes = TransformerConfig(
+        dim=24, heads=2, layers=3, ffn_dim=32, text_dim=8, text_length=4, frequency_dim=16
+    )
+    shallow, deep = Transformer(sizes), Transformer(replace(sizes, layers=5))
+    deep.load_state_dict(train.grown(shallow.state_dict(), 5))
+    x, told, embeds = torch.randn(2, 3, 16, 4, 6), torch.full((2, 3), 500.0), torch.randn(2, 4, 8)
+    flows = []
+    for network in (shallow, deep):
+        window = TaughtWindow(network.config.layers)
+        window.open_block(3)
+        flows.append(network(x, told, network.read_text(embeds), window))
+    assert torch.allclose(*flows, atol=1e-6)
+    alike = shallow.blocks[1].self_attn.q.weight, deep.blocks[2].self_attn.q.weight
+    assert torch.equal(*alike)
+    assert deep.blocks[1].ffn[2].weight.eq(0).all()
 
 
 @pytest.mark.usefixtures("without_samples")
