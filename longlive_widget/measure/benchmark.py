@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import psutil
 import torch
 from torch import nn
 
@@ -226,7 +227,7 @@ class _Run:
         geometry, block_ms = self.engine.geometry, sum(self._steady.ms) / len(self._steady.ms)
         facts = {
             **self._facts,
-            **(self._memory.facts() if self.engine.device.type == "cuda" else {}),
+            **self._memory.facts(self.engine.device),
             "window_bytes": float(self._session.window_bytes),
             "pictures_per_s": 1e3 * geometry.block_frames * PICTURES_PER_LATENT_FRAME / block_ms,
             "latent_frames_per_s": 1e3 * geometry.block_frames / block_ms,
@@ -298,15 +299,16 @@ def blocks_until_steady(engine: Engine) -> int:
 
 
 class _Memory:
-    """The bytes that one preset takes of a CUDA device; elsewhere nothing tells.
+    """The bytes that one preset takes of a CUDA device, and all that the process takes of the host.
 
-    Of those that were taken when this was made, none are its own.
+    Of those of the device that were taken when this was made, none are its own. Of the host nobody
+    can say which preset of a run takes what.
     """
 
     def __init__(self) -> None:
         gc.collect()
         self._before = _device_bytes()
-        self._own = self._most = 0
+        self._own = self._most = self._host = 0
 
     def share(self, parts: Iterable[nn.Module]) -> None:
         """Parts were there before, and are its own all the same: alone it would have them too."""
@@ -323,25 +325,33 @@ class _Memory:
         """Inside, only this preset computes."""
         if not torch.cuda.is_available():
             yield
+            self._host = max(self._host, _host_bytes())
             return
         others = _device_bytes() - self._own
         idle = bytes_in_graphs(torch.cuda.memory_snapshot())
         torch.cuda.reset_peak_memory_stats()
         yield
         self._most = max(self._most, torch.cuda.max_memory_allocated() + idle - others)
+        self._host = max(self._host, _host_bytes())
         _give_back()
 
-    def facts(self) -> dict[str, float]:
+    def facts(self, device: torch.device) -> dict[str, float]:
         """The figures."""
-        if not torch.cuda.is_available():
-            return {}
-        return {"device_bytes": float(self._own), "device_peak_bytes": float(self._most)}
+        found = {"host_process_bytes": float(self._host)}
+        if device.type == "cuda":
+            found |= {"device_bytes": float(self._own), "device_peak_bytes": float(self._most)}
+        return found
 
 
 def _shared(engine: Engine, others: Iterable[Engine]) -> list[nn.Module]:
     """The parts of an engine's model that others have too."""
     taken = [part for other in others for part in other.model.parts()]
     return [part for part in engine.model.parts() if any(part is other for other in taken)]
+
+
+def _host_bytes() -> int:
+    """What this process has in the host's memory."""
+    return int(psutil.Process().memory_info().rss)
 
 
 def _device_bytes() -> int:

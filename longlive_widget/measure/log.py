@@ -51,6 +51,7 @@ _FACTS = {
     "load_s": "loading, s",
     "window_bytes": "window, bytes",
     "device_bytes": "device memory, bytes",
+    "host_process_bytes": "host memory of the whole run, bytes",
 }
 
 

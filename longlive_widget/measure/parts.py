@@ -158,12 +158,14 @@ def decoder_calls(decoder: VideoDecoder | TinyDecoder) -> Iterator[_Call]:
 
 
 def with_compiled_code(engine: Engine) -> frozenset[str]:
-    """The parts of the decoder in which something is compiled."""
-    return frozenset(
+    """The parts in which something is compiled, but those of `FUSED_LINEARS`."""
+    of_decoder = (
         part
         for owner, _, part in decoder_calls(decoder_for(engine.preset, engine.model))
         if isinstance(owner, nn.Module) and part != "decoder entry" and _has_compiled(owner)
     )
+    of_layers = () if engine.model.transformer.compiled is None else (ROTARY,)
+    return frozenset((*of_decoder, *of_layers))
 
 
 def _has_compiled(module: nn.Module) -> bool:
@@ -184,6 +186,7 @@ def _transformer_calls(transformer: Transformer) -> Iterator[_Call]:
 def _fused_calls(layer: Layer) -> Iterator[_Call]:
     for part, name in _COMPILED.items():
         yield layer, name, part
+    yield layer, "reading", ROTARY
 
 
 def _layer_calls(layer: Layer) -> Iterator[_Call]:
@@ -191,6 +194,7 @@ def _layer_calls(layer: Layer) -> Iterator[_Call]:
         yield layer, name, NORMS
     mine, cross = layer.self_attn, layer.cross_attn
     yield mine, "read", ROTARY
+    yield layer, "reading", ROTARY
     for linear in (mine.q, mine.k, mine.v):
         yield linear, "forward", QKV
     yield mine.o, "forward", OUTPUT
@@ -203,10 +207,7 @@ def _layer_calls(layer: Layer) -> Iterator[_Call]:
 
 
 class _Attentions:
-    """The two attentions of a layer, told apart by what they read: one of them the prompt.
-
-    What a layer does between its parts is to turn the keys that are held as they are.
-    """
+    """The two attentions of a layer, told apart by what they read: one of them the prompt."""
 
     def __init__(self, layer: Layer, ranges: Ranges) -> None:
         self._forward: Callable[..., Tensor] = layer.forward
@@ -217,8 +218,7 @@ class _Attentions:
     def forward(self, *given: object) -> Tensor:
         """The layer; its prompt is the fifth of what it is given."""
         self._text = given[4]  # type: ignore[assignment]  # LayerText
-        with self._ranges.at(ROTARY):
-            return self._forward(*given)
+        return self._forward(*given)
 
     def attend(self, q_BTHD: Tensor, k_BTHD: Tensor, v_BTHD: Tensor) -> Tensor:
         """One of its attentions."""

@@ -4,7 +4,8 @@ The real engine runs, with its preset really on, under torch's profiler.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,7 +14,7 @@ from torch._C._profiler import _ExperimentalConfig
 from torch.profiler import ProfilerActivity, profile, record_function
 
 from longlive_widget.engine.engine import Engine
-from longlive_widget.engine.session import Block
+from longlive_widget.engine.session import Block, Session
 from longlive_widget.errors import RecordError, whole_number
 from longlive_widget.measure.benchmark import PROMPTS, blocks_until_steady
 from longlive_widget.measure.block_time import BlockTrace
@@ -81,6 +82,30 @@ def profiled(
     return Profile(engine, steady, switched, ceilings, seed, size_px)
 
 
+@contextmanager
+def traced(engine: Engine, session: Session, ranges: Ranges) -> Iterator[list[BlockTrace]]:
+    """Inside, a session is profiled; after, the list has its blocks that were in a `BLOCK` range.
+
+    The first block of all is slow, for the profiler begins with it. `ranges` watch the session.
+    """
+    found: list[BlockTrace] = []
+    on_gpu = engine.device.type == "cuda"
+    activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if on_gpu else [])]
+    everywhere = _ExperimentalConfig(
+        profile_all_threads=True,
+        disable_external_correlation=True,  # a kernel knows its launch: this would only slow
+    )
+    with (
+        marked(engine, session, ranges),
+        profile(activities=activities, experimental_config=everywhere) as profiler,
+    ):
+        yield found
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "trace.json")
+        profiler.export_chrome_trace(str(path))
+        found += read_trace(path, on_gpu=on_gpu)
+
+
 class _Run:
     """One session on its way through a profile."""
 
@@ -125,23 +150,11 @@ class _Run:
 
     def _traced(
         self, count: int, make: Callable[[], float]
-    ) -> tuple[list[float], tuple[BlockTrace, ...]]:
-        on_gpu = self._engine.device.type == "cuda"
-        activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if on_gpu else [])]
-        everywhere = _ExperimentalConfig(
-            profile_all_threads=True,
-            disable_external_correlation=True,  # a kernel knows its launch: this would only slow
-        )
-        with (
-            marked(self._engine, self._session, self._ranges),
-            profile(activities=activities, experimental_config=everywhere) as profiler,
-        ):
+    ) -> tuple[list[float], list[BlockTrace]]:
+        with traced(self._engine, self._session, self._ranges) as found:
             next(self._made)  # the profiler begins
             block_ms = [make() for _ in range(count)]
-        with TemporaryDirectory() as folder:
-            path = Path(folder, "trace.json")
-            profiler.export_chrome_trace(str(path))
-            return block_ms, read_trace(path, on_gpu=on_gpu)
+        return block_ms, found
 
     def _timed(self, make: Callable[[], Block]) -> float:
         began = time.perf_counter()

@@ -29,7 +29,8 @@ class Layer(nn.Module):
     """Self attention, cross attention and feed-forward, modulated by the timestep.
 
     `before`, `between` and `after` are all of a layer but its two attentions, which depend on what
-    is in memory; each of the three may be compiled by itself. `attend` computes both attentions.
+    is in memory, and `reading` is what becomes of that: each of the four may be compiled by itself.
+    `attend` computes both attentions.
     """
 
     def __init__(self, config: TransformerConfig) -> None:
@@ -63,7 +64,8 @@ class Layer(nn.Module):
         query_turn, key_turn = turns
         q, k, v = self.before(x_BTC, time_BF6C, query_turn, None if memory.relative else key_turn)
         k, v = memory.append(layer, k, v)
-        seen_BTC = self.attend(q, turned(k, key_turn) if memory.relative else k, v).flatten(2)
+        k = self.reading(k, key_turn) if memory.relative else k
+        seen_BTC = self.attend(q, k, v).flatten(2)
         x_BTC, q = self.between(x_BTC, seen_BTC, time_BF6C)
         return self.after(x_BTC, self.attend(q, *text).flatten(2), time_BF6C)
 
@@ -73,6 +75,10 @@ class Layer(nn.Module):
         """Queries, keys and values of self attention, `BTHD`."""
         shift, scale, *_ = self._time_parts(time_BF6C)
         return self.self_attn.read(modulated(x_BTC, shift, scale, self.eps), query_turn, key_turn)
+
+    def reading(self, k_BTHD: Tensor, key_turn: Turn) -> Tensor:
+        """All keys of a relative memory, turned as far as each lies back from now."""
+        return turned(k_BTHD, key_turn)
 
     def between(self, x_BTC: Tensor, seen_BTC: Tensor, time_BF6C: Tensor) -> tuple[Tensor, Tensor]:
         """`x` with what self attention saw, and the queries of cross attention."""
@@ -174,15 +180,17 @@ class Transformer(nn.Module):
             layer.attend = attend
 
     def compile_layers(self, mode: str = "default") -> None:
-        """Compile the three parts of every layer, in place: once for all layers and sizes.
+        """Compile the parts of every layer, in place: once for all layers and sizes.
 
         `mode` is one of torch.compile's. Where it records CUDA graphs, a pass begins by saying so:
-        what the graphs of the pass before have left may be overwritten.
+        what the graphs of the pass before have left may be overwritten. `reading` stays out of
+        them: a graph would first copy the whole memory.
         """
         self.compiled = mode
+        modes = {"before": mode, "reading": "default", "between": mode, "after": mode}
         for layer in self._layers():
-            for part in ("before", "between", "after"):
-                setattr(layer, part, torch.compile(getattr(layer, part), dynamic=True, mode=mode))
+            for part, how in modes.items():
+                setattr(layer, part, torch.compile(getattr(layer, part), dynamic=True, mode=how))
 
     def _layers(self) -> list[Layer]:
         return [layer for layer in self.blocks if isinstance(layer, Layer)]

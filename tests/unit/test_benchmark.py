@@ -82,6 +82,13 @@ def test_a_rate_is_what_blocks_of_that_time_give(found: tuple[Measured, ...]):
         assert measured.facts["latent_frames_per_s"] == pytest.approx(3 / mean_s)
 
 
+def test_the_process_has_more_on_the_host_than_the_weights(found: tuple[Measured, ...]):
+    for measured in found:
+        weights = sum(w.nbytes for part in measured.engine.model.parts() for w in part.parameters())
+        assert measured.facts["host_process_bytes"] > weights
+        assert "device_peak_bytes" not in measured.facts
+
+
 def test_presets_take_turns():
     told: list[str] = []
     benchmark(

@@ -245,6 +245,7 @@ def test_what_is_compiled_runs_compiled_and_its_linears_are_told_apart():
         assert part(steady, name).work == Work(0, None)
     assert part(steady, "feed-forward up").flop_per_s is not None
     assert part(steady, "decoder stage 1").byte_per_s is None
+    assert part(steady, "rotary positions").byte_per_s is None
     assert steady.sum_share == pytest.approx(1, abs=0.03)
     assert steady.unattributed_share <= 0.03
 
