@@ -39,6 +39,7 @@ export type BlockRecord = {
   prompt: string;
   landed: Landing | null;
   latency_ms: number;
+  parts_ms: Record<string, number>;
   encode_ms: number;
   displayed: boolean;
 };
@@ -149,6 +150,7 @@ function parseRecord(value: unknown): BlockRecord {
     prompt: text(fields, "prompt"),
     landed: fields["landed"] === null ? null : parseLanding(fields["landed"]),
     latency_ms: number(fields, "latency_ms"),
+    parts_ms: numbers(fields, "parts_ms"),
     encode_ms: number(fields, "encode_ms"),
     displayed: boolean(fields, "displayed"),
   };
@@ -191,6 +193,11 @@ function number(fields: Fields, name: string): number {
     throw new ProtocolError(`${name} is no number: ${JSON.stringify(value)}`);
   }
   return value;
+}
+
+function numbers(fields: Fields, name: string): Record<string, number> {
+  const values = object(fields[name], name);
+  return Object.fromEntries(Object.keys(values).map((key) => [key, number(values, key)]));
 }
 
 function text(fields: Fields, name: string): string {

@@ -2,6 +2,8 @@
 
 import type { AnyModel, RenderProps } from "@anywidget/types";
 import { latencyChart } from "./charts/latency-chart.ts";
+import { liveCharts } from "./charts/live-chart.ts";
+import { partsChart } from "./charts/parts-chart.ts";
 import { loadPlotly, sharedPlotly } from "./charts/plotly.ts";
 import { connect, expected } from "./connection.ts";
 import { Player, type ShownPicture } from "./playback/player.ts";
@@ -54,7 +56,7 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
     send({ type: "asset", name: "plotly" });
     return loadPlotly(await source);
   });
-  const chart = latencyChart(plotly, rate, signal);
+  const charts = liveCharts([latencyChart(rate), partsChart(rate)], plotly, signal);
   const player = new Player(
     rate,
     {
@@ -66,7 +68,7 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
   );
 
   const stage = make("div", "ll-stage");
-  stage.append(display.element, chart.element);
+  stage.append(display.element, charts.element);
   const controls = make("div", "ll-controls");
   controls.append(buttons.element, prompts.element);
   const frame = make("div", "ll-frame");
@@ -119,14 +121,14 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
 
   function takeHistory({ view: wanting, run, records }: HistoryMessage): void {
     if (wanting === connection.view && run === state.run) {
-      chart.clear();
-      chart.add(records);
+      charts.clear();
+      charts.add(records);
     }
   }
 
   function follow(next: State): void {
     if (next.run !== state.run) {
-      chart.clear();
+      charts.clear();
       shown = undefined;
       received = 0;
       root.dataset["landed"] = "";
@@ -154,7 +156,7 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
     };
     root.dataset["blocks"] = String(received);
     root.dataset["dropped"] = String(state.dropped);
-    chart.add([record]);
+    charts.add([record]);
     strip.update(state, shown?.number ?? -1);
   }
 

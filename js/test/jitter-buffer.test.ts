@@ -24,6 +24,7 @@ function blockOf(index: number): { record: BlockRecord; pictures: Picture[] } {
       prompt: "a red ball",
       landed: null,
       latency_ms: 1,
+      parts_ms: {},
       encode_ms: 1,
       displayed: true,
     },

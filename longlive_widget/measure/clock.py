@@ -5,7 +5,7 @@ Nothing is waited for while blocks are made; a GPU's times are read at the end.
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -14,6 +14,7 @@ import torch
 from longlive_widget.engine.watch import SpanName
 
 _Mark = float | torch.cuda.Event
+_Marked = tuple[SpanName, int, _Mark, _Mark]
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Span:
 
 
 class Clock:
-    """A watch over one session that remembers all spans.
+    """A watch over one session that remembers all spans, until they are taken.
 
     On CUDA a span is what its stream computes between two events; what the host waits for ("wait")
     is taken by the host's clock everywhere.
@@ -42,7 +43,7 @@ class Clock:
         self._on_gpu = device.type == "cuda"
         self._began = self._mark()
         self._host_began = time.perf_counter()
-        self._marks: list[tuple[SpanName, int, _Mark, _Mark]] = []
+        self._marks: list[_Marked] = []
         self._lock = threading.Lock()
 
     @contextmanager
@@ -55,12 +56,22 @@ class Clock:
         with self._lock:
             self._marks.append((name, block, begin, end))
 
+    def take(self) -> tuple[Span, ...]:
+        """The spans that have ended by now, each of them once; waits for nothing."""
+        with self._lock:
+            over = [mark for mark in self._marks if _is_over(mark[-1])]
+            self._marks = [mark for mark in self._marks if mark not in over]
+        return self._told(over)
+
     def spans(self) -> tuple[Span, ...]:
         """All spans so far, in the order in which they ended; waits for the device."""
         if self._on_gpu:
             torch.cuda.synchronize()
         with self._lock:
             marks = list(self._marks)
+        return self._told(marks)
+
+    def _told(self, marks: Iterable[_Marked]) -> tuple[Span, ...]:
         return tuple(Span(name, block, self._ms(a), self._ms(b)) for name, block, a, b in marks)
 
     def _mark(self) -> _Mark:
@@ -75,3 +86,7 @@ class Clock:
             assert isinstance(self._began, torch.cuda.Event)
             return float(self._began.elapsed_time(mark))
         return 1e3 * (mark - self._host_began)
+
+
+def _is_over(end: _Mark) -> bool:
+    return not isinstance(end, torch.cuda.Event) or bool(end.query())

@@ -107,6 +107,20 @@ class _Token(NamedTuple):
     end: int
 
 
+def _first_deviation(name: str, weight: Tensor, config: TextEncoderConfig) -> float:
+    """The standard deviation with which training begins, of a matrix by its name in transformers.
+
+    Source: C. Raffel et al., T5 (2020), as transformers sets it out.
+    """
+    if name.endswith("shared.weight"):
+        return 1.0
+    if name.endswith("relative_attention_bias.weight"):
+        return config.dim**-0.5
+    if name.endswith("SelfAttention.q.weight"):
+        return float((config.dim * config.dim_attn // config.num_heads) ** -0.5)
+    return float(weight.shape[-1] ** -0.5)
+
+
 class TextEncoder(nn.Module):
     """Prompts to embeddings, `tokens` rows each, zero past the prompt.
 
@@ -138,18 +152,21 @@ class TextEncoder(nn.Module):
         kept_on: torch.device,
         drawn_on: torch.device,
     ) -> "TextEncoder":
-        """An encoder with random weights, one after the other drawn on a device that is quick."""
+        """An encoder with random weights, one after the other drawn on a device that is quick.
+
+        They are as far spread as those that umT5 is trained from.
+        """
         with torch.device("meta"):
             encoder = cls(config, tokenizer).to(dtype)
         encoder.to_empty(device=kept_on)
         _tie_embeddings(encoder, None)
         with torch.no_grad():
-            for weight in encoder.parameters():
+            for name, weight in encoder.named_parameters():
                 if weight.ndim == 1:  # of a norm
                     weight.fill_(1)
                     continue
                 drawn = torch.randn(weight.shape, device=drawn_on, dtype=dtype)
-                weight.copy_(drawn.mul_(weight.shape[-1] ** -0.5))
+                weight.copy_(drawn.mul_(_first_deviation(name, weight, config)))
         return encoder
 
     @classmethod

@@ -75,7 +75,9 @@ class BlockRecord:
 
     `first_picture` counts from the beginning of the video. `latency_ms` is the time from asking
     the engine for the block to having its pictures, `encode_ms` the time to make JPEGs of them.
-    A block that is not `displayed` was made while the page had no room for it.
+    `parts_ms` is what of the engine's work has ended since the block before, by the engine's names
+    for it: with what runs behind or on a GPU, also of that block. A block that is not `displayed`
+    was made while the page had no room for it.
     """
 
     block: int
@@ -85,6 +87,7 @@ class BlockRecord:
     prompt: str
     landed: Landing | None
     latency_ms: float
+    parts_ms: Mapping[str, float]
     encode_ms: float
     displayed: bool
 

@@ -40,6 +40,7 @@ from longlive_widget.widget.reel import Reel
 if TYPE_CHECKING:
     from longlive_widget.engine.engine import Engine
     from longlive_widget.engine.session import Block, Session
+    from longlive_widget.measure.clock import Clock
 
 CREDITS = 2
 HISTORY_BLOCKS = 10_000
@@ -102,6 +103,7 @@ class Runner:
         self._run = 0
         self._watched = False
         self._session: Session | None = None
+        self._clock: Clock | None = None
         self._stretch: Stretch | None = None
         self._clear()
         self._errors: deque[Exception] = deque(maxlen=ERRORS)
@@ -308,7 +310,8 @@ class Runner:
     def _session_to_go_on(self) -> "Session":
         engine = self._open_engine()
         if self._session is None:
-            self._session = engine.session(self._timeline, self._seed)
+            self._clock = _clock_of(engine)
+            self._session = engine.session(self._timeline, self._seed, watch=self._clock)
             self._run += 1
             self._clear()
             for entry in self._timeline.entries:
@@ -401,6 +404,7 @@ class Runner:
             prompt=block.prompt,
             landed=block.landed,
             latency_ms=round(latency_ms, 3),
+            parts_ms=self._parts_ms(),
             encode_ms=round(encode_ms, 3),
             displayed=displayed,
         )
@@ -412,6 +416,20 @@ class Runner:
         if displayed:
             self._uncredited.add(block.index)
         self._say(BlockMessage(self._run, record), jpegs if displayed else ())
+
+    def _parts_ms(self) -> dict[str, float]:
+        """What of the engine's work has ended since the block before; not what the host waits."""
+        parts: dict[str, float] = {}
+        for span in self._clock.take() if self._clock is not None else ():
+            if span.name != "wait":
+                parts[span.name] = parts.get(span.name, 0.0) + span.ms
+        return {name: round(ms, 3) for name, ms in parts.items()}
+
+
+def _clock_of(engine: "Engine") -> "Clock":
+    from longlive_widget.measure.clock import Clock  # loads torch, as the engine has
+
+    return Clock(engine.device)
 
 
 def _about(engine: "Engine", seed: int) -> State:

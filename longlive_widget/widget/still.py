@@ -21,8 +21,16 @@ GAP_PX = 6
 LINE_PX = 16
 TEXT_PX = 12
 GROUND, INK, RULE = "#ffffff", "#33383f", "#8a929c"
-LATENCY_COLOUR, SWITCH_COLOUR = "#3d7dca", "#c8762b"
+LATENCY_COLOUR, SWITCH_COLOUR, REST_COLOUR = "#3d7dca", "#c8762b", "#d5d8dc"
 CAPTION_LINES = 3
+PART_COLOURS = {
+    "text": "#8a6fc9",
+    "re-cache": "#d08a3c",
+    "steps": "#3d7dca",
+    "context": "#7fb3e6",
+    "decode": "#3f9c77",
+}
+"""The parts of a block, from the bottom of a stack up."""
 
 
 def picture_strip(
@@ -92,6 +100,37 @@ def latency_figure(records: Sequence[BlockRecord]) -> "go.Figure":
             hovertemplate="block %{x}: %{y:.0f} ms<br>%{customdata}<extra></extra>",
         )
     )
+    return _with_marks(figure, records, "latency, ms")
+
+
+def parts_figure(records: Sequence[BlockRecord]) -> "go.Figure":
+    """Where the time of each block goes, stacked up to its latency; parts may overlap."""
+    import plotly.graph_objects as go
+
+    blocks = [record.block for record in records]
+    known = {name: [record.parts_ms.get(name, 0.0) for record in records] for name in PART_COLOURS}
+    sums = [sum(parts) for parts in zip(*known.values(), strict=True)]
+    rest = [max(0.0, r.latency_ms - ms) for r, ms in zip(records, sums, strict=True)]
+    stacked = [*known.items(), ("rest", rest)]
+    figure = go.Figure(
+        [
+            go.Bar(
+                x=blocks,
+                y=ms,
+                name=name,
+                marker={"color": PART_COLOURS.get(name, REST_COLOUR)},
+                hovertemplate=f"block %{{x}}: {name} %{{y:.0f}} ms<extra></extra>",
+            )
+            for name, ms in stacked
+        ]
+    )
+    figure.update_layout(barmode="stack")
+    figure = _with_marks(figure, records, "time, ms")
+    return figure.update_layout(showlegend=True, legend={"traceorder": "normal"})
+
+
+def _with_marks(figure: "go.Figure", records: Sequence[BlockRecord], what: str) -> "go.Figure":
+    """A figure over blocks with the switches, and the line above which no video keeps up."""
     for record in records:
         if record.landed is not None and record.block > 0:
             figure.add_vline(
@@ -116,7 +155,7 @@ def latency_figure(records: Sequence[BlockRecord]) -> "go.Figure":
         template="plotly_white",
         showlegend=False,
         xaxis={"title": "block"},
-        yaxis={"title": "latency, ms", "rangemode": "tozero"},
+        yaxis={"title": what, "rangemode": "tozero"},
     )
     return figure
 

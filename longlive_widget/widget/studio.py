@@ -2,7 +2,7 @@
 
 import asyncio
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import wait
 from dataclasses import asdict
 from pathlib import Path
@@ -16,7 +16,7 @@ from IPython.display import Markdown, display
 from numpy.typing import NDArray
 
 from longlive_widget.engine.recording import VideoFile
-from longlive_widget.errors import CapabilityError, SessionError
+from longlive_widget.errors import CapabilityError, SessionError, one_of
 from longlive_widget.timeline import Landing, Timeline, require_seed, timeline_of
 from longlive_widget.widget.protocol import (
     Asset,
@@ -37,7 +37,12 @@ from longlive_widget.widget.protocol import (
     parse,
 )
 from longlive_widget.widget.runner import CLOSED, Runner
-from longlive_widget.widget.still import latency_figure, picture_strip, record_table
+from longlive_widget.widget.still import (
+    latency_figure,
+    parts_figure,
+    picture_strip,
+    record_table,
+)
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -48,6 +53,10 @@ if TYPE_CHECKING:
 STATIC = Path(__file__).parents[1] / "static"
 PATIENCE_S = 0.2
 
+_FIGURES: "dict[str, Callable[[Sequence[BlockRecord]], go.Figure]]" = {
+    "latency": latency_figure,
+    "parts": parts_figure,
+}
 _open_studios: "weakref.WeakSet[LongLiveWidget]" = weakref.WeakSet()
 
 
@@ -185,15 +194,13 @@ class LongLiveWidget(anywidget.AnyWidget):
         _open_studios.discard(self)
         super().close()
 
-    def figure(self, name: Literal["latency"] = "latency") -> "go.Figure":
-        """A chart of this video: the latency of each block, with the switches.
+    def figure(self, name: Literal["latency", "parts"] = "latency") -> "go.Figure":
+        """A chart of this video: the latency of each block, or the parts that it is made of.
 
-        Raises:
-            SessionError: no chart has that name.
+        Another name is a `SessionError`.
         """
-        if name != "latency":
-            raise SessionError(f"no chart is called {name!r}: there is 'latency'")
-        return latency_figure(self.history)
+        one_of("chart", name, tuple(_FIGURES), SessionError)
+        return _FIGURES[name](self.history)
 
     def save(self, path: str | Path) -> None:
         """Write the pictures of `blocks` to an MP4 file, at the video's own rate."""

@@ -72,7 +72,7 @@ def test_a_video_plays_is_steered_and_holds(lab, notebook_of, screenshots):
         wait_for_data(page, "+d.frame > 40")
         assert canvas_pixels(page) != before
 
-        page.locator(".ll-chart[data-ready]").wait_for()
+        page.locator(".ll-chart[data-ready]").nth(1).wait_for()
         player.locator("input").fill(MARKUP)
         player.locator("input").press("Enter")
         wait_for_data(page, f"d.landed === '{MARKUP}'")
@@ -158,7 +158,7 @@ def test_a_reloaded_page_goes_on_with_the_running_video(lab, notebook_of, screen
         wait_for_data(page, "d.run === '1' && +d.frame > 40")
         first = int(data(page)["frame"])
         wait_for_data(page, f"+d.frame > {first + 24}")
-        page.locator(".ll-chart[data-ready]").wait_for()
+        page.locator(".ll-chart[data-ready]").nth(1).wait_for()
         page.set_viewport_size({"width": 900, "height": 1000})
         page.wait_for_timeout(700)
         player.screenshot(path=screenshots / "reloaded-narrow.png")

@@ -5,8 +5,10 @@ import time
 from dataclasses import dataclass, field
 
 import numpy as np
+import torch
 
 from longlive_widget.engine.session import Block
+from longlive_widget.engine.watch import Unwatched
 from longlive_widget.geometry import Geometry, pictures_before
 from longlive_widget.presets import PRESETS
 from longlive_widget.timeline import Landing, Timeline, require_prompt
@@ -27,9 +29,10 @@ class PaintedEngine:
     fallbacks: tuple[str, ...] = ()
     preset: object = PRESETS["reference"]
     geometry: Geometry = field(default_factory=lambda: Geometry(160, 96))
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
-    def session(self, timeline, seed=0):
-        return PaintedSession(self, timeline, seed)
+    def session(self, timeline, seed=0, *, watch=None):
+        return PaintedSession(self, timeline, seed, watch)
 
     def unheeded(self, prompt):
         rest = prompt[self.reads :]
@@ -37,8 +40,9 @@ class PaintedEngine:
 
 
 class PaintedSession:
-    def __init__(self, engine, timeline, seed) -> None:
+    def __init__(self, engine, timeline, seed, watch=None) -> None:
         self.engine = engine
+        self.watch = watch or Unwatched()
         self.timeline = Timeline.of(timeline) if isinstance(timeline, str) else timeline
         self.seed = seed
         self.next_block = 0
@@ -66,11 +70,13 @@ class PaintedSession:
             self.next_block += 1
             landed = [landing for landing in self._asked if landing.block == index]
             self._prompt = landed[-1].prompt if landed else self._prompt
-        time.sleep(self.engine.seconds_per_block)
+        with self.watch.span("steps", index):
+            time.sleep(self.engine.seconds_per_block)
         if index == self.engine.fails_at:
             raise RuntimeError("the painter ran out of paint")
         frame = index * self.engine.geometry.block_frames
-        frames = paint(self._prompt, index, self.engine.geometry)
+        with self.watch.span("decode", index), self.watch.span("wait", index):
+            frames = paint(self._prompt, index, self.engine.geometry)
         return Block(index, frame, frames, self._prompt, landed[-1] if landed else None)
 
 

@@ -39,8 +39,9 @@ MARKS = (
     Landing("eine gelbe Kugel ⭐ <b>", 9, 9, 3, replaced_by="a green square"),
     STAR,
 )
-SHOWN = BlockRecord(8, 24, 93, 12, "a blue star", STAR, 412.5, 3.25, displayed=True)
-UNSEEN = BlockRecord(9, 27, 105, 12, "a blue star", None, 380.0, 3.0, displayed=False)
+PARTS_MS = {"re-cache": 30.5, "steps": 250.0, "decode": 120.25}
+SHOWN = BlockRecord(8, 24, 93, 12, "a blue star", STAR, 412.5, PARTS_MS, 3.25, displayed=True)
+UNSEEN = BlockRecord(9, 27, 105, 12, "a blue star", None, 380.0, {}, 3.0, displayed=False)
 ABOUT = ("tiny", "reference", "trained", ("the window is in int8 instead of FP8",), 160, 96, 3, 16)
 STATE = State("running", 2, *ABOUT, 7, 10, 1, MARKS)
 TO_PAGE = {

@@ -280,8 +280,33 @@ def test_the_latency_figure_marks_switches_and_real_time(studio):
     assert lines == {(3, 0), (0, 750.0)}
     assert all("<b>" not in note.text for note in figure.layout.annotations)
     assert latency_figure(()).data[0].y == ()
-    with pytest.raises(SessionError, match="'latency'"):
+    with pytest.raises(
+        SessionError, match="chart 'speed' does not exist: use 'latency' or 'parts'"
+    ):
         studio.figure("speed")
+
+
+def test_the_parts_figure_stacks_each_block_up_to_its_latency(studio):
+    studio.run(blocks=6)
+    figure = studio.figure("parts")
+    names = [trace.name for trace in figure.data]
+    assert names == ["text", "re-cache", "steps", "context", "decode", "rest"]
+    for record in studio.history:
+        assert set(record.parts_ms) == {"steps", "decode"}
+        heights = [trace.y[record.block] for trace in figure.data]
+        assert sum(heights) == pytest.approx(record.latency_ms, abs=0.01)
+    assert (3, 0) in {(shape.x0, shape.y0) for shape in figure.layout.shapes}
+
+
+def test_what_has_ended_is_told_once_and_what_goes_on_with_a_later_block(studio):
+    studio.run(blocks=2)
+    clock = studio._runner._clock
+    assert clock.take() == ()
+    with clock.span("steps", 2):
+        assert clock.take() == ()
+    (span,) = clock.take()
+    assert (span.name, span.block) == ("steps", 2)
+    assert clock.take() == ()
 
 
 def test_a_plain_program_ends_quietly_while_a_video_runs():

@@ -164,3 +164,21 @@ def test_a_tokenizer_without_an_end_is_refused(tmp_path, tokenizer):
 def test_an_encoder_without_a_tokenizer_says_so():
     with pytest.raises(CheckpointError, match="has no tokenizer"):
         TextEncoder(CONFIG).encode(["a"])
+
+
+def test_random_weights_are_spread_as_those_that_training_begins_with(tokenizer):
+    here = torch.device("cpu")
+    config = TextEncoderConfig(
+        vocab=400, dim=96, dim_attn=64, dim_ffn=160, num_heads=4, num_layers=1, num_buckets=32
+    )
+    torch.manual_seed(0)
+    usual = TextEncoder(config, tokenizer).state_dict()
+    drawn = TextEncoder.random(
+        config, tokenizer, torch.float32, kept_on=here, drawn_on=here
+    ).state_dict()
+    assert drawn.keys() == usual.keys()
+    for name, weight in usual.items():
+        if weight.ndim == 1:
+            assert torch.equal(drawn[name], weight), name
+        else:
+            assert float(drawn[name].std() / weight.std()) == pytest.approx(1, abs=0.2), name

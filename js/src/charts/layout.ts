@@ -1,30 +1,11 @@
-// What the latency chart looks like, in Plotly's words. Pure.
+// What all charts look like, and what moves in them as blocks come, in Plotly's words. Pure.
 
 import type { BlockRecord } from "../protocol.ts";
 import { blockRange, realTimeMs, switches } from "./series.ts";
 import type { Colours } from "./theme.ts";
 
-/** Two empty traces: the latencies, and the switches among them. */
-export function traces({ accent, warning }: Colours): object[] {
-  const empty = { x: [], y: [], text: [] };
-  return [
-    {
-      ...empty,
-      mode: "lines+markers",
-      line: { color: accent, width: 1.5 },
-      marker: { color: accent, size: 4 },
-      hovertemplate: "block %{x}: %{y:.0f} ms<br>%{text}<extra></extra>",
-    },
-    {
-      ...empty,
-      mode: "markers",
-      marker: { color: warning, size: 8, symbol: "diamond" },
-      hovertemplate: "switch at block %{x}: %{y:.0f} ms<br>%{text}<extra></extra>",
-    },
-  ];
-}
-
-export function layout({ ink, faint, rule, font }: Colours): object {
+/** A chart over blocks, in milliseconds, under a title. */
+export function layout(title: string, { ink, faint, rule, font }: Colours): object {
   const axis = {
     gridcolor: rule,
     linecolor: rule,
@@ -40,7 +21,7 @@ export function layout({ ink, faint, rule, font }: Colours): object {
     showlegend: false,
     hovermode: "closest",
     title: {
-      text: "latency of a block, ms",
+      text: title,
       font: { size: 11, color: faint },
       x: 0,
       xref: "container",
