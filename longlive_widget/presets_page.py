@@ -24,7 +24,7 @@ PICTURE = {
     "offload_text_encoder": "the same picture, to the bit",
     "compiled": "the same picture, up to rounding",
     "linear_dtype": "nearly the same picture",
-    "attention": "the same picture, up to rounding",
+    "attention": "the same picture, up to rounding; with fa3-fp8 nearly the same",
 }
 """What another value of each setting does to the pictures."""
 _HEAD = """# Presets

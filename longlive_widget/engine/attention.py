@@ -89,7 +89,7 @@ class AttentionChoice:
 
     `elapsed_ms` is the median time of one call of each kernel that was timed, at the sizes of a
     full window; `passed_over` says of the others why they were not. Both are empty where the preset
-    names the kernel.
+    names the kernel and has it.
     """
 
     kernel: Attention
@@ -141,22 +141,27 @@ def attention_in(model: Model) -> Attention:
 
 
 @torch.inference_mode()
-def choose_attention(model: Model, preset: Preset) -> AttentionChoice:
+def choose_attention(
+    model: Model, preset: Preset, *, allow_fallback: bool = False
+) -> AttentionChoice:
     """Have a model attend as the preset says, after each kernel in question has run once.
 
     Raises:
-        CapabilityError: the kernel that the preset names fails on this device.
+        CapabilityError: the kernel that the preset names fails on this device, and no fallback is
+            allowed. Else torch chooses, and the named kernel is passed over.
     """
     asked = preset.attention
     if asked == "fastest":
         choice = _fastest(model, _full_window(model, preset))
     else:
         choice = AttentionChoice(asked)
-        if asked != "torch" and (failure := _failure(asked, _full_window(model, preset))):
-            raise CapabilityError(
-                f"preset {preset.name!r} attends with {asked!r}, which fails on device "
-                f"'{model.device}' ({failure}): use attention='torch'"
-            )
+        if asked != "torch" and (failure := _against_named(asked, model, preset)):
+            if not allow_fallback:
+                raise CapabilityError(
+                    f"preset {preset.name!r} attends with {asked!r}, which {failure}: use "
+                    "attention='torch'"
+                )
+            choice = AttentionChoice("torch", passed_over={asked: failure})
     model.transformer.attend_with(KERNELS[choice.kernel].attend)
     return choice
 
@@ -199,6 +204,15 @@ def _against(name: Attention, model: Model, sample_BTHD: tuple[Tensor, ...]) -> 
     if name == "math" and (scores := q.shape[1] * k.shape[1] * q.shape[2]) > _MOST_SCORES:
         return f"it holds {scores / 1e6:.0f} million scores at once"
     return _failure(name, sample_BTHD)
+
+
+def _against_named(name: Attention, model: Model, preset: Preset) -> str | None:
+    """Why a model cannot have the kernel that its preset names; None if it can."""
+    if unfit := unfit_for(name, model.dtype, model.sizes.transformer.head_dim):
+        return f"takes {unfit}"
+    if failure := _failure(name, _full_window(model, preset)):
+        return f"fails on device '{model.device}' ({failure})"
+    return None
 
 
 def _failure(name: Attention, sample_BTHD: tuple[Tensor, ...]) -> str | None:

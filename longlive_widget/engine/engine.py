@@ -110,20 +110,20 @@ class Engine:
         numbers = source.dtype if dtype is None else _DTYPES[dtype]
         require_memory(chosen, source.sizes)
         require_decoder(chosen, source.sizes)
-        require_layers(chosen, source.sizes, numbers)
+        require_layers(chosen, source.sizes, numbers, allow_fallback=allow_fallback)
         where = Placement(place, numbers, chosen.offload_text_encoder)
         for other in beside:
             if other.model.is_at(where) and same_layers(other.preset, chosen):
-                told = (*fallbacks, *others)
-                return cls(other.model, chosen, fallbacks=told, attention=other.attention)
+                known = (*fallbacks, *others)
+                return cls(other.model, chosen, fallbacks=known, attention=other.attention)
             where = other.model.beside(where)
         require_room(chosen, source.sizes, where)
         loaded = source.random(where) if weights == "random" else source.load(where)
         with current(place):
-            attention = prepare_layers(loaded, chosen)
+            attention, chosen, told = prepare_layers(loaded, chosen, allow_fallback=allow_fallback)
         if chosen.compiled is not None:
             compile_model(loaded, chosen.compiled)
-        return cls(loaded, chosen, fallbacks=(*fallbacks, *others), attention=attention)
+        return cls(loaded, chosen, fallbacks=(*fallbacks, *others, *told), attention=attention)
 
     @property
     def name(self) -> str:

@@ -1,5 +1,7 @@
 """The transformer's layers as a preset asks for them: what multiplies, and what attends."""
 
+from dataclasses import replace
+
 import torch
 
 from longlive_widget.engine.attention import (
@@ -17,8 +19,12 @@ _OF_A_MODEL = ("linear_dtype", "attention", "compiled", "offload_text_encoder")
 """The settings that a model is loaded with; all others are a session's."""
 
 
-def require_layers(preset: Preset, sizes: Sizes, dtype: torch.dtype) -> None:
+def require_layers(
+    preset: Preset, sizes: Sizes, dtype: torch.dtype, *, allow_fallback: bool = False
+) -> None:
     """Make sure that a model of these sizes, in these numbers, can have the preset's layers.
+
+    With a fallback allowed it may have another attention.
 
     Raises:
         PresetError: a size is none that FP8 multiplies, or the attention does not take its numbers.
@@ -30,17 +36,31 @@ def require_layers(preset: Preset, sizes: Sizes, dtype: torch.dtype) -> None:
             f"preset {preset.name!r} multiplies in FP8, which takes multiples of {MULTIPLE}, and "
             f"{sizes.name!r} has a {odd[0]} of {getattr(config, odd[0])}: use linear_dtype='model'"
         )
-    require_attention(preset, sizes, dtype)
+    if not allow_fallback:
+        require_attention(preset, sizes, dtype)
 
 
-def prepare_layers(model: Model, preset: Preset) -> AttentionChoice:
+def prepare_layers(
+    model: Model, preset: Preset, *, allow_fallback: bool = False
+) -> tuple[AttentionChoice, Preset, tuple[str, ...]]:
     """Give a model, in place, the layers that the preset asks for.
 
-    A named attention that fails on this device is a `CapabilityError`.
+    Returns:
+        What it attends with; the preset as the model can run it, and a sentence on what it cannot.
+
+    A named attention that fails is a `CapabilityError`, unless a fallback is allowed.
     """
     if preset.linear_dtype == "fp8":
         model.adapters.quantize(model.transformer)
-    return choose_attention(model, preset)
+    choice = choose_attention(model, preset, allow_fallback=allow_fallback)
+    asked = preset.attention
+    if asked in ("fastest", choice.kernel):
+        return choice, preset, ()
+    told = (
+        f"torch chooses how to attend instead of {asked!r}: preset {preset.name!r} attends with "
+        f"{asked!r}, which {choice.passed_over[asked]}"
+    )
+    return choice, replace(preset, attention=choice.kernel), (told,)
 
 
 def same_layers(one: Preset, other: Preset) -> bool:

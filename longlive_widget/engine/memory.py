@@ -9,6 +9,7 @@ from torch import nn
 
 from longlive_widget.cache.storage import PlainStorage, ScaledStorage, Storage
 from longlive_widget.cache.window import RingWindow, RollingWindow, StaticWindow, Window
+from longlive_widget.engine.capability import within_reach
 from longlive_widget.engine.model import Model, Placement, Sizes
 from longlive_widget.errors import CapabilityError, PresetError
 from longlive_widget.geometry import PICTURES_PER_LATENT_FRAME, Geometry
@@ -79,38 +80,61 @@ def require_room(preset: Preset, sizes: Sizes, where: Placement) -> None:
         CapabilityError: it is not; the message says which preset would fit.
     """
     free = free_bytes(where.device)
-    least = least_bytes(preset, sizes, where.dtype)
+    least = least_bytes(preset, sizes, where.dtype, where.device)
     if where.text_encoder is not None:
-        least -= text_bytes(preset, sizes, where.dtype)
+        least -= text_bytes(preset, sizes, where.dtype, where.device)
     if free is None or least <= free:
         return
-    needs = {p.name: least_bytes(p, sizes, where.dtype) for p in PRESETS.values()}
-    fitting = [f"{name!r} ({_gb(need)})" for name, need in needs.items() if need <= free]
-    way_out = (
-        f"use the preset {' or '.join(fitting)}"
-        if fitting
-        else "no preset needs that little: close what else uses it, or take another device"
-    )
     raise CapabilityError(
-        f"{sizes.name!r} under preset {preset.name!r} needs {_gb(least)} or more on device "
-        f"'{where.device}', and {_gb(free)} are free: {way_out}"
+        f"{sizes.name!r} under preset {preset.name!r} needs {_size(least)} or more on device "
+        f"'{where.device}', and {_size(free)} are free: {_way_out(preset, sizes, where, free)}"
     )
 
 
-def least_bytes(preset: Preset, sizes: Sizes, dtype: torch.dtype) -> int:
+def _way_out(preset: Preset, sizes: Sizes, where: Placement, free: int) -> str:
+    """What to do where a preset needs too much: a preset that fits and that this device can run."""
+    ways = []
+    if preset.window_frames > sizes.window_frames:
+        ways.append(f"use window_frames={sizes.window_frames}")
+    possible = [one for one in PRESETS.values() if _can_run(one, sizes, where.device)]
+    needs = {one.name: least_bytes(one, sizes, where.dtype, where.device) for one in possible}
+    fitting = [f"{name!r} ({_size(need)})" for name, need in needs.items() if need <= free]
+    if fitting:
+        ways.append(f"use the preset {' or '.join(fitting)}")
+    if ways:
+        return "; or ".join(ways)
+    return "no preset needs that little: close what else uses it, or take another device"
+
+
+def _can_run(preset: Preset, sizes: Sizes, device: torch.device) -> bool:
+    try:
+        within_reach(preset, device, allow_fallback=False)
+        require_memory(preset, sizes)
+    except (CapabilityError, PresetError):
+        return False
+    return True
+
+
+def least_bytes(preset: Preset, sizes: Sizes, dtype: torch.dtype, device: torch.device) -> int:
     """The bytes of weights on the device, full window, remembered prompts and decoding.
 
     The transformer takes some more as it computes, and so do CUDA graphs.
     """
-    text, decoding = text_bytes(preset, sizes, dtype), decoding_bytes(preset, sizes, dtype)
+    text = text_bytes(preset, sizes, dtype, device)
+    decoding = decoding_bytes(preset, sizes, dtype)
     # what is offloaded is there only while a prompt is read, and nothing is decoded then
-    together = max(text, decoding) if preset.offload_text_encoder else text + decoding
+    together = max(text, decoding) if _offloads(preset, device) else text + decoding
     return (
         video_bytes(sizes, dtype)
         + window_bytes(preset, sizes, dtype)
         + prompt_bytes(preset, sizes, dtype)
         + together
     )
+
+
+def _offloads(preset: Preset, device: torch.device) -> bool:
+    """Whether the text encoder's weights are elsewhere: the host is where a processor computes."""
+    return preset.offload_text_encoder and device.type != "cpu"
 
 
 def video_bytes(sizes: Sizes, dtype: torch.dtype) -> int:
@@ -121,11 +145,11 @@ def video_bytes(sizes: Sizes, dtype: torch.dtype) -> int:
     return sum(weight.numel() for part in parts for weight in part.parameters()) * dtype.itemsize
 
 
-def text_bytes(preset: Preset, sizes: Sizes, dtype: torch.dtype) -> int:
+def text_bytes(preset: Preset, sizes: Sizes, dtype: torch.dtype, device: torch.device) -> int:
     """The bytes of the text encoder's weights that are on the device at once."""
     with torch.device("meta"):
         numbers = [weight.numel() for weight in TextEncoder(sizes.text_encoder).parameters()]
-    return (max if preset.offload_text_encoder else sum)(numbers) * dtype.itemsize
+    return (max if _offloads(preset, device) else sum)(numbers) * dtype.itemsize
 
 
 def window_bytes(preset: Preset, sizes: Sizes, dtype: torch.dtype) -> int:
@@ -160,7 +184,8 @@ def decoding_bytes(preset: Preset, sizes: Sizes, dtype: torch.dtype) -> int:
 def free_bytes(device: torch.device) -> int | None:
     """The bytes that are free for weights on a device; None where it does not tell.
 
-    What torch keeps of a GPU for later counts as free, what a container may not have does not.
+    What torch keeps of a GPU for later counts as free, and so do files that the system remembers;
+    what a container may not have does not.
     """
     if device.type == "cuda":
         kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
@@ -170,10 +195,12 @@ def free_bytes(device: torch.device) -> int | None:
     available = int(psutil.virtual_memory().available)
     try:
         most, used = (int((_CGROUP / f"memory.{name}").read_text()) for name in ("max", "current"))
-    except (OSError, ValueError):  # there is no limit
+        lines = (_CGROUP / "memory.stat").read_text().splitlines()
+        remembered = {name: int(count) for name, count in map(str.split, lines)}["inactive_file"]
+    except (OSError, ValueError, KeyError):  # there is no limit
         return available
-    return min(available, most - used)
+    return min(available, most - used + remembered)
 
 
-def _gb(size: int) -> str:
-    return f"{size / 1e9:.1f} GB"
+def _size(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"

@@ -176,6 +176,11 @@ class Adapters:
                 return
             parameter.data = loaded.clone()
         whole = self._whole(linear, added)
+        if added and not whole.to(loaded.dtype).isfinite().all():
+            raise CheckpointError(
+                f"the adapters make weights of {linear} that are no finite numbers: use smaller "
+                "scales, or download them again"
+            )
         if isinstance(layer, Fp8Linear):
             layer.write(whole)
         else:

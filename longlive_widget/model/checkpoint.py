@@ -7,6 +7,7 @@ import json
 import pickle
 import struct
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -265,6 +266,8 @@ def _read_torch(path: Path) -> Checkpoint:
             f"{path} is a safetensors file under the name of a pickle: rename it to .safetensors"
         )
     whole_zip = zipfile.is_zipfile(path)
+    if whole_zip:
+        _require_checksums(path)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=whole_zip)
     except _FAILED_READS as error:
@@ -278,6 +281,17 @@ def _read_torch(path: Path) -> Checkpoint:
     if not isinstance(content, Mapping):
         raise CheckpointError(f"{path} holds a {type(content).__name__}, not named tensors")
     return content
+
+
+def _require_checksums(path: Path) -> None:
+    """Hold each part of a zip file against its checksum: torch does not."""
+    try:
+        with zipfile.ZipFile(path) as parts:
+            damaged = parts.testzip()
+    except (OSError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+        damaged = str(error)
+    if damaged is not None:
+        raise CheckpointError(f"{path} is damaged ({damaged}): download it again")
 
 
 def _refuse_text(path: Path) -> None:

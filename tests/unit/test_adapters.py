@@ -215,6 +215,15 @@ def test_nobody_changes_the_weights_while_they_are_held(network: Network):
     assert adapters.scales == {"one": 0.0}
 
 
+def test_adapters_that_make_infinite_weights_are_refused_and_change_nothing(network: Network):
+    before, adapters = state(network), Adapters(network)
+    huge = {name: torch.full_like(half, 1e30) for name, half in adapter_for(network).items()}
+    with pytest.raises(CheckpointError, match=r"weights of .* that are no finite numbers"):
+        adapters.add("huge", huge, "huge.safetensors")
+    assert all(torch.equal(value, before[name]) for name, value in state(network).items())
+    assert not adapters.scales
+
+
 def test_an_adapter_that_is_not_known_is_refused_with_those_that_are(network: Network):
     adapters = Adapters(network)
     with pytest.raises(CheckpointError, match="no adapter is called 'two': there is none"):

@@ -250,6 +250,29 @@ def failing(*_: Tensor) -> Tensor:
     raise RuntimeError("no valid\nplan")
 
 
+@pytest.mark.parametrize(
+    ("kernel", "why"),
+    [
+        (Kernel(failing, float32=True), "fails on device 'cpu' (no valid plan)"),
+        (Kernel(torch_attention), "takes numbers of 16 bits, and not float32"),
+    ],
+    ids=["fails", "unfit"],
+)
+def test_where_a_fallback_is_allowed_torch_stands_in_for_a_kernel_that_cannot_run(
+    monkeypatch: pytest.MonkeyPatch, kernel: Kernel, why: str
+):
+    monkeypatch.setitem(KERNELS, "cudnn", kernel)
+    with pytest.raises((CapabilityError, PresetError)):
+        Engine.load("tiny", attending("cudnn"), device="cpu")
+    engine = Engine.load("tiny", attending("cudnn"), device="cpu", allow_fallback=True)
+    (told,) = engine.fallbacks
+    assert told.startswith("torch chooses how to attend instead of 'cudnn': preset ")
+    assert told.endswith(f"attends with 'cudnn', which {why}")
+    assert engine.preset.attention == engine.attention.kernel == "torch"
+    assert engine.model.transformer.attend is KERNELS["torch"].attend
+    assert len(list(engine.session("a red ball", size_px=(64, 48)).blocks(1))) == 1
+
+
 def test_a_kernel_that_fails_here_is_passed_over_or_told(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ):

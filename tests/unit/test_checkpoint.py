@@ -69,6 +69,18 @@ def test_a_truncated_file_is_called_damaged(tmp_path, network, suffix, kept_byte
         read_weights(path)
 
 
+@pytest.mark.parametrize("place", [0.1, 0.5, 0.9])
+def test_a_file_with_a_few_wrong_bytes_is_called_damaged(tmp_path, network, place):
+    path = tmp_path / "weights.pt"
+    torch.save(network.state_dict(), path)
+    content = bytearray(path.read_bytes())
+    at = int(place * len(content))
+    content[at : at + 64] = bytes(byte ^ 0x55 for byte in content[at : at + 64])
+    path.write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"weights.pt is damaged .*: download it again"):
+        read_weights(path)
+
+
 @pytest.mark.parametrize("as_zip", [True, False])
 def test_a_pickle_under_a_safetensors_name_is_found_out(tmp_path, as_zip):
     path = tmp_path / "weights.safetensors"

@@ -339,23 +339,29 @@ def test_sizes_are_read_off_the_tensors_of_the_full_model():
 
 
 def test_the_least_room_of_the_full_model_is_that_of_its_parts():
-    sizes, half = longlive_sizes(), torch.bfloat16
+    sizes, half, gpu = longlive_sizes(), torch.bfloat16, torch.device("cuda")
     reference, turbo, low = (PRESETS[name] for name in ("reference", "turbo", "low_memory"))
     video, text, table = 2 * 1.42e9 + 2 * 0.073e9, 2 * 5.68e9, 2 * 256384 * 4096
     assert video_bytes(sizes, half) == pytest.approx(video, rel=0.01)
-    assert text_bytes(reference, sizes, half) == pytest.approx(text, rel=0.01)
-    assert text_bytes(low, sizes, half) == pytest.approx(table, rel=0.01)
+    assert text_bytes(reference, sizes, half, gpu) == pytest.approx(text, rel=0.01)
+    assert text_bytes(low, sizes, half, gpu) == pytest.approx(table, rel=0.01)
     window = window_bytes(reference, sizes, half)
     assert window == 2 * 2 * 30 * 12 * 1560 * 1536
     assert window_bytes(turbo, sizes, half) * 12 == window * 8
     assert window_bytes(low, sizes, half) / window <= 0.52
     assert decoding_bytes(reference, sizes, half) == 3 * decoding_bytes(low, sizes, half)
-    assert decoding_bytes(low, sizes, half) > text_bytes(low, sizes, half)
+    assert decoding_bytes(low, sizes, half) > text_bytes(low, sizes, half, gpu)
     prompts = 30 * 512 * 1536 * 2 * 2
     assert prompt_bytes(reference, sizes, half) == prompts
     assert prompt_bytes(low, sizes, half) == 9 * prompts  # 8 remembered, and one in its place
-    assert least_bytes(reference, sizes, half) == pytest.approx(28.0e9, rel=0.01)  # as measured
-    assert least_bytes(low, sizes, half) < 9e9
+    assert least_bytes(reference, sizes, half, gpu) == pytest.approx(
+        28.0e9, rel=0.01
+    )  # as measured
+    assert least_bytes(low, sizes, half, gpu) < 9e9
+    on_host = least_bytes(low, sizes, half, torch.device("cpu"))  # offloading saves nothing there
+    decoding = decoding_bytes(low, sizes, half)
+    assert on_host - least_bytes(low, sizes, half, gpu) == pytest.approx(text, rel=0.01)
+    assert on_host > text + video + decoding
 
 
 def test_a_model_that_does_not_fit_is_refused_before_anything_is_loaded(
@@ -367,22 +373,38 @@ def test_a_model_that_does_not_fit_is_refused_before_anything_is_loaded(
     monkeypatch.setattr(FolderSource, "load", loaded)
     monkeypatch.setattr(FullSizeSource, "random", loaded)
     sizes = source_of("longlive-1.3b").sizes
-    free = least_bytes(PRESETS["low_memory"], sizes, torch.bfloat16)
+    host = torch.device("cpu")
+    free = least_bytes(PRESETS["low_memory"], sizes, torch.bfloat16, host)
     monkeypatch.setattr(memory, "free_bytes", lambda _: free)
-    said = r"'longlive-1\.3b' .* needs 28\.0 GB .* 9\.0 GB are free: use the preset 'low_memory' \("
+    said = r"'longlive-1\.3b' .* 28\.0 GB .* 20\.4 GB are free: use the preset 'low_memory' \(20\.4"
     with pytest.raises(CapabilityError, match=said):
-        Engine.load("longlive-1.3b", "reference", weights="random")
+        Engine.load("longlive-1.3b", "reference", weights="random", device="cpu")
     monkeypatch.setattr(memory, "free_bytes", lambda _: 1_000_000)
-    with pytest.raises(CapabilityError, match=r"'tiny' .* 0\.0 GB are free: no preset needs that"):
+    with pytest.raises(CapabilityError, match=r"'tiny' .* 1 MB are free: no preset needs that"):
         Engine.load("tiny")
+
+
+def test_the_way_out_of_too_little_room_is_one_that_this_machine_has(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(memory, "free_bytes", lambda _: 10**9)
+    long = PRESETS["reference"].with_(window_frames=10**6)
+    with pytest.raises(CapabilityError) as refused:
+        Engine.load("tiny", long, device="cpu")
+    way_out = str(refused.value).rpartition(" are free: ")[2]
+    assert way_out.startswith("use window_frames=12; or use the preset 'reference' (")
+    assert "'speed'" not in way_out
+    assert "'turbo_fp8'" not in way_out
+    assert "'low_memory'" in way_out
 
 
 def test_what_a_container_may_have_is_all_there_is(monkeypatch, tmp_path: Path):
     whole = memory.free_bytes(torch.device("cpu"))
     (tmp_path / "memory.max").write_text("3000\n")
     (tmp_path / "memory.current").write_text("1000\n")
+    (tmp_path / "memory.stat").write_text("anon 600\ninactive_file 400\n")
     monkeypatch.setattr(memory, "_CGROUP", tmp_path)
-    assert memory.free_bytes(torch.device("cpu")) == 2000
+    assert memory.free_bytes(torch.device("cpu")) == 2400
     (tmp_path / "memory.max").write_text("max\n")
     assert memory.free_bytes(torch.device("cpu")) == pytest.approx(whole, rel=0.5)
     assert memory.free_bytes(torch.device("meta")) is None
@@ -467,7 +489,7 @@ def test_a_text_encoder_that_is_elsewhere_is_not_shared():
 def test_a_shared_text_encoder_needs_no_room(monkeypatch: pytest.MonkeyPatch):
     first = Engine.load("tiny")
     other = first.preset.with_(attention="math")
-    least = least_bytes(other, first.model.sizes, torch.float32)
+    least = least_bytes(other, first.model.sizes, torch.float32, first.device)
     monkeypatch.setattr(memory, "free_bytes", lambda _: least - 1)
     with pytest.raises(CapabilityError):
         Engine.load("tiny", other)

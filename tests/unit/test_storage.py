@@ -91,11 +91,19 @@ def test_attention_reads_the_past_in_8_bits_and_the_open_block_as_it_is(
             assert torch.equal(tokens, written.split(TOKENS, dim=1)[frame % 3])
 
 
-def test_the_worst_block_in_int8_is_35_db_or_better_on_tiny(engine: Engine):
-    """Teacher-forced, on the worst prompt of four in docs/log.md, until the ring has turned."""
+@pytest.mark.parametrize(
+    ("prompt", "seed"),
+    [
+        ("a red ball bounces on a white background", 0),
+        ("two red balls bounce over snow", 2),
+        ("a yellow square rotates slowly in the night sky", 0),
+    ],
+)
+def test_the_worst_block_in_int8_is_35_db_or_better_on_tiny(engine: Engine, prompt: str, seed: int):
+    """Teacher-forced, until the ring has turned; the first is the worst of 38 that were tried."""
     int8 = engine.preset.with_(window_dtype="int8", window_cache="ring", name="int8")
-    prompt = "a yellow square rotates slowly in the night sky"
-    both = side_by_side([engine, Engine(engine.model, int8)], Timeline.of(prompt), 6)
+    stepping = [engine, Engine(engine.model, int8)]
+    both = side_by_side(stepping, Timeline.of(prompt), 6, seed=seed)
     assert psnr_db(max(starmap(squared_error, both))) >= 35
 
 
