@@ -128,13 +128,19 @@ class Preset:
     def with_(self, **changes: object) -> "Preset":
         """This preset with other settings; its name tells which, unless `changes` names it.
 
-        A setting that does not exist, or a value that is not one for it, is a `PresetError`.
+        What a setting has already changes neither. A setting that does not exist, or a value that
+        is not one for it, is a `PresetError`.
         """
         for name in changes:
             _require_setting(name, _own_settings())
-        changed = [f"{name}={value!r}" for name, value in changes.items() if name not in _LABELS]
+        others = {
+            name: value
+            for name, value in changes.items()
+            if name not in _LABELS and value != getattr(self, name)
+        }
+        changed = [f"{name}={value!r}" for name, value in others.items()]
         labels = {
-            "name": "+".join([self.name, *(name for name in changes if name not in _LABELS)]),
+            "name": "+".join([self.name, *(f"{name}={_brief(v)}" for name, v in others.items())]),
             "summary": f"{self.name} with {', '.join(changed)}" if changed else self.summary,
         }
         return replace(self, **labels | changes)  # type: ignore[arg-type]  # checked as it is made
@@ -180,6 +186,11 @@ class Preset:
 
 
 _LABELS = ("name", "summary")
+
+
+def _brief(value: object) -> str:
+    """A value as a part of a name."""
+    return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def _own_settings() -> tuple[str, ...]:

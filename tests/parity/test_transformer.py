@@ -1,7 +1,8 @@
 """The transformer, its memory and the rollouts against the golden cases."""
 
+import random
 from itertools import cycle
-from typing import NoReturn
+from typing import Any, NoReturn, get_args
 
 import pytest
 import torch
@@ -102,6 +103,30 @@ def test_a_rollout_that_re_caches_its_whole_window_agrees_block_by_block(name: s
     case = read_case(name)
     latents = roll_out(case, name, RingWindow, recache="window")
     for block, latent in enumerate(latents):
+        error = relative_error(latent, case["latents"][block])
+        assert error < BOUND, f"block {block} is off by {error:.2e}"
+
+
+def drawn_parts(count: int = 12, seed: str = "parts at random") -> list[dict[str, Any]]:
+    draw = random.Random(seed)
+    return [
+        {
+            "name": draw.choice(rollout_names()),
+            "kind": draw.choice(WINDOWS),
+            "pooled": draw.random() < 0.5,
+            "cached": draw.random() < 0.5,
+            "recache": draw.choice(get_args(Recache)),
+        }
+        for _ in range(count)
+    ]
+
+
+@pytest.mark.parametrize(
+    "parts", drawn_parts(), ids=lambda parts: "-".join(map(str, parts.values()))
+)
+def test_parts_drawn_at_random_agree_block_by_block(parts: dict[str, Any]):
+    case = read_case(parts["name"])
+    for block, latent in enumerate(roll_out(case, **parts)):
         error = relative_error(latent, case["latents"][block])
         assert error < BOUND, f"block {block} is off by {error:.2e}"
 

@@ -79,7 +79,7 @@ def test_a_changed_preset_differs_in_nothing_else_and_says_what_was_changed():
         "attention": "fastest",
     }
     assert changed == Preset(
-        "turbo+window_cache+window_frames",
+        "turbo+window_cache=static+window_frames=6",
         "turbo with window_cache='static', window_frames=6",
         window_frames=6,
         window_cache="static",
