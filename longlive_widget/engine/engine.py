@@ -32,7 +32,7 @@ from longlive_widget.errors import (
     one_of,
 )
 from longlive_widget.geometry import Geometry
-from longlive_widget.model.checkpoint import read_checkpoint, unwrap_lora
+from longlive_widget.model.adapters import peft_adapter
 from longlive_widget.presets import Preset, preset_named
 from longlive_widget.timeline import Timeline, timeline_of
 
@@ -208,13 +208,15 @@ class Engine:
 
         Args:
             name: what to call it; one of the same name makes room for it.
-            path: its file, in peft's form or that of LongLive's `lora.pt`; it may leave layers out.
-            scale: how much of it is added; an alpha / rank other than 1 belongs in here.
+            path: its file or folder in peft's form, or a file as LongLive's `lora.pt`; it may leave
+                layers out. The strength that peft's `adapter_config.json` beside it says is its
+                own; without one, an alpha / rank other than 1 belongs in `scale`.
+            scale: how much of it is added.
 
         A file that is missing, damaged or of another model, and a scale that is no number, are a
         `CheckpointError`; nothing changes then.
         """
-        self.model.adapters.add(name, unwrap_lora(read_checkpoint(path), path), path, scale=scale)
+        self.model.adapters.add(name, peft_adapter(path), path, scale=scale)
 
     def use_adapters(self, scales: Mapping[str, float]) -> None:
         """Give the adapters these scales, by name, and 0 to those that are not named.

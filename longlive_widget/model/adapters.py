@@ -16,10 +16,20 @@ import torch
 from torch import Tensor, nn
 
 from longlive_widget.errors import CheckpointError
-from longlive_widget.model.checkpoint import ADAPTER_PREFIX, check_fit, rank_of
+from longlive_widget.model.checkpoint import (
+    ADAPTER_PREFIX,
+    check_fit,
+    rank_of,
+    read_checkpoint,
+    read_json,
+    unwrap_lora,
+)
 from longlive_widget.model.fp8 import Fp8Linear, linears_for_fp8
 
 MOST_SCALE = 100.0
+PEFT_FILE, PEFT_CONFIG = "adapter_model.safetensors", "adapter_config.json"
+_NOT_PLAIN = ("use_dora", "rank_pattern", "alpha_pattern")
+"""What a LoRA may have by peft that is no product of two matrices and one number."""
 Pair = tuple[Tensor, Tensor]
 """A and B of one layer: `[rank, in]` and `[out, rank]`."""
 
@@ -233,3 +243,44 @@ def _checked_scale(name: str, scale: object) -> float:
             f"{MOST_SCALE:g}: use 1.0"
         )
     return number
+
+
+def peft_adapter(path: Path | str) -> dict[str, Tensor]:
+    """An adapter's tensors, each B times the strength that peft's own file beside them says.
+
+    Args:
+        path: the file, or the folder that peft has saved. Without `adapter_config.json` beside it
+            the strength is 1.
+
+    One that cannot be read or is no plain LoRA is a `CheckpointError`.
+    """
+    path = Path(path)
+    path = path / PEFT_FILE if path.is_dir() else path
+    strength = _strength(path.with_name(PEFT_CONFIG))
+    weights = unwrap_lora(read_checkpoint(path), path)
+    if strength == 1:
+        return weights
+    return {
+        name: tensor.float() * strength if name.endswith("lora_B.weight") else tensor
+        for name, tensor in weights.items()
+    }
+
+
+def _strength(config_path: Path) -> float:
+    """Alpha / rank, or what else peft multiplies with; 1 where peft says nothing."""
+    if not config_path.exists():
+        return 1.0
+    said = read_json(config_path)
+    special = [name for name in _NOT_PLAIN if said.get(name)]
+    if said.get("peft_type", "LORA") != "LORA" or special:
+        kind = ", ".join(special) or said["peft_type"]
+        raise CheckpointError(
+            f"{config_path} asks for {kind}, which is not added here: merge it with peft first"
+        )
+    alpha, rank = said.get("lora_alpha"), said.get("r")
+    if not isinstance(alpha, int | float) or not isinstance(rank, int) or rank < 1:
+        raise CheckpointError(
+            f"{config_path} has lora_alpha {alpha!r} and r {rank!r}: two numbers are needed, "
+            "download it again"
+        )
+    return alpha / (math.sqrt(rank) if said.get("use_rslora") else rank)

@@ -1,5 +1,6 @@
 """LoRAs in the weights: their sum, their scales, and videos that run while they change."""
 
+import json
 import threading
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 
 from longlive_widget import Engine
 from longlive_widget.errors import CheckpointError
-from longlive_widget.model.adapters import Adapters
+from longlive_widget.model.adapters import PEFT_FILE, Adapters
 from tests.unit.small_network import RANK, Network, adapter_for
 
 PROMPT = "a red ball moves right on black"
@@ -316,3 +317,47 @@ def test_an_adapter_from_a_file_joins_in_and_a_bad_one_changes_nothing(engine, t
     with pytest.raises(CheckpointError, match=r"no adapter is called 'other': there is 'own', 's"):
         engine.use_adapters({"other": 1})
     assert np.array_equal(pictures(engine.session(PROMPT, seed=2, size_px=SIZE_PX), 1), made[0])
+
+
+@pytest.mark.parametrize(
+    ("config", "strength"),
+    [
+        ({"peft_type": "LORA", "r": 2, "lora_alpha": 6}, 3.0),
+        ({"peft_type": "LORA", "r": 4, "lora_alpha": 6, "use_rslora": True}, 3.0),
+        ({"peft_type": "LORA", "r": 2, "lora_alpha": 2, "rank_pattern": {}}, 1.0),
+    ],
+)
+@pytest.mark.parametrize("by_folder", [True, False])
+def test_the_strength_that_peft_says_is_heeded(
+    engine, tmp_path: Path, config: dict[str, object], strength: float, *, by_folder: bool
+):
+    adapter = adapter_for(engine.model.transformer, rank=2)
+    path = tmp_path / "adapter_model.safetensors"
+    save_file(adapter, path)
+    (tmp_path / "adapter_config.json").write_text(json.dumps(config))
+    engine.add_adapter("style", tmp_path if by_folder else path, scale=0.5)
+    found = state(engine.model.transformer)
+    engine.use_adapters({"own": 1.0})
+    engine.model.adapters.add("style", adapter, path, scale=0.5 * strength)
+    for name, tensor in state(engine.model.transformer).items():
+        assert torch.allclose(found[name], tensor, atol=1e-5), name
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ({"peft_type": "LOHA", "r": 2, "lora_alpha": 2}, "asks for LOHA, which is not added here"),
+        ({"r": 2, "lora_alpha": 2, "use_dora": True}, "asks for use_dora, which is not added"),
+        ({"r": 2, "lora_alpha": 2, "alpha_pattern": {"q": 4}}, "asks for alpha_pattern"),
+        ({"r": 0, "lora_alpha": 2}, "has lora_alpha 2 and r 0: two numbers are needed"),
+        ({"r": 2}, "has lora_alpha None and r 2: two numbers are needed"),
+    ],
+)
+def test_what_peft_asks_for_and_is_no_plain_lora_is_told(
+    engine, tmp_path: Path, config: dict[str, object], said: str
+):
+    save_file(adapter_for(engine.model.transformer, rank=2), tmp_path / PEFT_FILE)
+    (tmp_path / "adapter_config.json").write_text(json.dumps(config))
+    with pytest.raises(CheckpointError, match=said):
+        engine.add_adapter("style", tmp_path)
+    assert engine.adapters == {"own": 1.0}
