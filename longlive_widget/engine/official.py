@@ -205,18 +205,18 @@ class OfficialSource:
             if small is not None:
                 path = files.small_decoder or ""
                 check_fit(shapes_of(small), self._small_decoder, "the small decoder", path)
-        if faults:
+        text_encoder = where.text_encoder
+        with _noted(faults):
+            text_encoder = text_encoder or TextEncoder.load(
+                files.text_encoder, files.tokenizer, sizes.text_encoder, weights=self._text_encoder
+            )
+        if faults or text_encoder is None:
             raise CheckpointError("; and ".join(faults))
         decoder = VideoDecoder(sizes.autoencoder)
         load_checked(transformer, self._generator)
         load_checked(decoder, part_of(self._autoencoder, decoder.PREFIXES))
         if small is not None:
             load_checked(small, self._small_decoder)
-        text_encoder = where.text_encoder
-        if text_encoder is None:
-            text_encoder = TextEncoder.load(
-                files.text_encoder, files.tokenizer, sizes.text_encoder, weights=self._text_encoder
-            )
         adapters = Adapters(transformer, files.transformer)
         model = Model(sizes, transformer, decoder, text_encoder, "trained", adapters, small)
         model.placed(where)

@@ -119,8 +119,14 @@ class Adapters:
         """Add the known adapters up with these scales; one that is not named gets 0.
 
         Raises:
-            CheckpointError: one is not known, or a scale is no number from -100 to 100.
+            CheckpointError: one is not known, a scale is no number from -100 to 100, or there is no
+                mapping.
         """
+        if not isinstance(scales, Mapping):
+            raise CheckpointError(
+                f"scales of adapters {scales!r} are no mapping: write {{'own': 1.0}}, or {{}} for "
+                "none"
+            )
         with self._lock:
             for name in scales:
                 if name not in self._known:

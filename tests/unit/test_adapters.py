@@ -225,6 +225,12 @@ def test_adapters_that_make_infinite_weights_are_refused_and_change_nothing(netw
     assert not adapters.scales
 
 
+@pytest.mark.parametrize("scales", [None, ["own"], "own"])
+def test_scales_that_are_no_mapping_are_told(network: Network, scales: object):
+    with pytest.raises(CheckpointError, match=r"are no mapping: write \{'own': 1\.0\}"):
+        Adapters(network).use(scales)
+
+
 def test_an_adapter_that_is_not_known_is_refused_with_those_that_are(network: Network):
     adapters = Adapters(network)
     with pytest.raises(CheckpointError, match="no adapter is called 'two': there is none"):

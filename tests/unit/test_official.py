@@ -223,13 +223,14 @@ def test_what_does_not_fit_is_told_with_its_file(tmp_path: Path, change, said: s
 
 def test_what_is_wrong_in_several_files_is_told_at_once(tmp_path: Path):
     files = Files()
-    for part in ("generator", "adapter", "autoencoder"):
+    for part in ("generator", "adapter", "autoencoder", "text_encoder"):
         getattr(files, part)["stranger"] = torch.zeros(1)
     with pytest.raises(CheckpointError) as told:
         Engine.load(files.write(tmp_path))
     for name in (BASE, LORA, VAE):
         assert f"{name} does not fit" in str(told.value)
-    assert str(told.value).count("1 unexpected (stranger)") == 3
+    assert "does not fit TextEncoder" in str(told.value)
+    assert str(told.value).count("1 unexpected (stranger)") == 4
 
 
 def test_an_autoencoder_of_another_kind_is_refused(tmp_path: Path):
