@@ -102,7 +102,18 @@ def test_a_swapped_adapter_is_not_replayed_over():
 def test_a_steady_block_waits_for_nothing_and_allocates_nothing(
     name: str, request: pytest.FixtureRequest, *, behind: bool
 ):
-    engine = Engine(request.getfixturevalue(name).model, REPLAYED.with_(decode_behind=behind))
+    require_quiet(Engine(request.getfixturevalue(name).model, REPLAYED.with_(decode_behind=behind)))
+
+
+@pytest.mark.parametrize("name", ["speed", "turbo_fp8"])
+def test_a_steady_block_of_a_preset_as_it_comes_waits_for_nothing_and_allocates_nothing(name: str):
+    if not has_compiler(torch.device("cuda")):
+        pytest.skip("triton is not installed")
+    require_quiet(Engine.load("tiny", name, device="cuda", dtype="bfloat16"))
+
+
+def require_quiet(engine: Engine) -> None:
+    """Make sure that steady blocks neither wait for the device nor allocate on it."""
     blocks = engine.session(PROMPTS[0], seed=1, size_px=SMALL_PX).blocks()
     for _ in range(14):
         next(blocks)
