@@ -243,7 +243,7 @@ def test_a_signal_stops_the_command_in_order_and_no_file_is_left(tmp_path):
         early.send_signal(signal.SIGTERM)
         until(lambda: b" of 4797 pictures" in told.read_bytes().replace(b" 0 of", b""), late)
         late.send_signal(signal.SIGINT)
-        assert (early.wait(10), late.wait(10)) == (128 + signal.SIGTERM, 128 + signal.SIGINT)
+        assert (early.wait(60), late.wait(60)) == (128 + signal.SIGTERM, 128 + signal.SIGINT)
     assert told.read_text().endswith("longlive-widget: stopped, nothing was written\n")
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["told"]
 
