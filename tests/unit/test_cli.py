@@ -229,7 +229,16 @@ def until(holds, process):
         time.sleep(0.02)
 
 
+@pytest.fixture
+def interruptible():
+    """Children hear SIGINT, also where the tests run in the background of a shell."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.slow
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 def test_a_signal_stops_the_command_in_order_and_no_file_is_left(tmp_path):
     """Two at once: one is stopped while the weights are read, the other amid its pictures."""
