@@ -32,6 +32,7 @@ from longlive_widget.model.checkpoint import (
     read_checkpoint,
     read_json,
     read_weights,
+    require_undamaged,
     shapes_of,
     unwrap_generator,
     unwrap_lora,
@@ -192,6 +193,10 @@ class OfficialSource:
         small = None if sizes.small_decoder is None else TinyDecoder(sizes.small_decoder)
         pairs: dict[str, Pair] = {}
         faults: list[str] = []
+        for path in (files.transformer, files.autoencoder, files.text_encoder, files.small_decoder):
+            with _noted(faults):
+                if path is not None:
+                    require_undamaged(path)
         with _noted(faults):
             shapes = shapes_of(transformer)
             check_fit(shapes, self._generator, "the transformer", files.transformer)
@@ -203,8 +208,8 @@ class OfficialSource:
             require_autoencoder(sizes.autoencoder, self._autoencoder, files.autoencoder)
         with _noted(faults):
             if small is not None:
-                path = files.small_decoder or ""
-                check_fit(shapes_of(small), self._small_decoder, "the small decoder", path)
+                of_small = files.small_decoder or ""
+                check_fit(shapes_of(small), self._small_decoder, "the small decoder", of_small)
         text_encoder = where.text_encoder
         with _noted(faults):
             text_encoder = text_encoder or TextEncoder.load(
@@ -232,19 +237,23 @@ class OfficialSource:
     def _small_decoder(self) -> dict[str, Tensor]:
         """Without the encoder that the same file holds."""
         path = self.files.small_decoder
-        return {} if path is None else part_of(read_weights(path), TinyDecoder.PREFIXES)
+        return (
+            {} if path is None else part_of(read_weights(path, checked=False), TinyDecoder.PREFIXES)
+        )
 
     @cached_property
     def _generator(self) -> dict[str, Tensor]:
-        return unwrap_generator(read_checkpoint(self.files.transformer), self.files.transformer)
+        return unwrap_generator(
+            read_checkpoint(self.files.transformer, checked=False), self.files.transformer
+        )
 
     @cached_property
     def _autoencoder(self) -> dict[str, Tensor]:
-        return read_weights(self.files.autoencoder)
+        return read_weights(self.files.autoencoder, checked=False)
 
     @cached_property
     def _text_encoder(self) -> dict[str, Tensor]:
-        return read_weights(self.files.text_encoder)
+        return read_weights(self.files.text_encoder, checked=False)
 
 
 def _found(

@@ -58,9 +58,12 @@ class Clock:
 
     def take(self) -> tuple[Span, ...]:
         """The spans that have ended by now, each of them once; waits for nothing."""
+        over: list[_Marked] = []
+        going_on: list[_Marked] = []
         with self._lock:
-            over = [mark for mark in self._marks if _is_over(mark[-1])]
-            self._marks = [mark for mark in self._marks if mark not in over]
+            for mark in self._marks:
+                (over if _is_over(mark[-1]) else going_on).append(mark)
+            self._marks = going_on
         return self._told(over)
 
     def spans(self) -> tuple[Span, ...]:

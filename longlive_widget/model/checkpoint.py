@@ -40,12 +40,12 @@ _FAILED_READS = (
 Checkpoint = Mapping[str, object]
 
 
-def read_weights(path: Path | str) -> dict[str, Tensor]:
+def read_weights(path: Path | str, *, checked: bool = True) -> dict[str, Tensor]:
     """All tensors of a file that holds nothing but named tensors, on the CPU.
 
     Any reason not to is a `CheckpointError`, as in `read_checkpoint`.
     """
-    checkpoint = read_checkpoint(path)
+    checkpoint = read_checkpoint(path, checked=checked)
     if (tensors := _tensors_of(checkpoint)) is None:
         raise CheckpointError(
             f"{path} is not a flat file of named tensors, it holds {_some(checkpoint)}: "
@@ -54,8 +54,11 @@ def read_weights(path: Path | str) -> dict[str, Tensor]:
     return tensors
 
 
-def read_checkpoint(path: Path | str) -> Checkpoint:
+def read_checkpoint(path: Path | str, *, checked: bool = True) -> Checkpoint:
     """What a `.safetensors`, `.pt` or `.pth` file holds, tensors on the CPU, read as needed.
+
+    `checked` reads all of a `.pt` file at once, to hold it against its checksums: who wants only
+    shapes leaves that to `require_undamaged`.
 
     Raises:
         CheckpointError: there is no such file, it is damaged, holds code, or is not what its name
@@ -69,7 +72,7 @@ def read_checkpoint(path: Path | str) -> Checkpoint:
     if path.suffix == ".safetensors":
         return _read_safetensors(path)
     if path.suffix in TORCH_SUFFIXES:
-        return _read_torch(path)
+        return _read_torch(path, checked=checked)
     raise CheckpointError(
         f"{path} has the suffix {path.suffix!r}: weights are read from .safetensors, "
         f"{' or '.join(TORCH_SUFFIXES)} files"
@@ -259,18 +262,19 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
         ) from error
 
 
-def _read_torch(path: Path) -> Checkpoint:
+def _read_torch(path: Path, *, checked: bool) -> Checkpoint:
     _refuse_text(path)
     if _begins_like_safetensors(path):
         raise CheckpointError(
             f"{path} is a safetensors file under the name of a pickle: rename it to .safetensors"
         )
     whole_zip = zipfile.is_zipfile(path)
-    if whole_zip:
-        _require_checksums(path)
+    if checked:
+        require_undamaged(path)
     try:
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=whole_zip)
     except _FAILED_READS as error:
+        require_undamaged(path)
         refused = isinstance(error, pickle.UnpicklingError) and _begins_like_pickle(path)
         if whole_zip or refused:
             raise CheckpointError(
@@ -283,8 +287,14 @@ def _read_torch(path: Path) -> Checkpoint:
     return content
 
 
-def _require_checksums(path: Path) -> None:
-    """Hold each part of a zip file against its checksum: torch does not."""
+def require_undamaged(path: Path) -> None:
+    """Hold each part of a `.pt` file against its checksum, which torch does not; others have none.
+
+    Raises:
+        CheckpointError: one is not what was written.
+    """
+    if not zipfile.is_zipfile(path):
+        return
     try:
         with zipfile.ZipFile(path) as parts:
             damaged = parts.testzip()

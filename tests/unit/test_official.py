@@ -233,6 +233,21 @@ def test_what_is_wrong_in_several_files_is_told_at_once(tmp_path: Path):
     assert str(told.value).count("1 unexpected (stranger)") == 4
 
 
+@pytest.mark.parametrize("name", [BASE, VAE, UMT5])
+def test_a_damaged_file_is_told_as_it_is_loaded_and_not_read_whole_for_its_sizes(
+    tmp_path: Path, name: str
+):
+    folder = Files().write(tmp_path)
+    (path,) = folder.rglob(Path(name).name)
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 64] = bytes(byte ^ 0x55 for byte in content[middle : middle + 64])
+    path.write_bytes(content)
+    assert source_of(folder).sizes.transformer.dim == 192
+    with pytest.raises(CheckpointError, match=rf"{path.name} is damaged .*: download it again"):
+        Engine.load(folder)
+
+
 def test_an_autoencoder_of_another_kind_is_refused(tmp_path: Path):
     files, kind = Files(), VideoDecoderConfig(dim=8, temporal_downsample=(True, True, False))
     halves = VideoDecoder(kind), VideoEncoder(kind)
