@@ -1,10 +1,10 @@
 """The parts of one model, and the folder that holds them.
 
-A folder in this form holds `model.json` (the sizes), `transformer.safetensors`,
-`autoencoder.safetensors`, `text_encoder.safetensors` and `tokenizer/`; it may hold
-`adapter.safetensors`, a LoRA in the form of LongLive's `lora.pt`, which is in use from the start.
-`model.json` says whether it does, and how wide the decoder in `small_decoder.safetensors` is, if
-there is one.
+A folder in this form holds `model.json` (the sizes), `transformer.safetensors` (its matrices may
+be packed in 8 bits), `autoencoder.safetensors`, `text_encoder.safetensors` and `tokenizer/`; it may
+hold `adapter.safetensors`, a LoRA in the form of LongLive's `lora.pt`, which is in use from the
+start. `model.json` says whether it does, and how wide the decoder in `small_decoder.safetensors`
+is, if there is one.
 """
 
 import json
@@ -30,6 +30,7 @@ from longlive_widget.model.checkpoint import (
     shapes_of,
 )
 from longlive_widget.model.config import TransformerConfig
+from longlive_widget.model.packed import packed, unpacked
 from longlive_widget.model.text_encoder import TextEncoder, TextEncoderConfig, load_tokenizer
 from longlive_widget.model.tiny_decoder import WIDTHS, TinyDecoder, Widths
 from longlive_widget.model.transformer import Transformer
@@ -208,7 +209,8 @@ def load_model(folder: Path, where: Placement) -> Model:
     sizes = Sizes.read(folder)
     host = Placement(torch.device("cpu"), text_encoder=where.text_encoder)
     parts = _parts(sizes, load_tokenizer(folder / TOKENIZER), host)
-    load_strictly(parts.transformer, read_weights(folder / TRANSFORMER), folder / TRANSFORMER)
+    transformer = unpacked(read_weights(folder / TRANSFORMER), folder / TRANSFORMER)
+    load_strictly(parts.transformer, transformer, folder / TRANSFORMER)
     _read_half(parts.decoder, folder)
     if parts.small_decoder is not None:
         small, path = read_weights(folder / SMALL_DECODER), folder / SMALL_DECODER
@@ -264,8 +266,17 @@ def _half(half: _Half, folder: Path, device: torch.device) -> _Half:
 
 def save_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
     """Write weights in 16 bits, under a temporary name first."""
+    _save(path, {name: weight.half() for name, weight in weights.items()})
+
+
+def save_packed(path: Path, weights: Mapping[str, Tensor]) -> None:
+    """Write weights, matrices in 8 bits and all else in 16, under a temporary name first."""
+    _save(path, packed(weights))
+
+
+def _save(path: Path, tensors: Mapping[str, Tensor]) -> None:
     unfinished = path.with_suffix(".tmp")
-    save_file({name: w.half().cpu().contiguous() for name, w in weights.items()}, unfinished)
+    save_file({name: tensor.cpu().contiguous() for name, tensor in tensors.items()}, unfinished)
     unfinished.replace(path)
 
 

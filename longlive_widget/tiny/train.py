@@ -30,6 +30,7 @@ from longlive_widget.engine.model import (
     load_encoder,
     load_model,
     random_model,
+    save_packed,
     save_weights,
 )
 from longlive_widget.engine.noise_schedule import levels
@@ -282,7 +283,7 @@ def train_transformer(plan: Plan) -> bool:
     if team.leads:
         learner.load_average()
         _without_adapter(plan)
-        save_weights(plan.model_folder / TRANSFORMER, model.transformer.state_dict())
+        save_packed(plan.model_folder / TRANSFORMER, model.transformer.state_dict())
         save_weights(plan.model_folder / TEXT_ENCODER, model.text_encoder.state_dict())
         _write_samples(plan)
     return finished
