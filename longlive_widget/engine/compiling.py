@@ -3,6 +3,7 @@
 import torch
 from torch import nn
 
+from longlive_widget.engine.compile_gate import through_gate
 from longlive_widget.engine.model import Model
 from longlive_widget.model.video_decoder import RmsNorm
 from longlive_widget.presets import COMPILED_WITHOUT_GRAPHS, CompileMode
@@ -13,10 +14,13 @@ _MOST_VERSIONS = 64
 def compile_model(model: Model, mode: CompileMode) -> None:
     """Compile, in place, what lies between attentions and convolutions; happens at first use.
 
-    The compiled code is kept on disk by torch, so a later process begins faster.
+    The compiled code is kept on disk by torch, so a later process begins faster. Threads may use
+    the model and others meanwhile: see `compile_gate`.
     """
     model.transformer.compile_layers(mode)
     compile_norms(model.decoder, COMPILED_WITHOUT_GRAPHS.get(mode, mode))  # too small for a graph
+    through_gate(model.transformer)
+    through_gate(model.decoder)
 
 
 def compile_norms(network: nn.Module, mode: CompileMode = "default") -> None:
