@@ -38,13 +38,14 @@ class Contrast:
         return self.before[-1].preset, self.after[-1].preset
 
     def told(self, setting: str) -> str:
-        """The change in words, with the two values of that setting and what else differs."""
+        """The change in words: the setting's two values, what else differs, on which device."""
         one, other = self.presets
         values = " to ".join(_shown(getattr(preset, setting)) for preset in (one, other))
         besides = ", ".join(f"`{name}`" for name in sorted(self.settings - {setting}))
         more = f", and {besides} differ too (`{other.name}` against `{one.name}`)"
         over = f" over `{one.name}`"
-        return f"`{setting}` {values}{more if besides else over}: {percent(self.change)}"
+        on = f" on {self.before[-1].machine.device}"
+        return f"`{setting}` {values}{more if besides else over}{on}: {percent(self.change)}"
 
 
 def contrasts(records: Iterable[Record], setting: str) -> tuple[Contrast, ...]:

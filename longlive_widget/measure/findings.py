@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from longlive_widget.measure.contrast import Contrast, contrasts
-from longlive_widget.measure.recommend import sample_of
+from longlive_widget.measure.recommend import case_of, sample_of
 from longlive_widget.measure.record import Record
 from longlive_widget.measure.statistics import Summary
 from longlive_widget.optimization_log import COMPILED_CHANGE, NEGLIGIBLE, NOTES
@@ -170,7 +170,14 @@ def empty_window(records: Sequence[Record]) -> tuple[tuple[Record, tuple[Record,
     """Each record of first blocks, as the log timed them, and those of its preset's steady ones."""
     steady = [record for record in records if record.kind == "benchmark"]
     return tuple(
-        (first, tuple(record for record in steady if record.preset == first.preset))
+        (
+            first,
+            tuple(
+                record
+                for record in steady
+                if record.preset == first.preset and case_of(record) == case_of(first)
+            ),
+        )
         for first in records
         if first.kind == "benchmark_as_the_log"
     )

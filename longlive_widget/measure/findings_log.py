@@ -14,7 +14,7 @@ def finding_lines(
     """The findings in their order, after what the log timed instead of a steady block.
 
     Args:
-        records: of one model, device and so on.
+        records: of one model, on any device of one kind.
         of: the numbers of records in the page, as it writes them.
     """
     for first, steady in empty_window(records):

@@ -148,9 +148,9 @@ class _Log:
         yield ""
 
     def _findings(self) -> Iterator[str]:
-        """The log's own findings beside what the records of this case say."""
-        case = case_of(self._baseline.timed[0])
-        here = [record for record in self._records if case_of(record) == case]
+        """The log's own findings beside what the records of this model say, whatever the GPU."""
+        mine = _network_of(self._baseline.timed[0])
+        here = [record for record in self._records if _network_of(record) == mine]
         yield from ("## What LongLive's log found", "", *finding_lines(here, self._of), "")
 
     def _entry(self, one: Candidate) -> Iterator[str]:
@@ -294,6 +294,12 @@ class _Log:
 
     def _of(self, records: Iterable[Record]) -> str:
         return f"[{', '.join(str(self._number[id(record)]) for record in records)}]"
+
+
+def _network_of(record: Record) -> tuple[object, ...]:
+    """What computes: a model at a size, on a GPU or on a processor, whichever it is."""
+    kind = record.machine.device_type
+    return record.model, record.weights, record.dtype, record.geometry, kind
 
 
 def _base(name: str) -> str:

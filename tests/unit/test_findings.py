@@ -152,6 +152,27 @@ def test_the_logs_own_way_is_beside_the_steady_block_of_the_preset():
     )
 
 
+def test_what_another_gpu_says_of_the_same_model_counts_and_is_told_as_its_own():
+    elsewhere = replace(MACHINE, device="NVIDIA H200")
+    pair = [
+        replace(one, kind="ablation", machine=elsewhere)
+        for one in (timed(700), other(900, window_dtype="int8"))
+    ]
+    page = log_page([timed(800), *pair])
+    assert "**confirmed** [2, 3]" in page
+    assert "over `reference` on NVIDIA H200: +28" in page
+    on_processor = [replace(one, machine=replace(elsewhere, device_type="cpu")) for one in pair]
+    assert "**confirmed**" not in log_page([timed(800), *on_processor])
+
+
+def test_first_blocks_stand_beside_steady_ones_of_the_same_machine():
+    first = record(
+        kind="benchmark_as_the_log", preset=REFERENCE, samples={"first_block_ms": [570.0] * 3}
+    )
+    elsewhere = replace(timed(700), machine=replace(MACHINE, device="NVIDIA H200"))
+    assert empty_window([first, elsewhere]) == ((first, ()),)
+
+
 def test_why_ours_may_differ_is_told_where_it_does():
     steady = timed(800), other(600, window_frames=8)
     page = log_page(steady)
