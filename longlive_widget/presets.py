@@ -43,13 +43,15 @@ class Preset:
     is how many prompts an engine remembers as the network reads them, so that asking for one again
     costs nothing. `recache` is what is computed again as the prompt switches: the frames that are
     needed, or the "window" as LongLive's own code does, those too whose place the sink keeps.
-    `memory_pool` gives noise, prompt and latents places that are made once, and
-    `cuda_graphs` has a GPU replay whole blocks out of them. `decoder` turns latents into pictures:
-    the model's own, or a second one that is quicker and less exact; `decode_frames` is how many
-    latent frames it takes at once, None a whole block. `decode_behind` begins the next block while
-    the last one is decoded.
-    `offload_text_encoder` leaves the text encoder's weights on the host: a prompt takes longer to
-    read. `compiled` has torch compile the networks at their first use, in that mode of its.
+    `memory_pool` gives noise, prompt, latents, the decoder's past and 8-bit pictures places that
+    are made once: over a "static" or "ring" window a steady block keeps nothing that it allocates.
+    What a pass computes with is still allocated and given back, on a GPU out of what torch keeps.
+    `cuda_graphs` has a GPU replay whole blocks, and then nothing at all is allocated. `decoder`
+    turns latents into pictures: the model's own, or a second one that is quicker and less exact;
+    `decode_frames` is how many latent frames it takes at once, None a whole block. `decode_behind`
+    begins the next block while the last one is decoded. `offload_text_encoder` leaves the text
+    encoder's weights on the host: a prompt takes longer to read. `compiled` has torch compile the
+    networks at their first use, in that mode of its.
     `linear_dtype` is the type in which the transformer's linear layers multiply: the model's own,
     or FP8 with a scale for each token and for each row of a weight. `attention` is the kernel that
     computes it: the one that torch chooses, one by name, or the one that is found the fastest as

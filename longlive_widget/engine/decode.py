@@ -5,6 +5,7 @@ Axes: B batch, F frames, C channels, H rows, W columns.
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 
 import numpy as np
 import torch
@@ -48,18 +49,21 @@ class PictureOutlet:
     On CUDA nobody waits until the pictures are wanted: they are copied into pinned memory. `aside`
     decodes on a stream of its own there, beside what is computed next. `at_once` is how many latent
     frames are decoded together, None the whole block; a part of one is a block to `record`.
+    `in_place` writes what the decoder remembers, and the 8-bit pictures, over those of the block
+    before, and may `record` that.
     """
 
     def __init__(
         self,
         stream: DecoderStream,
         *,
+        in_place: bool = False,
         record: Recorder | None = None,
         aside: bool = False,
         at_once: int | None = None,
     ) -> None:
         self._stream = stream
-        self._bytes_of = _StaticStream(stream, record).decode if record else self._decoded
+        self._static = _StaticStream(stream, record) if in_place else None
         self._aside = aside
         self._at_once = at_once
         self._own: torch.cuda.Stream | None = None
@@ -84,7 +88,7 @@ class PictureOutlet:
         timed = timed or nullcontext()
         if not latent_BFCHW.is_cuda:
             with timed:
-                parts = [decode_now(self._stream, part) for part in self._parts(latent_BFCHW)]
+                parts = [self._now(part) for part in self._parts(latent_BFCHW)]
             whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
             return lambda: whole
         if not self._aside:
@@ -103,7 +107,7 @@ class PictureOutlet:
     def _begun(self, latent_BFCHW: Tensor) -> Callable[[], Pictures]:
         count = 0
         for part_BFCHW in self._parts(latent_BFCHW):
-            bytes_FHWC = self._bytes_of(part_BFCHW)[0]
+            bytes_FHWC = self._decoded(part_BFCHW)[0]
             if self._host is None:
                 most = PICTURES_PER_LATENT_FRAME * latent_BFCHW.shape[1]
                 shape = (most, *bytes_FHWC.shape[1:])
@@ -124,13 +128,24 @@ class PictureOutlet:
         return latent_BFCHW.split(self._at_once or latent_BFCHW.shape[1], dim=1)
 
     def _decoded(self, latent_BFCHW: Tensor) -> Tensor:
+        if self._static is not None:
+            return self._static.decode(latent_BFCHW)
         return to_bytes(self._stream.decode(latent_BFCHW))
+
+    def _now(self, latent_BFCHW: Tensor) -> Pictures:
+        if self._static is None:
+            return decode_now(self._stream, latent_BFCHW)
+        copied: Pictures = self._static.decode(latent_BFCHW)[0].numpy().copy()
+        return copied
 
 
 class _StaticStream:
-    """A decoder's stream whose blocks, once they are alike, are recorded and replayed."""
+    """A decoder's stream whose memory and pictures, once blocks are alike, have their places.
 
-    def __init__(self, stream: DecoderStream, record: Recorder) -> None:
+    With a recorder those blocks are recorded and replayed.
+    """
+
+    def __init__(self, stream: DecoderStream, record: Recorder | None = None) -> None:
         self._stream = stream
         self._record = record
         self._alike: tuple[torch.Size, Tensor] | None = None
@@ -146,7 +161,8 @@ class _StaticStream:
         if self._again is None:
             self._latent = latent_BFCHW.clone()
             self._state = self._stream.state = [kept.clone() for kept in self._stream.state]
-            self._again = self._record(lambda: self._step(bytes_BFHWC))
+            step = partial(self._step, bytes_BFHWC)
+            self._again = step if self._record is None else self._record(step)
         self._latent.copy_(latent_BFCHW)
         self._again()
         return bytes_BFHWC
@@ -155,7 +171,7 @@ class _StaticStream:
         if self._again is not None:
             raise GeometryError(
                 f"a block of {latent_BFCHW.shape[1]} latent frames after others of "
-                f"{self._latent.shape[1]}: a decoder that is replayed takes blocks of one size"
+                f"{self._latent.shape[1]}: a decoder in its places takes blocks of one size"
             )
         before = [kept.shape for kept in self._stream.state]
         bytes_BFHWC = to_bytes(self._stream.decode(latent_BFCHW))

@@ -102,6 +102,7 @@ class Session:
         decoding = decoder_for(preset, model).stream()
         self._outlet = PictureOutlet(
             decoding,
+            in_place=preset.memory_pool,
             record=GraphRecorder() if replays else None,
             aside=preset.decode_behind,
             at_once=preset.decode_frames,

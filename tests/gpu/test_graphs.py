@@ -105,6 +105,22 @@ def test_a_steady_block_waits_for_nothing_and_allocates_nothing(
     require_quiet(Engine(request.getfixturevalue(name).model, REPLAYED.with_(decode_behind=behind)))
 
 
+@pytest.mark.parametrize("name", ["tiny", "full_size"])
+def test_a_steady_block_with_a_pool_keeps_nothing_and_asks_the_driver_for_nothing(
+    name: str, request: pytest.FixtureRequest
+):
+    """Without graphs: what is computed with comes out of what torch keeps."""
+    engine = Engine(request.getfixturevalue(name).model, POOLED)
+    blocks = engine.session(PROMPTS[0], seed=1, size_px=SMALL_PX).blocks()
+    for _ in range(14):
+        next(blocks)
+    keys = ("allocated_bytes.all.current", "segment.all.allocated")
+    before = {key: torch.cuda.memory_stats()[key] for key in keys}
+    for _ in range(6):
+        next(blocks)
+        assert {key: torch.cuda.memory_stats()[key] for key in keys} == before
+
+
 @pytest.mark.parametrize("name", ["speed", "turbo_fp8"])
 def test_a_steady_block_of_a_preset_as_it_comes_waits_for_nothing_and_allocates_nothing(name: str):
     if not has_compiler(torch.device("cuda")):

@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterator
 import pytest
 import torch
 from torch import Tensor
+from torch.profiler import ProfilerActivity, profile
 
+from longlive_widget import PRESETS, Engine
 from longlive_widget.cache.window import RingWindow, StaticWindow, Window
 from longlive_widget.engine.decode import PictureOutlet, _StaticStream
 from longlive_widget.engine.denoise import Denoiser
@@ -16,6 +18,7 @@ from longlive_widget.errors import GeometryError
 from longlive_widget.model.stream import DecoderStream, to_bytes
 from longlive_widget.model.transformer import Transformer
 from longlive_widget.model.video_decoder import VideoDecoder, VideoDecoderConfig
+from longlive_widget.presets import WindowCache
 from tests.frozen_recorder import FrozenRecorder
 from tests.unit.small_network import small_transformer
 
@@ -139,7 +142,8 @@ def test_latents_stay_for_as_many_blocks_as_the_window_holds_and_two_more(networ
     assert places[:4] * 2 + places[:1] == places
 
 
-def test_a_replayed_decoder_gives_the_pictures_of_the_plain_one_to_the_bit():
+@pytest.mark.parametrize("replayed", [False, True])
+def test_a_decoder_in_its_places_gives_the_pictures_of_the_plain_one_to_the_bit(*, replayed: bool):
     torch.manual_seed(0)
     sizes = VideoDecoderConfig(
         dim=4,
@@ -157,13 +161,45 @@ def test_a_replayed_decoder_gives_the_pictures_of_the_plain_one_to_the_bit():
         recorded.append(step)
         return step
 
-    static = _StaticStream(decoder.stream(), record)
+    static = _StaticStream(decoder.stream(), record if replayed else None)
+    places: list[list[int]] = []
     for block in range(6):
         latent = torch.randn(1, 3, 16, 4, 6, generator=torch.Generator().manual_seed(block))
-        assert torch.equal(static.decode(latent), to_bytes(plain.decode(latent)))
-    assert len(recorded) == 1
+        made = static.decode(latent)
+        assert torch.equal(made, to_bytes(plain.decode(latent)))
+        places.append([made.data_ptr(), *(kept.data_ptr() for kept in static._stream.state)])
+    assert len(recorded) == replayed
+    assert len(places[-1]) > 1
+    assert places[2] == places[3] == places[4] == places[5]
     with pytest.raises(GeometryError, match="2 latent frames after others of 3"):
         static.decode(latent[:, :2])
+
+
+@pytest.mark.parametrize("kind", ["static", "ring"])
+def test_a_steady_block_with_a_pool_keeps_nothing_that_it_allocates(kind: WindowCache):
+    """By the counters of torch's allocator; without a pool latents and the decoder's past are new.
+
+    What is computed with is allocated and given back inside the block.
+    """
+    preset = PRESETS["reference"].with_(window_cache=kind)
+    plain = Engine.load("tiny", preset, device="cpu")
+    pooled = Engine(plain.model, preset.with_(memory_pool=True))
+    assert bytes_kept_by_steady_blocks(plain) > 1e6
+    assert bytes_kept_by_steady_blocks(pooled) == 0
+
+
+def bytes_kept_by_steady_blocks(engine: Engine, blocks: int = 3) -> int:
+    """What they allocate less what they give back of it."""
+    session = engine.session("a red ball moves right", size_px=(96, 64))
+    made = session.blocks()
+    for _ in range(8):
+        next(made)
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as seen:
+        for _ in range(blocks):
+            next(made)
+    memory = [event.self_cpu_memory_usage for event in seen.events()]
+    assert sum(kept for kept in memory if kept > 0) > 1e6  # something was counted
+    return sum(memory)
 
 
 def test_an_outlet_on_a_processor_has_its_pictures_at_once():
