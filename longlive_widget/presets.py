@@ -24,8 +24,16 @@ COMPILED_WITHOUT_GRAPHS: dict[CompileMode, CompileMode] = {
     "max-autotune": "max-autotune-no-cudagraphs",
 }
 """The modes in which torch.compile records CUDA graphs of its own, and what each is without."""
-UNSEEN = ("prompt_cache", "memory_pool", "cuda_graphs", "decode_behind", "offload_text_encoder")
+UNSEEN = (
+    "prompt_cache",
+    "context",
+    "memory_pool",
+    "cuda_graphs",
+    "decode_behind",
+    "offload_text_encoder",
+)
 """The settings that leave pictures as they are, to the bit."""
+Context = Literal["needed", "always"]
 Recache = Literal["needed", "window"]
 LinearDtype = Literal["model", "fp8"]
 Attention = Literal["torch", "fastest", "math", "efficient", "flash", "cudnn", "fa3", "fa3-fp8"]
@@ -41,8 +49,10 @@ class Preset:
     buffers ("static"), or each over the oldest one ("ring"). `window_dtype` is the type in which it
     is held: the model's own, or 8 bits with a scale for each token and head. `prompt_cache`
     is how many prompts an engine remembers as the network reads them, so that asking for one again
-    costs nothing. `recache` is what is computed again as the prompt switches: the frames that are
-    needed, or the "window" as LongLive's own code does, those too whose place the sink keeps.
+    costs nothing. `context` is when a block's clean keys and values are written in a pass of their
+    own: where the next block leaves some of them in memory, or "always" as LongLive's own code.
+    `recache` is what is computed again as the prompt switches: the frames that are needed, or the
+    "window" as LongLive's own code does, those too whose place the sink or the next block takes.
     `memory_pool` gives noise, prompt, latents, the decoder's past and 8-bit pictures places that
     are made once: over a "static" or "ring" window a steady block keeps nothing that it allocates.
     What a pass computes with is still allocated and given back, on a GPU out of what torch keeps.
@@ -69,6 +79,7 @@ class Preset:
     window_cache: WindowCache = "rolling"
     window_dtype: WindowDtype = "model"
     prompt_cache: int = 0
+    context: Context = "needed"
     recache: Recache = "needed"
     memory_pool: bool = False
     cuda_graphs: bool = False
@@ -87,6 +98,7 @@ class Preset:
         one_of("window_cache", self.window_cache, get_args(WindowCache), PresetError)
         one_of("window_dtype", self.window_dtype, get_args(WindowDtype), PresetError)
         one_of("linear_dtype", self.linear_dtype, get_args(LinearDtype), PresetError)
+        one_of("context", self.context, get_args(Context), PresetError)
         one_of("recache", self.recache, get_args(Recache), PresetError)
         one_of("attention", self.attention, get_args(Attention), PresetError)
         one_of("decoder", self.decoder, get_args(Decoder), PresetError)

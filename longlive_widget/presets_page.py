@@ -15,6 +15,7 @@ PICTURE = {
     "window_cache": "the same picture, up to rounding",
     "window_dtype": "nearly the same picture",
     "prompt_cache": "the same picture, to the bit",
+    "context": "the same picture, to the bit",
     "recache": "the same picture, up to rounding",
     "memory_pool": "the same picture, to the bit",
     "cuda_graphs": "the same picture, to the bit",

@@ -102,6 +102,11 @@ class Window(ABC):
         self._evict(sink, overflow)
         self._open_frames = list(range(first_frame, first_frame + frames))
 
+    def keeps_open_block(self, next_frames: int) -> bool:
+        """Whether a frame of the open block stays once `next_frames` more are opened after it."""
+        in_sink = len(self._kept_frames) < self.sink_frames
+        return in_sink or self.window_frames - next_frames > self.sink_frames
+
     def append(self, layer: int, k_BTHD: Tensor, v_BTHD: Tensor) -> tuple[Tensor, Tensor]:
         """Write the open block's keys and values; return all that it sees, in `frames` order."""
         self._dtype = k_BTHD.dtype

@@ -59,6 +59,7 @@ class Denoiser:
         next_frame: int,
         text: TextMemory,
         *,
+        next_frames: int = 0,
         global_sink: bool = True,
         whole_window: bool = False,
     ) -> None:
@@ -66,15 +67,17 @@ class Denoiser:
 
         With a global sink and more frames than the window holds, the sink stays as it is and only
         the others are computed; else all are, and the oldest of them become the sink. They see
-        each other both ways.
+        each other both ways. Where the block to come leaves none of these in memory, as in a window
+        of a sink and one block, nothing is computed.
 
         Args:
             latest_BFCHW: the last clean latents, as many as the window holds or all there are.
             next_frame: the first latent frame of the block to come.
             text: the new prompt.
+            next_frames: how many latent frames the block to come has.
             global_sink: keep the sink over prompt switches, as interactive use does.
-            whole_window: pass the frames too whose place the sink keeps, as LongLive's own code
-                does: what they leave is seen by nobody.
+            whole_window: pass all frames that the window holds, as LongLive's own code does: those
+                too that leave nothing which anybody sees.
         """
         window = self.window
         keep_sink = global_sink and next_frame > window.window_frames
@@ -82,7 +85,7 @@ class Denoiser:
         spare = window.sink_frames if keep_sink else 0
         frames -= spare
         window.clear(keep_sink=keep_sink)
-        if frames:
+        if frames > (next_frames if keep_sink and not whole_window else 0):
             window.open_block(next_frame - frames, frames)
             if whole_window and spare:
                 latent_BFCHW = latest_BFCHW[:, -frames - spare :]

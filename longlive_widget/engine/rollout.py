@@ -14,14 +14,14 @@ from longlive_widget.cache.text import TextMemory
 from longlive_widget.engine.denoise import Denoiser
 from longlive_widget.engine.noise_schedule import Level
 from longlive_widget.errors import SessionError
-from longlive_widget.presets import Recache
+from longlive_widget.presets import Context, Recache
 
 
 class Rollout:
     """The latents of one video. It is steered by a prompt first, and again as often as wanted.
 
-    `global_sink` keeps the sink over prompt switches, as interactive use does; `recache` is the
-    preset's.
+    All its blocks have as many latent frames as the first. `global_sink` keeps the sink over prompt
+    switches, as interactive use does; `context` and `recache` are the preset's.
     """
 
     def __init__(
@@ -30,11 +30,13 @@ class Rollout:
         levels: Sequence[Level],
         *,
         global_sink: bool = True,
+        context: Context = "needed",
         recache: Recache = "needed",
     ) -> None:
         self._denoiser = denoiser
         self._levels = levels
         self._global_sink = global_sink
+        self._context = context
         self._recache = recache
         self._text: TextMemory | None = None
         self._latest: list[Tensor] = []
@@ -51,12 +53,13 @@ class Rollout:
                 latest,
                 self._next_frame,
                 text,
+                next_frames=self._latest[-1].shape[1],
                 global_sink=self._global_sink,
                 whole_window=self._recache == "window",
             )
 
     def next_block(self, noise_BFCHW: Tensor, renoise: Callable[[int], Tensor]) -> Tensor:
-        """The clean latents of the next block, which is as long as its noise.
+        """The clean latents of the next block, from noise of the same shape.
 
         What it leaves in memory is written by `settle`, at the latest before the next block.
 
@@ -65,12 +68,17 @@ class Rollout:
             renoise: fresh noise of the same shape for the way from step i to step i + 1.
 
         Raises:
-            SessionError: no prompt steers yet.
+            SessionError: no prompt steers yet, or the block is not as long as those before.
         """
         if self._text is None:
             raise SessionError("no prompt steers this video yet: give it one at latent frame 0")
-        self.settle()
         frames = noise_BFCHW.shape[1]
+        if self._latest and frames != self._latest[-1].shape[1]:
+            raise SessionError(
+                f"a block of {frames} latent frames after others of {self._latest[-1].shape[1]}: "
+                "give all blocks of a video the same length"
+            )
+        self.settle()
         self._denoiser.window.open_block(self._next_frame, frames)
         latent_BFCHW = self._denoiser.denoise(noise_BFCHW, renoise, self._text, self._levels)
         self._unsettled = latent_BFCHW
@@ -85,11 +93,15 @@ class Rollout:
     def settle(self) -> None:
         """Write what the last block leaves in memory, if that has not been done.
 
-        Its pictures do not depend on it: they may be on their way first.
+        Its pictures do not depend on it: they may be on their way first. Nothing is written where
+        the next block leaves none of it in memory, unless `context` is "always".
         """
-        if self._unsettled is not None and self._text is not None:
+        if self._unsettled is None or self._text is None:
+            return
+        frames = self._unsettled.shape[1]
+        if self._context == "always" or self._denoiser.window.keeps_open_block(frames):
             self._denoiser.write_context(self._unsettled, self._text)
-            self._unsettled = None
+        self._unsettled = None
 
     def _remember(self, latent_BFCHW: Tensor) -> None:
         """Keep the last blocks, as many as the window has a frame of."""

@@ -97,7 +97,10 @@ class Session:
             else Denoiser(model.transformer, window)
         )
         self._rollout = Rollout(
-            self._denoiser, levels(preset.denoise_steps), recache=preset.recache
+            self._denoiser,
+            levels(preset.denoise_steps),
+            context=preset.context,
+            recache=preset.recache,
         )
         decoding = decoder_for(preset, model).stream()
         self._outlet = PictureOutlet(

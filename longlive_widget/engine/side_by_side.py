@@ -76,7 +76,12 @@ class _Follower:
         preset, self._model, self._geometry = engine.preset, engine.model, geometry
         window = new_window(preset, self._model, geometry, "relative")
         denoiser = Denoiser(self._model.transformer, window)
-        self._rollout = Rollout(denoiser, levels(preset.denoise_steps), recache=preset.recache)
+        self._rollout = Rollout(
+            denoiser,
+            levels(preset.denoise_steps),
+            context=preset.context,
+            recache=preset.recache,
+        )
         self._stream = decoder_for(preset, self._model).stream()
 
     def attempt(self, block: int, seed: int, prompt: str | None) -> tuple[Tensor, Tensor]:

@@ -19,7 +19,7 @@ from longlive_widget.model.adapters import Adapters
 from longlive_widget.model.checkpoint import rank_of
 from longlive_widget.model.config import TransformerConfig
 from longlive_widget.model.transformer import Transformer
-from longlive_widget.presets import Recache
+from longlive_widget.presets import Context, Recache
 from longlive_widget.timeline import Timeline
 from tests.frozen_recorder import FrozenRecorder
 from tests.parity.cases import (
@@ -99,9 +99,10 @@ def test_a_rollout_agrees_block_by_block(
 
 
 @pytest.mark.parametrize("name", rollout_names())
-def test_a_rollout_that_re_caches_its_whole_window_agrees_block_by_block(name: str):
+def test_a_rollout_that_makes_every_pass_of_the_reference_agrees_block_by_block(name: str):
+    """All context passes, all frames of a re-cache; elsewhere only those that are needed."""
     case = read_case(name)
-    latents = roll_out(case, name, RingWindow, recache="window")
+    latents = roll_out(case, name, RingWindow, context="always", recache="window")
     for block, latent in enumerate(latents):
         error = relative_error(latent, case["latents"][block])
         assert error < BOUND, f"block {block} is off by {error:.2e}"
@@ -115,6 +116,7 @@ def drawn_parts(count: int = 12, seed: str = "parts at random") -> list[dict[str
             "kind": draw.choice(WINDOWS),
             "pooled": draw.random() < 0.5,
             "cached": draw.random() < 0.5,
+            "context": draw.choice(get_args(Context)),
             "recache": draw.choice(get_args(Recache)),
         }
         for _ in range(count)
@@ -157,6 +159,7 @@ def roll_out(
     pooled: bool = False,
     cached: bool = False,
     compiled: bool = False,
+    context: Context = "needed",
     recache: Recache = "needed",
 ) -> list[Tensor]:
     """Our latents of a recorded rollout, block by block, `FCHW`, on the way of a session."""
@@ -176,7 +179,8 @@ def roll_out(
     replays = pooled and window.relative and kind is not RollingWindow
     record = FrozenRecorder(window) if replays else None
     static = StaticDenoiser(network, window, record)
-    rollout = _rollout(static if pooled else Denoiser(network, window), steps, case, recache)
+    denoiser = static if pooled else Denoiser(network, window)
+    rollout = _rollout(denoiser, steps, case, context, recache)
     prompts, remembered = _prompts_by_block(case, frames), PromptCache(8 if cached else 0)
     done: list[Tensor] = []
     for block, block_noise in enumerate(noise):
@@ -195,11 +199,13 @@ def _not_again(_prompt: str) -> NoReturn:
     pytest.fail("a remembered prompt was read again")
 
 
-def _rollout(denoiser: Denoiser, steps: tuple[Level, ...], case: Case, recache: Recache) -> Rollout:
+def _rollout(
+    denoiser: Denoiser, steps: tuple[Level, ...], case: Case, context: Context, recache: Recache
+) -> Rollout:
     """As a session makes it, unless the case says otherwise: so the default is held too."""
     if case.metadata["global_sink"]:
-        return Rollout(denoiser, steps, recache=recache)
-    return Rollout(denoiser, steps, global_sink=False, recache=recache)
+        return Rollout(denoiser, steps, context=context, recache=recache)
+    return Rollout(denoiser, steps, global_sink=False, context=context, recache=recache)
 
 
 def _prompts_by_block(case: Case, frames: int) -> dict[int, int]:

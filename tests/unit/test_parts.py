@@ -12,6 +12,7 @@ from longlive_widget.presets_page import PICTURE
 PARTS: dict[str, tuple[object, ...]] = {
     "window_cache": ("static", "ring"),
     "prompt_cache": (1, 8),
+    "context": ("always",),
     "recache": ("window",),
     "memory_pool": (True,),
     "decode_frames": (1, 3),
@@ -66,3 +67,10 @@ def test_the_page_calls_exact_what_is_held_here():
 def test_a_part_that_changes_the_picture_is_found_out(plain: np.ndarray):
     changed = pictures(PRESETS["reference"].with_(window_frames=8))
     assert np.abs(changed.astype(int) - plain).max() > 2
+
+
+def test_passes_that_leave_nothing_in_memory_change_nothing_to_the_bit():
+    """In a window of the sink and one block; in a larger one every pass is needed."""
+    small = PRESETS["reference"].with_(window_frames=6)
+    whole = pictures(small.with_(context="always", recache="window"))
+    assert np.array_equal(pictures(small), whole)

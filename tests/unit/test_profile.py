@@ -22,7 +22,7 @@ from longlive_widget.measure.records import read
 from longlive_widget.measure.trace import block_traces
 from longlive_widget.presets import PRESETS
 
-DRAFT = Preset("draft", "", denoise_steps=(1000,), window_frames=6)
+DRAFT = Preset("draft", "", denoise_steps=(1000,), window_frames=6, context="always")
 BEHIND = DRAFT.with_(
     name="behind", window_cache="ring", window_dtype="int8", memory_pool=True, decode_behind=True
 )

@@ -111,7 +111,7 @@ def test_what_was_recorded_can_be_forgotten(network: Transformer):
     window = window_of(network, StaticWindow, 6)
     recorder = FrozenRecorder(window)
     denoiser = StaticDenoiser(network, window, recorder)
-    rollout = Rollout(denoiser, LEVELS)
+    rollout = Rollout(denoiser, LEVELS, context="always")
     rollout.steer(network.read_text(embeds(1)))
 
     def made(block: int) -> None:

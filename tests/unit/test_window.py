@@ -85,8 +85,10 @@ def test_any_window_sees_the_frames_of_a_plain_list(kind: type[Window], seed: in
     list_, frame = Remembered(*sizes), 0
 
     def open_block(first: int, frames: int) -> None:
+        before, some_stay = set(list_.opened), window.keeps_open_block(frames)
         for memory in (window, list_):
             memory.open_block(first, frames)
+        assert some_stay == bool(before & list_.numbers.keys()) or not before
         _check_frames(window, list_)
         for _step in range(rng.randint(1, 3)):
             _write(window, list_, rng)
