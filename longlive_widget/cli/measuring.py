@@ -98,14 +98,17 @@ def profile(chosen: argparse.Namespace) -> None:
 
 def likeness(chosen: argparse.Namespace) -> None:
     """Hold the pictures of presets against those of another one."""
-    from longlive_widget.measure.likeness import Plan, likeness
+    from longlive_widget.measure.ablate import alone
+    from longlive_widget.measure.likeness import PARTS, Plan, likeness
 
-    out = path_to_write(chosen.out)
+    out, against = path_to_write(chosen.out), preset_of(chosen.against)
+    named = [preset_of(name) for name in chosen.preset or ()]
     found = likeness(
-        preset_of(chosen.against),
-        [preset_of(name) for name in chosen.preset],
-        _loader(chosen),
+        against,
+        named or alone(against, PARTS)[1:],
+        _loader(chosen, emulate=True),
         Plan(chosen.prompts, chosen.blocks, chosen.seed, chosen.size),
+        only_possible=not named,
         told=lambda said: print(said, file=sys.stderr),
     )
     for alike in found:
@@ -162,11 +165,11 @@ def _measure(
     return found
 
 
-def _loader(chosen: argparse.Namespace) -> "_Loader":
+def _loader(chosen: argparse.Namespace, *, emulate: bool = False) -> "_Loader":
     from longlive_widget.engine.source import source_of
 
     options = {name: getattr(chosen, name) for name in ("device", "weights", "allow_fallback")}
-    return _Loader(source_of(chosen.model), options)
+    return _Loader(source_of(chosen.model), options | {"emulate": emulate})
 
 
 class _Loader:
@@ -281,7 +284,10 @@ def _add_likeness(commands: "argparse._SubParsersAction[Any]") -> None:
     )
     parser.set_defaults(run=likeness)
     parser.add_argument(
-        "--preset", action="append", required=True, help="name or YAML file; may be repeated"
+        "--preset",
+        action="append",
+        help="name or YAML file; may be repeated (default: each part that changes the picture, "
+        "alone, as far as it runs here)",
     )
     parser.add_argument(
         "--against", default="reference", help="what all are held against (default: reference)"

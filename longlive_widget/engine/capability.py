@@ -31,19 +31,22 @@ class Lack:
     """Something that a preset asks for and a device cannot do.
 
     `why` and `way_out` make a sentence; `settings` are those that do without it, and `instead` says
-    so.
+    so. `emulated` says what else can be done: the same, without the units that a GPU has for it.
     """
 
     why: str
     way_out: str
     settings: Mapping[str, object]
     instead: str
+    emulated: str | None = None
 
 
 def within_reach(
-    preset: Preset, device: torch.device, *, allow_fallback: bool
+    preset: Preset, device: torch.device, *, allow_fallback: bool, emulate: bool = False
 ) -> tuple[Preset, tuple[str, ...]]:
     """The preset as this device can run it, and a sentence on each thing that it cannot do.
+
+    With `emulate` it does what it can do slowly.
 
     Raises:
         CapabilityError: it cannot do something, and no fallback is allowed; the message has the
@@ -53,6 +56,9 @@ def within_reach(
     for need in (_fp8, _fp8_linears, _attention, _graphs, _own_graphs, _compiler):
         lack = need(preset, device)
         if lack is None:
+            continue
+        if emulate and lack.emulated:
+            told.append(f"{lack.emulated}: preset {preset.name!r} {lack.why}")
             continue
         refused.append(f"{lack.why}: {lack.way_out}")
         preset = replace(preset, **lack.settings)  # type: ignore[arg-type]  # our own, below
@@ -74,6 +80,7 @@ def _fp8(preset: Preset, device: torch.device) -> Lack | None:
         "use window_dtype='int8', which takes as many bytes",
         {"window_dtype": "int8"},
         "the window is in int8 instead of FP8",
+        "the window is in FP8 that is emulated, for its pictures",
     )
 
 
@@ -83,11 +90,13 @@ def _fp8_linears(preset: Preset, device: torch.device) -> Lack | None:
     missing = missing_gpu(device, _FP8_ROWS_CAPABILITY)
     if missing is None:
         return None
+    emulated = "the linear layers are in FP8 that is emulated, for its pictures"
     return Lack(
         f"multiplies its linear layers in FP8, which needs {missing}",
         "use linear_dtype='model'",
         {"linear_dtype": "model"},
         "the linear layers are in the model's numbers instead of FP8",
+        emulated if device.type == "cpu" else None,  # on a GPU torch multiplies it in units alone
     )
 
 

@@ -57,10 +57,11 @@ class Engine:
         *,
         fallbacks: Sequence[str] = (),
         attention: AttentionChoice | None = None,
+        emulate: bool = False,
     ) -> None:
         require_memory(preset, model.sizes)
         require_decoder(preset, model.sizes)
-        within_reach(preset, model.device, allow_fallback=False)
+        within_reach(preset, model.device, allow_fallback=False, emulate=emulate)
         require_own_layers(preset, model)
         self.model = model
         self.preset = preset
@@ -78,6 +79,7 @@ class Engine:
         dtype: Dtype | None = None,
         weights: Weights = "trained",
         allow_fallback: bool = False,
+        emulate: bool = False,
         beside: Iterable["Engine"] = (),
     ) -> "Engine":
         """A model, ready to make videos.
@@ -92,6 +94,8 @@ class Engine:
             weights: "random" takes only the model's sizes: for timing.
             allow_fallback: where this machine lacks something, run the nearest thing instead, and
                 say so in `fallbacks`.
+            emulate: compute in FP8 also on a processor, which has no unit for it: slow, and to see
+                the pictures; `fallbacks` says so.
             beside: engines of the same files and kind of weights. The model of one whose preset
                 asks for the same layers is shared, and else the text encoder, if it is in the same
                 place: no other setting changes them.
@@ -105,7 +109,7 @@ class Engine:
             one_of("dtype", dtype, tuple(_DTYPES), CapabilityError)
         chosen = preset if isinstance(preset, Preset) else preset_named(preset)
         place, fallbacks = _placed(device, allow_fallback=allow_fallback)
-        chosen, others = within_reach(chosen, place, allow_fallback=allow_fallback)
+        chosen, others = within_reach(chosen, place, allow_fallback=allow_fallback, emulate=emulate)
         source = source_of(model)
         numbers = source.dtype if dtype is None else _DTYPES[dtype]
         require_memory(chosen, source.sizes)
@@ -115,7 +119,13 @@ class Engine:
         for other in beside:
             if other.model.is_at(where) and same_layers(other.preset, chosen):
                 known = (*fallbacks, *others)
-                return cls(other.model, chosen, fallbacks=known, attention=other.attention)
+                return cls(
+                    other.model,
+                    chosen,
+                    fallbacks=known,
+                    attention=other.attention,
+                    emulate=emulate,
+                )
             where = other.model.beside(where)
         require_room(chosen, source.sizes, where)
         loaded = source.random(where) if weights == "random" else source.load(where)
@@ -123,7 +133,8 @@ class Engine:
             attention, chosen, told = prepare_layers(loaded, chosen, allow_fallback=allow_fallback)
         if chosen.compiled is not None:
             compile_model(loaded, chosen.compiled)
-        return cls(loaded, chosen, fallbacks=(*fallbacks, *others, *told), attention=attention)
+        known = (*fallbacks, *others, *told)
+        return cls(loaded, chosen, fallbacks=known, attention=attention, emulate=emulate)
 
     @property
     def name(self) -> str:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from longlive_widget.engine.engine import Engine
 from longlive_widget.engine.side_by_side import psnr_db, side_by_side, squared_error
-from longlive_widget.errors import PresetError
+from longlive_widget.errors import CapabilityError, PresetError
 from longlive_widget.geometry import pictures_before
 from longlive_widget.measure.benchmark import PROMPTS
 from longlive_widget.measure.environment import measured
@@ -25,6 +25,15 @@ from longlive_widget.measure.record import Fact, Record
 from longlive_widget.presets import Preset
 from longlive_widget.timeline import Timeline
 
+PARTS = (
+    "denoise_steps=[1000,500,250],[1000,250]",
+    "window_frames=8,6",
+    "window_dtype=int8,fp8",
+    "linear_dtype=fp8",
+    "decoder=small",
+    "attention=math,efficient,flash,cudnn,fa3,fa3-fp8",
+)
+"""What changes the picture, or how sums are rounded, one part after the other: as for `alone`."""
 PICTURES_FOR_METRICS = 24
 """LPIPS and CLIP look at so many pictures of a video, evenly spaced."""
 
@@ -113,6 +122,7 @@ def likeness(
     load: Callable[[Preset], Engine],
     plan: Plan,
     *,
+    only_possible: bool = False,
     told: Callable[[str], object] = str,
 ) -> tuple[Likeness, ...]:
     """Hold the pictures of presets against those of another one.
@@ -122,6 +132,7 @@ def likeness(
         presets: at least one.
         load: the engine of a preset.
         plan: how much is compared.
+        only_possible: leave out what this machine or model cannot do, and tell why.
         told: is told what is being done.
 
     Raises:
@@ -134,7 +145,14 @@ def likeness(
     found = []
     for preset in presets:
         told(f"{preset.name} against {against.name}")
-        found.append(_compared(videos, load(preset), plan))
+        try:
+            engine = load(preset)
+        except (CapabilityError, PresetError) as error:
+            if not only_possible:
+                raise
+            told(f"left out: {error}")
+            continue
+        found.append(_compared(videos, engine, plan))
     return tuple(found)
 
 

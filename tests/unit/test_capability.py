@@ -11,6 +11,7 @@ from longlive_widget.cli import main
 from longlive_widget.engine import capability
 from longlive_widget.engine.capability import has_compiler, within_reach
 from longlive_widget.errors import CapabilityError, PresetError
+from longlive_widget.measure.environment import measured
 from longlive_widget.presets import PRESETS
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -53,6 +54,37 @@ def test_linears_in_fp8_are_refused_where_the_device_multiplies_none_with_a_scal
             continue
         with pytest.raises(CapabilityError, match=r"device 'cuda' has 8\.9: use linear_dtype='mod"):
             within_reach(FP8_LINEARS, CUDA, allow_fallback=False)
+
+
+@pytest.mark.parametrize(
+    ("preset", "told"),
+    [
+        (FP8, "the window is in FP8 that is emulated, for its pictures: preset 'small' holds"),
+        (
+            FP8_LINEARS,
+            "the linear layers are in FP8 that is emulated, for its pictures: preset 'qu",
+        ),
+    ],
+)
+def test_fp8_is_emulated_on_a_processor_where_that_is_asked_for(preset: Preset, told: str):
+    """The pictures are others than without it, and what it is said with goes into every record."""
+    engine = Engine.load("tiny", preset, device="cpu", emulate=True)
+    assert engine.preset == preset
+    (sentence,) = engine.fallbacks
+    assert sentence.startswith(told)
+    assert measured("likeness", engine).facts["fallbacks"] == sentence
+    plain = Engine.load("tiny", device="cpu")
+    made, without = (list(e.session(PROMPT).blocks(2))[1].frames for e in (engine, plain))
+    assert 0 < np.abs(made.astype(int) - without).mean() < 5
+    with pytest.raises(CapabilityError, match="device 'cpu' has none"):
+        Engine(engine.model, preset)
+
+
+def test_a_gpu_does_not_emulate_products_in_fp8(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: (8, 0))
+    assert within_reach(FP8, CUDA, allow_fallback=False, emulate=True)[0] == FP8
+    with pytest.raises(CapabilityError, match=r"device 'cuda' has 8\.0: use linear_dtype='model'"):
+        within_reach(FP8_LINEARS, CUDA, allow_fallback=False, emulate=True)
 
 
 def test_linears_in_the_models_own_numbers_stand_in_for_fp8():

@@ -9,8 +9,10 @@ from longlive_widget import PRESETS, Engine
 from longlive_widget.cli import main
 from longlive_widget.errors import PresetError
 from longlive_widget.measure import likeness as module
-from longlive_widget.measure.likeness import Likeness, Plan, _mean_or_reason, likeness
+from longlive_widget.measure.ablate import alone
+from longlive_widget.measure.likeness import PARTS, Likeness, Plan, _mean_or_reason, likeness
 from longlive_widget.measure.records import read
+from longlive_widget.presets_page import PICTURE
 
 PLAN = Plan(prompts=1, blocks=2)
 COARSE = PRESETS["reference"].with_(name="coarse", denoise_steps=(1000,))
@@ -81,6 +83,28 @@ def test_the_command_tells_and_keeps_what_it_found(tmp_path, capsys):
     assert (record.kind, record.preset.name) == ("likeness", "ultra")
     assert record.counts == {"prompts": 1, "blocks": 1, "seed": 0}
     assert len(record.samples["squared_error"]) == 1
+
+
+def test_the_parts_are_all_settings_that_change_the_picture():
+    parts = alone(PRESETS["reference"], PARTS)[1:]
+    assert all(len(preset.changes()) == 1 for preset in parts)
+    changing = {name for name, said in PICTURE.items() if not said.startswith("the same picture")}
+    assert {name for preset in parts for name in preset.changes()} == {*changing, "attention"}
+
+
+def test_without_a_preset_the_command_takes_the_parts_that_run_here(
+    tmp_path, capsys, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(module, "PARTS", ("window_dtype=fp8", "attention=fa3"))
+    file = tmp_path / "records.jsonl"
+    given = ["--prompts", "1", "--blocks", "2", "--device", "cpu", "--out", str(file)]
+    assert main(["likeness", *given]) == 0
+    assert "left out: preset 'reference, attention=fa3' attends" in capsys.readouterr().err
+    (record,) = read(file)
+    assert record.preset.changes() == {"window_dtype": "fp8"}
+    assert "FP8 that is emulated" in record.facts["fallbacks"]
+    first, second = record.samples["squared_error"]
+    assert first == 0 < second, "a first block reads no memory"
 
 
 def test_a_preset_that_does_not_exist_is_told(capsys):
