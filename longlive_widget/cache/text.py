@@ -5,7 +5,7 @@ Axes: B batch, T text tokens, H heads, D head size.
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -32,15 +32,15 @@ class PromptCache:
         self.hits = 0
         self.misses = 0
         self._most = prompts
-        self._read: OrderedDict[tuple[str, int], TextMemory] = OrderedDict()
+        self._read: OrderedDict[tuple[str, Hashable], TextMemory] = OrderedDict()
         self._lock = threading.Lock()
 
     def get(
-        self, prompt: str, read: Callable[[str], TextMemory], *, weights: int = 0
+        self, prompt: str, read: Callable[[str], TextMemory], *, weights: Hashable = ()
     ) -> TextMemory:
         """What is remembered of a prompt, else what `read` makes of it.
 
-        `weights` is the number of the weights that it is read with: others read it otherwise.
+        `weights` tells those that it is read with from others, which read it otherwise.
         """
         asked = prompt, weights
         with self._lock:

@@ -24,6 +24,7 @@ from longlive_widget.engine.static_denoiser import StaticDenoiser
 from longlive_widget.engine.watch import Unwatched, Watch
 from longlive_widget.errors import SessionError, whole_number
 from longlive_widget.geometry import Geometry
+from longlive_widget.model.adapters import Sum
 from longlive_widget.presets import Preset
 from longlive_widget.timeline import Landing, Timeline, require_prompt, require_seed
 
@@ -111,7 +112,7 @@ class Session:
             at_once=preset.decode_frames,
         )
         self._prompt = ""
-        self._adapter_changes = 0
+        self._weights: Sum | None = None
         self._asked = list(timeline.landings(geometry.block_frames))
         self._landed: list[Landing] = []
         self._begun = self._given = 0
@@ -212,13 +213,13 @@ class Session:
         if landed is not None:
             self._prompt = landed.prompt
         noise = block_noise(self.seed, block, self.geometry)
-        with self._model.adapters.held() as changes:
-            if landed is not None or changes != self._adapter_changes:
-                if changes != self._adapter_changes:
+        with self._model.adapters.held() as weights:
+            if landed is not None or weights != self._weights:
+                if weights != self._weights:
                     self._denoiser.forget()
-                self._adapter_changes = changes
+                self._weights = weights
                 with self._watch.span("text", block):
-                    text = self._prompts.get(self._prompt, self._model.read, weights=changes)
+                    text = self._prompts.get(self._prompt, self._model.read, weights=weights)
                 with self._watch.span("re-cache", block):
                     self._rollout.steer(text)
             elif self._ahead is not None:

@@ -10,6 +10,7 @@ import math
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -32,6 +33,16 @@ _NOT_PLAIN = ("use_dora", "rank_pattern", "alpha_pattern")
 """What a LoRA may have by peft that is no product of two matrices and one number."""
 Pair = tuple[Tensor, Tensor]
 """A and B of one layer: `[rank, in]` and `[out, rank]`."""
+Sum = tuple[tuple[int, float], ...]
+"""What the weights are the sum of: the number of each adapter that is in use, and its scale."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Adapter:
+    """An adapter as it was given; its number is no other's, also where it has another's name."""
+
+    number: int
+    pairs: Mapping[str, Pair]
 
 
 class Adapters:
@@ -53,9 +64,9 @@ class Adapters:
         self._loaded = {name: linear.weight.detach() for name, linear in self._linears.items()}
         self._path = path
         self._stamp = _stamp(path)
-        self._known: dict[str, dict[str, Pair]] = {}
+        self._known: dict[str, _Adapter] = {}
         self._scales: dict[str, float] = {}
-        self._changes = 0
+        self._given = 0
         self._lock = threading.RLock()
 
     @property
@@ -64,10 +75,11 @@ class Adapters:
         return dict(self._scales)
 
     @contextmanager
-    def held(self) -> Iterator[int]:
-        """Inside, nobody else changes the weights. Gives the number of changes so far."""
+    def held(self) -> Iterator[Sum]:
+        """Inside, nobody else changes the weights. Equal sums are equal weights, to the bit."""
         with self._lock:
-            yield self._changes
+            numbers = ((self._known[name].number, scale) for name, scale in self._scales.items())
+            yield tuple((number, scale) for number, scale in numbers if scale)
 
     def add(
         self,
@@ -95,11 +107,15 @@ class Adapters:
     def put(self, name: str, pairs: Mapping[str, Pair], *, scale: float = 1.0) -> None:
         """Make an adapter known that `pairs_in` has found to fit, and use it; it is copied.
 
-        A scale that is no number is a `CheckpointError`; nothing is changed then.
+        A name that is no text and a scale that is no number are a `CheckpointError`; nothing is
+        changed then.
         """
+        _require_name(name)
         number = _checked_scale(name, scale)
-        own = {linear: (a.clone(), b.clone()) for linear, (a, b) in pairs.items()}
+        copied = {linear: (a.clone(), b.clone()) for linear, (a, b) in pairs.items()}
         with self._lock:
+            self._given += 1
+            own = _Adapter(self._given, copied)
             self._change(self._known | {name: own}, self._scales | {name: number})
 
     def pairs_in(
@@ -150,7 +166,7 @@ class Adapters:
                 self._linears[name] = quantized
                 self._loaded[name] = self._loaded[name].to("cpu")
 
-    def _change(self, known: dict[str, dict[str, Pair]], scales: dict[str, float]) -> None:
+    def _change(self, known: dict[str, _Adapter], scales: dict[str, float]) -> None:
         """Write the sums of these adapters into the weights, or leave all as it was.
 
         Raises:
@@ -167,20 +183,19 @@ class Adapters:
             self._write(*before)
             raise
         self._known, self._scales = known, scales
-        self._changes += 1
 
-    def _write(self, known: dict[str, dict[str, Pair]], scales: dict[str, float]) -> None:
+    def _write(self, known: dict[str, _Adapter], scales: dict[str, float]) -> None:
         for name in self._linears:
             self._write_layer(name, self._added(name, known, scales))
 
     @staticmethod
     def _added(
-        linear: str, known: dict[str, dict[str, Pair]], scales: dict[str, float]
+        linear: str, known: dict[str, _Adapter], scales: dict[str, float]
     ) -> list[tuple[float, Pair]]:
         return [
-            (scale, known[adapter][linear])
+            (scale, known[adapter].pairs[linear])
             for adapter, scale in scales.items()
-            if scale and linear in known[adapter]
+            if scale and linear in known[adapter].pairs
         ]
 
     @torch.no_grad()
@@ -233,6 +248,11 @@ def _stamp(path: Path | None) -> tuple[int, int] | None:
     return found.st_mtime_ns, found.st_size
 
 
+def _require_name(name: object) -> None:
+    if not isinstance(name, str) or not name.strip():
+        raise CheckpointError(f"{name!r} is no name of an adapter: use some text")
+
+
 def _checked_scale(name: str, scale: object) -> float:
     """The scale as a number.
 
@@ -260,6 +280,8 @@ def peft_adapter(path: Path | str) -> dict[str, Tensor]:
 
     One that cannot be read or is no plain LoRA is a `CheckpointError`.
     """
+    if not isinstance(path, str | Path):
+        raise CheckpointError(f"{path!r} is no path: give the file or folder of an adapter")
     path = Path(path)
     path = path / PEFT_FILE if path.is_dir() else path
     strength = _strength(path.with_name(PEFT_CONFIG))

@@ -11,9 +11,9 @@ from peft import LoraConfig, get_peft_model
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from longlive_widget import Engine
+from longlive_widget import PRESETS, Engine
 from longlive_widget.errors import CheckpointError
-from longlive_widget.model.adapters import PEFT_FILE, Adapters
+from longlive_widget.model.adapters import PEFT_FILE, Adapters, peft_adapter
 from tests.unit.small_network import RANK, Network, adapter_for
 
 PROMPT = "a red ball moves right on black"
@@ -304,6 +304,58 @@ def test_a_remembered_prompt_is_read_anew_after_a_change():
         pictures(remembering.session(PROMPT, seed=2, size_px=SIZE_PX), 2),
         pictures(engine.session(PROMPT, seed=2, size_px=SIZE_PX), 2),
     )
+
+
+def test_going_back_to_earlier_adapters_reads_no_prompt_again():
+    engine = Engine.load("tiny", PRESETS["reference"].with_(prompt_cache=4), device="cpu")
+    session = engine.session(PROMPT, seed=2, size_px=SIZE_PX)
+    for scale, found in (1.0, (0, 1)), (0.2, (0, 2)), (1.0, (1, 2)), (0.2, (2, 2)):
+        engine.use_adapters({"own": scale})
+        pictures(session, 1)
+        assert (engine.prompts.hits, engine.prompts.misses) == found
+    engine.use_adapters({})
+    engine.use_adapters({"own": 0.2})
+    pictures(session, 1)
+    assert (engine.prompts.hits, engine.prompts.misses) == (2, 2), "taken back between two blocks"
+
+
+def test_equal_sums_are_told_apart_from_all_others(network: Network):
+    """By who is in use and how much, not by the name."""
+    adapters, seen = Adapters(network), []
+
+    def now() -> object:
+        with adapters.held() as weights:
+            return weights
+
+    for change in (
+        lambda: adapters.add("one", adapter_for(network), "one.pt", scale=0.5),
+        lambda: adapters.add("two", adapter_for(network, seed=2), "two.pt", scale=0.5),
+        lambda: adapters.use({"two": 0.5}),
+        lambda: adapters.use({}),
+        lambda: adapters.add("one", adapter_for(network, seed=3), "one.pt", scale=0.5),
+    ):
+        change()
+        seen.append((now(), state(network)))
+    for index, (weights, held) in enumerate(seen):
+        for other, others in seen[index + 1 :]:
+            assert weights != other
+            assert any(not torch.equal(held[name], others[name]) for name in held)
+    adapters.use({"one": 0.0, "two": np.float32(0.5)})
+    weights, held = seen[2]
+    assert now() == weights
+    assert all(torch.equal(held[name], value) for name, value in state(network).items())
+
+
+@pytest.mark.parametrize("name", ["", " ", None, 3])
+def test_a_name_that_is_no_text_is_told(network: Network, name: object):
+    with pytest.raises(CheckpointError, match="is no name of an adapter: use some text"):
+        Adapters(network).add(name, adapter_for(network), "one.pt")
+
+
+@pytest.mark.parametrize("path", [None, 3])
+def test_a_path_that_is_none_is_told(path: object):
+    with pytest.raises(CheckpointError, match=f"{path} is no path: give the file or folder of an"):
+        peft_adapter(path)
 
 
 def test_an_adapter_from_a_file_joins_in_and_a_bad_one_changes_nothing(engine, tmp_path: Path):

@@ -26,6 +26,17 @@ def test_it_remembers_what_a_plain_list_of_the_last_prompts_holds(most: int):
         assert (cache.hits, cache.misses) == (hits, asked - hits)
 
 
+def test_a_prompt_is_remembered_for_the_weights_that_it_was_read_with():
+    """Those it had last come back; all of them count as prompts."""
+    cache = PromptCache(2)
+    for weights, hits in ((), 0), (((1, 0.5),), 0), ((), 1), (((1, 0.5),), 2), (((2, 0.5),), 2):
+        cache.get("1", _read, weights=weights)
+        assert cache.hits == hits
+    assert len(cache) == 2
+    cache.get("1", _read, weights=())
+    assert cache.hits == 2, "the oldest of three is forgotten"
+
+
 def test_a_prompt_that_cannot_be_read_is_not_remembered():
     cache = PromptCache(1)
     with pytest.raises(ValueError, match="could not convert"):
