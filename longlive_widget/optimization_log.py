@@ -134,13 +134,14 @@ class Experiment:
     """One experiment of the log: what it set, what it took, what it said of the pictures.
 
     `block_ms` is its mean, on an H100 and with an empty window, where its baseline took
-    `BASELINE_MS`.
+    `BASELINE_MS`; `decision` is the log's.
     """
 
     number: int
     settings: Mapping[str, object]
     block_ms: float
     picture: str
+    decision: str
 
 
 BASELINE_MS = 735.6
@@ -186,10 +187,19 @@ _WORDS = {
     ),
     "low_memory": "Same visual quality",
 }
+_DECISIONS = {
+    "quality": "Keep - Safe conservative option",
+    "balanced": "Keep ★ RECOMMENDED",
+    "speed": "Drop - SLOWER than Balanced",
+    "turbo": "Keep - For speed-critical applications",
+    "turbo_fp8": "Keep - Maximum speed on H100",
+    "ultra": "Keep - For previews/real-time only",
+    "low_memory": "Keep - For VRAM-constrained scenarios",
+}
 _TURBO_FP8 = _TURBO | {"model_dtype": "fp8"}
 _ULTRA = _TURBO_FP8 | {"local_attn_size": 6, "denoising_steps": [1000, 250]}
 EXPERIMENTS = {
-    name: Experiment(number, settings, block_ms, _WORDS[name])
+    name: Experiment(number, settings, block_ms, _WORDS[name], _DECISIONS[name])
     for number, name, settings, block_ms in (
         (1, "quality", _UNCOMPILED, 720.3),
         (2, "balanced", _COMPILED, 575.1),

@@ -92,9 +92,7 @@ class Preset:
     attention: Attention = "torch"
 
     def __post_init__(self) -> None:
-        for label in ("name", "summary"):
-            if not isinstance(getattr(self, label), str):
-                raise PresetError(f"{label} {getattr(self, label)!r} is not text: use some")
+        self._require_words()
         one_of("window_cache", self.window_cache, get_args(WindowCache), PresetError)
         one_of("window_dtype", self.window_dtype, get_args(WindowDtype), PresetError)
         one_of("linear_dtype", self.linear_dtype, get_args(LinearDtype), PresetError)
@@ -121,6 +119,13 @@ class Preset:
                 "[1000, 750, 500, 250]"
             )
         self._require_what_graphs_need()
+
+    def _require_words(self) -> None:
+        for label in _LABELS:
+            if not isinstance(getattr(self, label), str):
+                raise PresetError(f"{label} {getattr(self, label)!r} is not text: use some")
+        if not self.name.strip():
+            raise PresetError(f"name {self.name!r} is empty: give the preset one")
 
     def _require_what_graphs_need(self) -> None:
         """CUDA graphs replay a block in the memory that it was recorded in."""
@@ -166,12 +171,16 @@ class Preset:
 
     def changes(self) -> dict[str, object]:
         """The settings that are not the reference's, by name."""
-        reference = Preset("", "")
         return {
-            name: getattr(self, name)
-            for name in _own_settings()
-            if name not in _LABELS and getattr(self, name) != getattr(reference, name)
+            one.name: getattr(self, one.name)
+            for one in fields(self)
+            if one.name not in _LABELS and getattr(self, one.name) != one.default
         }
+
+    def as_seen(self) -> "Preset":
+        """The preset without its words and without what changes no bit of a picture."""
+        plain = {one.name: one.default for one in fields(self) if one.name in UNSEEN}
+        return replace(self, name="as seen", summary="", **plain)  # type: ignore[arg-type]  # defaults
 
     @classmethod
     def from_yaml(cls, source: str | Path) -> "Preset":

@@ -5,9 +5,15 @@ Loads no torch.
 
 import json
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from longlive_widget import optimization_log
+from longlive_widget.measure.figures import decibels
 from longlive_widget.presets import PRESETS, Preset
+
+if TYPE_CHECKING:
+    from longlive_widget.measure.decision import Decision
+    from longlive_widget.measure.distance import Distance
 
 PICTURE = {
     "denoise_steps": "another picture",
@@ -30,24 +36,40 @@ PICTURE = {
 """What another value of each setting does to the pictures."""
 _HEAD = """# Presets
 
-`longlive-widget presets --markdown` has made this page. `Preset.with_(...)` changes any setting of
-any preset, and `Preset.from_yaml` reads both kinds of YAML below. How far "nearly" is, and what
-each setting costs and gives, is in the [log](log.md).
+`longlive-widget presets --markdown --records docs/measured/*.jsonl` has made this page.
+`Preset.with_(...)` changes any setting of any preset, and `Preset.from_yaml` reads both kinds of
+YAML below. Decibels are the PSNR against `reference`, from one history unless it says otherwise
+([how](measure.md#how-like-their-pictures-are)); what each setting costs and gives is in the
+[log](log.md).
 
 On a processor compiling takes 10 to 40 seconds before the first picture, once: for a short look
 take `reference`, for a long video `balanced`, for a draft `ultra`.
 
 Most presets have their names from LongLive's optimisation log. What that log set, took and said is
-beside ours; it timed the first block of a video, whose window is empty, on an H100.
+beside ours; it timed the first block of a video, whose window is empty, on an H100. Our decisions
+are those of the [optimisation log](optimization-log.md), by its rule.
 """
+_Distances = Mapping[Preset, "Distance"]
+_Decisions = Mapping[str, "Decision"]
 
 
-def page() -> str:
-    """The page, in Markdown."""
-    return "\n".join([_HEAD, *(line for preset in PRESETS.values() for line in _section(preset))])
+def page(distances: _Distances, decisions: _Decisions) -> str:
+    """The page, in Markdown.
+
+    Args:
+        distances: of presets as they are seen, as far as they are on record.
+        decisions: by the name of a preset.
+    """
+    return "\n".join(
+        [
+            _HEAD,
+            *(line for one in PRESETS.values() for line in _section(one, distances, decisions)),
+            *_parts(distances),
+        ]
+    )
 
 
-def _section(preset: Preset) -> Iterator[str]:
+def _section(preset: Preset, distances: _Distances, decisions: _Decisions) -> Iterator[str]:
     yield from (f"## {preset.name}", "", f"{preset.summary[0].upper()}{preset.summary[1:]}.", "")
     changes = preset.changes()
     if not changes:
@@ -56,10 +78,44 @@ def _section(preset: Preset) -> Iterator[str]:
     yield "|---|---|---|---|"
     for name, value in changes.items():
         before = getattr(PRESETS["reference"], name)
-        yield f"| `{name}` | {_shown(before)} | {_shown(value)} | {PICTURE[name]} |"
+        told = PICTURE[name]
+        if not told.startswith("the same picture"):
+            alone = distances.get(PRESETS["reference"].with_(**{name: value}).as_seen())
+            told += f"; {_figures(alone)}" if alone else ""
+        yield f"| `{name}` | {_shown(before)} | {_shown(value)} | {told} |"
     yield from ("", "```yaml", *_yaml(changes), "```", "")
+    if found := distances.get(preset.as_seen()):
+        yield from (f"Its pictures, on {_case(found)}: {found}.", "")
     if preset.name in optimization_log.EXPERIMENTS:
         yield from _logged(preset, optimization_log.EXPERIMENTS[preset.name])
+    if decision := decisions.get(preset.name):
+        yield from (f"Our decision: {decision.what}; {decision.reason}.", "")
+
+
+def _parts(distances: _Distances) -> Iterator[str]:
+    """What is on record of single parts, each alone over the reference."""
+    alone = {seen: found for seen, found in distances.items() if len(seen.changes()) == 1}
+    if not alone:
+        return
+    yield from ("## How far each part is", "", "Alone over `reference`:", "")
+    yield "| part | worst block | all blocks | running free | pictures of |"
+    yield "|---|---|---|---|---|"
+    for seen, found in alone.items():
+        ((name, value),) = seen.changes().items()
+        worst, every, free = map(decibels, (found.worst_db, found.mean_db, found.free_db))
+        yield f"| `{name}` {_shown(value)} | {worst} | {every} | {free} | {_case(found)} |"
+    yield ""
+
+
+def _case(found: "Distance") -> str:
+    record = found.record
+    size = f"{record.geometry.width_px} x {record.geometry.height_px}"
+    emulated = ", FP8 emulated" if "emulated" in str(record.facts.get("fallbacks", "")) else ""
+    return f"{record.model} at {size}, {record.dtype}{emulated}"
+
+
+def _figures(found: "Distance") -> str:
+    return f"worst block {decibels(found.worst_db)}, all {decibels(found.mean_db)}"
 
 
 def _logged(preset: Preset, experiment: optimization_log.Experiment) -> Iterator[str]:
@@ -67,8 +123,11 @@ def _logged(preset: Preset, experiment: optimization_log.Experiment) -> Iterator
     baseline = optimization_log.BASELINE_MS
     yield f"In the log, experiment {experiment.number}:"
     yield from ("", "```yaml", *_yaml(experiment.settings), "```", "")
-    yield f'{experiment.block_ms:g} ms a block against {baseline:g}. "{experiment.picture}."'
-    theirs = Preset("", "", **optimization_log.settings_of(experiment.settings))  # type: ignore[arg-type]
+    yield (
+        f'{experiment.block_ms:g} ms a block against {baseline:g}. "{experiment.picture}." '
+        f'Decision: "{experiment.decision}".'
+    )
+    theirs = Preset(preset.name, "", **optimization_log.settings_of(experiment.settings))  # type: ignore[arg-type]
     ours = preset.changes()
     differing = {
         name: getattr(preset, name)

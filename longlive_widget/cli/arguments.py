@@ -3,14 +3,19 @@
 import argparse
 import math
 import os
+import sys
+import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from longlive_widget.errors import OutputError, SessionError, choice_of, reachable, require_place
 from longlive_widget.presets import Preset, preset_named
 from longlive_widget.timeline import require_seed
+
+if TYPE_CHECKING:
+    from longlive_widget.measure.record import Record
 
 BAD_INPUT = 2
 GOES_ON = "goes on when called again"
@@ -98,7 +103,7 @@ def percentage(text: str) -> float:
 
 def preset_of(said: str) -> "Preset":
     """The preset of that name, or the one in that YAML file."""
-    is_file = said.endswith((".yaml", ".yml"))
+    is_file = said.lower().endswith((".yaml", ".yml"))
     return Preset.from_yaml(Path(said)) if is_file else preset_named(said)
 
 
@@ -115,6 +120,18 @@ def path_to_write(path: str | None) -> Path | None:
     if not os.access(out if out.exists() else out.parent, os.W_OK):
         raise OutputError(f"{path!r} may not be written to: choose another place")
     return out
+
+
+def records_in(paths: Sequence[str]) -> "list[Record]":
+    """The records of all files; what is odd about one is told in a line."""
+    from longlive_widget.measure.records import read
+
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always", UserWarning)
+        records = [record for path in paths for record in read(path)]
+    for warning in warned:
+        print(f"longlive-widget: {warning.message}", file=sys.stderr)
+    return records
 
 
 def add_preset(parser: argparse.ArgumentParser) -> None:

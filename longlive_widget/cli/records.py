@@ -2,16 +2,13 @@
 
 import argparse
 import json
-import sys
-import warnings
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from longlive_widget.cli.arguments import path_to_write, percentage, positive
+from longlive_widget.cli.arguments import path_to_write, percentage, positive, records_in
 
 if TYPE_CHECKING:
-    from longlive_widget.measure.record import Record
+    pass
 
 REGRESSED = 1
 
@@ -23,7 +20,7 @@ def recommend(chosen: argparse.Namespace) -> None:
     memory = None if chosen.memory is None else chosen.memory * 1e9
     worst_db = UNSEEN_DB if chosen.no_visible_loss else chosen.worst_db
     limits = Limits(chosen.rate, memory, worst_db)
-    found = recommend(candidates_in(_read(chosen.records), model=chosen.model), limits)
+    found = recommend(candidates_in(records_in(chosen.records), model=chosen.model), limits)
     if chosen.json:
         print(json.dumps(found.as_json(), indent=2))
         return
@@ -44,7 +41,7 @@ def log(chosen: argparse.Namespace) -> None:
     form = log_page
     if out is not None and out.suffix == ".html":
         from longlive_widget.measure.log_html import log_html as form
-    written = form(_read(chosen.records), decisions=decisions)
+    written = form(records_in(chosen.records), decisions=decisions)
     if out is None:
         print(written, end="")
         return
@@ -57,22 +54,10 @@ def compare(chosen: argparse.Namespace) -> int:
     from longlive_widget.measure.compare import compare
     from longlive_widget.measure.verdict import as_json, as_lines
 
-    before, after = _read([chosen.before]), _read([chosen.after])
+    before, after = records_in([chosen.before]), records_in([chosen.after])
     found = compare(before, after, regression=chosen.regression)
     print(json.dumps(as_json(found), indent=2) if chosen.json else "\n".join(as_lines(found)))
     return REGRESSED if found.regressions else 0
-
-
-def _read(paths: Sequence[str]) -> "list[Record]":
-    """The records of all files; what is odd about one is told in a line."""
-    from longlive_widget.measure.records import read
-
-    with warnings.catch_warnings(record=True) as warned:
-        warnings.simplefilter("always", UserWarning)
-        records = [record for path in paths for record in read(path)]
-    for warning in warned:
-        print(f"longlive-widget: {warning.message}", file=sys.stderr)
-    return records
 
 
 def _add_recommend(commands: "argparse._SubParsersAction[Any]") -> None:

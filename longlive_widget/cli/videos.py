@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from longlive_widget.cli.arguments import add_preset, add_running, preset_of, seed
+from longlive_widget.cli.arguments import (
+    add_preset,
+    add_running,
+    preset_of,
+    records_in,
+    seed,
+)
 from longlive_widget.cli.stopping import stopped_in_order
 from longlive_widget.errors import TimelineError
 from longlive_widget.geometry import PICTURES_PER_SECOND, Geometry, pictures_before
@@ -91,12 +97,24 @@ def _remarks(engine: "Engine", timeline: Timeline, geometry: Geometry) -> Iterat
 def presets(chosen: argparse.Namespace) -> None:
     """List the presets, one a line, or write the page on them."""
     if chosen.markdown:
-        print(page(), end="")
+        print(_page(chosen.records), end="")
         return
     print(f"{'preset':<12}{'denoise steps':<24}{'window':<10}")
     for preset in PRESETS.values():
         steps = ", ".join(map(str, preset.denoise_steps))
         print(f"{preset.name:<12}{steps:<24}{preset.window_frames:<10}{preset.summary}")
+
+
+def _page(paths: Sequence[str]) -> str:
+    """The page on presets, with what files of records say of them."""
+    if not paths:
+        return page({}, {})
+
+    from longlive_widget.measure.decision import proposed_for
+    from longlive_widget.measure.distance import distances_in
+
+    records = records_in(paths)
+    return page(distances_in(records), proposed_for(records))
 
 
 def require_landings(timeline: Timeline, blocks: int, block_frames: int) -> None:
@@ -179,6 +197,9 @@ def _add_presets(commands: "argparse._SubParsersAction[Any]") -> None:
     parser = commands.add_parser("presets", help="list the named settings")
     parser.set_defaults(run=presets)
     parser.add_argument("--markdown", action="store_true", help="as docs/presets.md")
+    parser.add_argument(
+        "--records", nargs="+", default=(), help="files of records: what they say goes on that page"
+    )
 
 
 def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:

@@ -224,8 +224,8 @@ class Engine:
                 own; without one, an alpha / rank other than 1 belongs in `scale`.
             scale: how much of it is added.
 
-        A file that is missing, damaged or of another model, and a scale that is no number, are a
-        `CheckpointError`; nothing changes then.
+        A file that is missing, damaged or of another model, a name that is no text, and a scale
+        that is no number, are a `CheckpointError`; nothing changes then.
         """
         self.model.adapters.add(name, peft_adapter(path), path, scale=scale)
 

@@ -12,7 +12,7 @@ from longlive_widget.presets import PRESETS, Preset
 
 KINDS = ("benchmark", "ablation")
 """The kinds of record with steady blocks of presets that took turns."""
-_LABELS = {"name": "", "summary": ""}
+_LABELS = {"name": "any", "summary": ""}
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """What to do with a preset: proposed by a rule from what was measured, or decided by a person."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,9 +8,11 @@ import yaml
 
 from longlive_widget.errors import RecordError
 from longlive_widget.measure.figures import decibels, percent
-from longlive_widget.measure.recommend import UNSEEN_DB, Candidate
-from longlive_widget.measure.statistics import Difference
+from longlive_widget.measure.recommend import UNSEEN_DB, Candidate, candidates_in
+from longlive_widget.measure.record import Record
+from longlive_widget.measure.statistics import Difference, difference
 
+BASELINE = "reference"
 SMALLER = 0.95
 """Of the baseline's memory: from here down a preset counts as smaller."""
 RULE = (
@@ -52,6 +55,42 @@ def proposed(one: Candidate, baseline: Candidate, change: Difference | None) -> 
         return Decision("trade", f"{gain}; pictures that differ ({decibels(one.worst_db)})")
     seen = f"{gain}; no block is under {UNSEEN_DB:g} dB"
     return Decision("trade" if slower else "keep", seen)
+
+
+def proposed_for(records: Iterable[Record]) -> dict[str, Decision]:
+    """What the rule says of each preset that benchmarks are about, by name; none, if none is.
+
+    Benchmarks of several cases, and none of the reference among them, are a `RecordError`.
+    """
+    kept = tuple(records)
+    if not any(record.kind == "benchmark" for record in kept):
+        return {}
+    candidates = candidates_in(kept)
+    baseline = baseline_of(candidates)
+    return {one.name: proposed(one, baseline, change_of(one, baseline)) for one in candidates}
+
+
+def baseline_of(candidates: Sequence[Candidate]) -> Candidate:
+    """The reference, which all others are compared with.
+
+    Raises:
+        RecordError: it is not among them.
+    """
+    for one in candidates:
+        if one.name == BASELINE:
+            return one
+    raise RecordError(
+        f"no benchmark of {BASELINE!r} is here, which all others are compared with: measure it in "
+        f"the same run as {', '.join(one.name for one in candidates)}"
+    )
+
+
+def change_of(one: Candidate, baseline: Candidate) -> Difference | None:
+    """How a preset's steady block differs from the baseline's, as a share; None for itself."""
+    if one is baseline:
+        return None
+    before, after = (of.samples("block_ms") for of in (baseline, one))
+    return difference(before, after).as_share_of(baseline.block_ms)
 
 
 def is_smaller(memory_bytes: float | None, than_bytes: float | None) -> bool:

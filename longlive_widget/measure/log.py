@@ -5,12 +5,11 @@ It says nothing that the records do not hold, and proposes its decisions by rule
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from statistics import mean
 
 from longlive_widget import optimization_log
-from longlive_widget.engine.side_by_side import psnr_db
 from longlive_widget.errors import RecordError
-from longlive_widget.measure.decision import RULE, Decision, proposed
+from longlive_widget.measure.decision import RULE, Decision, baseline_of, change_of, proposed
+from longlive_widget.measure.distance import Distance
 from longlive_widget.measure.figures import decibels, milliseconds, number, percent
 from longlive_widget.measure.findings_log import finding_lines
 from longlive_widget.measure.profile_log import profile_lines
@@ -32,7 +31,6 @@ from longlive_widget.measure.statistics import (
 )
 from longlive_widget.presets import PRESETS
 
-BASELINE = "reference"
 KINDS = ("benchmark", "benchmark_as_the_log", "likeness", "ablation", "quality", "profile")
 """The kinds of record that the log is made from; others are listed and not used."""
 _JUDGED = ("color", "shape", "motion", "ground")
@@ -77,15 +75,10 @@ class _Log:
         self._number = {id(record): number for number, record in enumerate(records, 1)}
         self._candidates = candidates_in(records)
         names = [candidate.name for candidate in self._candidates]
-        if BASELINE not in names:
-            raise RecordError(
-                f"no benchmark of {BASELINE!r} is here, which all others are compared with: "
-                f"measure it in the same run as {', '.join(names)}"
-            )
+        self._baseline = baseline_of(self._candidates)
         for name in decisions:
             if name not in names:
                 raise RecordError(f"a decision is about {name!r}, and there are {', '.join(names)}")
-        self._baseline = self._candidates[names.index(BASELINE)]
 
     def lines(self) -> Iterator[str]:
         """The whole page."""
@@ -180,12 +173,10 @@ class _Log:
 
     def _picture(self, one: Candidate) -> Iterator[str]:
         for record in one.alike:
-            errors, free = (sample_of(record, f"{p}squared_error") for p in ("", "free_"))
             yield ""
             yield (
-                f"Against `{record.facts['against']}` on {record.model} {self._of([record])}: from "
-                f"one history the worst block {decibels(psnr_db(max(errors)))}, all "
-                f"{decibels(psnr_db(mean(errors)))}; running free {decibels(psnr_db(mean(free)))}"
+                f"Against `{record.facts['against']}` on {record.model} {self._of([record])}: "
+                f"{Distance.of(record)}"
                 + "".join(
                     f"; {name} {number(record.facts[name])}"
                     for name in ("vmaf", "lpips", "clip_score")
@@ -212,11 +203,7 @@ class _Log:
         return proposed(one, self._baseline, self._change(one))
 
     def _change(self, one: Candidate) -> Difference | None:
-        """How its steady block differs from the baseline's, as a share of that."""
-        if one is self._baseline:
-            return None
-        before, after = (of.samples("block_ms") for of in (self._baseline, one))
-        return difference(before, after).as_share_of(self._baseline.block_ms)
+        return change_of(one, self._baseline)
 
     def _judged(self) -> Iterator[str]:
         judged = [record for record in self._records if record.kind == "quality"]

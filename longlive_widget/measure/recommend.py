@@ -5,7 +5,7 @@ What was not measured is not guessed: a preset without it meets no limit on it.
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from statistics import mean
 
 from longlive_widget.engine.side_by_side import psnr_db
@@ -13,9 +13,8 @@ from longlive_widget.errors import RecordError
 from longlive_widget.geometry import PICTURES_PER_LATENT_FRAME, PICTURES_PER_SECOND
 from longlive_widget.measure.record import Record
 from longlive_widget.measure.statistics import Summary
-from longlive_widget.presets import PRESETS, UNSEEN, Preset
+from longlive_widget.presets import PRESETS, Preset
 
-_PLAIN = asdict(PRESETS["reference"])
 UNSEEN_DB = 40.0
 """A preset whose worst block, from one history, has this PSNR or more shows no difference."""
 
@@ -193,7 +192,7 @@ def candidates_in(records: Iterable[Record], *, model: str | None = None) -> tup
                 f"benchmarks of {names.count(name)} different settings are called {name!r}: give "
                 "the records of one"
             )
-    alike = [record for record in all_records if _tells_of_pictures(record)]
+    alike = [record for record in all_records if tells_of_pictures(record)]
     return tuple(_candidate(preset, found, alike) for preset, found in by_preset.items())
 
 
@@ -225,7 +224,7 @@ def _candidate(preset: Preset, timed: Sequence[Record], alike: Sequence[Record])
     block_ms = Summary.of([ms for record in timed for ms in sample_of(record, "block_ms")]).p50
     peaks = [record.facts.get("device_peak_bytes") for record in timed]
     memory = [float(peak) for peak in peaks if isinstance(peak, int | float)]
-    compared = _of_pictures(first, [r for r in alike if _pictures(r.preset) == _pictures(preset)])
+    compared = _of_pictures(first, [r for r in alike if r.preset.as_seen() == preset.as_seen()])
     errors = [error for record in compared for error in sample_of(record, "squared_error")]
     known = bool(errors) or preset == _settings(PRESETS["reference"])
     pictures = first.geometry.block_frames * PICTURES_PER_LATENT_FRAME
@@ -248,12 +247,8 @@ def _settings(preset: Preset) -> Preset:
     return replace(preset, summary="")
 
 
-def _pictures(preset: Preset) -> Preset:
-    """The preset without what changes no bit of a picture, such as how it is replayed."""
-    return replace(preset, name="", summary="", **{name: _PLAIN[name] for name in UNSEEN})
-
-
-def _tells_of_pictures(record: Record) -> bool:
+def tells_of_pictures(record: Record) -> bool:
+    """Whether it holds a trained model's pictures against the reference's."""
     against = record.facts.get("against") == PRESETS["reference"].name
     return record.kind == "likeness" and against and record.weights == "trained"
 

@@ -303,6 +303,7 @@ def test_a_preset_may_be_a_file_and_another_size_is_remarked(tmp_path, capsys):
     made = ("--blocks", "1", "--size", "64x48", "--out", str(tmp_path / "x.mp4"))
     assert run("generate", "--prompt", "a red ball", "--preset", str(own), *made) == 0
     assert "tiny was made for pictures of 160 x 96: of another size" in capsys.readouterr().out
-    gone = str(tmp_path / "gone.yaml")
-    assert run("generate", "--prompt", "a red ball", "--preset", gone, *made) == 2
-    assert "gone.yaml cannot be read" in capsys.readouterr().err
+    for name in ("gone.yaml", "GONE.YAML", "gone.Yml"):
+        gone = str(tmp_path / name)
+        assert run("generate", "--prompt", "a red ball", "--preset", gone, *made) == 2
+        assert f"{name} cannot be read" in capsys.readouterr().err

@@ -9,8 +9,13 @@ import yaml
 
 from longlive_widget import optimization_log
 from longlive_widget.errors import PresetError
+from longlive_widget.measure.decision import proposed_for
+from longlive_widget.measure.distance import distances_in
+from longlive_widget.measure.record import Record
+from longlive_widget.measure.records import read
 from longlive_widget.presets import PRESETS, UNSEEN, Preset, preset_named
 from longlive_widget.presets_page import PICTURE, page
+from tests.unit.written_record import record
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 
@@ -109,6 +114,7 @@ def test_a_change_of_what_does_not_exist_is_told_with_what_might_be_meant():
         ("decoder", "big", "decoder 'big' does not exist: use 'full' or 'small'"),
         ("decode_behind", 1, "decode_behind 1 is neither true nor false"),
         ("name", 3, "name 3 is not text"),
+        ("name", " ", "name ' ' is empty: give the preset one"),
         ("summary", None, "summary None is not text"),
     ],
 )
@@ -196,6 +202,7 @@ def test_a_block_of_the_log_is_a_preset(experiment, settings):
         ("kv_quantization: int4", "'int4' does not exist: use 'int8' or 'fp8'"),
         ("compile_mode: fast", "compile_mode 'fast' does not exist"),
         ("local_attn_size: 0", "window_frames 0 is out of range"),
+        ("name: ''", "name '' is empty: give the preset one"),
         ("denoising_steps: 4", "denoise_steps 4 is no list"),
         ("use_static_kv: [", "this is not YAML"),
         ("preset.yaml", "'preset.yaml' is no settings: .* or give a pathlib.Path"),
@@ -217,8 +224,54 @@ def test_a_setting_without_its_part_may_be_said():
 
 
 def test_the_page_on_presets_is_that_of_the_presets_of_today():
-    written = (Path(__file__).parents[2] / "docs/presets.md").read_text(encoding="utf-8")
-    assert written == page(), "write it anew: longlive-widget presets --markdown > docs/presets.md"
+    docs = Path(__file__).parents[2] / "docs"
+    records = [one for path in sorted(docs.glob("measured/*.jsonl")) for one in read(path)]
+    written = (docs / "presets.md").read_text(encoding="utf-8")
+    assert written == page(distances_in(records), proposed_for(records)), (
+        "write it anew: "
+        "longlive-widget presets --markdown --records docs/measured/*.jsonl > docs/presets.md"
+    )
+
+
+def test_the_page_says_how_far_a_setting_is_by_the_last_record_of_it_alone():
+    reference = PRESETS["reference"]
+    int8 = reference.with_(window_dtype="int8", window_cache="rolling", prompt_cache=8)
+    records = [
+        of_likeness(preset, error)
+        for preset, error in ((int8, 650.25), (int8, 6.5025), (PRESETS["low_memory"], 65.025))
+    ]
+    told = page(distances_in(records), {})
+    figures = "worst block 40.0 dB, all 40.0 dB"
+    assert f"| `window_dtype` | model | int8 | nearly the same picture; {figures} |" in told
+    assert "| `window_dtype` int8 | 40.0 dB | 40.0 dB | 40.0 dB | tiny at 160 x 96, " in told
+    section = told.split("## low_memory")[1].split("## How far")[0]
+    assert "from one history the worst block 30.0 dB, all 30.0 dB; running free 30.0 dB" in section
+    assert "| `denoise_steps` | 1000, 750, 500, 250 | 1000, 250 | another picture |" in told
+
+
+def test_without_records_the_page_says_no_figure():
+    plain = page({}, {})
+    assert "worst block" not in plain
+    assert "Our decision:" not in plain
+    assert "## How far" not in plain
+
+
+def of_likeness(preset: Preset, error: float) -> Record:
+    samples = {"squared_error": (error,), "free_squared_error": (error,)}
+    return record(
+        kind="likeness",
+        preset=preset,
+        weights="trained",
+        model="tiny",
+        samples=samples,
+        facts={"against": "reference"},
+    )
+
+
+@pytest.mark.parametrize("experiment", optimization_log.EXPERIMENTS.values(), ids=str)
+def test_the_page_quotes_what_the_log_says_and_decides(experiment: optimization_log.Experiment):
+    quoted = f'"{experiment.picture}." Decision: "{experiment.decision}".'
+    assert quoted in page({}, {})
 
 
 def test_the_page_says_of_every_setting_what_it_does_to_the_pictures():
