@@ -113,7 +113,7 @@ def likeness(chosen: argparse.Namespace) -> None:
     )
     for alike in found:
         print("\n".join(alike.lines()))
-    _keep(out, [alike.record() for alike in found])
+        _keep(out, [alike.record()])
 
 
 def sweep(chosen: argparse.Namespace) -> None:

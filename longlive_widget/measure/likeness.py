@@ -124,8 +124,8 @@ def likeness(
     *,
     only_possible: bool = False,
     told: Callable[[str], object] = str,
-) -> tuple[Likeness, ...]:
-    """Hold the pictures of presets against those of another one.
+) -> Iterator[Likeness]:
+    """Hold the pictures of presets against those of another one, one after the other.
 
     Args:
         against: what all are held against.
@@ -142,7 +142,6 @@ def likeness(
         raise PresetError(f"nothing is compared with {against.name!r}: name a preset or more")
     right = load(against)
     videos = _Videos(right, plan)
-    found = []
     for preset in presets:
         told(f"{preset.name} against {against.name}")
         try:
@@ -152,8 +151,7 @@ def likeness(
                 raise
             told(f"left out: {error}")
             continue
-        found.append(_compared(videos, engine, plan))
-    return tuple(found)
+        yield _compared(videos, engine, plan)
 
 
 class _Videos:

@@ -22,7 +22,7 @@ load = partial(Engine.load, "tiny", device="cpu")
 @pytest.fixture(scope="module")
 def found() -> tuple[Likeness, ...]:
     quiet = PRESETS["reference"].with_(name="quiet", decode_behind=True, window_cache="static")
-    return likeness(PRESETS["reference"], [quiet, COARSE], load, PLAN)
+    return tuple(likeness(PRESETS["reference"], [quiet, COARSE], load, PLAN))
 
 
 def test_a_preset_that_changes_nothing_is_equal(found: tuple[Likeness, ...]):
@@ -70,15 +70,16 @@ def test_a_file_that_cannot_be_written_is_told_before_any_work(capsys):
 
 def test_nothing_to_compare_is_told():
     with pytest.raises(PresetError, match="nothing is compared with 'reference': name a preset"):
-        likeness(PRESETS["reference"], [], load, PLAN)
+        next(likeness(PRESETS["reference"], [], load, PLAN))
 
 
 def test_the_command_tells_and_keeps_what_it_found(tmp_path, capsys):
     file = tmp_path / "records.jsonl"
     given = ["--preset", "ultra", "--prompts", "1", "--blocks", "1", "--device", "cpu"]
-    assert main(["likeness", *given, "--out", str(file)]) == 0
-    told = capsys.readouterr().out
-    assert "ultra against reference, tiny" in told
+    assert main(["likeness", *given, "--preset", "speed", "--out", str(file)]) == 2
+    told = capsys.readouterr()
+    assert "ultra against reference, tiny" in told.out
+    assert "device 'cpu' has none" in told.err, "what was found before is kept"
     (record,) = read(file)
     assert (record.kind, record.preset.name) == ("likeness", "ultra")
     assert record.counts == {"prompts": 1, "blocks": 1, "seed": 0}
