@@ -198,7 +198,8 @@ class RollingWindow(Window):
             stays = self._tokens(part, 0, sink), self._tokens(part, sink + frames, later)
             return torch.cat(stays, dim=1)
 
-        self._memory = [tuple(map(without, parts)) for parts in self._memory]
+        for layer, parts in enumerate(self._memory):  # one after the other: no second copy of all
+            self._memory[layer] = tuple(map(without, parts))
 
 
 class _PreallocatedWindow(Window):

@@ -18,12 +18,13 @@ from longlive_widget.engine.layers import (
     require_own_layers,
     same_layers,
 )
-from longlive_widget.engine.memory import Positions, new_window, require_memory, require_room
+from longlive_widget.engine.memory import require_memory, require_room
 from longlive_widget.engine.model import Model, Placement, Weights
 from longlive_widget.engine.official import OfficialFiles
 from longlive_widget.engine.session import Session
 from longlive_widget.engine.source import Source, source_of
 from longlive_widget.engine.watch import Watch
+from longlive_widget.engine.windows import Positions, new_window
 from longlive_widget.errors import (
     CapabilityError,
     CheckpointError,
@@ -194,7 +195,7 @@ class Engine:
                 f"preset {self.preset.name!r} replays blocks as CUDA graphs, and with positions "
                 "'absolute' no two are alike: use 'relative', or cuda_graphs=False"
             )
-        window = new_window(self.preset, self.model, geometry, positions)
+        window = new_window(self.preset, self.model.sizes, geometry, positions)
         return Session(
             self.model,
             self.preset,

@@ -1,51 +1,30 @@
 """The memory that a preset asks for, and whether it is there."""
 
 from pathlib import Path
-from typing import Literal
 
 import psutil
 import torch
 from torch import nn
 
-from longlive_widget.cache.storage import PlainStorage, ScaledStorage, Storage
-from longlive_widget.cache.window import RingWindow, RollingWindow, StaticWindow, Window
 from longlive_widget.engine.capability import within_reach
-from longlive_widget.engine.model import Model, Placement, Sizes
+from longlive_widget.engine.dry_run import decoding_work, passing_bytes
+from longlive_widget.engine.model import Placement, Sizes
+from longlive_widget.engine.windows import STORAGES
 from longlive_widget.errors import CapabilityError, PresetError
-from longlive_widget.geometry import PICTURES_PER_LATENT_FRAME, Geometry
 from longlive_widget.model.text_encoder import TextEncoder
 from longlive_widget.model.tiny_decoder import TinyDecoder
 from longlive_widget.model.transformer import Transformer
 from longlive_widget.model.video_decoder import VideoDecoder
-from longlive_widget.presets import PRESETS, Preset, WindowCache, WindowDtype
+from longlive_widget.presets import PRESETS, Preset
 
-Positions = Literal["relative", "absolute"]
-_WINDOWS: dict[WindowCache, type[Window]] = {
-    "rolling": RollingWindow,
-    "static": StaticWindow,
-    "ring": RingWindow,
-}
-_LAST_STAGE_TENSORS = 11
-"""So many tensors of its full size the decoder's last stage holds at its peak: 10.1 GB for a block
-of the full-size model, measured on a GPU (docs/log.md, 2026-11-26)."""
+_ASIDE_BYTES = 250_000_000
+"""What lies beside weights and tensors on a GPU: work space of cuBLAS and cuDNN, turns of keys.
+
+0.1 GB is on record (docs/measured/h100.jsonl).
+"""
+_COMPILED_SHARE = 0.75
+"""Of what a decoder computes with, as much on a GPU if it is compiled: 5.9 of 8.1 GB on record."""
 _CGROUP = Path("/sys/fs/cgroup")
-_STORAGES: dict[WindowDtype, Storage] = {
-    "model": PlainStorage(),
-    "int8": ScaledStorage(torch.int8),
-    "fp8": ScaledStorage(torch.float8_e4m3fn),
-}
-
-
-def new_window(preset: Preset, model: Model, geometry: Geometry, positions: Positions) -> Window:
-    """An empty window for one video, of the kind, type and size that the preset says."""
-    return _WINDOWS[preset.window_cache](
-        model.transformer.config.layers,
-        geometry.tokens_per_frame,
-        preset.window_frames,
-        model.sizes.sink_frames,
-        relative=positions == "relative",
-        storage=_STORAGES[preset.window_dtype],
-    )
 
 
 def require_memory(preset: Preset, sizes: Sizes) -> None:
@@ -72,7 +51,7 @@ def require_memory(preset: Preset, sizes: Sizes) -> None:
 
 
 def require_room(preset: Preset, sizes: Sizes, where: Placement) -> None:
-    """Make sure that the least a model needs is free on the device, before anything is loaded.
+    """Make sure that what a model needs is free on the device, before anything is loaded.
 
     Where a device does not tell what is free, nothing is checked.
 
@@ -80,13 +59,13 @@ def require_room(preset: Preset, sizes: Sizes, where: Placement) -> None:
         CapabilityError: it is not; the message says which preset would fit.
     """
     free = free_bytes(where.device)
-    least = least_bytes(preset, sizes, where.dtype, where.device)
+    needed = needed_bytes(preset, sizes, where.dtype, where.device)
     if where.text_encoder is not None:
-        least -= text_bytes(preset, sizes, where.dtype, where.device)
-    if free is None or least <= free:
+        needed -= text_bytes(preset, sizes, where.dtype, where.device)
+    if free is None or needed <= free:
         return
     raise CapabilityError(
-        f"{sizes.name!r} under preset {preset.name!r} needs {_size(least)} or more on device "
+        f"{sizes.name!r} under preset {preset.name!r} needs {_size(needed)} on device "
         f"'{where.device}', and {_size(free)} are free: {_way_out(preset, sizes, where, free)}"
     )
 
@@ -97,7 +76,7 @@ def _way_out(preset: Preset, sizes: Sizes, where: Placement, free: int) -> str:
     if preset.window_frames > sizes.window_frames:
         ways.append(f"use window_frames={sizes.window_frames}")
     possible = [one for one in PRESETS.values() if _can_run(one, sizes, where.device)]
-    needs = {one.name: least_bytes(one, sizes, where.dtype, where.device) for one in possible}
+    needs = {one.name: needed_bytes(one, sizes, where.dtype, where.device) for one in possible}
     fitting = [f"{name!r} ({_size(need)})" for name, need in needs.items() if need <= free]
     if fitting:
         ways.append(f"use the preset {' or '.join(fitting)}")
@@ -115,20 +94,32 @@ def _can_run(preset: Preset, sizes: Sizes, device: torch.device) -> bool:
     return True
 
 
-def least_bytes(preset: Preset, sizes: Sizes, dtype: torch.dtype, device: torch.device) -> int:
-    """The bytes of weights on the device, full window, remembered prompts and decoding.
+def needed_bytes(preset: Preset, sizes: Sizes, dtype: torch.dtype, device: torch.device) -> int:
+    """The bytes that it takes on the device at its peak, at the model's own picture size.
 
-    The transformer takes some more as it computes, and so do CUDA graphs.
+    Those of weights, a full window, as many prompts as are remembered, and what is computed with:
+    decoding, and passes of the transformer.
     """
     text = text_bytes(preset, sizes, dtype, device)
-    decoding = decoding_bytes(preset, sizes, dtype)
+    on_gpu = device.type == "cuda"
+    decoding = decoding_work(preset, sizes, dtype)
+    passing = passing_bytes(preset, sizes, dtype)
+    is_less = on_gpu and preset.compiled is not None
+    most = int(_COMPILED_SHARE * decoding.most_bytes) if is_less else decoding.most_bytes
+    # both at once, or each in memory of its own
+    apart = preset.decode_behind or preset.cuda_graphs
+    working = most + passing if apart else max(most, passing)
+    if preset.cuda_graphs:
+        working += decoding.kept_bytes  # graphs were measured to take that much more
     # what is offloaded is there only while a prompt is read, and nothing is decoded then
-    together = max(text, decoding) if _offloads(preset, device) else text + decoding
+    alternates = _offloads(preset, device) and not preset.decode_behind
     return (
         video_bytes(sizes, dtype)
         + window_bytes(preset, sizes, dtype)
         + prompt_bytes(preset, sizes, dtype)
-        + together
+        + decoding.kept_bytes
+        + (max(text, working) if alternates else text + working)
+        + (_ASIDE_BYTES if on_gpu else 0)
     )
 
 
@@ -156,7 +147,7 @@ def window_bytes(preset: Preset, sizes: Sizes, dtype: torch.dtype) -> int:
     """The bytes of keys and values in a full window, at the model's own picture size."""
     config = sizes.transformer
     one = torch.empty(1, 1, config.heads, config.head_dim, dtype=dtype)
-    held = _STORAGES[preset.window_dtype].pack(one, one)
+    held = STORAGES[preset.window_dtype].pack(one, one)
     tokens = preset.window_frames * sizes.geometry.tokens_per_frame
     return config.layers * tokens * sum(part.nbytes for part in held)
 
@@ -169,16 +160,6 @@ def prompt_bytes(preset: Preset, sizes: Sizes, dtype: torch.dtype) -> int:
     config = sizes.transformer
     prompts = max(preset.prompt_cache, 1) + preset.memory_pool
     return prompts * config.layers * config.text_length * 2 * config.dim * dtype.itemsize
-
-
-def decoding_bytes(preset: Preset, sizes: Sizes, dtype: torch.dtype) -> int:
-    """The bytes that the model's own decoder takes for its work, most of them at its last stage."""
-    if preset.decoder == "small":
-        return 0  # not known
-    geometry = sizes.geometry
-    frames = preset.decode_frames or geometry.block_frames
-    pixels = frames * PICTURES_PER_LATENT_FRAME * geometry.width_px * geometry.height_px
-    return _LAST_STAGE_TENSORS * sizes.autoencoder.dim * pixels * dtype.itemsize
 
 
 def free_bytes(device: torch.device) -> int | None:

@@ -15,10 +15,10 @@ from longlive_widget.engine.decode import decoder_for
 from longlive_widget.engine.denoise import Denoiser
 from longlive_widget.engine.engine import Engine
 from longlive_widget.engine.gpu import current
-from longlive_widget.engine.memory import new_window
 from longlive_widget.engine.noise_schedule import levels
 from longlive_widget.engine.rollout import Rollout
 from longlive_widget.engine.session import block_noise
+from longlive_widget.engine.windows import new_window
 from longlive_widget.geometry import Geometry
 from longlive_widget.model.stream import to_bytes
 from longlive_widget.timeline import Timeline
@@ -74,7 +74,7 @@ class _Follower:
 
     def __init__(self, engine: Engine, geometry: Geometry) -> None:
         preset, self._model, self._geometry = engine.preset, engine.model, geometry
-        window = new_window(preset, self._model, geometry, "relative")
+        window = new_window(preset, self._model.sizes, geometry, "relative")
         denoiser = Denoiser(self._model.transformer, window)
         self._rollout = Rollout(
             denoiser,

@@ -11,9 +11,9 @@ from longlive_widget import PRESETS, Engine
 from longlive_widget.cache.text import TextMemory
 from longlive_widget.engine.capability import has_compiler
 from longlive_widget.engine.denoise import Denoiser
-from longlive_widget.engine.memory import new_window
 from longlive_widget.engine.noise_schedule import levels
 from longlive_widget.engine.session import block_noise
+from longlive_widget.engine.windows import new_window
 from longlive_widget.geometry import Geometry
 from longlive_widget.model.stream import to_bytes
 from longlive_widget.model.transformer import Transformer
@@ -35,7 +35,7 @@ def psnr_by_block(engine: Engine, networks: dict[str, Transformer]) -> dict[str,
     """
     model, preset, frames = engine.model, engine.preset, GEOMETRY.block_frames
     exact = deepcopy(model.transformer).float()
-    window = lambda: new_window(preset, model, GEOMETRY, "relative")  # noqa: E731
+    window = lambda: new_window(preset, model.sizes, GEOMETRY, "relative")  # noqa: E731
     own = Denoiser(exact, window())
     others = {name: Denoiser(network, window()) for name, network in networks.items()}
     stream, steps = model.decoder.stream(), levels(preset.denoise_steps)

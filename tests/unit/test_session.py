@@ -11,10 +11,10 @@ from longlive_widget import Engine, Timeline
 from longlive_widget.cache.window import RollingWindow
 from longlive_widget.engine.decode import decode_now
 from longlive_widget.engine.denoise import Denoiser
-from longlive_widget.engine.memory import new_window
 from longlive_widget.engine.noise_schedule import levels
 from longlive_widget.engine.rollout import Rollout
 from longlive_widget.engine.session import MOST_BLOCKS
+from longlive_widget.engine.windows import new_window
 from longlive_widget.errors import (
     CapabilityError,
     CheckpointError,
@@ -118,7 +118,7 @@ def test_a_session_of_a_pool_takes_a_swapped_adapter_to_the_bit(engine: Engine):
 @pytest.mark.parametrize("kind", ["rolling", "static", "ring"])
 def test_a_preset_chooses_the_kind_of_window(engine: Engine, kind: str):
     chosen = engine.preset.with_(window_cache=kind)
-    window = new_window(chosen, engine.model, engine.geometry, "relative")
+    window = new_window(chosen, engine.model.sizes, engine.geometry, "relative")
     assert type(window).__name__.lower() == f"{kind}window"
     assert (window.window_frames, window.sink_frames, window.relative) == (12, 3, True)
 
