@@ -38,10 +38,14 @@ class Work:
 
 
 class LiveBytes(TorchDispatchMode):
-    """The bytes of tensors that operators have made inside, and the most of them at once."""
+    """The bytes of tensors that operators have made inside, and the most of them at once.
 
-    def __init__(self) -> None:
+    `device_type` counts only those there, as "cpu".
+    """
+
+    def __init__(self, device_type: str | None = None) -> None:
         super().__init__()
+        self._device_type = device_type
         self.now = self.most = 0
         self._storages: dict[int, int] = {}
 
@@ -68,7 +72,7 @@ class LiveBytes(TorchDispatchMode):
     def _count(self, tensor: Tensor) -> None:
         storage = tensor.untyped_storage()
         place = _place(tensor)
-        if place in self._storages:
+        if place in self._storages or self._device_type not in (None, tensor.device.type):
             return
         self._storages[place] = storage.nbytes()
         self.now += storage.nbytes()

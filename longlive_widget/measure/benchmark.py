@@ -21,6 +21,7 @@ from longlive_widget.engine.watch import SpanName
 from longlive_widget.geometry import PICTURES_PER_LATENT_FRAME
 from longlive_widget.measure.clock import Clock, Span
 from longlive_widget.measure.environment import measured
+from longlive_widget.measure.reading import text_peak_bytes
 from longlive_widget.measure.record import Fact, Record
 from longlive_widget.measure.statistics import Summary
 from longlive_widget.presets import Preset
@@ -198,6 +199,7 @@ class _Run:
         self._made = self._session.blocks()
         self._steady, self._switched = _Blocks(), _Blocks()
         self._warm_up()
+        self._facts |= text_peak_bytes(self.engine)
         self._memory.settle()
 
     def take_turn(self, turn: int) -> None:

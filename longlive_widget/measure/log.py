@@ -49,6 +49,8 @@ _FACTS = {
     "load_s": "loading, s",
     "window_bytes": "window, bytes",
     "device_bytes": "device memory, bytes",
+    "text_device_peak_bytes": "reading a prompt, bytes of the device",
+    "text_host_peak_bytes": "reading a prompt, bytes of the host",
     "host_process_bytes": "host memory of the whole run, bytes",
 }
 

@@ -86,7 +86,9 @@ def test_the_process_has_more_on_the_host_than_the_weights(found: tuple[Measured
     for measured in found:
         weights = sum(w.nbytes for part in measured.engine.model.parts() for w in part.parameters())
         assert measured.facts["host_process_bytes"] > weights
-        assert "device_peak_bytes" not in measured.facts
+        assert not {"device_peak_bytes", "text_device_peak_bytes"} & measured.facts.keys()
+        text = measured.engine.model.text_encoder
+        assert measured.facts["text_host_peak_bytes"] > sum(w.nbytes for w in text.parameters())
 
 
 def test_presets_take_turns():

@@ -1,11 +1,10 @@
 """What is counted on the meta device is what torch's allocator gives out for the same work."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 import torch
-from torch.profiler import ProfilerActivity, profile
 
 from longlive_widget import PRESETS, Engine, Preset
 from longlive_widget.engine.decode import decoder_for
@@ -14,6 +13,7 @@ from longlive_widget.engine.dry_run import LiveBytes, decoding_work, passing_byt
 from longlive_widget.engine.noise_schedule import levels
 from longlive_widget.engine.windows import new_window
 from longlive_widget.model.stream import to_bytes
+from tests.unit.allocated import most_bytes
 
 REFERENCE = PRESETS["reference"]
 
@@ -27,18 +27,6 @@ def _no_gradients() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def engine() -> Engine:
     return Engine.load("tiny", device="cpu")
-
-
-def most_bytes(work: Callable[[], object]) -> int:
-    """The most that torch's allocator has given out at once, beyond what was there before."""
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as seen:
-        work()
-    found = (e for e in seen.profiler.kineto_results.events() if e.name() == "[memory]")
-    now = most = 0
-    for event in sorted(found, key=lambda event: event.start_ns()):
-        now += event.nbytes()
-        most = max(most, now)
-    return most
 
 
 def test_decoding_a_block_takes_what_was_counted(engine: Engine):
