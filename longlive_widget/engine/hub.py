@@ -1,8 +1,9 @@
 """Files of a model hub, fetched once and kept where huggingface_hub keeps them.
 
-Only files that are asked for by name are fetched. A connection that breaks is taken up again, and
-after a fetch that failed for good the files that are whole are kept. With `HF_HUB_OFFLINE=1` in the
-environment nothing but what is already here is used.
+Only files that are asked for by name are fetched. Where a connection breaks, huggingface_hub goes
+on within the file, from the last whole piece of 10 MiB on, until nothing more has come five times.
+After a fetch that failed for good the files that are whole are kept, and parts of one are not. With
+`HF_HUB_OFFLINE=1` in the environment nothing but what is already here is used.
 """
 
 import re

@@ -43,6 +43,10 @@ class Hub:
     repositories: dict[str, Path]
     cuts: str = ""
     """The file in whose midst every connection ends."""
+    breaks: set[str] = field(default_factory=set)
+    """The files whose next connection ends after three quarters."""
+    sent: list[tuple[str, int, int]] = field(default_factory=list)
+    """Of each file that was asked for, from which byte on and how many."""
     fetched: list[str] = field(default_factory=list)
     url: str = ""
 
@@ -101,6 +105,11 @@ class Handler(BaseHTTPRequestHandler):
         content = path.read_bytes()[start:] if body else b""
         if path.name == hub.cuts:
             content, self.close_connection = content[: len(content) // 2], True
+        if body and path.name in hub.breaks:
+            hub.breaks.remove(path.name)
+            content, self.close_connection = content[: len(content) * 3 // 4], True
+        if body:
+            hub.sent.append((path.name, start, len(content)))
         self._say(206 if start else 200, headers, content)
 
     def _say(
@@ -196,6 +205,21 @@ def test_after_a_fetch_that_was_cut_off_whole_files_are_not_fetched_again(hub: H
         assert load(OWN_HUB).startswith("Engine('longlive', ")
     assert "longlive_base.pt" in hub.fetched
     assert "lora.pt" not in hub.fetched
+
+
+def test_a_file_that_breaks_off_goes_on_where_it_was(hub: Hub, tmp_path: Path):
+    """Within one call, from the last whole piece of 10 MiB that has come."""
+    name = "longlive_base.pt"
+    size = next(hub.repositories[OWN_HUB].rglob(name)).stat().st_size
+    piece = 10 * 2**20
+    assert piece < size * 3 // 4
+    hub.breaks = {name}
+    with loading(tmp_path, hub) as load:
+        assert load(OWN_HUB).startswith("Engine('longlive', ")
+    assert [sent for sent in hub.sent if sent[0] == name] == [
+        (name, 0, size * 3 // 4),
+        (name, piece, size - piece),
+    ]
 
 
 def test_what_the_hub_does_not_have_is_told_in_a_sentence(hub: Hub, tmp_path: Path):
