@@ -375,19 +375,21 @@ def test_the_room_of_the_full_model_is_that_of_its_parts():
 
 
 def measured_peaks() -> Iterator[tuple[Preset, float]]:
-    """What presets took of an H100 at full size, at 832 x 480."""
-    for record in read(DOCS / "measured" / "h100.jsonl"):
-        if record.kind == "benchmark":
-            yield record.preset, float(record.facts["device_peak_bytes"])
+    """What presets took of GPUs at full size, at 832 x 480: all that is on record."""
+    for path in sorted(DOCS.glob("measured/**/*.jsonl")):
+        for record in read(path):
+            if "device_peak_bytes" in record.facts:
+                yield record.preset, float(record.facts["device_peak_bytes"])
     yield PRESETS["low_memory"], 11.1e9  # docs/log.md, 2026-11-26
 
 
 @pytest.mark.parametrize(("preset", "peak"), [*measured_peaks()], ids=str)
 def test_no_preset_takes_more_than_it_says(preset: Preset, peak: float):
-    """Nor much less, but for what is compiled and for graphs."""
+    """Nor much less; layers in FP8 are counted as large as they are while they are loaded."""
     sizes = longlive_sizes(small_decoder=WIDTHS)
     needed = needed_bytes(preset, sizes, torch.bfloat16, torch.device("cuda"))
-    assert peak <= needed < (1.08 if preset.compiled else 1.05) * peak
+    bound = 1.12 if preset.linear_dtype == "fp8" else 1.08 if preset.compiled else 1.05
+    assert peak <= needed < bound * peak
 
 
 def test_low_memory_says_that_12_gb_are_enough():
