@@ -7,7 +7,7 @@ import html
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 
 import yaml
 
@@ -101,7 +101,7 @@ class Timeline:
 
     def landings(self, block_frames: int = 3) -> tuple[Landing, ...]:
         """Where each entry lands: the first block that starts at or after its latent frame."""
-        blocks = [-(-entry.latent_frame // block_frames) for entry in self.entries]
+        blocks = [_block_of(entry.latent_frame, block_frames) for entry in self.entries]
         last_on = dict(zip(blocks, self.entries, strict=True))
         return tuple(
             Landing(
@@ -112,6 +112,33 @@ class Timeline:
                 replaced_by=None if last_on[block] is entry else last_on[block].prompt,
             )
             for entry, block in zip(self.entries, blocks, strict=True)
+        )
+
+    def with_prompt(self, latent_frame: int, prompt: str) -> "Timeline":
+        """The timeline with one prompt more, in the place of one that starts at that frame."""
+        others = (entry for entry in self.entries if entry.latent_frame != latent_frame)
+        entries = (*others, Entry(latent_frame, prompt))
+        return Timeline(tuple(sorted(entries, key=lambda entry: entry.latent_frame)))
+
+    def before(self, block: int, block_frames: int = 3) -> tuple[Entry, ...]:
+        """The entries that land before a block."""
+        return tuple(e for e in self.entries if _block_of(e.latent_frame, block_frames) < block)
+
+    def require_past(self, plan: "Timeline", begun_blocks: int, block_frames: int = 3) -> None:
+        """Make sure that `plan` can follow: it changes nothing that has landed on a begun block.
+
+        Raises:
+            TimelineError: it does.
+        """
+        mine, theirs = (each.before(begun_blocks, block_frames) for each in (self, plan))
+        if mine == theirs:
+            return
+        changed = next(a or b for a, b in zip_longest(mine, theirs) if a != b)
+        first = begun_blocks * block_frames
+        raise TimelineError(
+            f"{changed.prompt!r} at latent frame {changed.latent_frame} is too late to change, "
+            f"block {begun_blocks - 1} has begun: change what comes from latent frame "
+            f"{first} ({seconds_at(first):.2f} s) on"
         )
 
     def to_json(self) -> str:
@@ -129,7 +156,7 @@ class Timeline:
             rows = json.loads(text)
         except json.JSONDecodeError as error:
             raise TimelineError(f"this is not JSON: {error}") from error
-        return cls(_entries(rows))
+        return cls(entries_of(rows))
 
     def to_yaml(self) -> str:
         """The timeline as YAML, with the rows of `to_json`."""
@@ -146,7 +173,7 @@ class Timeline:
             rows = yaml.safe_load(text)
         except yaml.YAMLError as error:
             raise TimelineError(f"this is not YAML: {error}") from error
-        return cls(_entries(rows))
+        return cls(entries_of(rows))
 
     def _rows(self) -> list[dict[str, int | str]]:
         return [{"latent_frame": e.latent_frame, "prompt": e.prompt} for e in self.entries]
@@ -196,6 +223,11 @@ def require_prompt(prompt: object) -> str:
     return prompt
 
 
+def _block_of(latent_frame: int, block_frames: int) -> int:
+    """The first block that starts at a latent frame or after it."""
+    return -(-latent_frame // block_frames)
+
+
 def _switch(switch: object) -> Entry:
     if not isinstance(switch, Sequence) or isinstance(switch, str) or len(switch) != 2:
         raise TimelineError(
@@ -204,7 +236,12 @@ def _switch(switch: object) -> Entry:
     return Entry(*switch)
 
 
-def _entries(rows: object) -> tuple[Entry, ...]:
+def entries_of(rows: object) -> tuple[Entry, ...]:
+    """The entries that the rows of a file or of a message say.
+
+    Raises:
+        TimelineError: they are no rows, or one of them is no entry.
+    """
     wanted = 'a list of {"latent_frame": ..., "prompt": ...}'
     if not isinstance(rows, Sequence) or isinstance(rows, str):
         raise TimelineError(f"a timeline is {wanted}, not {type(rows).__name__}")

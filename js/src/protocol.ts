@@ -19,7 +19,14 @@ export type Command =
   | { type: "switch"; prompt: string }
   | { type: "credit"; run: number; block: number }
   | { type: "attach"; view: string }
-  | { type: "asset"; name: "plotly" };
+  | { type: "asset"; name: "plotly" }
+  | { type: "edit"; view: string; revision: number; from_block: number; entries: Plan };
+
+/** A prompt and the latent frame from which it should steer. */
+export type Entry = { latent_frame: number; prompt: string };
+
+/** The entries of a timeline, in order. */
+export type Plan = readonly Entry[];
 
 /** Where a prompt takes effect: latent frame `lands_at`, the first one of block `block`. */
 export type Landing = {
@@ -60,12 +67,16 @@ export type State = {
   made: number;
   dropped: number;
   marks: Landing[];
+  begun: number;
+  revision: number;
+  entries: Plan;
 };
 
 export type BlockMessage = {
   type: "block";
   run: number;
   record: BlockRecord;
+  begun: number;
   view: string | null;
   pictures: Uint8Array<ArrayBuffer>[];
 };
@@ -78,7 +89,8 @@ export type PageMessage =
   | HistoryMessage
   | { type: "receipt"; landing: Landing }
   | { type: "failure"; message: string; details: string; topic: Topic }
-  | { type: "asset"; name: string; bytes: Uint8Array<ArrayBuffer> };
+  | { type: "asset"; name: string; bytes: Uint8Array<ArrayBuffer> }
+  | { type: "edited"; view: string; accepted: boolean };
 
 export class ProtocolError extends Error {}
 
@@ -92,6 +104,7 @@ export function parse(content: unknown, buffers: readonly unknown[] = []): PageM
         type,
         run: number(fields, "run"),
         record: parseRecord(fields["record"]),
+        begun: number(fields, "begun"),
         view: fields["view"] === null ? null : text(fields, "view"),
         pictures: buffers.map(bytesOf),
       };
@@ -115,6 +128,8 @@ export function parse(content: unknown, buffers: readonly unknown[] = []): PageM
       };
     case "asset":
       return { type, name: text(fields, "name"), bytes: bytesOf(buffers[0]) };
+    case "edited":
+      return { type, view: text(fields, "view"), accepted: boolean(fields, "accepted") };
     default:
       throw new ProtocolError(`no message is called ${JSON.stringify(type)}`);
   }
@@ -137,7 +152,15 @@ export function parseState(value: unknown): State {
     made: number(fields, "made"),
     dropped: number(fields, "dropped"),
     marks: list(fields, "marks").map(parseLanding),
+    begun: number(fields, "begun"),
+    revision: number(fields, "revision"),
+    entries: list(fields, "entries").map(parseEntry),
   };
+}
+
+function parseEntry(value: unknown): Entry {
+  const fields = object(value, "an entry");
+  return { latent_frame: number(fields, "latent_frame"), prompt: text(fields, "prompt") };
 }
 
 function parseRecord(value: unknown): BlockRecord {

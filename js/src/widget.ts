@@ -7,15 +7,10 @@ import { partsChart } from "./charts/parts-chart.ts";
 import { loadPlotly, sharedPlotly } from "./charts/plotly.ts";
 import { connect, expected } from "./connection.ts";
 import { Player, type ShownPicture } from "./playback/player.ts";
-import type {
-  BlockMessage,
-  BlockRecord,
-  HistoryMessage,
-  Landing,
-  PageMessage,
-  State,
-} from "./protocol.ts";
+import type { BlockMessage, HistoryMessage, Landing, PageMessage, State } from "./protocol.ts";
+import { Editing } from "./timeline/editing.ts";
 import { pictureOfFrame } from "./timeline/geometry.ts";
+import type { Terms } from "./timeline/plan.ts";
 import { timelineStrip } from "./timeline/strip.ts";
 import { make } from "./view/elements.ts";
 import { errorPanel } from "./view/error-panel.ts";
@@ -49,6 +44,7 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
   const status = statusLine();
   const buttons = transport(send, signal);
   const prompts = promptBar((prompt) => send({ type: "switch", prompt }), signal);
+  const editing = new Editing((wish) => send({ type: "edit", view: connection.view, ...wish }));
   const strip = timelineStrip();
   const rate = state.pictures_per_second;
   const plotly = sharedPlotly(async () => {
@@ -105,6 +101,9 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
       case "asset":
         plotlySource.came(message.bytes);
         break;
+      case "edited":
+        takeAnswer(message.view, message.accepted);
+        break;
       default:
         message satisfies never;
     }
@@ -112,11 +111,22 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
 
   function takeBlock(message: BlockMessage): void {
     if (message.view === null) {
-      count(message.record, message.run);
+      count(message);
     }
     if (message.view === null || message.view === connection.view) {
       player.take(message);
     }
+  }
+
+  function takeAnswer(asking: string, accepted: boolean): void {
+    if (asking !== connection.view) {
+      return;
+    }
+    editing.answered(accepted);
+    if (accepted) {
+      errors.settle("prompt");
+    }
+    strip.update(state, editing.plan, shown?.number ?? -1);
   }
 
   function takeHistory({ view: wanting, run, records }: HistoryMessage): void {
@@ -134,17 +144,18 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
       root.dataset["landed"] = "";
     }
     state = next;
+    editing.follow(state, termsOf(state));
     player.follow(state);
     status.update(state);
     buttons.update(state.status);
     prompts.update(state.status);
-    strip.update(state, shown?.number ?? -1);
+    strip.update(state, editing.plan, shown?.number ?? -1);
     root.dataset["status"] = state.status;
     root.dataset["run"] = String(state.run);
     root.dataset["dropped"] = String(state.dropped);
   }
 
-  function count(record: BlockRecord, run: number): void {
+  function count({ record, run, begun }: BlockMessage): void {
     if (run !== state.run) {
       return;
     }
@@ -152,12 +163,14 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
     state = {
       ...state,
       made: record.block + 1,
+      begun: Math.max(state.begun, begun),
       dropped: state.dropped + (record.displayed ? 0 : 1),
     };
     root.dataset["blocks"] = String(received);
     root.dataset["dropped"] = String(state.dropped);
     charts.add([record]);
-    strip.update(state, shown?.number ?? -1);
+    editing.follow(state, termsOf(state));
+    strip.update(state, editing.plan, shown?.number ?? -1);
   }
 
   function draw(next: ShownPicture): void {
@@ -165,7 +178,7 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
     const before = shown?.record.block;
     shown = next;
     display.update(next);
-    strip.update(state, number);
+    strip.update(state, editing.plan, number);
     root.dataset["frame"] = String(number);
     root.dataset["prompt"] = record.prompt;
     if (record.block !== before && record.landed !== null) {
@@ -184,6 +197,11 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
     const first = pictureOfFrame(landing.lands_at);
     return shown === undefined ? 0 : (first - shown.number) / rate;
   }
+}
+
+/** The next block of a running video may begin at any moment: it is not promised to an edit. */
+function termsOf({ status, begun, block_frames }: State): Terms {
+  return { blockFrames: block_frames, firstOpen: begun + (status === "running" ? 1 : 0) };
 }
 
 export default { render };

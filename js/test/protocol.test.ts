@@ -13,6 +13,13 @@ const commands: Record<string, Command> = {
   credit: { type: "credit", run: 2, block: 8 },
   attach: { type: "attach", view: "12-34" },
   asset: { type: "asset", name: "plotly" },
+  edit: {
+    type: "edit",
+    view: "12-34",
+    revision: 4,
+    from_block: 11,
+    entries: [{ latent_frame: 33, prompt: "eine gelbe Kugel ⭐ <b>" }],
+  },
 };
 
 describe("a message from the kernel", () => {

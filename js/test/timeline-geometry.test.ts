@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Landing } from "../src/protocol.ts";
+import type { Entry } from "../src/protocol.ts";
 import {
   fraction,
   frameAtSeconds,
@@ -10,13 +10,7 @@ import {
   visibleSpan,
 } from "../src/timeline/geometry.ts";
 
-const mark = (prompt: string, block: number): Landing => ({
-  prompt,
-  asked_at: 3 * block,
-  lands_at: 3 * block,
-  block,
-  replaced_by: null,
-});
+const mark = (prompt: string, block: number): Entry => ({ prompt, latent_frame: 3 * block });
 
 describe("a picture's latent frame", () => {
   it.each([
@@ -37,7 +31,7 @@ describe("a picture's latent frame", () => {
 
 describe("segments", () => {
   it("reach from each prompt to the next one, and the last one has no end", () => {
-    const found = segments([mark("ball", 0), mark("star", 8)], 3);
+    const found = segments([mark("ball", 0), mark("star", 8)], 3, 3);
     expect(found.map(({ prompt, begin, end }) => [prompt, begin, end])).toEqual([
       ["ball", 0, 24],
       ["star", 24, Number.POSITIVE_INFINITY],
@@ -46,8 +40,15 @@ describe("segments", () => {
   });
 
   it("belong to the last one of several prompts on a block", () => {
-    const found = segments([mark("ball", 0), mark("star", 8), mark("cube", 8)], 9);
-    expect(found.map(({ prompt }) => prompt)).toEqual(["ball", "cube"]);
+    const found = segments(
+      [mark("ball", 0), { prompt: "star", latent_frame: 22 }, mark("cube", 8)],
+      3,
+      9,
+    );
+    expect(found.map(({ prompt, index }) => [prompt, index])).toEqual([
+      ["ball", 0],
+      ["cube", 2],
+    ]);
   });
 });
 

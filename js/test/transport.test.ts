@@ -4,12 +4,12 @@ import { mainAction } from "../src/view/transport.ts";
 
 describe("the main button", () => {
   it.each(["stopped", "failed"] as const)(
-    "says that it begins anew, without typed prompts: %s",
+    "says that it begins anew, with the prompts that were typed: %s",
     (status) => {
       const { label, hint, command } = mainAction(status);
       expect(command.type).toBe("start");
       expect(label).toBe("Start over");
-      expect(hint).toMatch(/new video.*timeline.*without the prompts/);
+      expect(hint).toMatch(/new video.*timeline.*the prompts that were typed among them/);
     },
   );
 

@@ -65,7 +65,8 @@ class Session:
     preset decodes behind, a block is decoded there while a second thread begins the next one; then
     a switch lands one block later than it would have. `window` is what it remembers. `fallbacks`
     are the engine's: a sentence on each thing that stands in for one that this machine does not
-    have.
+    have. `timeline` has the prompts of `switch` too: a new session that is given it makes the same
+    video.
 
     Raises:
         SessionError: the seed is no whole number from 0 to 2**32 - 1.
@@ -146,7 +147,20 @@ class Session:
             frame = self._begun * self.geometry.block_frames
             landing = Landing(prompt, asked_at=frame, lands_at=frame, block=self._begun)
             self._asked.append(landing)
+            self.timeline = self.timeline.with_prompt(frame, prompt)
         return landing
+
+    def replan(self, timeline: Timeline) -> int:
+        """Follow this timeline from the next block on; returns the number of that block.
+
+        One that changes what has landed on a block that was begun is a `TimelineError`.
+        """
+        with self._lock:
+            self.timeline.require_past(timeline, self._begun, self.geometry.block_frames)
+            landings = timeline.landings(self.geometry.block_frames)
+            self._asked = [landing for landing in landings if landing.block >= self._begun]
+            self.timeline = timeline
+            return self._begun
 
     def blocks(self, count: int | None = None) -> Iterator[Block]:
         """Make the next `count` blocks, or go on without end; each as soon as it is asked for.

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from longlive_widget.errors import MessageError
-from longlive_widget.timeline import Landing, require_prompt
+from longlive_widget.timeline import Entry, Landing, require_prompt
 
 Status = Literal["idle", "running", "paused", "done", "stopped", "failed", "closed"]
 AssetName = Literal["plotly"]
@@ -34,7 +34,7 @@ class Resume:
 
 @dataclass(frozen=True)
 class Stop:
-    """End the video; the next start begins a new one, from the timeline alone."""
+    """End the video; the next start begins a new one, from the timeline as it is by then."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,21 @@ class AssetRequest:
     name: AssetName
 
 
-Command = Start | Pause | Resume | Stop | Switch | Credit | Attach | AssetRequest
+@dataclass(frozen=True)
+class Edit:
+    """View `view` wants another timeline from block `from_block` on.
+
+    It was made on revision `revision`. The rows are as they came: what they say is judged where a
+    timeline that is assigned is judged too.
+    """
+
+    view: str
+    revision: int
+    from_block: int
+    rows: object
+
+
+Command = Start | Pause | Resume | Stop | Switch | Credit | Attach | AssetRequest | Edit
 
 
 @dataclass(frozen=True)
@@ -101,6 +115,9 @@ class State:
     are the prompts of the timeline and the live switches, in the order of their blocks; the last
     one on a block steers it, and the others there are `replaced_by` it. `fallbacks` are sentences
     on what stands in for something that this machine does not have.
+
+    `entries` are those of the timeline, the newest ones of its past and all that is to come; what
+    lands before block `begun` can no longer be changed. `revision` counts the timeline's changes.
     """
 
     status: Status
@@ -117,17 +134,22 @@ class State:
     made: int
     dropped: int
     marks: tuple[Landing, ...]
+    begun: int
+    revision: int
+    entries: tuple[Entry, ...]
 
 
 @dataclass(frozen=True)
 class BlockMessage:
     """A block; its pictures follow as buffers if it is displayed.
 
-    With a `view`, it repeats the newest block for that view alone.
+    With a `view`, it repeats the newest block for that view alone. `begun` blocks of this video
+    have been begun by now.
     """
 
     run: int
     record: BlockRecord
+    begun: int
     view: str | None = None
 
 
@@ -173,7 +195,15 @@ class Asset:
     name: AssetName
 
 
-PageMessage = BlockMessage | StateMessage | History | Receipt | Failure | Asset
+@dataclass(frozen=True)
+class Edited:
+    """What became of the edit of a view; the state, or a failure, was told before."""
+
+    view: str
+    accepted: bool
+
+
+PageMessage = BlockMessage | StateMessage | History | Receipt | Failure | Asset | Edited
 
 _NAMES: dict[type[PageMessage], str] = {
     BlockMessage: "block",
@@ -182,6 +212,7 @@ _NAMES: dict[type[PageMessage], str] = {
     Receipt: "receipt",
     Failure: "failure",
     Asset: "asset",
+    Edited: "edited",
 }
 _BARE_COMMANDS: dict[str, Command] = {
     "start": Start(),
@@ -189,7 +220,7 @@ _BARE_COMMANDS: dict[str, Command] = {
     "resume": Resume(),
     "stop": Stop(),
 }
-_COMMANDS = "start, pause, resume, stop, switch, credit, attach, asset"
+_COMMANDS = "start, pause, resume, stop, switch, credit, attach, asset, edit"
 
 
 def encode(message: PageMessage) -> dict[str, object]:
@@ -216,11 +247,18 @@ def parse(content: object) -> Command:
         case "attach":
             return Attach(_text(content, "view"))
         case "asset":
-            if content.get("name") != "plotly":
-                raise MessageError(f"no asset is called {content.get('name')!r}: there is 'plotly'")
-            return AssetRequest("plotly")
+            return _asset_request(content)
+        case "edit":
+            revision, block = (_whole_number(content, f) for f in ("revision", "from_block"))
+            return Edit(_text(content, "view"), revision, block, content.get("entries"))
         case _:
             raise MessageError(f"no command is called {kind!r}: there are {_COMMANDS}")
+
+
+def _asset_request(content: Mapping[object, object]) -> AssetRequest:
+    if content.get("name") != "plotly":
+        raise MessageError(f"no asset is called {content.get('name')!r}: there is 'plotly'")
+    return AssetRequest("plotly")
 
 
 def _whole_number(content: Mapping[object, object], field: str) -> int:

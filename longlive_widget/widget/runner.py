@@ -19,13 +19,15 @@ from typing import TYPE_CHECKING, Protocol
 
 from longlive_widget.errors import LongLiveError, SessionError, TimelineError, whole_number
 from longlive_widget.geometry import PICTURES_PER_SECOND, pictures_before
-from longlive_widget.timeline import Landing, Timeline, require_prompt
+from longlive_widget.timeline import Landing, Timeline, entries_of, require_prompt
 from longlive_widget.widget.courier import GOODBYE_S, Courier
 from longlive_widget.widget.frame_codec import encode_jpegs
 from longlive_widget.widget.pace import Pace
 from longlive_widget.widget.protocol import (
     BlockMessage,
     BlockRecord,
+    Edit,
+    Edited,
     Failure,
     History,
     PageMessage,
@@ -101,6 +103,7 @@ class Runner:
         self._changed = threading.Condition(threading.RLock())
         self._status: Status = "idle"
         self._run = 0
+        self._revision = 0
         self._watched = False
         self._session: Session | None = None
         self._clock: Clock | None = None
@@ -144,9 +147,16 @@ class Runner:
         with self._changed:
             return tuple(landing for landing in self._asked if landing.block < self._made)
 
+    @property
+    def timeline(self) -> Timeline:
+        """What this video follows, and the next one too: live switches are in it."""
+        return self._timeline
+
     def state(self) -> State:
         """What a view must know to draw itself."""
         with self._changed:
+            begun = 0 if self._session is None else self._session.next_block
+            past = len(self._timeline.before(begun, self._about.block_frames))
             return replace(
                 self._about,
                 status=self._status,
@@ -154,6 +164,9 @@ class Runner:
                 made=self._made,
                 dropped=self._dropped,
                 marks=self._asked[-MARKS:],
+                begun=begun,
+                revision=self._revision,
+                entries=self._timeline.entries[max(0, past - MARKS) :],
             )
 
     def start(self) -> None:
@@ -218,10 +231,7 @@ class Runner:
             self.start()
 
     def stop(self) -> None:
-        """End the video, if there is one. The next start begins a new one, from the timeline alone.
-
-        Prompts that were given by `switch` belong to the video that has ended.
-        """
+        """End the video, if there is one; the next start begins a new one on the same timeline."""
         with self._changed:
             if self._session is None:
                 return
@@ -243,10 +253,52 @@ class Runner:
                 )
             landing = self._session.switch(prompt)
             self._asked = _with_switch(self._asked, landing)
+            self._follow(self._session.timeline)
             self._tell_state()  # before the receipt: the page reads in it what gives way
             self._say(Receipt(landing))
             self.post(partial(_require_read, engine, prompt))
             return landing
+
+    def replan(self, timeline: Timeline) -> None:
+        """Follow this timeline: from the next block on, where a video has begun.
+
+        One that changes what has landed on a block that was begun is a `TimelineError`; where the
+        studio is closed, it is a `SessionError`.
+        """
+        with self._changed:
+            engine = self._open_engine()
+            if timeline == self._timeline:
+                return
+            first = 0 if self._session is None else self._session.replan(timeline)
+            landings = timeline.landings(self._about.block_frames)
+            past = (landing for landing in self._asked if landing.block < first)
+            self._asked = (*past, *(landing for landing in landings if landing.block >= first))
+            known = {entry.prompt for entry in self._timeline.entries}
+            self._follow(timeline)
+            self._tell_state()
+            for entry in timeline.entries:
+                if self._session is not None and entry.prompt not in known:
+                    self.post(partial(_require_read, engine, entry.prompt))
+
+    def edit(self, edit: Edit) -> None:
+        """Follow the timeline that a view asks for, and tell it whether that is so."""
+        try:
+            with self._changed:
+                if edit.revision != self._revision:
+                    raise TimelineError(
+                        "the timeline has changed meanwhile, this edit was left out: make it again"
+                    )
+                kept = self._timeline.before(edit.from_block, self._about.block_frames)
+                self.replan(Timeline((*kept, *entries_of(edit.rows))))
+        except LongLiveError as error:
+            self._tell(error)
+            self._say(Edited(edit.view, accepted=False))
+        else:
+            self._say(Edited(edit.view, accepted=True))
+
+    def _follow(self, timeline: Timeline) -> None:
+        self._timeline = timeline
+        self._revision += 1
 
     def credit(self, run: int, block: int) -> None:
         """A page has taken in a block; a second page's word for the same one changes nothing."""
@@ -267,7 +319,7 @@ class Runner:
             self._say(History(view, self._run, records))
             if self._newest is not None:
                 record, jpegs = self._newest
-                self._say(BlockMessage(self._run, record, view), jpegs)
+                self._say(BlockMessage(self._run, record, self.state().begun, view), jpegs)
 
     def post(self, command: Callable[[], None]) -> None:
         """Do it after all that was posted before; the page is told of an error.
@@ -396,6 +448,7 @@ class Runner:
         self, block: "Block", jpegs: list[bytes], latency_ms: float, encode_ms: float
     ) -> None:
         displayed = len(self._uncredited) < CREDITS
+        begun = block.index + 1 if self._session is None else self._session.next_block
         record = BlockRecord(
             block=block.index,
             latent_frame=block.latent_frame,
@@ -415,7 +468,7 @@ class Runner:
         self._newest = record, jpegs
         if displayed:
             self._uncredited.add(block.index)
-        self._say(BlockMessage(self._run, record), jpegs if displayed else ())
+        self._say(BlockMessage(self._run, record, begun), jpegs if displayed else ())
 
     def _parts_ms(self) -> dict[str, float]:
         """What of the engine's work has ended since the block before; not what the host waits."""
@@ -449,6 +502,9 @@ def _about(engine: "Engine", seed: int) -> State:
         made=0,
         dropped=0,
         marks=(),
+        begun=0,
+        revision=0,
+        entries=(),
     )
 
 

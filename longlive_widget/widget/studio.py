@@ -25,6 +25,7 @@ from longlive_widget.widget.protocol import (
     BlockRecord,
     Command,
     Credit,
+    Edit,
     PageMessage,
     Pause,
     Resume,
@@ -60,11 +61,27 @@ _FIGURES: "dict[str, Callable[[Sequence[BlockRecord]], go.Figure]]" = {
 _open_studios: "weakref.WeakSet[LongLiveWidget]" = weakref.WeakSet()
 
 
+class _RunningTimeline(traitlets.TraitType[Timeline, Timeline | str]):
+    """The timeline that the runner follows, as a trait to assign and to observe."""
+
+    def get(self, obj: traitlets.HasTraits, cls: type[Any] | None = None) -> Timeline:
+        """What the runner follows now; `cls` is not asked for."""
+        del cls
+        return _studio_of(obj)._runner.timeline
+
+    def set(self, obj: traitlets.HasTraits, value: Timeline | str) -> None:
+        """Have the runner follow it; observers are told once it does."""
+        _studio_of(obj)._runner.replan(timeline_of(value))
+
+
 class LongLiveWidget(anywidget.AnyWidget):
     """The player, the timeline and the latency chart of one video after another.
 
     `start()` returns at once: the video is made on a thread of its own, at its own rate. An engine
     has one open studio: a second one closes the first, and so does running the same cell again.
+
+    `timeline` is what the video follows: it may be assigned and observed at any time. What has
+    landed on a block that was begun can no longer be changed; that is a `TimelineError`.
 
     Raises:
         SessionError: the seed is no whole number from 0 to 2**32 - 1.
@@ -75,6 +92,7 @@ class LongLiveWidget(anywidget.AnyWidget):
     _esm = traitlets.Unicode().tag(sync=True)
     _css = traitlets.Unicode().tag(sync=True)
     page_state = traitlets.Dict().tag(sync=True)
+    timeline = _RunningTimeline()
     _engine: "Engine | None" = None
 
     def __init__(self, engine: "Engine", timeline: Timeline | str, seed: int = 0) -> None:
@@ -85,6 +103,7 @@ class LongLiveWidget(anywidget.AnyWidget):
         self._loop = _running_loop()
         self._runner = Runner(engine, plan, seed, self._tell_page)
         self._engine = engine  # from here on there is something to close
+        self._told_timeline = plan
         super().__init__(_esm=page, _css=style, page_state=asdict(self._runner.state()))
         self.on_msg(self._on_page_message)
         self._close_predecessors()
@@ -129,8 +148,9 @@ class LongLiveWidget(anywidget.AnyWidget):
     def start(self) -> None:
         """Begin a video, or go on with the one that is paused or done. Returns at once.
 
-        After `stop` or a failure it begins anew: the same timeline and seed, without the prompts
-        that were given by `switch`. Nothing happens while one is running.
+        After `stop` or a failure it begins anew: the same timeline and seed, and so, the prompts
+        that were given by `switch` among them, the same video. Nothing happens while one is
+        running.
         """
         self._runner.start()
 
@@ -151,8 +171,7 @@ class LongLiveWidget(anywidget.AnyWidget):
     def stop(self) -> None:
         """End the video; nothing happens where there is none.
 
-        The next start begins a new one, from the timeline alone. What was made stays at hand till
-        then.
+        The next start begins a new one on the same timeline. What was made stays at hand till then.
         """
         self._runner.stop()
 
@@ -240,9 +259,19 @@ class LongLiveWidget(anywidget.AnyWidget):
         In a notebook it is the loop's, in a plain program the courier's.
         """
         if self._loop is None:
-            self.page_state = state
+            self._write(state)
         elif not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self.set_trait, "page_state", state)
+            self._loop.call_soon_threadsafe(self._write, state)
+
+    def _write(self, state: dict[str, object]) -> None:
+        self.page_state = state
+        old, self._told_timeline = self._told_timeline, self.timeline
+        if old != self._told_timeline:
+            self.notify_change(
+                traitlets.Bunch(
+                    name="timeline", old=old, new=self._told_timeline, owner=self, type="change"
+                )
+            )
 
     def _on_page_message(self, _widget: object, content: object, _buffers: object) -> None:
         self._runner.post(lambda: self._obey(parse(content)))
@@ -253,6 +282,8 @@ class LongLiveWidget(anywidget.AnyWidget):
                 self._runner.credit(run, block)
             case Attach(view):
                 self._runner.attach(view)
+            case Edit():
+                self._runner.edit(command)
             case AssetRequest(name):
                 self._tell_page(Asset(name), [(STATIC / f"{name}.js").read_bytes()])
             case _:
@@ -272,6 +303,13 @@ class LongLiveWidget(anywidget.AnyWidget):
                 self.switch(prompt)
             case _:
                 assert_never(command)
+
+
+def _studio_of(owner: traitlets.HasTraits) -> LongLiveWidget:
+    """The owner of the trait, which is always a studio."""
+    if not isinstance(owner, LongLiveWidget):
+        raise TypeError(f"{owner!r} has no runner to follow a timeline")
+    return owner
 
 
 def _bundled(name: str) -> str:

@@ -143,7 +143,7 @@ def test_a_stop_moves_no_figure_and_says_what_a_start_will_do(lab, notebook_of, 
         assert ahead.inner_text() == unseen
         start = player.locator("[data-action=start]")
         assert start.inner_text().strip() == "Start over"
-        assert "without the prompts that were typed" in start.get_attribute("title")
+        assert "the prompts that were typed among them" in start.get_attribute("title")
         player.screenshot(path=screenshots / "stopped.png")
 
 

@@ -56,7 +56,17 @@ class PaintedSession:
             frame = self.next_block * self.engine.geometry.block_frames
             landing = Landing(prompt, frame, frame, self.next_block)
             self._asked.append(landing)
+            self.timeline = self.timeline.with_prompt(frame, prompt)
         return landing
+
+    def replan(self, timeline):
+        frames = self.engine.geometry.block_frames
+        with self._lock:
+            self.timeline.require_past(timeline, self.next_block, frames)
+            landings = timeline.landings(frames)
+            self._asked = [each for each in landings if each.block >= self.next_block]
+            self.timeline = timeline
+            return self.next_block
 
     def blocks(self, count=None):
         made = 0

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from longlive_widget.errors import LongLiveError
-from longlive_widget.timeline import Landing
+from longlive_widget.timeline import Entry, Landing
 from longlive_widget.widget.protocol import (
     Asset,
     AssetRequest,
@@ -16,6 +16,8 @@ from longlive_widget.widget.protocol import (
     BlockMessage,
     BlockRecord,
     Credit,
+    Edit,
+    Edited,
     Failure,
     History,
     Pause,
@@ -43,17 +45,20 @@ PARTS_MS = {"re-cache": 30.5, "steps": 250.0, "decode": 120.25}
 SHOWN = BlockRecord(8, 24, 93, 12, "a blue star", STAR, 412.5, PARTS_MS, 3.25, displayed=True)
 UNSEEN = BlockRecord(9, 27, 105, 12, "a blue star", None, 380.0, {}, 3.0, displayed=False)
 ABOUT = ("tiny", "reference", "trained", ("the window is in int8 instead of FP8",), 160, 96, 3, 16)
-STATE = State("running", 2, *ABOUT, 7, 10, 1, MARKS)
+ENTRIES = (Entry(0, "a red ball"), Entry(9, "a green square"), Entry(22, "a blue star"))
+STATE = State("running", 2, *ABOUT, 7, 10, 1, MARKS, 11, 4, ENTRIES)
+ROWS = [{"latent_frame": 33, "prompt": "eine gelbe Kugel ⭐ <b>"}]
 TO_PAGE = {
-    "block": BlockMessage(2, SHOWN),
-    "block for one view": BlockMessage(2, SHOWN, "12-34"),
-    "block that is not displayed": BlockMessage(2, UNSEEN),
+    "block": BlockMessage(2, SHOWN, 11),
+    "block for one view": BlockMessage(2, SHOWN, 11, "12-34"),
+    "block that is not displayed": BlockMessage(2, UNSEEN, 11),
     "state": StateMessage(STATE),
     "history": History("12-34", 2, (SHOWN, UNSEEN)),
     "receipt": Receipt(STAR),
     "failure": Failure("RuntimeError: out of paint", "Traceback ..."),
     "failure of a prompt": Failure("prompt '' is empty", "", "prompt"),
     "asset": Asset("plotly"),
+    "edited": Edited("12-34", accepted=True),
 }
 TO_KERNEL = {
     "start": Start(),
@@ -64,6 +69,7 @@ TO_KERNEL = {
     "credit": Credit(2, 8),
     "attach": Attach("12-34"),
     "asset": AssetRequest("plotly"),
+    "edit": Edit("12-34", 4, 11, ROWS),
 }
 
 

@@ -15,12 +15,14 @@ from longlive_widget.errors import SessionError, TimelineError
 from longlive_widget.timeline import Timeline
 from longlive_widget.widget.protocol import (
     BlockMessage,
+    Edit,
+    Edited,
     Failure,
     History,
     Receipt,
     StateMessage,
 )
-from longlive_widget.widget.runner import CREDITS, Runner
+from longlive_widget.widget.runner import CREDITS, MARKS, Runner
 from tests.unit.painted_engine import PaintedEngine, paint
 
 ROOT = Path(__file__).parents[2]
@@ -227,6 +229,80 @@ def test_a_live_switch_overtakes_the_prompt_that_the_timeline_has_for_its_block(
     runner.make(1).result(PATIENCE_S)
     assert [mark.replaced_by for mark in runner.landings] == [None, "a green square", None]
     assert runner.history[-1].landed == runner.landings[-1]
+
+
+def rows(*entries):
+    return [{"latent_frame": frame, "prompt": prompt} for frame, prompt in entries]
+
+
+def test_an_edit_changes_what_is_to_come_and_the_view_hears_of_it_last(begin):
+    runner, page = begin()
+    runner.make(2).result(PATIENCE_S)
+    runner.edit(Edit("12-34", 0, 2, rows((9, "a green square"))))
+    runner.make(3).result(PATIENCE_S)
+    assert runner.timeline == Timeline.of("a red ball", (9, "a green square"))
+    assert [record.prompt for record in runner.history[2:]] == ["a red ball"] + 2 * [
+        "a green square"
+    ]
+    assert [landing.prompt for landing in runner.landings] == ["a red ball", "a green square"]
+    kinds = [message for message, _ in page.sent]
+    at = kinds.index(Edited("12-34", accepted=True))
+    assert kinds[at - 1].state.entries == runner.timeline.entries
+    assert kinds[at - 1].state.revision == 1
+
+
+@pytest.mark.parametrize(
+    ("revision", "from_block", "entries", "told"),
+    [
+        (0, 3, rows((6, "a green square")), "'a green square' at latent frame 6 is too late"),
+        (0, 0, rows((0, "another ball")), "'a red ball' at latent frame 0 is too late"),
+        (1, 3, rows((9, "a green square")), "changed meanwhile, this edit was left out"),
+        (0, 3, rows((9, " ")), "prompt ' ' is empty"),
+        (0, 3, rows((12, "b"), (9, "c")), "latent frame 9 comes after 12"),
+        (0, 3, "a green square", "a timeline is a list of"),
+    ],
+)
+def test_an_edit_that_cannot_be_is_told_in_a_sentence_and_changes_nothing(
+    begin, revision, from_block, entries, told
+):
+    runner, page = begin()
+    runner.make(3).result(PATIENCE_S)
+    runner.edit(Edit("12-34", revision, from_block, entries))
+    page.wait_for(lambda: page.of(Edited))
+    assert page.of(Edited) == [Edited("12-34", accepted=False)]
+    assert told in page.of(Failure)[-1].message
+    assert (runner.timeline, runner.state().revision) == (TIMELINE, 0)
+
+
+def test_before_a_video_and_after_it_the_whole_timeline_may_be_another(begin):
+    runner, _ = begin()
+    runner.replan(Timeline.of("a green square"))
+    runner.make(2).result(PATIENCE_S)
+    assert runner.history[-1].prompt == "a green square"
+    runner.stop()
+    runner.replan(Timeline.of("a blue star"))
+    assert runner.state().begun == 0
+    runner.make(1).result(PATIENCE_S)
+    assert runner.history[-1].prompt == "a blue star"
+
+
+def test_a_new_video_follows_the_switches_of_the_one_before(begin):
+    runner, _ = begin()
+    runner.make(1).result(PATIENCE_S)
+    runner.switch("a green square")
+    runner.stop()
+    runner.make(2).result(PATIENCE_S)
+    assert [record.prompt for record in runner.history] == ["a red ball", "a green square"]
+
+
+def test_of_a_long_past_the_page_is_told_the_end_and_all_that_is_to_come(begin):
+    runner, _ = begin()
+    frames = range(3, 3 * 300, 3)
+    runner.replan(Timeline.of("a", *((frame, f"b{frame}") for frame in frames)))
+    assert len(runner.state().entries) == 300
+    runner.make(250).result(PATIENCE_S)
+    assert len(runner.state().entries) == MARKS + 50
+    assert runner.state().entries[-1].latent_frame == frames[-1]
 
 
 @pytest.mark.parametrize("prompt", ["", "  \n"])

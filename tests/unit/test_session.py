@@ -160,6 +160,36 @@ def test_a_live_switch_lands_on_the_next_block_and_equals_a_planned_one(engine: 
     assert np.array_equal(np.concatenate(before + after), planned)
 
 
+def test_a_timeline_that_changes_on_the_way_makes_what_it_would_have_made_from_the_start(
+    engine: Engine,
+):
+    first, second = (Timeline.of(RED, (6, "it grows"), (9, after)) for after in ("it shrinks", RED))
+    session = engine.session(first, seed=3, size_px=SMALL_PX)
+    made = [block.frames for block in session.blocks(2)]
+    assert session.replan(second) == 2
+    made += [block.frames for block in session.blocks(2)]
+    assert np.array_equal(np.concatenate(made), _pictures(engine, second, 4, seed=3))
+
+
+def test_the_past_of_a_session_is_locked(engine: Engine):
+    timeline = Timeline.of(RED, (3, "it grows"))
+    session = engine.session(timeline, size_px=SMALL_PX)
+    list(session.blocks(2))
+    with pytest.raises(TimelineError, match="too late to change, block 1 has begun"):
+        session.replan(Timeline.of(RED, (3, "it shrinks")))
+    assert session.timeline == timeline
+
+
+def test_a_session_s_timeline_makes_its_video_again_with_the_live_switches(engine: Engine):
+    session = engine.session(RED, seed=3, size_px=SMALL_PX)
+    made = [block.frames for block in session.blocks(2)]
+    session.switch("it shrinks")
+    made += [block.frames for block in session.blocks(2)]
+    assert session.timeline == Timeline.of(RED, (6, "it shrinks"))
+    again = _pictures(engine, session.timeline, 4, seed=3)
+    assert np.array_equal(np.concatenate(made), again)
+
+
 def test_of_two_switches_on_one_block_the_last_wins_and_both_are_told(engine: Engine):
     session = engine.session(RED, size_px=SMALL_PX)
     session.switch("it turns blue")

@@ -14,6 +14,7 @@ import av
 import nbformat
 import numpy as np
 import pytest
+import traitlets
 from nbclient import NotebookClient
 from PIL import Image
 
@@ -180,6 +181,48 @@ def test_an_observer_of_the_state_may_ask_for_anything_on_any_thread(studio):
     studio.observe(ask, "page_state")
     studio.run(blocks=2)
     assert answered == [("running", True), ("done", True)]
+
+
+def test_a_timeline_is_assigned_and_observed(studio):
+    changes = []
+    studio.observe(changes.append, "timeline")
+    studio.run(blocks=2)
+    plan = Timeline.of("a red ball", (9, "a green square"))
+    studio.timeline = plan
+    assert studio.timeline == plan
+    wait_until(lambda: changes)
+    assert (changes[-1].old, changes[-1].new) == (TIMELINE, plan)
+    studio.switch("a blue star")
+    wait_until(lambda: len(changes) == 2)
+    assert changes[-1].new == studio.timeline == plan.with_prompt(6, "a blue star")
+
+
+def test_an_edit_of_the_page_is_seen_by_whoever_observes(studio):
+    changes = []
+    studio.observe(changes.append, "timeline")
+    rows = [{"latent_frame": 0, "prompt": "a green square"}]
+    edit = {"type": "edit", "view": "1-2", "revision": 0, "from_block": 0, "entries": rows}
+    studio._handle_custom_msg(edit, [])
+    wait_until(lambda: changes)
+    assert changes[-1].new == Timeline.of("a green square")
+    assert studio.page_state["entries"] == tuple(rows)
+
+
+def test_a_timeline_that_changes_the_past_is_refused_where_it_is_assigned(studio):
+    studio.run(blocks=2)
+    with pytest.raises(TimelineError, match="'a red ball' at latent frame 0 is too late"):
+        studio.timeline = "a green square"
+    with pytest.raises(TimelineError, match="neither a prompt nor a timeline"):
+        studio.timeline = 3
+    assert studio.timeline == TIMELINE
+
+
+def test_timelines_of_two_studios_may_be_linked(studio):
+    other = LongLiveWidget(PaintedEngine(), timeline=TIMELINE, seed=1)
+    traitlets.link((studio, "timeline"), (other, "timeline"))
+    studio.timeline = Timeline.of("a green square")
+    wait_until(lambda: other.timeline == studio.timeline)
+    other.close()
 
 
 def test_an_unbuilt_page_is_told_before_anything_is_made(monkeypatch, tmp_path):

@@ -128,6 +128,38 @@ def test_a_prompt_says_something(prompt):
         require_prompt(prompt)
 
 
+def test_a_prompt_is_put_in_its_place_or_in_that_of_another_one():
+    timeline = Timeline.of("a", (24, "b"))
+    assert timeline.with_prompt(9, "c") == Timeline.of("a", (9, "c"), (24, "b"))
+    assert timeline.with_prompt(24, "c") == Timeline.of("a", (24, "c"))
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        Timeline.of("a", (4, "b"), (9, "d")),
+        Timeline.of("a", (4, "b")),
+        Timeline.of("a", (4, "b"), (7, "e"), (30, "c")),
+    ],
+)
+def test_what_lands_after_the_blocks_that_have_begun_may_be_another(plan):
+    Timeline.of("a", (4, "b"), (7, "c")).require_past(plan, begun_blocks=3)
+
+
+@pytest.mark.parametrize(
+    ("plan", "said"),
+    [
+        (Timeline.of("z", (4, "b")), "'a' at latent frame 0 is too late to change"),
+        (Timeline.of("a", (5, "b")), "'b' at latent frame 4 is too late"),
+        (Timeline.of("a", (9, "c")), "'b' at latent frame 4 is too late"),
+        (Timeline.of("a", (4, "b"), (6, "c")), "'c' at latent frame 6 is too late"),
+    ],
+)
+def test_what_has_landed_on_a_block_that_has_begun_stays(plan, said):
+    with pytest.raises(TimelineError, match=f"{said}.*block 2 has begun: .*frame 9 .2.06 s"):
+        Timeline.of("a", (4, "b"), (7, "c")).require_past(plan, begun_blocks=3)
+
+
 @pytest.mark.parametrize("form", ["json", "yaml"])
 def test_a_timeline_comes_back_from_text_as_it_was(form):
     timeline = Timeline.of("a 'quoted' ball: red", (3, "ein grüner Würfel"), (24, "- not: a list"))

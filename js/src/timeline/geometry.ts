@@ -1,6 +1,6 @@
 // Where prompts, blocks and the playhead lie on the strip. Pure: latent frames in, fractions out.
 
-import type { Landing } from "../protocol.ts";
+import type { Plan } from "../protocol.ts";
 
 const PICTURES_PER_LATENT_FRAME = 4;
 const SHORTEST_SPAN = 48;
@@ -12,7 +12,8 @@ const MOST_TICKS = 12;
 /** Latent frames, `end` not included. */
 export type Span = { begin: number; end: number };
 
-export type Segment = Span & { prompt: string; landed: boolean; order: number };
+/** `index` is the entry's place in the plan, `order` the segment's among those that are drawn. */
+export type Segment = Span & { index: number; prompt: string; landed: boolean; order: number };
 
 export type Tick = { seconds: number; frame: number };
 
@@ -32,24 +33,25 @@ export function frameAtSeconds(seconds: number, picturesPerSecond: number): numb
 }
 
 /** The stretches that each prompt steers: of several that land on one block, the last one does. */
-export function segments(marks: readonly Landing[], madeBlocks: number): Segment[] {
-  const winners = new Map<number, Landing>();
-  for (const mark of marks) {
-    winners.set(mark.block, mark);
+export function segments(plan: Plan, blockFrames: number, madeBlocks: number): Segment[] {
+  const winners = new Map<number, number>();
+  for (const [index, entry] of plan.entries()) {
+    winners.set(Math.ceil(entry.latent_frame / blockFrames), index);
   }
-  const sorted = [...winners.values()].sort((one, other) => one.block - other.block);
-  return sorted.map((mark, order) => ({
-    prompt: mark.prompt,
-    begin: mark.lands_at,
-    end: sorted[order + 1]?.lands_at ?? Number.POSITIVE_INFINITY,
-    landed: mark.block < madeBlocks,
+  const landed = [...winners].map(([block, index]) => ({ block, index }));
+  return landed.map(({ block, index }, order) => ({
+    index,
+    prompt: plan[index]?.prompt ?? "",
+    begin: block * blockFrames,
+    end: (landed[order + 1]?.block ?? Number.POSITIVE_INFINITY) * blockFrames,
+    landed: block < madeBlocks,
     order,
   }));
 }
 
 /** What the strip shows: all from the beginning, until that is too much; then it follows the playhead. */
-export function visibleSpan(marks: readonly Landing[], madeFrames: number, playhead: number): Span {
-  const planned = Math.max(0, ...marks.map((mark) => mark.lands_at));
+export function visibleSpan(plan: Plan, madeFrames: number, playhead: number): Span {
+  const planned = Math.max(0, ...plan.map((entry) => entry.latent_frame));
   const needed = Math.ceil((Math.max(planned, madeFrames) + 12) / 12) * 12;
   if (needed <= LONGEST_SPAN) {
     return { begin: 0, end: Math.max(SHORTEST_SPAN, needed) };

@@ -1,6 +1,6 @@
 // The timeline: prompts on a ruler of seconds, what is made, and where the viewer stands.
 
-import type { State } from "../protocol.ts";
+import type { Plan, State } from "../protocol.ts";
 import {
   fraction,
   frameOfPicture,
@@ -15,8 +15,8 @@ const TINTS = 5;
 
 export type Strip = {
   element: HTMLElement;
-  /** Show the state, with the viewer at picture number `shown`, -1 before the first one. */
-  update: (state: State, shown: number) => void;
+  /** Show a plan in this state, with the viewer at picture number `shown`, -1 before the first one. */
+  update: (state: State, plan: Plan, shown: number) => void;
 };
 
 export function timelineStrip(): Strip {
@@ -34,16 +34,21 @@ export function timelineStrip(): Strip {
   track.append(made, prompts);
   element.append(ruler, track, playhead);
 
-  let drawn: { state: State; begin: number; end: number } | undefined;
+  let drawn: { state: State; plan: Plan; begin: number; end: number } | undefined;
   return {
     element,
-    update(state, shown) {
+    update(state, plan, shown) {
       const frame = frameOfPicture(Math.max(0, shown));
       const madeFrames = state.made * state.block_frames;
-      const span = visibleSpan(state.marks, madeFrames, frame);
-      if (drawn?.state !== state || drawn.begin !== span.begin || drawn.end !== span.end) {
-        drawn = { state, ...span };
-        const found = segments(state.marks, state.made);
+      const span = visibleSpan(plan, madeFrames, frame);
+      if (
+        drawn?.state !== state ||
+        drawn.plan !== plan ||
+        drawn.begin !== span.begin ||
+        drawn.end !== span.end
+      ) {
+        drawn = { state, plan, ...span };
+        const found = segments(plan, state.block_frames, state.made);
         prompts.replaceChildren(...found.flatMap((each) => segmentElement(each, span)));
         ruler.replaceChildren(
           ...ticks(span, state.pictures_per_second).map(({ seconds, frame: at }) =>

@@ -65,7 +65,7 @@ export function mainAction(status: Status): Main {
     case "failed":
       return {
         label: "Start over",
-        hint: "begin a new video at 0 s: the same timeline and seed, without the prompts that were typed",
+        hint: "begin a new video at 0 s: the same timeline and seed, the prompts that were typed among them",
         path: PLAY,
         command: { type: "start" },
       };
