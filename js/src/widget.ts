@@ -8,10 +8,8 @@ import { loadPlotly, sharedPlotly } from "./charts/plotly.ts";
 import { connect, expected } from "./connection.ts";
 import { Player, type ShownPicture } from "./playback/player.ts";
 import type { BlockMessage, HistoryMessage, Landing, PageMessage, State } from "./protocol.ts";
-import { Editing } from "./timeline/editing.ts";
+import { timelineBoard } from "./timeline/board.ts";
 import { pictureOfFrame } from "./timeline/geometry.ts";
-import type { Terms } from "./timeline/plan.ts";
-import { timelineStrip } from "./timeline/strip.ts";
 import { make } from "./view/elements.ts";
 import { errorPanel } from "./view/error-panel.ts";
 import { promptBar } from "./view/prompt-bar.ts";
@@ -44,8 +42,11 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
   const status = statusLine();
   const buttons = transport(send, signal);
   const prompts = promptBar((prompt) => send({ type: "switch", prompt }), signal);
-  const editing = new Editing((wish) => send({ type: "edit", view: connection.view, ...wish }));
-  const strip = timelineStrip();
+  const timeline = timelineBoard(
+    state,
+    (wish) => send({ type: "edit", view: connection.view, ...wish }),
+    signal,
+  );
   const rate = state.pictures_per_second;
   const plotly = sharedPlotly(async () => {
     const source = plotlySource.wait();
@@ -68,7 +69,7 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
   const controls = make("div", "ll-controls");
   controls.append(buttons.element, prompts.element);
   const frame = make("div", "ll-frame");
-  frame.append(status.element, stage, strip.element, controls, prompts.receipt, errors.element);
+  frame.append(status.element, stage, timeline.element, controls, prompts.receipt, errors.element);
   root.append(frame);
   root.dataset["frame"] = "-1";
   root.dataset["prompt"] = "";
@@ -122,11 +123,10 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
     if (asking !== connection.view) {
       return;
     }
-    editing.answered(accepted);
+    timeline.answered(accepted);
     if (accepted) {
       errors.settle("prompt");
     }
-    strip.update(state, editing.plan, shown?.number ?? -1);
   }
 
   function takeHistory({ view: wanting, run, records }: HistoryMessage): void {
@@ -144,12 +144,11 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
       root.dataset["landed"] = "";
     }
     state = next;
-    editing.follow(state, termsOf(state));
     player.follow(state);
     status.update(state);
     buttons.update(state.status);
     prompts.update(state.status);
-    strip.update(state, editing.plan, shown?.number ?? -1);
+    timeline.follow(state);
     root.dataset["status"] = state.status;
     root.dataset["run"] = String(state.run);
     root.dataset["dropped"] = String(state.dropped);
@@ -169,8 +168,7 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
     root.dataset["blocks"] = String(received);
     root.dataset["dropped"] = String(state.dropped);
     charts.add([record]);
-    editing.follow(state, termsOf(state));
-    strip.update(state, editing.plan, shown?.number ?? -1);
+    timeline.follow(state);
   }
 
   function draw(next: ShownPicture): void {
@@ -178,7 +176,7 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
     const before = shown?.record.block;
     shown = next;
     display.update(next);
-    strip.update(state, editing.plan, number);
+    timeline.show(next);
     root.dataset["frame"] = String(number);
     root.dataset["prompt"] = record.prompt;
     if (record.block !== before && record.landed !== null) {
@@ -197,11 +195,6 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
     const first = pictureOfFrame(landing.lands_at);
     return shown === undefined ? 0 : (first - shown.number) / rate;
   }
-}
-
-/** The next block of a running video may begin at any moment: it is not promised to an edit. */
-function termsOf({ status, begun, block_frames }: State): Terms {
-  return { blockFrames: block_frames, firstOpen: begun + (status === "running" ? 1 : 0) };
 }
 
 export default { render };

@@ -179,6 +179,8 @@ describe("a drag", () => {
     expect(told(dragged(four, terms, 1, 15))).toBe("ball 0, *star 15, cube 27, ring 36");
     expect(told(dragged(four, terms, 1, 19))).toBe("ball 0, cube 12, *star 24, ring 36");
     expect(told(dragged(four, terms, 2, 17))).toBe("ball 0, *cube 12, star 24, ring 36");
+    expect(told(dragged(four, terms, 2, 33))).toBe("ball 0, star 12, *cube 33, ring 45");
+    expect(told(dragged(four, terms, 2, 37))).toBe("ball 0, star 12, ring 24, *cube 36");
     expect(told(dragged(four, terms, 2, 2))).toBe("*cube 0, ball 12, star 24, ring 36");
   });
 

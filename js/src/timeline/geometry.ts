@@ -6,7 +6,10 @@ const PICTURES_PER_LATENT_FRAME = 4;
 const SHORTEST_SPAN = 48;
 const LONGEST_SPAN = 120;
 const PLAYHEAD_AT = 0.7;
-const TICK_STEPS_S = [1, 2, 5, 10, 15, 30, 60];
+const TICK_STEPS_S = [0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300];
+const FRAME_STEPS = [1, 2, 4, 8, 16, 32, 64, 128, 256];
+const MOST_FRAME_TICKS = 16;
+const LEAST_OF_PICTURE = 0.6;
 const MOST_TICKS = 12;
 
 /** Latent frames, `end` not included. */
@@ -49,12 +52,18 @@ export function segments(plan: Plan, blockFrames: number, madeBlocks: number): S
   }));
 }
 
-/** What the strip shows: all from the beginning, until that is too much; then it follows the playhead. */
-export function visibleSpan(plan: Plan, madeFrames: number, playhead: number): Span {
+/** The latent frames that hold all that is made and planned, and a little more. */
+export function neededFrames(plan: Plan, madeFrames: number): number {
   const planned = Math.max(0, ...plan.map((entry) => entry.latent_frame));
   const needed = Math.ceil((Math.max(planned, madeFrames) + 12) / 12) * 12;
+  return Math.max(SHORTEST_SPAN, needed);
+}
+
+/** What is looked at first: all from the beginning, until that is too much; then the playhead. */
+export function visibleSpan(plan: Plan, madeFrames: number, playhead: number): Span {
+  const needed = neededFrames(plan, madeFrames);
   if (needed <= LONGEST_SPAN) {
-    return { begin: 0, end: Math.max(SHORTEST_SPAN, needed) };
+    return { begin: 0, end: needed };
   }
   const begin = Math.max(0, playhead - PLAYHEAD_AT * LONGEST_SPAN);
   return { begin, end: begin + LONGEST_SPAN };
@@ -65,15 +74,40 @@ export function fraction(frame: number, span: Span): number {
   return Math.min(1, Math.max(0, (frame - span.begin) / (span.end - span.begin)));
 }
 
-/** The whole seconds to be marked on a span, not too many of them. */
+/** The seconds to be marked on a span, not too many of them. */
 export function ticks(span: Span, picturesPerSecond: number): Tick[] {
   const framesPerSecond = picturesPerSecond / PICTURES_PER_LATENT_FRAME;
   const seconds = (span.end - span.begin) / framesPerSecond;
-  const step = TICK_STEPS_S.find((each) => seconds / each <= MOST_TICKS) ?? 60;
+  const step = TICK_STEPS_S.find((each) => seconds / each <= MOST_TICKS) ?? 600;
   const first = Math.ceil(span.begin / framesPerSecond / step) * step;
   const found: Tick[] = [];
   for (let at = first; frameAtSeconds(at, picturesPerSecond) < span.end; at += step) {
     found.push({ seconds: at, frame: frameAtSeconds(at, picturesPerSecond) });
   }
   return found.filter((tick) => tick.frame >= span.begin);
+}
+
+/** The first latent frames of blocks to be marked on a span, not too many of them. */
+export function frameTicks(span: Span, blockFrames: number): number[] {
+  const blocks = (span.end - span.begin) / blockFrames;
+  const step =
+    blockFrames * (FRAME_STEPS.find((each) => blocks / each <= MOST_FRAME_TICKS) ?? 1024);
+  const first = Math.ceil(span.begin / step) * step;
+  const count = Math.max(0, Math.ceil((span.end - first) / step));
+  return Array.from({ length: count }, (_, index) => first + index * step);
+}
+
+/** The blocks of a span whose pictures, `width` parts of it wide, have room if they are cut a little. */
+export function blocksToShow(
+  span: Span,
+  blockFrames: number,
+  madeBlocks: number,
+  width: number,
+): { step: number; blocks: number[] } {
+  const room = (LEAST_OF_PICTURE * width * (span.end - span.begin)) / blockFrames;
+  const step = Math.max(1, Math.ceil(room));
+  const first = Math.ceil(span.begin / blockFrames / step) * step;
+  const last = Math.min(madeBlocks, Math.ceil(span.end / blockFrames));
+  const count = Math.max(0, Math.ceil((last - first) / step));
+  return { step, blocks: Array.from({ length: count }, (_, index) => first + index * step) };
 }

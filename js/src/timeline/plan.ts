@@ -144,19 +144,22 @@ export function reordered(plan: Plan, terms: Terms, index: number, to: number): 
 
 /**
  * What a drag makes of a plan that would have an entry begin at `frame`: a move, and a change of
- * places once it covers half of a neighbour.
+ * places once it covers half of a neighbour, or begins after the last one.
  */
 export function dragged(plan: Plan, terms: Terms, index: number, frame: number): Edit {
-  const length = lengthOf(plan, index);
   const before = plan.findIndex(
     (entry, i) => i < index && isOpen(entry, terms) && frame < middle(plan, i),
   );
   if (before >= 0) {
     return reordered(plan, terms, index, before);
   }
-  const ends = Number.isFinite(length) ? frame + length : frame;
-  const after = plan.reduce((last, _, i) => (i > index && ends > middle(plan, i) ? i : last), -1);
+  const ends = frame + lengthOf(plan, index);
+  const after = plan.reduce((found, each, i) => (i > index && covers(each, i) ? i : found), -1);
   return after >= 0 ? reordered(plan, terms, index, after) : moved(plan, terms, index, frame);
+
+  function covers(other: Entry, i: number): boolean {
+    return i === plan.length - 1 ? frame > other.latent_frame : ends > middle(plan, i);
+  }
 }
 
 type Piece = { entry: Entry; length: number };
@@ -176,10 +179,8 @@ function lengthOf(plan: Plan, index: number): number {
   return ends - (plan[index]?.latent_frame ?? 0);
 }
 
-/** The middle of an entry; the last one, which has none, is met as soon as it begins. */
 function middle(plan: Plan, index: number): number {
-  const length = lengthOf(plan, index);
-  return (plan[index]?.latent_frame ?? 0) + (Number.isFinite(length) ? length / 2 : 0);
+  return (plan[index]?.latent_frame ?? 0) + lengthOf(plan, index) / 2;
 }
 
 /** Where the start of an entry may be, when the one at `until` is the next that stays. */

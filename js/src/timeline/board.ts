@@ -1,0 +1,352 @@
+// The timeline: prompts as blocks on a ruler, what is made, where the viewer stands, and all edits.
+
+import type { ShownPicture } from "../playback/player.ts";
+import type { Plan, State } from "../protocol.ts";
+import { make } from "../view/elements.ts";
+import { chosenBy, editOf, inside } from "./acting.ts";
+import { Editing, type Wish } from "./editing.ts";
+import { filmstrip } from "./filmstrip.ts";
+import { fraction, frameOfPicture, type Segment, type Span, segments } from "./geometry.ts";
+import { type Grip, landingEntry, pulled } from "./gesture.ts";
+import { type Act, actOf, keysInWords } from "./keys.ts";
+import { lane, percent } from "./lane.ts";
+import { added, blockOf, type Edit, isOpen, retyped, type Terms } from "./plan.ts";
+import { ruler } from "./ruler.ts";
+import { toolbar } from "./toolbar.ts";
+import { typing } from "./typing.ts";
+import { atFirst, lookOf, panned, revealing, spanOf, zoomed } from "./viewport.ts";
+import { landingText, segmentLabel } from "./wording.ts";
+
+const WHEEL_PX_TO_DOUBLE = 300;
+
+export type Board = {
+  element: HTMLElement;
+  /** Show the state. */
+  follow: (state: State) => void;
+  /** The viewer is at this picture; undefined before the first one. */
+  show: (shown: ShownPicture | undefined) => void;
+  /** The kernel's answer to the last edit. */
+  answered: (accepted: boolean) => void;
+};
+
+/** What a pull would make of the plan, over the part that was looked at when it began. */
+type Pull = { plan: Plan; span: Span };
+
+export function timelineBoard(
+  first: State,
+  send: (wish: Wish) => void,
+  signal: AbortSignal,
+): Board {
+  const editing = new Editing(send);
+  let state = first;
+  let shown: ShownPicture | undefined;
+  let view = atFirst;
+  let selected = 0;
+  let pull: Pull | undefined;
+  let drawn: Span | undefined;
+
+  const element = make("div", "ll-timeline");
+  const field = make("div", "ll-field");
+  const note = make("div", "ll-note");
+  const playhead = make("div", "ll-playhead");
+  const landing = make("div", "ll-landing");
+  const words = typing(signal);
+  const film = filmstrip(signal);
+  const tools = toolbar(act, signal);
+  const scale = ruler(
+    { pan: (part) => pan(part * length()), add: (part) => add(frameAt(part)) },
+    signal,
+  );
+  const prompts = lane({ choose, type: retype, pull: pullBy, letGo, giveUp }, signal);
+  element.setAttribute("role", "group");
+  element.setAttribute("aria-label", "Timeline");
+  element.dataset["lmSuppressShortcuts"] = "true"; // the notebook has other uses for these keys
+  prompts.element.title = keysInWords;
+  note.setAttribute("role", "status");
+  note.setAttribute("aria-live", "polite");
+  playhead.setAttribute("aria-hidden", "true");
+  landing.setAttribute("aria-hidden", "true");
+  landing.hidden = true;
+  field.append(scale.element, prompts.element, film.element, landing, playhead, words.element);
+  element.append(tools.element, field, note);
+  prompts.element.addEventListener("keydown", press, { signal });
+  field.addEventListener("wheel", roll, { signal, passive: false });
+  const sized = new ResizeObserver(() => drawMoving());
+  sized.observe(field);
+  signal.addEventListener("abort", () => sized.disconnect());
+  return { element, follow, show, answered };
+
+  function follow(next: State): void {
+    if (next.run !== state.run) {
+      film.clear();
+      shown = undefined;
+    }
+    state = next;
+    editing.follow(state, terms());
+    draw();
+  }
+
+  function show(next: ShownPicture | undefined): void {
+    shown = next;
+    if (next !== undefined) {
+      film.take(next);
+    }
+    drawMoving();
+  }
+
+  function answered(accepted: boolean): void {
+    editing.answered(accepted);
+    if (!accepted) {
+      note.textContent = "the timeline is as it was";
+    }
+    draw();
+  }
+
+  /** The next block of a running video may begin at any moment: it is not promised to an edit. */
+  function terms(): Terms {
+    const { status, begun, block_frames } = state;
+    return { blockFrames: block_frames, firstOpen: begun + (status === "running" ? 1 : 0) };
+  }
+
+  function segmentsNow(): Segment[] {
+    return segments(pull?.plan ?? editing.plan, state.block_frames, state.made);
+  }
+
+  function surroundings() {
+    const playhead = frameOfPicture(Math.max(0, shown?.number ?? 0));
+    return { plan: editing.plan, madeFrames: state.made * state.block_frames, playhead };
+  }
+
+  function span(): Span {
+    return pull?.span ?? spanOf(view, surroundings());
+  }
+
+  function length(): number {
+    const { begin, end } = span();
+    return end - begin;
+  }
+
+  function frameAt(part: number): number {
+    return span().begin + part * length();
+  }
+
+  function draw(): void {
+    const plan = editing.plan;
+    selected = Math.min(selected, plan.length - 1);
+    const entry = plan[selected];
+    const locked = entry !== undefined && !isOpen(entry, terms());
+    drawn = span();
+    prompts.draw({
+      segments: segmentsNow(),
+      span: drawn,
+      selected,
+      firstFrame: terms().firstOpen * state.block_frames,
+      rate: state.pictures_per_second,
+      madeFrames: surroundings().madeFrames,
+    });
+    scale.draw(drawn, state.block_frames, state.pictures_per_second);
+    tools.update(
+      {
+        undo: editing.undoable,
+        redo: editing.redoable,
+        type: !locked,
+        delete: !locked && plan.length > 1,
+        merge: selected < plan.length - 1,
+      },
+      view.following,
+    );
+    element.dataset["plan"] = JSON.stringify(plan.map((e) => [e.latent_frame, e.prompt]));
+    drawMoving();
+  }
+
+  /** What moves with every picture: all of it, if the part that is looked at moves too. */
+  function drawMoving(): void {
+    const now = span();
+    if (now.begin !== drawn?.begin || now.end !== drawn.end) {
+      draw();
+      return;
+    }
+    film.lay(now, state.block_frames, state.made);
+    const frame = surroundings().playhead;
+    playhead.style.left = percent(fraction(frame, now));
+    playhead.hidden = shown === undefined || frame < now.begin || frame > now.end;
+  }
+
+  function choose(index: number): void {
+    selected = index;
+    reveal();
+    draw();
+    prompts.focus();
+  }
+
+  function reveal(): void {
+    const segment = segmentsNow().find(({ index }) => index === selected);
+    if (segment !== undefined) {
+      view = revealing(view, span(), segment.begin);
+    }
+  }
+
+  /** Make an edit, and say where it lands; or say why there is none. */
+  function propose(edit: Edit): void {
+    note.textContent = landingOf(edit);
+    if (!("refused" in edit)) {
+      editing.propose(edit.plan);
+      choose(edit.index);
+    }
+  }
+
+  function landingOf(edit: Edit): string {
+    if ("refused" in edit) {
+      return edit.refused;
+    }
+    const entry = edit.plan[edit.index];
+    return entry === undefined
+      ? ""
+      : landingText(entry.prompt, blockOf(entry.latent_frame, terms()), state);
+  }
+
+  function act(asked: Act): void {
+    if (!(chooses(asked) || edits(asked) || looks(asked))) {
+      changes(asked);
+    }
+  }
+
+  function chooses(asked: Act): boolean {
+    const other = chosenBy(asked, segmentsNow(), selected);
+    const segment = segmentsNow().find(({ index }) => index === other);
+    if (segment === undefined) {
+      return false;
+    }
+    choose(segment.index);
+    const locked = segment.begin < terms().firstOpen * state.block_frames;
+    note.textContent = segmentLabel(segment, locked, state.pictures_per_second);
+    return true;
+  }
+
+  function edits(asked: Act): boolean {
+    const edit = editOf(asked, editing.plan, terms(), selected);
+    if (edit !== undefined) {
+      propose(edit);
+    }
+    return edit !== undefined;
+  }
+
+  function looks(asked: Act): boolean {
+    const look = lookOf(asked, view, span(), surroundings());
+    view = look ?? view;
+    draw();
+    return look !== undefined;
+  }
+
+  function changes(asked: Act): void {
+    switch (asked) {
+      case "undo":
+        note.textContent = editing.undo() ? "undone" : "there is nothing to undo";
+        break;
+      case "redo":
+        note.textContent = editing.redo() ? "redone" : "there is nothing to redo";
+        break;
+      case "type":
+        retype(selected);
+        break;
+      case "add":
+        add(inside(editing.plan, terms(), selected));
+        break;
+    }
+    draw();
+  }
+
+  function retype(index: number): void {
+    const entry = editing.plan[index];
+    if (entry === undefined) {
+      return;
+    }
+    const edit = retyped(editing.plan, terms(), index, entry.prompt);
+    if ("refused" in edit) {
+      propose(edit);
+      return;
+    }
+    words.begin(fraction(entry.latent_frame, span()), entry.prompt, (typed) => {
+      if (typed !== undefined) {
+        // the plan may have changed meanwhile, and the entry may have another place in it
+        const now = editing.plan.findIndex((each) => each.latent_frame === entry.latent_frame);
+        propose(retyped(editing.plan, terms(), now, typed));
+      }
+      prompts.focus();
+    });
+  }
+
+  function add(frame: number): void {
+    words.begin(fraction(frame, span()), "", (typed) => {
+      if (typed !== undefined) {
+        propose(added(editing.plan, terms(), frame, typed));
+      }
+      prompts.focus();
+    });
+  }
+
+  function pullBy(index: number, grip: Grip, part: number): void {
+    const over = span();
+    const edit = pulled(editing.plan, terms(), index, grip, part * (over.end - over.begin));
+    const refused = "refused" in edit;
+    const made = refused ? { plan: editing.plan, index } : edit;
+    const lands = { plan: made.plan, index: landingEntry(made.index, grip) };
+    pull = { plan: made.plan, span: over };
+    selected = made.index;
+    note.textContent = landingOf(refused ? edit : lands);
+    landing.hidden = refused;
+    landing.textContent = note.textContent;
+    landing.style.left = percent(fraction(lands.plan[lands.index]?.latent_frame ?? 0, over));
+    draw();
+  }
+
+  function letGo(): void {
+    const made = pull?.plan;
+    giveUp();
+    if (made !== undefined) {
+      editing.propose(made);
+      draw();
+    }
+  }
+
+  function giveUp(): void {
+    pull = undefined;
+    landing.hidden = true;
+    draw();
+  }
+
+  function press(event: KeyboardEvent): void {
+    event.stopPropagation();
+    const asked = event.key === "Escape" && pull !== undefined ? "give up" : actOf(event);
+    if (asked === undefined) {
+      return;
+    }
+    event.preventDefault();
+    if (asked === "give up") {
+      prompts.drop();
+    } else {
+      act(asked);
+    }
+  }
+
+  function pan(frames: number): void {
+    view = panned(span(), frames);
+    draw();
+  }
+
+  /** With ctrl, as a pinch comes too, the wheel zooms; sideways it pans; else the page scrolls. */
+  function roll(event: WheelEvent): void {
+    const sideways = event.deltaX || (event.shiftKey ? event.deltaY : 0);
+    if (event.ctrlKey) {
+      const { left, width } = field.getBoundingClientRect();
+      const factor = 2 ** (-event.deltaY / WHEEL_PX_TO_DOUBLE);
+      view = zoomed(view, span(), factor, frameAt((event.clientX - left) / width));
+      draw();
+    } else if (sideways !== 0) {
+      pan((sideways / field.clientWidth) * length());
+    } else {
+      return;
+    }
+    event.preventDefault();
+  }
+}

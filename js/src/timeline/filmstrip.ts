@@ -1,0 +1,96 @@
+// One small picture of each block that was shown, beneath the prompts.
+
+import type { ShownPicture } from "../playback/player.ts";
+import { make } from "../view/elements.ts";
+import { blocksToShow, fraction, type Span } from "./geometry.ts";
+import { percent } from "./lane.ts";
+
+const HEIGHT_PX = 40;
+const MOST_PICTURES = 600;
+const QUALITY = 0.7;
+
+export type Filmstrip = {
+  element: HTMLElement;
+  /** Keep the picture on the screen, if it is the first one of its block. */
+  take: (shown: ShownPicture) => void;
+  /** Lay out what is kept over a span. */
+  lay: (span: Span, blockFrames: number, madeBlocks: number) => void;
+  clear: () => void;
+};
+
+export function filmstrip(signal: AbortSignal): Filmstrip {
+  const element = make("div", "ll-film");
+  element.setAttribute("aria-hidden", "true");
+  const kept = new Map<number, HTMLImageElement>();
+  const canvas = document.createElement("canvas");
+  const context = canvas.getContext("2d", { alpha: false });
+  let aspect = 16 / 9;
+  let taken = -1;
+  let video = 0;
+  signal.addEventListener("abort", clear);
+  return { element, take, lay, clear };
+
+  function take({ picture, record: { block } }: ShownPicture): void {
+    if (block === taken || kept.has(block) || context === null) {
+      return;
+    }
+    taken = block;
+    aspect = picture.width / picture.height;
+    canvas.height = HEIGHT_PX;
+    canvas.width = Math.round(HEIGHT_PX * aspect);
+    context.drawImage(picture, 0, 0, canvas.width, canvas.height);
+    const of = video;
+    canvas.toBlob((jpeg) => jpeg && of === video && keep(block, jpeg), "image/jpeg", QUALITY);
+  }
+
+  function keep(block: number, jpeg: Blob): void {
+    const image = make("img", "ll-thumbnail");
+    image.alt = "";
+    image.draggable = false;
+    image.dataset["block"] = String(block);
+    image.src = URL.createObjectURL(jpeg);
+    kept.set(block, image);
+    const oldest = kept.keys().next().value;
+    if (kept.size > MOST_PICTURES && oldest !== undefined) {
+      forget(oldest);
+    }
+  }
+
+  function lay(span: Span, blockFrames: number, madeBlocks: number): void {
+    const width = (element.clientHeight * aspect) / Math.max(1, element.clientWidth);
+    const { step, blocks } = blocksToShow(span, blockFrames, madeBlocks, width);
+    const shown = Math.min(width, (step * blockFrames) / (span.end - span.begin));
+    const wanted = blocks.flatMap((block) => {
+      const image = kept.get(block);
+      return image === undefined ? [] : [{ image, at: fraction(block * blockFrames, span) }];
+    });
+    for (const { image, at } of wanted) {
+      image.style.left = percent(at);
+      image.style.width = percent(shown);
+    }
+    const images = wanted.map(({ image }) => image);
+    if (
+      images.length !== element.children.length ||
+      images.some((one, i) => element.children[i] !== one)
+    ) {
+      element.replaceChildren(...images);
+    }
+  }
+
+  function forget(block: number): void {
+    const image = kept.get(block);
+    if (image !== undefined) {
+      URL.revokeObjectURL(image.src);
+      kept.delete(block);
+    }
+  }
+
+  function clear(): void {
+    for (const block of [...kept.keys()]) {
+      forget(block);
+    }
+    taken = -1;
+    video += 1; // pictures that are on their way belong to the one before
+    element.replaceChildren();
+  }
+}

@@ -1,0 +1,58 @@
+// The box in which the words of a prompt are changed, on top of its block.
+
+import { make } from "../view/elements.ts";
+
+export type Typing = {
+  element: HTMLElement;
+  readonly open: boolean;
+  /** Type at a part of the lane's width; `done` gets the words, and undefined where it is given up. */
+  begin: (part: number, words: string, done: (words: string | undefined) => void) => void;
+};
+
+export function typing(signal: AbortSignal): Typing {
+  const element = make("div", "ll-typing");
+  const input = make("input", "ll-input");
+  input.type = "text";
+  input.autocomplete = "off";
+  input.spellcheck = false;
+  input.setAttribute("aria-label", "Words of the prompt: Enter keeps them, Escape gives up");
+  element.hidden = true;
+  element.append(input);
+  let finish: ((words: string | undefined) => void) | undefined;
+  input.addEventListener(
+    "keydown",
+    (event) => {
+      event.stopPropagation();
+      if (event.key === "Enter" || event.key === "Escape") {
+        event.preventDefault();
+        end(event.key === "Enter" ? input.value : undefined);
+      }
+    },
+    { signal },
+  );
+  input.addEventListener("blur", () => end(input.value.trim() === "" ? undefined : input.value), {
+    signal,
+  });
+  return {
+    element,
+    get open() {
+      return finish !== undefined;
+    },
+    begin(part, words, done) {
+      end(undefined);
+      finish = done;
+      input.value = words;
+      element.hidden = false;
+      element.style.setProperty("--ll-at", String(part));
+      input.focus({ preventScroll: true });
+      input.select();
+    },
+  };
+
+  function end(words: string | undefined): void {
+    const done = finish;
+    finish = undefined;
+    element.hidden = true;
+    done?.(words);
+  }
+}

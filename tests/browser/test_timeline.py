@@ -1,0 +1,178 @@
+"""The timeline in a real JupyterLab: edited by mouse, by keyboard alone and from Python."""
+
+import json
+
+import pytest
+from playwright.sync_api import Locator, Page
+
+from tests.browser.lab import run_all_cells, studio, wait_for_data
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+MARKUP = "a <b>green</b> ring"
+PLAN = [[0, "a red ball"], [24, "a yellow star"], [36, MARKUP]]
+STUDIO = f"""
+from longlive_widget import LongLiveWidget, Timeline
+from tests.unit.painted_engine import PaintedEngine
+
+engine = PaintedEngine(seconds_per_block=0.25)
+timeline = Timeline.of("a red ball", (24, "a yellow star"), (36, {MARKUP!r}))
+studio = LongLiveWidget(engine, timeline, seed=1)
+studio
+"""
+CHANGED = """
+import time
+told = []
+studio.observe(lambda change: told.append(change.new), "timeline")
+studio.timeline = Timeline.of("a red ball", (12, "from Python"))
+"""
+
+
+def wait_for_plan(page: Page, wanted: list[list[object]]) -> None:
+    page.wait_for_function(
+        "wanted => [...document.querySelectorAll('.ll-timeline')].at(-1)?.dataset.plan === wanted",
+        arg=json.dumps(wanted, separators=(",", ":"), ensure_ascii=False),
+    )
+
+
+def segment(player: Locator, prompt: str) -> Locator:
+    return player.locator(".ll-segment", has_text=prompt)
+
+
+def pull(page: Page, block: Locator, *, at: float, frames: float, let_go: bool = True) -> None:
+    """Take hold of a block at a part of its width, and pull it by that many latent frames."""
+    lane = page.locator(".ll-prompts").last.bounding_box()
+    box = block.bounding_box()
+    x, y = box["x"] + at * box["width"], box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + frames * lane["width"] / 48, y, steps=6)
+    if let_go:
+        page.mouse.up()
+
+
+def test_prompts_are_dragged_resized_and_undone_by_mouse(lab, notebook_of, screenshots):
+    with lab.opened(notebook_of(STUDIO)) as page:
+        run_all_cells(page)
+        player = studio(page)
+        wait_for_plan(page, PLAN)
+        assert player.locator("b").count() == 0
+        star = segment(player, "a yellow star")
+
+        pull(page, star, at=0.5, frames=-9, let_go=False)
+        landing = player.locator(".ll-landing")
+        said = "“a yellow star” lands at block 5, latent frame 15, 3.56 s"
+        assert landing.inner_text() == said
+        assert player.locator(".ll-note").inner_text() == said
+        player.screenshot(path=screenshots / "timeline-pulled.png")
+        page.mouse.up()
+        assert not landing.is_visible()
+        moved = [[0, "a red ball"], [15, "a yellow star"], [27, MARKUP]]
+        wait_for_plan(page, moved)
+
+        pull(page, star, at=0.99, frames=6)
+        wait_for_plan(page, [*moved[:2], [33, MARKUP]])
+        pull(page, star, at=0.01, frames=-3)
+        wait_for_plan(page, [moved[0], [12, "a yellow star"], [33, MARKUP]])
+        pull(page, star, at=0.5, frames=-12)
+        swapped = [[0, "a yellow star"], [21, "a red ball"], [33, MARKUP]]
+        wait_for_plan(page, swapped)
+
+        player.locator("[data-act=undo]").click()
+        player.locator("[data-act=undo]").click()
+        wait_for_plan(page, [*moved[:2], [33, MARKUP]])
+        player.locator("[data-act=redo]").click()
+        wait_for_plan(page, [moved[0], [12, "a yellow star"], [33, MARKUP]])
+
+        star.dblclick()
+        player.locator(".ll-typing input").fill("a <i>blue</i> star")
+        player.screenshot(path=screenshots / "timeline-typing.png")
+        player.locator(".ll-typing input").press("Enter")
+        wait_for_plan(page, [moved[0], [12, "a <i>blue</i> star"], [33, MARKUP]])
+        segment(player, "a red ball").click()
+        for act, wanted in [
+            ("split", [[0, "a red ball"], [6, "a red ball"], [12, "a <i>blue</i> star"]]),
+            ("merge", [[0, "a red ball"], [6, "a red ball"]]),
+            ("delete", [[0, "a red ball"]]),
+        ]:
+            player.locator(f"[data-act={act}]").click()
+            wait_for_plan(page, [*wanted, [33, MARKUP]])
+
+
+def test_the_timeline_is_edited_by_keyboard_alone(lab, notebook_of, screenshots):
+    with lab.opened(notebook_of(STUDIO), dark=True) as page:
+        run_all_cells(page)
+        player = studio(page)
+        wait_for_plan(page, PLAN)
+        note = player.locator(".ll-note")
+        player.locator("[data-act=follow]").focus()
+        page.keyboard.press("Tab")
+        focused = page.locator(":focus")
+        assert focused.get_attribute("role") == "option"
+        assert focused.get_attribute("aria-label") == "a red ball, from 0.00 s to 5.81 s"
+        page.keyboard.press("ArrowRight")
+        assert page.locator(":focus").inner_text() == "a yellow star"
+        assert note.inner_text() == "a yellow star, from 5.81 s to 8.81 s"
+        page.keyboard.press("Shift+ArrowLeft")
+        wait_for_plan(page, [PLAN[0], [21, "a yellow star"], [33, MARKUP]])
+        assert note.inner_text() == "“a yellow star” lands at block 7, latent frame 21, 5.06 s"
+        page.keyboard.press("Alt+ArrowRight")
+        page.keyboard.press("Alt+ArrowRight")
+        wait_for_plan(page, [PLAN[0], [21, "a yellow star"], [39, MARKUP]])
+        page.keyboard.press("Enter")
+        page.keyboard.type("a huge zebra")
+        page.keyboard.press("Enter")
+        wait_for_plan(page, [PLAN[0], [21, "a huge zebra"], [39, MARKUP]])
+        page.keyboard.press("s")
+        wait_for_plan(page, [PLAN[0], [21, "a huge zebra"], [30, "a huge zebra"], [39, MARKUP]])
+        page.keyboard.press("Enter")
+        page.keyboard.type("never mind")
+        page.keyboard.press("Escape")
+        page.keyboard.press("Delete")
+        wait_for_plan(page, [PLAN[0], [21, "a huge zebra"], [39, MARKUP]])
+        page.keyboard.press("[")
+        wait_for_plan(page, [PLAN[0], [21, MARKUP], [39, "a huge zebra"]])
+        page.keyboard.press("End")
+        page.keyboard.press("Alt+ArrowRight")
+        assert note.inner_text().startswith("the last prompt has no end")
+        while player.locator("[data-act=undo]").is_enabled():
+            page.keyboard.press("z")
+        wait_for_plan(page, PLAN)
+        page.keyboard.press("z")
+        assert note.inner_text() == "there is nothing to undo"
+        page.keyboard.press("Shift+Z")
+        wait_for_plan(page, [PLAN[0], [21, "a yellow star"], [33, MARKUP]])
+        player.screenshot(path=screenshots / "timeline-keyboard-dark.png")
+
+
+def test_the_past_of_a_running_video_is_locked_and_shows_its_pictures(
+    lab, notebook_of, screenshots
+):
+    with lab.opened(notebook_of(STUDIO, "studio.start()")) as page:
+        run_all_cells(page)
+        player = studio(page)
+        wait_for_data(page, "+d.frame > 50")
+        ball = segment(player, "a red ball")
+        assert ball.get_attribute("aria-label").endswith(", begun")
+        ball.click()
+        page.keyboard.press("Enter")
+        assert "“a red ball” has begun" in player.locator(".ll-note").inner_text()
+        assert player.locator(".ll-thumbnail").count() > 3
+        ring = segment(player, MARKUP)
+        pull(page, ring, at=0.5, frames=9)
+        wait_for_plan(page, [*PLAN[:2], [45, MARKUP]])
+        wait_for_data(page, f"d.landed === {json.dumps(MARKUP)}")
+        page.wait_for_timeout(500)
+        player.screenshot(path=screenshots / "timeline-running.png")
+        page.set_viewport_size({"width": 760, "height": 1000})
+        page.wait_for_timeout(700)
+        player.screenshot(path=screenshots / "timeline-narrow.png")
+
+
+def test_a_timeline_assigned_in_python_shows_on_the_page_and_is_undone_there(lab, notebook_of):
+    with lab.opened(notebook_of(STUDIO, CHANGED)) as page:
+        run_all_cells(page)
+        player = studio(page)
+        wait_for_plan(page, [[0, "a red ball"], [12, "from Python"]])
+        player.locator("[data-act=undo]").click()
+        wait_for_plan(page, PLAN)
