@@ -22,7 +22,7 @@ module.exports = {
       from: { path: path(room) },
       to: {
         path: path(`(${neighbours.filter((other) => other !== room).join("|")})`),
-        pathNot: "^src/view/elements\\.ts$", // how all of them make elements
+        pathNot: "^src/view/(elements|menu|prompt-field)\\.ts$", // what all of them are made of
       },
     })),
     {

@@ -20,7 +20,8 @@ export type Command =
   | { type: "credit"; run: number; block: number }
   | { type: "attach"; view: string }
   | { type: "asset"; name: "plotly" }
-  | { type: "edit"; view: string; revision: number; from_block: number; entries: Plan };
+  | { type: "edit"; view: string; revision: number; from_block: number; entries: Plan }
+  | { type: "read"; view: string; prompt: string };
 
 /** A prompt and the latent frame from which it should steer. */
 export type Entry = { latent_frame: number; prompt: string };
@@ -70,6 +71,7 @@ export type State = {
   begun: number;
   revision: number;
   entries: Plan;
+  library: string[];
 };
 
 export type BlockMessage = {
@@ -90,7 +92,17 @@ export type PageMessage =
   | { type: "receipt"; landing: Landing }
   | { type: "failure"; message: string; details: string; topic: Topic }
   | { type: "asset"; name: string; bytes: Uint8Array<ArrayBuffer> }
-  | { type: "edited"; view: string; accepted: boolean };
+  | { type: "edited"; view: string; accepted: boolean }
+  | ReadingMessage;
+
+/** How a prompt is read: its words that the model does not know, and the end that it leaves out. */
+export type ReadingMessage = {
+  type: "reading";
+  view: string;
+  prompt: string;
+  unknown: string[];
+  unread: string;
+};
 
 export class ProtocolError extends Error {}
 
@@ -130,6 +142,14 @@ export function parse(content: unknown, buffers: readonly unknown[] = []): PageM
       return { type, name: text(fields, "name"), bytes: bytesOf(buffers[0]) };
     case "edited":
       return { type, view: text(fields, "view"), accepted: boolean(fields, "accepted") };
+    case "reading":
+      return {
+        type,
+        view: text(fields, "view"),
+        prompt: text(fields, "prompt"),
+        unknown: texts(fields, "unknown"),
+        unread: text(fields, "unread"),
+      };
     default:
       throw new ProtocolError(`no message is called ${JSON.stringify(type)}`);
   }
@@ -155,6 +175,7 @@ export function parseState(value: unknown): State {
     begun: number(fields, "begun"),
     revision: number(fields, "revision"),
     entries: list(fields, "entries").map(parseEntry),
+    library: texts(fields, "library"),
   };
 }
 

@@ -7,7 +7,14 @@ import { partsChart } from "./charts/parts-chart.ts";
 import { loadPlotly, sharedPlotly } from "./charts/plotly.ts";
 import { connect, expected } from "./connection.ts";
 import { Player, type ShownPicture } from "./playback/player.ts";
-import type { BlockMessage, HistoryMessage, Landing, PageMessage, State } from "./protocol.ts";
+import type {
+  BlockMessage,
+  HistoryMessage,
+  Landing,
+  PageMessage,
+  ReadingMessage,
+  State,
+} from "./protocol.ts";
 import { timelineBoard } from "./timeline/board.ts";
 import { pictureOfFrame } from "./timeline/geometry.ts";
 import { make } from "./view/elements.ts";
@@ -41,10 +48,12 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
   const display = screen(state.width_px, state.height_px);
   const status = statusLine();
   const buttons = transport(send, signal);
-  const prompts = promptBar((prompt) => send({ type: "switch", prompt }), signal);
+  const ask = (prompt: string) => send({ type: "read", view: connection.view, prompt });
+  const prompts = promptBar((prompt) => send({ type: "switch", prompt }), ask, signal);
   const timeline = timelineBoard(
     state,
     (wish) => send({ type: "edit", view: connection.view, ...wish }),
+    ask,
     signal,
   );
   const rate = state.pictures_per_second;
@@ -105,6 +114,9 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
       case "edited":
         takeAnswer(message.view, message.accepted);
         break;
+      case "reading":
+        takeReading(message);
+        break;
       default:
         message satisfies never;
     }
@@ -129,6 +141,13 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
     }
   }
 
+  function takeReading({ view: asking, prompt, unknown, unread }: ReadingMessage): void {
+    if (asking === connection.view) {
+      prompts.mark(prompt, unknown, unread);
+      timeline.mark(prompt, unknown, unread);
+    }
+  }
+
   function takeHistory({ view: wanting, run, records }: HistoryMessage): void {
     if (wanting === connection.view && run === state.run) {
       charts.clear();
@@ -147,7 +166,7 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
     player.follow(state);
     status.update(state);
     buttons.update(state.status);
-    prompts.update(state.status);
+    prompts.update(state);
     timeline.follow(state);
     root.dataset["status"] = state.status;
     root.dataset["run"] = String(state.run);
@@ -181,7 +200,7 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
     root.dataset["prompt"] = record.prompt;
     if (record.block !== before && record.landed !== null) {
       root.dataset["landed"] = record.landed.prompt;
-      prompts.landed(record.landed, state.marks, record.first_picture / rate);
+      prompts.landed(record.landed, state.marks, record, record.first_picture / rate);
     }
   }
 

@@ -20,6 +20,7 @@ const commands: Record<string, Command> = {
     from_block: 11,
     entries: [{ latent_frame: 33, prompt: "eine gelbe Kugel ⭐ <b>" }],
   },
+  read: { type: "read", view: "12-34", prompt: "a striped zebra" },
 };
 
 describe("a message from the kernel", () => {

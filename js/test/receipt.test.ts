@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Landing } from "../src/protocol.ts";
-import { receiptText } from "../src/view/receipt.ts";
+import { receiptText, tookText } from "../src/view/receipt.ts";
 
 function landing(prompt: string, block: number, replacedBy: string | null = null): Landing {
   const frame = 3 * block;
@@ -35,5 +35,18 @@ describe("the receipt of a prompt", () => {
     expect(receiptText(ball, [landing("a sea", 7, "a lake"), ball], "landed")).toBe(
       "“a blue ball spins” landed",
     );
+  });
+});
+
+describe("what a switch took", () => {
+  it("is the reading of the prompt and the re-cache, of all that its block took", () => {
+    expect(tookText({ text: 4.4, "re-cache": 30.2, steps: 250 })).toBe(
+      "; took 35 ms (reading 4, re-cache 30)",
+    );
+    expect(tookText({ "re-cache": 30.2 })).toBe("; took 30 ms (re-cache 30)");
+  });
+
+  it("is not said where it is not known", () => {
+    expect(tookText({ steps: 250 })).toBe("");
   });
 });

@@ -239,16 +239,23 @@ class Engine:
         """
         self.model.adapters.use(scales)
 
+    def unread(self, prompt: str) -> str:
+        """The end of a prompt that is too long for the model; '' if it reads all."""
+        return self.model.text_encoder.unread(prompt)
+
+    def unknown_words(self, prompt: str) -> tuple[str, ...]:
+        """The words of a prompt that the model does not know, as written, each once."""
+        return self.model.text_encoder.unknown_words(prompt)
+
     def unheeded(self, prompt: str) -> str:
         """A sentence on what the model does not take in: unknown words, the end of a long prompt.
 
         '' if it reads all. The prompt is taken without HTML entities and spare white space.
         """
-        encoder = self.model.text_encoder
         parts = []
-        if rest := encoder.unread(prompt):
+        if rest := self.unread(prompt):
             parts.append(f"it is too long, {rest!r} is left out: write a shorter one")
-        if words := encoder.unknown_words(prompt):
+        if words := self.unknown_words(prompt):
             quoted = ", ".join(map(repr, words))
             parts.append(f"{self.name} does not know {quoted}: use other words")
         return f"prompt {prompt!r}: {'; '.join(parts)}" if parts else ""

@@ -5,7 +5,7 @@ pictures of a block travel beside it as one JPEG each. `js/src/protocol.ts` is t
 `tests/fixtures/protocol.json` holds both to the same words.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Literal
 
@@ -80,7 +80,15 @@ class Edit:
     rows: object
 
 
-Command = Start | Pause | Resume | Stop | Switch | Credit | Attach | AssetRequest | Edit
+@dataclass(frozen=True)
+class Read:
+    """View `view` wants to know which words of a prompt, as far as it is typed, will be read."""
+
+    view: str
+    prompt: str
+
+
+Command = Start | Pause | Resume | Stop | Switch | Credit | Attach | AssetRequest | Edit | Read
 
 
 @dataclass(frozen=True)
@@ -118,6 +126,7 @@ class State:
 
     `entries` are those of the timeline, the newest ones of its past and all that is to come; what
     lands before block `begun` can no longer be changed. `revision` counts the timeline's changes.
+    `library` are prompts to begin with.
     """
 
     status: Status
@@ -137,6 +146,7 @@ class State:
     begun: int
     revision: int
     entries: tuple[Entry, ...]
+    library: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -203,7 +213,17 @@ class Edited:
     accepted: bool
 
 
-PageMessage = BlockMessage | StateMessage | History | Receipt | Failure | Asset | Edited
+@dataclass(frozen=True)
+class Reading:
+    """The words of a prompt that the model does not know, and the end that it leaves out."""
+
+    view: str
+    prompt: str
+    unknown: tuple[str, ...]
+    unread: str
+
+
+PageMessage = BlockMessage | StateMessage | History | Receipt | Failure | Asset | Edited | Reading
 
 _NAMES: dict[type[PageMessage], str] = {
     BlockMessage: "block",
@@ -213,19 +233,16 @@ _NAMES: dict[type[PageMessage], str] = {
     Failure: "failure",
     Asset: "asset",
     Edited: "edited",
+    Reading: "reading",
 }
-_BARE_COMMANDS: dict[str, Command] = {
-    "start": Start(),
-    "pause": Pause(),
-    "resume": Resume(),
-    "stop": Stop(),
-}
-_COMMANDS = "start, pause, resume, stop, switch, credit, attach, asset, edit"
 
 
 def encode(message: PageMessage) -> dict[str, object]:
     """The message as plain values, its kind under `type`."""
     return {"type": _NAMES[type(message)], **asdict(message)}
+
+
+Fields = Mapping[object, object]
 
 
 def parse(content: object) -> Command:
@@ -237,31 +254,45 @@ def parse(content: object) -> Command:
     if not isinstance(content, Mapping):
         raise MessageError(f"a command is an object with a type, not {content!r}")
     kind = content.get("type")
-    if isinstance(kind, str) and kind in _BARE_COMMANDS:
-        return _BARE_COMMANDS[kind]
-    match kind:
-        case "switch":
-            return Switch(require_prompt(content.get("prompt")).strip())
-        case "credit":
-            return Credit(_whole_number(content, "run"), _whole_number(content, "block"))
-        case "attach":
-            return Attach(_text(content, "view"))
-        case "asset":
-            return _asset_request(content)
-        case "edit":
-            revision, block = (_whole_number(content, f) for f in ("revision", "from_block"))
-            return Edit(_text(content, "view"), revision, block, content.get("entries"))
-        case _:
-            raise MessageError(f"no command is called {kind!r}: there are {_COMMANDS}")
+    if not isinstance(kind, str) or kind not in _PARSERS:
+        raise MessageError(f"no command is called {kind!r}: there are {', '.join(_PARSERS)}")
+    return _PARSERS[kind](content)
 
 
-def _asset_request(content: Mapping[object, object]) -> AssetRequest:
+def _switch(content: Fields) -> Switch:
+    return Switch(require_prompt(content.get("prompt")).strip())
+
+
+def _credit(content: Fields) -> Credit:
+    return Credit(_whole_number(content, "run"), _whole_number(content, "block"))
+
+
+def _asset_request(content: Fields) -> AssetRequest:
     if content.get("name") != "plotly":
         raise MessageError(f"no asset is called {content.get('name')!r}: there is 'plotly'")
     return AssetRequest("plotly")
 
 
-def _whole_number(content: Mapping[object, object], field: str) -> int:
+def _edit(content: Fields) -> Edit:
+    revision, block = (_whole_number(content, field) for field in ("revision", "from_block"))
+    return Edit(_text(content, "view"), revision, block, content.get("entries"))
+
+
+_PARSERS: dict[str, Callable[[Fields], Command]] = {
+    "start": lambda _: Start(),
+    "pause": lambda _: Pause(),
+    "resume": lambda _: Resume(),
+    "stop": lambda _: Stop(),
+    "switch": _switch,
+    "credit": _credit,
+    "attach": lambda content: Attach(_text(content, "view")),
+    "asset": _asset_request,
+    "edit": _edit,
+    "read": lambda content: Read(_text(content, "view"), _text(content, "prompt")),
+}
+
+
+def _whole_number(content: Fields, field: str) -> int:
     value = content.get(field)
     if isinstance(value, bool) or not isinstance(value, int):
         raise MessageError(
@@ -270,7 +301,7 @@ def _whole_number(content: Mapping[object, object], field: str) -> int:
     return value
 
 
-def _text(content: Mapping[object, object], field: str) -> str:
+def _text(content: Fields, field: str) -> str:
     value = content.get(field)
     if not isinstance(value, str):
         raise MessageError(f"{field} {value!r} of command {content['type']!r} is not text")

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Protocol
 from longlive_widget.errors import LongLiveError, SessionError, TimelineError, whole_number
 from longlive_widget.geometry import PICTURES_PER_SECOND, pictures_before
 from longlive_widget.timeline import Landing, Timeline, entries_of, require_prompt
+from longlive_widget.tiny.library import LIBRARY
 from longlive_widget.widget.courier import GOODBYE_S, Courier
 from longlive_widget.widget.frame_codec import encode_jpegs
 from longlive_widget.widget.pace import Pace
@@ -31,6 +32,7 @@ from longlive_widget.widget.protocol import (
     Failure,
     History,
     PageMessage,
+    Reading,
     Receipt,
     State,
     StateMessage,
@@ -296,6 +298,11 @@ class Runner:
         else:
             self._say(Edited(edit.view, accepted=True))
 
+    def read(self, view: str, prompt: str) -> None:
+        """Tell a view which words of a prompt are not known, and which end is left out."""
+        engine = self._open_engine()
+        self._say(Reading(view, prompt, engine.unknown_words(prompt), engine.unread(prompt)))
+
     def _follow(self, timeline: Timeline) -> None:
         self._timeline = timeline
         self._revision += 1
@@ -505,6 +512,7 @@ def _about(engine: "Engine", seed: int) -> State:
         begun=0,
         revision=0,
         entries=(),
+        library=LIBRARY if engine.name == "tiny" else (),
     )
 
 

@@ -28,6 +28,7 @@ from longlive_widget.widget.protocol import (
     Edit,
     PageMessage,
     Pause,
+    Read,
     Resume,
     Start,
     StateMessage,
@@ -284,6 +285,8 @@ class LongLiveWidget(anywidget.AnyWidget):
                 self._runner.attach(view)
             case Edit():
                 self._runner.edit(command)
+            case Read(view, prompt):
+                self._runner.read(view, prompt)
             case AssetRequest(name):
                 self._tell_page(Asset(name), [(STATIC / f"{name}.js").read_bytes()])
             case _:

@@ -1,6 +1,7 @@
 """The timeline in a real JupyterLab: edited by mouse, by keyboard alone and from Python."""
 
 import json
+import re
 
 import pytest
 from playwright.sync_api import Locator, Page
@@ -176,3 +177,40 @@ def test_a_timeline_assigned_in_python_shows_on_the_page_and_is_undone_there(lab
         wait_for_plan(page, [[0, "a red ball"], [12, "from Python"]])
         player.locator("[data-act=undo]").click()
         wait_for_plan(page, PLAN)
+
+
+TINY = """
+from longlive_widget import Engine, LongLiveWidget, Timeline
+
+studio = LongLiveWidget(Engine.load("tiny"), "a red ball rests", seed=1)
+studio.start()
+studio
+"""
+
+
+def test_a_prompt_is_chosen_underlined_and_told_what_it_took(lab, notebook_of, screenshots):
+    with lab.opened(notebook_of(TINY)) as page:
+        run_all_cells(page)
+        player = studio(page)
+        wait_for_data(page, "+d.frame > 9")
+        prompts = player.locator(".ll-prompt-bar")
+        prompts.locator("input").press_sequentially("a striped zebra and a ball")
+        prompts.locator(".ll-unknown").nth(1).wait_for()
+        assert prompts.locator(".ll-unknown").all_inner_texts() == ["striped", "zebra"]
+        assert "“zebra”" in prompts.locator("input").get_attribute("title")
+        player.screenshot(path=screenshots / "unknown-words.png")
+
+        prompts.locator("[aria-haspopup=menu]").click()
+        page.keyboard.press("ArrowDown")
+        chosen = page.locator(":focus").inner_text()
+        player.screenshot(path=screenshots / "library.png")
+        page.keyboard.press("Enter")
+        assert prompts.locator("input").input_value() == chosen
+        assert prompts.locator(".ll-unknown").count() == 0
+        page.keyboard.press("Enter")
+        took = player.locator(".ll-receipt", has_text=f"“{chosen}” landed at block")
+        took.wait_for()
+        assert re.search(r"; took \d+ ms \(reading \d+, re-cache \d+\)$", took.inner_text())
+        prompts.locator("input").press("ArrowUp")
+        assert prompts.locator("input").input_value() == chosen
+        segment(player, chosen).wait_for()

@@ -18,7 +18,7 @@ from longlive_widget.timeline import Landing, Timeline, require_prompt
 class PaintedEngine:
     """Paints a block in `seconds_per_block`; block number `fails_at` raises instead.
 
-    Of a prompt it reads `reads` characters.
+    Of a prompt it reads `reads` characters, and it knows no zebra.
     """
 
     seconds_per_block: float = 0.0
@@ -34,8 +34,14 @@ class PaintedEngine:
     def session(self, timeline, seed=0, *, watch=None):
         return PaintedSession(self, timeline, seed, watch)
 
+    def unread(self, prompt):
+        return prompt[self.reads :]
+
+    def unknown_words(self, prompt):
+        return ("zebra",) if "zebra" in prompt.split() else ()
+
     def unheeded(self, prompt):
-        rest = prompt[self.reads :]
+        rest = self.unread(prompt)
         return f"{rest!r} is left out" if rest else ""
 
 

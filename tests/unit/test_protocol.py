@@ -21,6 +21,8 @@ from longlive_widget.widget.protocol import (
     Failure,
     History,
     Pause,
+    Read,
+    Reading,
     Receipt,
     Resume,
     Start,
@@ -46,7 +48,7 @@ SHOWN = BlockRecord(8, 24, 93, 12, "a blue star", STAR, 412.5, PARTS_MS, 3.25, d
 UNSEEN = BlockRecord(9, 27, 105, 12, "a blue star", None, 380.0, {}, 3.0, displayed=False)
 ABOUT = ("tiny", "reference", "trained", ("the window is in int8 instead of FP8",), 160, 96, 3, 16)
 ENTRIES = (Entry(0, "a red ball"), Entry(9, "a green square"), Entry(22, "a blue star"))
-STATE = State("running", 2, *ABOUT, 7, 10, 1, MARKS, 11, 4, ENTRIES)
+STATE = State("running", 2, *ABOUT, 7, 10, 1, MARKS, 11, 4, ENTRIES, ("a red ball bounces",))
 ROWS = [{"latent_frame": 33, "prompt": "eine gelbe Kugel ⭐ <b>"}]
 TO_PAGE = {
     "block": BlockMessage(2, SHOWN, 11),
@@ -59,6 +61,7 @@ TO_PAGE = {
     "failure of a prompt": Failure("prompt '' is empty", "", "prompt"),
     "asset": Asset("plotly"),
     "edited": Edited("12-34", accepted=True),
+    "reading": Reading("12-34", "a striped zebra", ("striped", "zebra"), ""),
 }
 TO_KERNEL = {
     "start": Start(),
@@ -70,6 +73,7 @@ TO_KERNEL = {
     "attach": Attach("12-34"),
     "asset": AssetRequest("plotly"),
     "edit": Edit("12-34", 4, 11, ROWS),
+    "read": Read("12-34", "a striped zebra"),
 }
 
 

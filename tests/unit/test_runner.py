@@ -19,6 +19,7 @@ from longlive_widget.widget.protocol import (
     Edited,
     Failure,
     History,
+    Reading,
     Receipt,
     StateMessage,
 )
@@ -229,6 +230,15 @@ def test_a_live_switch_overtakes_the_prompt_that_the_timeline_has_for_its_block(
     runner.make(1).result(PATIENCE_S)
     assert [mark.replaced_by for mark in runner.landings] == [None, "a green square", None]
     assert runner.history[-1].landed == runner.landings[-1]
+
+
+def test_a_view_hears_which_words_of_a_prompt_are_not_read(begin):
+    runner, page = begin(PaintedEngine(reads=10))
+    runner.read("12-34", "a zebra by the sea")
+    page.wait_for(lambda: page.of(Reading))
+    assert page.of(Reading) == [
+        Reading("12-34", "a zebra by the sea", ("zebra",), "a zebra by the sea"[10:])
+    ]
 
 
 def rows(*entries):

@@ -10,6 +10,7 @@ from longlive_widget import Engine, Timeline
 from longlive_widget.engine.model import load_encoder
 from longlive_widget.engine.source import model_folder
 from longlive_widget.tiny.judge import Reading, read_scene
+from longlive_widget.tiny.library import LIBRARY
 from longlive_widget.tiny.scenes import LEARNED, draw, random_scene
 from longlive_widget.tiny.train_autoencoder import psnr_db, reconstructed
 
@@ -65,3 +66,7 @@ def test_the_small_decoder_makes_nearly_the_pictures_of_the_full_one(engine: Eng
     )
     assert 30 < small < full
     assert full > 34
+
+
+def test_every_prompt_to_begin_with_is_read_to_its_last_word(engine: Engine):
+    assert [engine.unheeded(prompt) for prompt in LIBRARY] == [""] * len(LIBRARY)

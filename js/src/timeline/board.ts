@@ -3,6 +3,7 @@
 import type { ShownPicture } from "../playback/player.ts";
 import type { Plan, State } from "../protocol.ts";
 import { make } from "../view/elements.ts";
+import type { Ask, PromptField } from "../view/prompt-field.ts";
 import { chosenBy, editOf, inside } from "./acting.ts";
 import { Editing, type Wish } from "./editing.ts";
 import { filmstrip } from "./filmstrip.ts";
@@ -27,6 +28,8 @@ export type Board = {
   show: (shown: ShownPicture | undefined) => void;
   /** The kernel's answer to the last edit. */
   answered: (accepted: boolean) => void;
+  /** The kernel says how a prompt is read. */
+  mark: PromptField["mark"];
 };
 
 /** What a pull would make of the plan, over the part that was looked at when it began. */
@@ -35,6 +38,7 @@ type Pull = { plan: Plan; span: Span };
 export function timelineBoard(
   first: State,
   send: (wish: Wish) => void,
+  ask: Ask,
   signal: AbortSignal,
 ): Board {
   const editing = new Editing(send);
@@ -50,7 +54,7 @@ export function timelineBoard(
   const note = make("div", "ll-note");
   const playhead = make("div", "ll-playhead");
   const landing = make("div", "ll-landing");
-  const words = typing(signal);
+  const words = typing(ask, signal);
   const film = filmstrip(signal);
   const tools = toolbar(act, signal);
   const scale = ruler(
@@ -74,7 +78,7 @@ export function timelineBoard(
   const sized = new ResizeObserver(() => drawMoving());
   sized.observe(field);
   signal.addEventListener("abort", () => sized.disconnect());
-  return { element, follow, show, answered };
+  return { element, follow, show, answered, mark: words.mark };
 
   function follow(next: State): void {
     if (next.run !== state.run) {

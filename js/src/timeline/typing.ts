@@ -1,23 +1,22 @@
 // The box in which the words of a prompt are changed, on top of its block.
 
 import { make } from "../view/elements.ts";
+import { type Ask, type PromptField, promptField } from "../view/prompt-field.ts";
 
 export type Typing = {
   element: HTMLElement;
-  readonly open: boolean;
   /** Type at a part of the lane's width; `done` gets the words, and undefined where it is given up. */
   begin: (part: number, words: string, done: (words: string | undefined) => void) => void;
+  mark: PromptField["mark"];
 };
 
-export function typing(signal: AbortSignal): Typing {
+export function typing(ask: Ask, signal: AbortSignal): Typing {
   const element = make("div", "ll-typing");
-  const input = make("input", "ll-input");
-  input.type = "text";
-  input.autocomplete = "off";
-  input.spellcheck = false;
-  input.setAttribute("aria-label", "Words of the prompt: Enter keeps them, Escape gives up");
+  const label = "Words of the prompt: Enter keeps them, Escape gives up";
+  const field = promptField(label, ask, signal);
+  const { input } = field;
   element.hidden = true;
-  element.append(input);
+  element.append(field.element);
   let finish: ((words: string | undefined) => void) | undefined;
   input.addEventListener(
     "keydown",
@@ -35,13 +34,11 @@ export function typing(signal: AbortSignal): Typing {
   });
   return {
     element,
-    get open() {
-      return finish !== undefined;
-    },
+    mark: field.mark,
     begin(part, words, done) {
       end(undefined);
       finish = done;
-      input.value = words;
+      field.fill(words);
       element.hidden = false;
       element.style.setProperty("--ll-at", String(part));
       input.focus({ preventScroll: true });

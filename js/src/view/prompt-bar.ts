@@ -1,67 +1,113 @@
 // The box in which a prompt is typed, and the line that says what became of it.
 
-import type { Landing, Status } from "../protocol.ts";
+import type { BlockRecord, Landing, State, Status } from "../protocol.ts";
 import { make } from "./elements.ts";
-import { receiptText } from "./receipt.ts";
+import { type Item, menu } from "./menu.ts";
+import { type Ask, promptField } from "./prompt-field.ts";
+import { recalled, used } from "./recall.ts";
+import { receiptText, tookText } from "./receipt.ts";
 
 export type PromptBar = {
   element: HTMLElement;
   /** The line below the box; a live region. */
   receipt: HTMLElement;
-  update: (status: Status) => void;
+  update: (state: State) => void;
   /** `marks` are all prompts of the video: those that gave way to this one are named. */
   taken: (landing: Landing, marks: readonly Landing[], inSeconds: number) => void;
-  landed: (landing: Landing, marks: readonly Landing[], atSeconds: number) => void;
+  /** The first picture of a block on which `landing` lands is on the screen. */
+  landed: (
+    landing: Landing,
+    marks: readonly Landing[],
+    record: BlockRecord,
+    atSeconds: number,
+  ) => void;
+  /** The kernel says how a prompt is read. */
+  mark: (prompt: string, unknown: readonly string[], unread: string) => void;
 };
 
 /** `submit` gets each prompt that is sent with Enter or with the button, an empty one too. */
-export function promptBar(submit: (prompt: string) => void, signal: AbortSignal): PromptBar {
+export function promptBar(
+  submit: (prompt: string) => void,
+  ask: Ask,
+  signal: AbortSignal,
+): PromptBar {
   const element = make("form", "ll-prompt-bar");
-  const input = make("input", "ll-input");
-  const button = make("button", "ll-button", "Switch");
+  const field = promptField("Prompt to switch to", ask, signal);
+  const button = make("button", "ll-button", "Switch now");
   const receipt = make("div", "ll-receipt");
-  input.type = "text";
-  input.autocomplete = "off";
-  input.spellcheck = false;
-  input.setAttribute("aria-label", "Prompt to switch to");
-  // the notebook would take typed letters for its own shortcuts
-  input.dataset["lmSuppressShortcuts"] = "true";
+  const before = menu("Prompts used before, and some to begin with", choices, signal);
+  const { input } = field;
+  let known: readonly string[] = [];
+  let library: readonly string[] = [];
+  let at = -1;
+  before.button.append("▾");
+  before.element.classList.add("ll-menu-up");
+  button.type = "submit";
+  button.title = "steer by this prompt from the next block on";
+  receipt.setAttribute("role", "status");
+  receipt.setAttribute("aria-live", "polite");
+  element.append(field.element, before.element, button);
   for (const kind of ["keydown", "keypress", "keyup"]) {
     element.addEventListener(kind, (event) => event.stopPropagation(), { signal });
   }
-  button.type = "submit";
-  receipt.setAttribute("role", "status");
-  receipt.setAttribute("aria-live", "polite");
-  element.append(input, button);
-  element.addEventListener(
-    "submit",
-    (event) => {
-      event.preventDefault();
-      submit(input.value.trim());
-      input.value = "";
-    },
-    { signal },
-  );
+  input.addEventListener("keydown", recall, { signal });
+  element.addEventListener("submit", send, { signal });
   return {
     element,
     receipt,
-    update(status) {
-      const steerable = status === "running" || status === "paused" || status === "done";
-      input.disabled = !steerable;
-      button.disabled = !steerable;
-      input.placeholder = steerable
-        ? "a prompt to switch to, then Enter"
-        : "start, then steer here";
+    mark: field.mark,
+    update({ status, entries, library: offered }) {
+      known = used(entries.map(({ prompt }) => prompt));
+      library = offered;
+      const able = steerable(status);
+      for (const control of [input, button, before.button]) {
+        control.disabled = !able;
+      }
+      input.placeholder = able ? "a prompt to switch to, then Enter" : "start, then steer here";
     },
     taken(landing, marks, inSeconds) {
       const when = inSeconds > 0.05 ? `, in about ${inSeconds.toFixed(1)} s` : "";
       receipt.dataset["phase"] = "taken";
       receipt.textContent = receiptText(landing, marks, `lands at block ${landing.block}${when}`);
     },
-    landed(landing, marks, atSeconds) {
+    landed(landing, marks, record, atSeconds) {
       receipt.dataset["phase"] = "landed";
       const place = `landed at block ${landing.block}, ${atSeconds.toFixed(2)} s`;
-      receipt.textContent = receiptText(landing, marks, place);
+      receipt.textContent = `${receiptText(landing, marks, place)}${tookText(record.parts_ms)}`;
     },
   };
+
+  function send(event: Event): void {
+    event.preventDefault();
+    submit(input.value.trim());
+    at = -1;
+    field.fill("");
+  }
+
+  function recall(event: KeyboardEvent): void {
+    const next = recalled(event.key, at, known.length);
+    if (next !== undefined) {
+      event.preventDefault();
+      at = next;
+      field.fill(known[at] ?? "");
+    }
+  }
+
+  function choices(): Item[] {
+    const choice = (prompt: string): Item => ({ label: prompt, run: () => choose(prompt) });
+    return [
+      { heading: "used before" },
+      ...known.map(choice),
+      ...(library.length > 0 ? [{ heading: "to begin with" }, ...library.map(choice)] : []),
+    ];
+  }
+
+  function choose(prompt: string): void {
+    field.fill(prompt);
+    input.focus();
+  }
+}
+
+function steerable(status: Status): boolean {
+  return status === "running" || status === "paused" || status === "done";
 }
