@@ -22,7 +22,7 @@ module.exports = {
       from: { path: path(room) },
       to: {
         path: path(`(${neighbours.filter((other) => other !== room).join("|")})`),
-        pathNot: "^src/view/(elements|menu|prompt-field)\\.ts$", // what all of them are made of
+        pathNot: "^src/view/(elements|menu|prompt-field|transition-menu)\\.ts$", // what all of them are made of
       },
     })),
     {

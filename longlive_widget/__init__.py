@@ -12,7 +12,11 @@ if TYPE_CHECKING:
     from longlive_widget.engine.official import OfficialFiles as OfficialFiles
     from longlive_widget.presets import PRESETS as PRESETS
     from longlive_widget.presets import Preset as Preset
+    from longlive_widget.timeline import Entry as Entry
     from longlive_widget.timeline import Timeline as Timeline
+    from longlive_widget.timeline import Transition as Transition
+    from longlive_widget.timeline_forms import read_timeline as read_timeline
+    from longlive_widget.timeline_forms import write_timeline as write_timeline
     from longlive_widget.widget.studio import LongLiveWidget as LongLiveWidget
 
 __version__ = "0.1.0"
@@ -21,13 +25,28 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # docs/decisions/0001-threa
 
 _HOMES = {
     "Engine": "longlive_widget.engine.engine",
+    "Entry": "longlive_widget.timeline",
     "LongLiveWidget": "longlive_widget.widget.studio",
     "OfficialFiles": "longlive_widget.engine.official",
     "PRESETS": "longlive_widget.presets",
     "Preset": "longlive_widget.presets",
     "Timeline": "longlive_widget.timeline",
+    "Transition": "longlive_widget.timeline",
+    "read_timeline": "longlive_widget.timeline_forms",
+    "write_timeline": "longlive_widget.timeline_forms",
 }
-__all__ = ["PRESETS", "Engine", "LongLiveWidget", "OfficialFiles", "Preset", "Timeline"]
+__all__ = [
+    "PRESETS",
+    "Engine",
+    "Entry",
+    "LongLiveWidget",
+    "OfficialFiles",
+    "Preset",
+    "Timeline",
+    "Transition",
+    "read_timeline",
+    "write_timeline",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -25,6 +25,14 @@ def seconds_at(latent_frame: int) -> float:
     return pictures_before(latent_frame) / PICTURES_PER_SECOND
 
 
+def latent_frame_at(seconds: float) -> int:
+    """The latent frame that begins nearest to a time in the video, 0 s or later."""
+    picture = seconds * PICTURES_PER_SECOND
+    if picture <= 1:
+        return round(picture)
+    return round((picture - 1) / PICTURES_PER_LATENT_FRAME) + 1
+
+
 @dataclass(frozen=True)
 class Geometry:
     """The sizes of one video: `width_px` x `height_px`, `block_frames` latent frames a block.

@@ -6,20 +6,58 @@ Loads no torch. Knows no session: a timeline is a plan, what really happened is 
 import html
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise, zip_longest
+from typing import Literal, get_args
 
 import yaml
 
-from longlive_widget.errors import SessionError, TimelineError, whole_number
+from longlive_widget.errors import (
+    SessionError,
+    TimelineError,
+    one_of,
+    true_or_false,
+    whole_number,
+)
 from longlive_widget.geometry import seconds_at
 
 MOST_SEED = 2**32
+MOST_BLEND_BLOCKS = 1000
+Blend = Literal["linear", "slerp"]
+
+
+@dataclass(frozen=True)
+class Transition:
+    """How one prompt gives way to the next one: at once, or over some blocks.
+
+    `blocks` blocks are steered by blends of both prompts, ever more by the next one; 0 is a cut.
+    `blend` is how their embeddings are mixed: on the straight line between them, or on the arc.
+    With `recache` memory is computed again under each prompt and blend, as LongLive does; without
+    it, memory stays as it was made under the prompts before.
+
+    Raises:
+        TimelineError: one of them is something else.
+    """
+
+    blocks: int = 0
+    blend: Blend = "linear"
+    recache: bool = True
+
+    def __post_init__(self) -> None:
+        blocks = whole_number(
+            "blocks of a transition", self.blocks, TimelineError, least=0, most=MOST_BLEND_BLOCKS
+        )
+        object.__setattr__(self, "blocks", blocks)
+        one_of("blend", self.blend, get_args(Blend), TimelineError)
+        true_or_false("recache", self.recache, TimelineError)
+
+
+CUT = Transition()
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A prompt and the latent frame from which it should steer.
+    """A prompt, the latent frame from which it should steer, and how it takes over.
 
     Raises:
         TimelineError: the prompt is empty, or the latent frame is not a whole number from 0 up.
@@ -27,11 +65,16 @@ class Entry:
 
     latent_frame: int
     prompt: str
+    transition: Transition = CUT
 
     def __post_init__(self) -> None:
         latent_frame = whole_number("latent frame", self.latent_frame, TimelineError, least=0)
         object.__setattr__(self, "latent_frame", latent_frame)
         require_prompt(self.prompt)
+        if not isinstance(self.transition, Transition):
+            raise TimelineError(
+                f"transition {self.transition!r} is none: write Transition(blocks=4)"
+            )
 
 
 @dataclass(frozen=True)
@@ -75,13 +118,7 @@ class Timeline:
                     f"{entry!r} is no entry of a timeline: write Timeline.of('a red ball', "
                     "(24, 'a blue star'))"
                 )
-        if not self.entries:
-            raise TimelineError("a timeline needs a prompt at latent frame 0, this one has none")
-        if self.entries[0].latent_frame != 0:
-            raise TimelineError(
-                f"the first prompt starts at latent frame {self.entries[0].latent_frame}: "
-                "start it at 0"
-            )
+        _require_beginning(self.entries)
         for before, after in pairwise(self.entries):
             if after.latent_frame == before.latent_frame:
                 raise TimelineError(
@@ -95,8 +132,11 @@ class Timeline:
                 )
 
     @classmethod
-    def of(cls, prompt: str, *switches: tuple[int, str]) -> "Timeline":
-        """A timeline that begins with `prompt` and switches at `(latent frame, prompt)` pairs."""
+    def of(cls, prompt: str, *switches: "tuple[int, str] | Entry") -> "Timeline":
+        """A timeline that begins with `prompt` and switches at `(latent frame, prompt)` pairs.
+
+        An `Entry` in the place of a pair says how its prompt takes over.
+        """
         return cls((Entry(0, prompt), *map(_switch, switches)))
 
     def landings(self, block_frames: int = 3) -> tuple[Landing, ...]:
@@ -114,11 +154,17 @@ class Timeline:
             for entry, block in zip(self.entries, blocks, strict=True)
         )
 
-    def with_prompt(self, latent_frame: int, prompt: str) -> "Timeline":
-        """The timeline with one prompt more, in the place of one that starts at that frame."""
-        others = (entry for entry in self.entries if entry.latent_frame != latent_frame)
-        entries = (*others, Entry(latent_frame, prompt))
-        return Timeline(tuple(sorted(entries, key=lambda entry: entry.latent_frame)))
+    def with_entry(self, entry: Entry) -> "Timeline":
+        """The timeline with one entry more, in the place of one that starts at its frame."""
+        others = (each for each in self.entries if each.latent_frame != entry.latent_frame)
+        return Timeline(tuple(sorted((*others, entry), key=lambda each: each.latent_frame)))
+
+    def at(self, latent_frame: int) -> Entry:
+        """The entry that starts at a latent frame; a `TimelineError` where none does."""
+        for entry in self.entries:
+            if entry.latent_frame == latent_frame:
+                return entry
+        raise TimelineError(f"no prompt starts at latent frame {latent_frame}")
 
     def before(self, block: int, block_frames: int = 3) -> tuple[Entry, ...]:
         """The entries that land before a block."""
@@ -175,8 +221,8 @@ class Timeline:
             raise TimelineError(f"this is not YAML: {error}") from error
         return cls(entries_of(rows))
 
-    def _rows(self) -> list[dict[str, int | str]]:
-        return [{"latent_frame": e.latent_frame, "prompt": e.prompt} for e in self.entries]
+    def _rows(self) -> list[dict[str, object]]:
+        return [_row(entry) for entry in self.entries]
 
 
 def timeline_of(plan: object) -> Timeline:
@@ -223,12 +269,33 @@ def require_prompt(prompt: object) -> str:
     return prompt
 
 
+def _require_beginning(entries: Sequence[Entry]) -> None:
+    if not entries:
+        raise TimelineError("a timeline needs a prompt at latent frame 0, this one has none")
+    first = entries[0]
+    if first.latent_frame != 0:
+        raise TimelineError(
+            f"the first prompt starts at latent frame {first.latent_frame}: start it at 0"
+        )
+    if first.transition != CUT:
+        raise TimelineError(
+            f"the first prompt {first.prompt!r} has none to take over from: give it no transition"
+        )
+
+
 def _block_of(latent_frame: int, block_frames: int) -> int:
     """The first block that starts at a latent frame or after it."""
     return -(-latent_frame // block_frames)
 
 
+def _row(entry: Entry) -> dict[str, object]:
+    row: dict[str, object] = {"latent_frame": entry.latent_frame, "prompt": entry.prompt}
+    return row if entry.transition == CUT else {**row, "transition": asdict(entry.transition)}
+
+
 def _switch(switch: object) -> Entry:
+    if isinstance(switch, Entry):
+        return switch
     if not isinstance(switch, Sequence) or isinstance(switch, str) or len(switch) != 2:
         raise TimelineError(
             f"switch {switch!r} is not (latent frame, prompt): for example (24, 'a blue star')"
@@ -256,6 +323,19 @@ def _mappings(rows: Iterable[object], wanted: str) -> Iterable[Mapping[object, o
 
 
 def _entry(row: Mapping[object, object], wanted: str) -> Entry:
-    if set(row) != {"latent_frame", "prompt"}:
+    if set(row) - {"transition"} != {"latent_frame", "prompt"}:
         raise TimelineError(f"a timeline is {wanted}, but one row is {dict(row)!r}")
-    return Entry(row["latent_frame"], row["prompt"])  # type: ignore[arg-type]  # Entry checks both
+    transition = transition_of(row.get("transition", {}))
+    return Entry(row["latent_frame"], row["prompt"], transition)  # type: ignore[arg-type]  # Entry checks
+
+
+def transition_of(said: object) -> Transition:
+    """The transition that a file or a message says; what it leaves out is as in a cut.
+
+    Raises:
+        TimelineError: it is none.
+    """
+    known = {"blocks", "blend", "recache"}
+    if not isinstance(said, Mapping) or set(said) - known:
+        raise TimelineError(f"transition {said!r} is none: it may have blocks, blend and recache")
+    return Transition(**said)

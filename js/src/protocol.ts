@@ -16,15 +16,29 @@ export type Status = (typeof statuses)[number];
 
 export type Command =
   | { type: "start" | "pause" | "resume" | "stop" }
-  | { type: "switch"; prompt: string }
+  | { type: "switch"; prompt: string; transition: Transition }
   | { type: "credit"; run: number; block: number }
   | { type: "attach"; view: string }
   | { type: "asset"; name: "plotly" }
   | { type: "edit"; view: string; revision: number; from_block: number; entries: Plan }
-  | { type: "read"; view: string; prompt: string };
+  | { type: "read"; view: string; prompt: string }
+  | { type: "export"; view: string; form: Form }
+  | { type: "import"; name: string; text: string };
 
-/** A prompt and the latent frame from which it should steer. */
-export type Entry = { latent_frame: number; prompt: string };
+const forms = ["json", "yaml", "longlive", "scope", "text", "python"] as const;
+/** The forms of a timeline as a file. */
+export type Form = (typeof forms)[number];
+
+const blends = ["linear", "slerp"] as const;
+export type Blend = (typeof blends)[number];
+
+/** How a prompt takes over: over some blocks, none for a cut; on the line or the arc between both. */
+export type Transition = { blocks: number; blend: Blend; recache: boolean };
+
+export const cut: Transition = { blocks: 0, blend: "linear", recache: true };
+
+/** A prompt, the latent frame from which it should steer, and how it takes over. */
+export type Entry = { latent_frame: number; prompt: string; transition: Transition };
 
 /** The entries of a timeline, in order. */
 export type Plan = readonly Entry[];
@@ -93,7 +107,17 @@ export type PageMessage =
   | { type: "failure"; message: string; details: string; topic: Topic }
   | { type: "asset"; name: string; bytes: Uint8Array<ArrayBuffer> }
   | { type: "edited"; view: string; accepted: boolean }
-  | ReadingMessage;
+  | ReadingMessage
+  | ExportedMessage;
+
+/** The timeline as the text of a file. */
+export type ExportedMessage = {
+  type: "exported";
+  view: string;
+  form: Form;
+  name: string;
+  text: string;
+};
 
 /** How a prompt is read: its words that the model does not know, and the end that it leaves out. */
 export type ReadingMessage = {
@@ -150,6 +174,14 @@ export function parse(content: unknown, buffers: readonly unknown[] = []): PageM
         unknown: texts(fields, "unknown"),
         unread: text(fields, "unread"),
       };
+    case "exported":
+      return {
+        type,
+        view: text(fields, "view"),
+        form: oneOf(fields, "form", forms),
+        name: text(fields, "name"),
+        text: text(fields, "text"),
+      };
     default:
       throw new ProtocolError(`no message is called ${JSON.stringify(type)}`);
   }
@@ -181,7 +213,20 @@ export function parseState(value: unknown): State {
 
 function parseEntry(value: unknown): Entry {
   const fields = object(value, "an entry");
-  return { latent_frame: number(fields, "latent_frame"), prompt: text(fields, "prompt") };
+  return {
+    latent_frame: number(fields, "latent_frame"),
+    prompt: text(fields, "prompt"),
+    transition: parseTransition(fields["transition"]),
+  };
+}
+
+function parseTransition(value: unknown): Transition {
+  const fields = object(value, "a transition");
+  return {
+    blocks: number(fields, "blocks"),
+    blend: oneOf(fields, "blend", blends),
+    recache: boolean(fields, "recache"),
+  };
 }
 
 function parseRecord(value: unknown): BlockRecord {

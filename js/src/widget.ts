@@ -9,6 +9,7 @@ import { connect, expected } from "./connection.ts";
 import { Player, type ShownPicture } from "./playback/player.ts";
 import type {
   BlockMessage,
+  ExportedMessage,
   HistoryMessage,
   Landing,
   PageMessage,
@@ -16,6 +17,7 @@ import type {
   State,
 } from "./protocol.ts";
 import { timelineBoard } from "./timeline/board.ts";
+import { handOver } from "./timeline/files.ts";
 import { pictureOfFrame } from "./timeline/geometry.ts";
 import { make } from "./view/elements.ts";
 import { errorPanel } from "./view/error-panel.ts";
@@ -49,10 +51,18 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
   const status = statusLine();
   const buttons = transport(send, signal);
   const ask = (prompt: string) => send({ type: "read", view: connection.view, prompt });
-  const prompts = promptBar((prompt) => send({ type: "switch", prompt }), ask, signal);
+  const prompts = promptBar(
+    (prompt, transition) => send({ type: "switch", prompt, transition }),
+    ask,
+    signal,
+  );
   const timeline = timelineBoard(
     state,
     (wish) => send({ type: "edit", view: connection.view, ...wish }),
+    {
+      save: (form) => send({ type: "export", view: connection.view, form }),
+      open: (name, text) => send({ type: "import", name, text }),
+    },
     ask,
     signal,
   );
@@ -117,6 +127,9 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
       case "reading":
         takeReading(message);
         break;
+      case "exported":
+        takeFile(message);
+        break;
       default:
         message satisfies never;
     }
@@ -145,6 +158,12 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
     if (asking === connection.view) {
       prompts.mark(prompt, unknown, unread);
       timeline.mark(prompt, unknown, unread);
+    }
+  }
+
+  async function takeFile({ view: asking, form, name, text }: ExportedMessage): Promise<void> {
+    if (asking === connection.view) {
+      timeline.say(await handOver(form, name, text));
     }
   }
 

@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
+import { cut, type Transition } from "../src/protocol.ts";
 import { marked, remark } from "../src/view/marking.ts";
 import { nextChoice } from "../src/view/menu.ts";
 import { recalled, used } from "../src/view/recall.ts";
+import { transitionItems, transitionText } from "../src/view/transition-menu.ts";
 
 describe("unknown words", () => {
   const underlined = (prompt: string, unknown: string[]) =>
@@ -58,5 +60,36 @@ describe("a menu", () => {
     expect([nextChoice("ArrowDown", 2, 3), nextChoice("ArrowUp", 0, 3)]).toEqual([0, 2]);
     expect([nextChoice("Home", 2, 3), nextChoice("End", 0, 3)]).toEqual([0, 2]);
     expect(nextChoice("x", 0, 3)).toBeUndefined();
+  });
+});
+
+describe("how a prompt takes over", () => {
+  const now = { blocks: 4, blend: "slerp", recache: true } as const;
+
+  it("is chosen from a list on which it is ticked", () => {
+    const chosen: Transition[] = [];
+    const items = transitionItems(now, (next) => chosen.push(next));
+    const labels = items.map((item) => ("label" in item ? item.label : ""));
+    expect(labels.filter((label) => label.startsWith("✓"))).toEqual([
+      "✓ over 4 blocks, blended",
+      "✓ on the arc (slerp)",
+      "✓ re-cached under the new prompt",
+    ]);
+    for (const item of items) {
+      if ("run" in item && /cut|to see/.test(item.label)) {
+        item.run();
+      }
+    }
+    expect(chosen).toEqual([
+      { ...now, blocks: 0 },
+      { ...now, recache: false },
+    ]);
+  });
+
+  it("is told in words", () => {
+    expect(transitionText(cut)).toBe("a cut");
+    expect(transitionText({ ...now, recache: false })).toBe(
+      "over 4 blocks on the arc, without re-cache",
+    );
   });
 });

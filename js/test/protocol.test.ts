@@ -2,14 +2,18 @@
 
 import { describe, expect, it } from "vitest";
 import fixtures from "../../tests/fixtures/protocol.json" with { type: "json" };
-import { bytesOf, type Command, ProtocolError, parse } from "../src/protocol.ts";
+import { bytesOf, type Command, cut, ProtocolError, parse } from "../src/protocol.ts";
 
 const commands: Record<string, Command> = {
   start: { type: "start" },
   pause: { type: "pause" },
   resume: { type: "resume" },
   stop: { type: "stop" },
-  switch: { type: "switch", prompt: "eine gelbe Kugel ⭐ <b>" },
+  switch: {
+    type: "switch",
+    prompt: "eine gelbe Kugel ⭐ <b>",
+    transition: { blocks: 4, blend: "slerp", recache: false },
+  },
   credit: { type: "credit", run: 2, block: 8 },
   attach: { type: "attach", view: "12-34" },
   asset: { type: "asset", name: "plotly" },
@@ -18,8 +22,10 @@ const commands: Record<string, Command> = {
     view: "12-34",
     revision: 4,
     from_block: 11,
-    entries: [{ latent_frame: 33, prompt: "eine gelbe Kugel ⭐ <b>" }],
+    entries: [{ latent_frame: 33, prompt: "eine gelbe Kugel ⭐ <b>", transition: cut }],
   },
+  export: { type: "export", view: "12-34", form: "scope" },
+  import: { type: "import", name: "mine.txt", text: "a red ball" },
   read: { type: "read", view: "12-34", prompt: "a striped zebra" },
 };
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { cut } from "../src/protocol.ts";
 import { chosenBy, editOf, inside } from "../src/timeline/acting.ts";
 import { segments } from "../src/timeline/geometry.ts";
 import { gripAt, landingEntry, pulled } from "../src/timeline/gesture.ts";
@@ -7,9 +8,9 @@ import { landingText, segmentLabel } from "../src/timeline/wording.ts";
 
 const terms = { blockFrames: 3, firstOpen: 0 };
 const plan = [
-  { latent_frame: 0, prompt: "ball" },
-  { latent_frame: 22, prompt: "star" },
-  { latent_frame: 36, prompt: "ring" },
+  { latent_frame: 0, prompt: "ball", transition: cut },
+  { latent_frame: 22, prompt: "star", transition: cut },
+  { latent_frame: 36, prompt: "ring", transition: cut },
 ];
 const press = (key: string, ...held: ("shift" | "alt" | "ctrl" | "meta")[]) =>
   actOf({
@@ -111,8 +112,23 @@ describe("what is said", () => {
     expect(ring && segmentLabel(ring, false, 16)).toBe("ring, from 8.81 s without an end");
   });
 
+  it("tells how it takes over, unless that is a cut", () => {
+    const over = { blocks: 4, blend: "linear", recache: false } as const;
+    const [, star] = segments(
+      plan.map((entry) => ({ ...entry, transition: over })),
+      3,
+      0,
+    );
+    expect(star && segmentLabel(star, false, 16)).toBe(
+      "star, from 5.81 s to 8.81 s, over 4 blocks on the line, without re-cache",
+    );
+    expect(star?.alone).toBe(36);
+  });
+
   it("tells where a prompt lands", () => {
     const video = { block_frames: 3, pictures_per_second: 16 };
-    expect(landingText("star", 8, video)).toBe("“star” lands at block 8, latent frame 24, 5.81 s");
+    expect(landingText({ latent_frame: 24, prompt: "star", transition: cut }, 8, video)).toBe(
+      "“star” lands at block 8, latent frame 24, 5.81 s",
+    );
   });
 });

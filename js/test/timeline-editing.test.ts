@@ -1,13 +1,13 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import fixtures from "../../tests/fixtures/protocol.json" with { type: "json" };
-import { type Plan, parseState, type State } from "../src/protocol.ts";
+import { cut, type Plan, parseState, type State } from "../src/protocol.ts";
 import { Editing, type Wish } from "../src/timeline/editing.ts";
 
 const terms = { blockFrames: 3, firstOpen: 0 };
 const later = { blockFrames: 3, firstOpen: 2 };
-const first = [{ latent_frame: 0, prompt: "ball" }];
-const second = [...first, { latent_frame: 3, prompt: "star" }];
-const third = [...first, { latent_frame: 9, prompt: "star" }];
+const first = [{ latent_frame: 0, prompt: "ball", transition: cut }];
+const second = [...first, { latent_frame: 3, prompt: "star", transition: cut }];
+const third = [...first, { latent_frame: 9, prompt: "star", transition: cut }];
 
 function state(revision: number, entries: Plan): State {
   return { ...parseState(fixtures.to_page.state.state), revision, entries };
@@ -37,8 +37,8 @@ describe("an edit", () => {
 
   it("asks for what is to come only", () => {
     editing.follow(state(5, second), later);
-    editing.propose([...second, { latent_frame: 12, prompt: "cube" }]);
-    expect(sent[0]?.entries).toEqual([{ latent_frame: 12, prompt: "cube" }]);
+    editing.propose([...second, { latent_frame: 12, prompt: "cube", transition: cut }]);
+    expect(sent[0]?.entries).toEqual([{ latent_frame: 12, prompt: "cube", transition: cut }]);
     expect(sent[0]?.from_block).toBe(2);
   });
 
@@ -56,9 +56,9 @@ describe("an edit", () => {
   it("is taken back when the kernel refuses it, and so are those that wait", () => {
     editing.propose(second);
     editing.propose(third);
-    editing.follow(state(5, [{ latent_frame: 0, prompt: "cube" }]), terms);
+    editing.follow(state(5, [{ latent_frame: 0, prompt: "cube", transition: cut }]), terms);
     editing.answered(false);
-    expect(editing.plan).toEqual([{ latent_frame: 0, prompt: "cube" }]);
+    expect(editing.plan).toEqual([{ latent_frame: 0, prompt: "cube", transition: cut }]);
     expect(sent.length).toBe(1);
   });
 
@@ -81,7 +81,7 @@ describe("an edit", () => {
 
   it("is undone as far as that has not begun", () => {
     accept(second, 5);
-    accept([...second, { latent_frame: 12, prompt: "cube" }], 6);
+    accept([...second, { latent_frame: 12, prompt: "cube", transition: cut }], 6);
     editing.follow(state(6, editing.plan), later);
     editing.undo();
     confirm(7, later);

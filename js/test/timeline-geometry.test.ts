@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Entry } from "../src/protocol.ts";
+import { cut, type Entry } from "../src/protocol.ts";
 import {
   fraction,
   frameAtSeconds,
@@ -10,7 +10,11 @@ import {
   visibleSpan,
 } from "../src/timeline/geometry.ts";
 
-const mark = (prompt: string, block: number): Entry => ({ prompt, latent_frame: 3 * block });
+const mark = (prompt: string, block: number): Entry => ({
+  prompt,
+  latent_frame: 3 * block,
+  transition: cut,
+});
 
 describe("a picture's latent frame", () => {
   it.each([
@@ -41,7 +45,7 @@ describe("segments", () => {
 
   it("belong to the last one of several prompts on a block", () => {
     const found = segments(
-      [mark("ball", 0), { prompt: "star", latent_frame: 22 }, mark("cube", 8)],
+      [mark("ball", 0), { prompt: "star", latent_frame: 22, transition: cut }, mark("cube", 8)],
       3,
       9,
     );

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Plan } from "../src/protocol.ts";
+import { cut, type Plan } from "../src/protocol.ts";
 import {
   added,
   blockOf,
@@ -11,8 +11,10 @@ import {
   reordered,
   resized,
   retyped,
+  samePlan,
   snapped,
   split,
+  takingOver,
 } from "../src/timeline/plan.ts";
 
 const terms = { blockFrames: 3, firstOpen: 0 };
@@ -22,7 +24,7 @@ const running = { blockFrames: 3, firstOpen: 5 };
 function plan(text: string): Plan {
   return text.split(", ").map((each) => {
     const [prompt = "", frame = ""] = each.split(" ");
-    return { latent_frame: Number(frame), prompt };
+    return { latent_frame: Number(frame), prompt, transition: cut };
   });
 }
 
@@ -171,6 +173,31 @@ describe("prompts that change places", () => {
     expect(told(reordered(four, running, 2, 1))).toMatch(/“star” has begun/);
     expect(told(reordered(four, running, 2, 4))).toMatch(/no prompt on that side/);
     expect(told(reordered(four, terms, 0, -1))).toMatch(/no prompt on that side/);
+  });
+});
+
+describe("how a prompt takes over", () => {
+  const over = { blocks: 4, blend: "slerp", recache: false } as const;
+  const edit = takingOver(four, terms, 2, over);
+  const blended = "plan" in edit ? edit.plan : [];
+
+  it("changes alone, and goes where the prompt goes", () => {
+    expect(blended.map(({ transition }) => transition.blocks)).toEqual([0, 0, 4, 0]);
+    expect(samePlan(blended, four)).toBe(false);
+    const swapped = reordered(blended, terms, 2, 1);
+    expect("plan" in swapped && swapped.plan[1]?.transition).toEqual(over);
+  });
+
+  it("is at once for a prompt that becomes the first one", () => {
+    const swapped = reordered(blended, terms, 2, 0);
+    const rest = deleted(blended.slice(1), { ...terms }, 0);
+    expect("plan" in swapped && swapped.plan[0]?.transition).toEqual(cut);
+    expect("plan" in rest && rest.plan[0]?.transition).toEqual(cut);
+  });
+
+  it("is locked with its prompt, and the first one has none", () => {
+    expect(told(takingOver(four, terms, 0, over))).toMatch(/has none to take over from/);
+    expect(told(takingOver(four, running, 1, over))).toMatch(/“star” has begun/);
   });
 });
 

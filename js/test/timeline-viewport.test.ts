@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { cut } from "../src/protocol.ts";
 import { blocksToShow, frameTicks } from "../src/timeline/geometry.ts";
 import {
   atFirst,
@@ -10,8 +11,8 @@ import {
 } from "../src/timeline/viewport.ts";
 
 const plan = [
-  { latent_frame: 0, prompt: "ball" },
-  { latent_frame: 200, prompt: "star" },
+  { latent_frame: 0, prompt: "ball", transition: cut },
+  { latent_frame: 200, prompt: "star", transition: cut },
 ];
 const there = { plan, madeFrames: 150, playhead: 140 };
 const look = (view: Viewport, act: Parameters<typeof lookOf>[0]): Viewport => {

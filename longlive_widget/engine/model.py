@@ -169,8 +169,11 @@ class Model:
 
     def read(self, prompt: str) -> TextMemory:
         """A prompt as the transformer takes it in."""
-        embeds_BLC = self.text_encoder.encode([prompt])
-        return self.transformer.read_text(embeds_BLC.to(self.device, self.dtype))
+        return self.transformer.read_text(self.embed(prompt))
+
+    def embed(self, prompt: str) -> Tensor:
+        """The embeddings of a prompt, `BLC`: what `transformer.read_text` reads."""
+        return self.text_encoder.encode([prompt]).to(self.device, self.dtype)
 
     def parts(self) -> list[nn.Module]:
         """All its networks."""

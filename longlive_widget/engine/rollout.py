@@ -58,6 +58,11 @@ class Rollout:
                 whole_window=self._recache == "window",
             )
 
+    def follow(self, text: TextMemory) -> None:
+        """Follow this prompt from the next block on, with memory as the prompts before left it."""
+        self.settle()
+        self._text = text
+
     def next_block(self, noise_BFCHW: Tensor, renoise: Callable[[int], Tensor]) -> Tensor:
         """The clean latents of the next block, from noise of the same shape.
 

@@ -21,12 +21,13 @@ from longlive_widget.engine.model import Model
 from longlive_widget.engine.noise_schedule import levels
 from longlive_widget.engine.rollout import Rollout
 from longlive_widget.engine.static_denoiser import StaticDenoiser
+from longlive_widget.engine.steering import Steering
 from longlive_widget.engine.watch import Unwatched, Watch
 from longlive_widget.errors import SessionError, whole_number
 from longlive_widget.geometry import Geometry
 from longlive_widget.model.adapters import Sum
 from longlive_widget.presets import Preset
-from longlive_widget.timeline import Landing, Timeline, require_prompt, require_seed
+from longlive_widget.timeline import CUT, Entry, Landing, Timeline, Transition, require_seed
 
 MOST_BLOCKS = 2**24
 
@@ -90,7 +91,7 @@ class Session:
         self.fallbacks = tuple(fallbacks)
         self._model = model
         self.window = window
-        self._prompts = prompts
+        self._steering = Steering(model, prompts)
         self._watch = watch or Unwatched()
         replays = preset.cuda_graphs
         self._denoiser = (
@@ -112,7 +113,6 @@ class Session:
             aside=preset.decode_behind,
             at_once=preset.decode_frames,
         )
-        self._prompt = ""
         self._weights: Sum | None = None
         self._asked = list(timeline.landings(geometry.block_frames))
         self._landed: list[Landing] = []
@@ -137,17 +137,17 @@ class Session:
         """The bytes that keys and values of the window take; none before the first block."""
         return self.window.nbytes
 
-    def switch(self, prompt: str) -> Landing:
+    def switch(self, prompt: str, transition: Transition = CUT) -> Landing:
         """Steer by `prompt` from the next block on; returns where it lands.
 
-        An empty prompt is a `TimelineError`.
+        An empty prompt is a `TimelineError`; so is a transition before the first block.
         """
-        require_prompt(prompt)
         with self._lock:
             frame = self._begun * self.geometry.block_frames
+            timeline = self.timeline.with_entry(Entry(frame, prompt, transition))
             landing = Landing(prompt, asked_at=frame, lands_at=frame, block=self._begun)
             self._asked.append(landing)
-            self.timeline = self.timeline.with_prompt(frame, prompt)
+            self.timeline = timeline
         return landing
 
     def replan(self, timeline: Timeline) -> int:
@@ -211,11 +211,16 @@ class Session:
 
     def _settle(self, block: int) -> None:
         """Write what a block leaves in memory, unless a switch is to compute that again."""
-        with self._lock:
-            is_due = any(landing.block == block + 1 for landing in self._asked)
-        if not is_due:
+        if not self._recaches_at(block + 1):
             with self._watch.span("context", block):
                 self._rollout.settle()
+
+    def _recaches_at(self, block: int) -> bool:
+        with self._lock:
+            due = [landing for landing in self._asked if landing.block == block]
+            if due:
+                return self.timeline.at(due[-1].asked_at).transition.recache
+        return self._steering.turns and self._steering.recaches
 
     @torch.inference_mode()
     def _denoised(self) -> _Latents:
@@ -223,38 +228,47 @@ class Session:
             return self._made_latents()
 
     def _made_latents(self) -> _Latents:
-        block, landed = self._begin()
-        if landed is not None:
-            self._prompt = landed.prompt
+        block, landed, entry = self._begin()
+        if entry is not None:
+            with self._watch.span("text", block):
+                self._steering.turn(entry)
         noise = block_noise(self.seed, block, self.geometry)
         with self._model.adapters.held() as weights:
-            if landed is not None or weights != self._weights:
-                if weights != self._weights:
-                    self._denoiser.forget()
-                self._weights = weights
-                with self._watch.span("text", block):
-                    text = self._prompts.get(self._prompt, self._model.read, weights=weights)
-                with self._watch.span("re-cache", block):
-                    self._rollout.steer(text)
+            swapped = weights != self._weights
+            if swapped:
+                self._denoiser.forget()
+            self._weights = weights
+            if swapped or self._steering.turns:
+                self._steer(block, weights, recache=swapped or self._steering.recaches)
             elif self._ahead is not None:
                 with self._watch.span("context", block - 1):
                     self._rollout.settle()
             with self._watch.span("steps", block):
                 latent_BFCHW = self._rollout.next_block(noise(), noise)
-        return _Latents(block, latent_BFCHW, self._prompt, landed, _ready(latent_BFCHW))
+        return _Latents(block, latent_BFCHW, self._steering.prompt, landed, _ready(latent_BFCHW))
 
-    def _begin(self) -> tuple[int, Landing | None]:
+    def _steer(self, block: int, weights: Sum, *, recache: bool) -> None:
+        with self._watch.span("text", block):
+            text = self._steering.read(weights)
+        if recache:
+            with self._watch.span("re-cache", block):
+                self._rollout.steer(text)
+        else:
+            with self._watch.span("context", block - 1):
+                self._rollout.follow(text)
+
+    def _begin(self) -> tuple[int, Landing | None, Entry | None]:
         with self._lock:
             block = self._begun
             due = [landing for landing in self._asked if landing.block == block]
             self._asked = [landing for landing in self._asked if landing.block != block]
             self._begun += 1
             if not due:
-                return block, None
+                return block, None, None
             winner = replace(due[-1], replaced_by=None)
             self._landed += [replace(lost, replaced_by=winner.prompt) for lost in due[:-1]]
             self._landed.append(winner)
-            return block, winner
+            return block, winner, self.timeline.at(winner.asked_at)
 
 
 def _ready(latent_BFCHW: Tensor) -> torch.cuda.Event | None:

@@ -7,10 +7,18 @@ pictures of a block travel beside it as one JPEG each. `js/src/protocol.ts` is t
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from longlive_widget.errors import MessageError
-from longlive_widget.timeline import Entry, Landing, require_prompt
+from longlive_widget.timeline import (
+    CUT,
+    Entry,
+    Landing,
+    Transition,
+    require_prompt,
+    transition_of,
+)
+from longlive_widget.timeline_forms import Form
 
 Status = Literal["idle", "running", "paused", "done", "stopped", "failed", "closed"]
 AssetName = Literal["plotly"]
@@ -39,9 +47,10 @@ class Stop:
 
 @dataclass(frozen=True)
 class Switch:
-    """Steer by `prompt` from the next block on."""
+    """Steer by `prompt` from the next block on; `transition` is how it takes over."""
 
     prompt: str
+    transition: Transition = CUT
 
 
 @dataclass(frozen=True)
@@ -88,7 +97,36 @@ class Read:
     prompt: str
 
 
-Command = Start | Pause | Resume | Stop | Switch | Credit | Attach | AssetRequest | Edit | Read
+@dataclass(frozen=True)
+class Export:
+    """View `view` wants the timeline as a file of that form."""
+
+    view: str
+    form: Form
+
+
+@dataclass(frozen=True)
+class Import:
+    """Follow the timeline of a file: its name says the form of the text."""
+
+    name: str
+    text: str
+
+
+Command = (
+    Start
+    | Pause
+    | Resume
+    | Stop
+    | Switch
+    | Credit
+    | Attach
+    | AssetRequest
+    | Edit
+    | Read
+    | Export
+    | Import
+)
 
 
 @dataclass(frozen=True)
@@ -223,7 +261,19 @@ class Reading:
     unread: str
 
 
-PageMessage = BlockMessage | StateMessage | History | Receipt | Failure | Asset | Edited | Reading
+@dataclass(frozen=True)
+class Exported:
+    """The timeline as the text of a file that is called `name`."""
+
+    view: str
+    form: Form
+    name: str
+    text: str
+
+
+PageMessage = (
+    BlockMessage | StateMessage | History | Receipt | Failure | Asset | Edited | Reading | Exported
+)
 
 _NAMES: dict[type[PageMessage], str] = {
     BlockMessage: "block",
@@ -234,6 +284,7 @@ _NAMES: dict[type[PageMessage], str] = {
     Asset: "asset",
     Edited: "edited",
     Reading: "reading",
+    Exported: "exported",
 }
 
 
@@ -260,7 +311,8 @@ def parse(content: object) -> Command:
 
 
 def _switch(content: Fields) -> Switch:
-    return Switch(require_prompt(content.get("prompt")).strip())
+    prompt = require_prompt(content.get("prompt")).strip()
+    return Switch(prompt, transition_of(content.get("transition", {})))
 
 
 def _credit(content: Fields) -> Credit:
@@ -278,6 +330,14 @@ def _edit(content: Fields) -> Edit:
     return Edit(_text(content, "view"), revision, block, content.get("entries"))
 
 
+def _export(content: Fields) -> Export:
+    form = content.get("form")
+    for known in get_args(Form):
+        if form == known:
+            return Export(_text(content, "view"), known)
+    raise MessageError(f"no form is called {form!r}: there are {', '.join(get_args(Form))}")
+
+
 _PARSERS: dict[str, Callable[[Fields], Command]] = {
     "start": lambda _: Start(),
     "pause": lambda _: Pause(),
@@ -288,6 +348,8 @@ _PARSERS: dict[str, Callable[[Fields], Command]] = {
     "attach": lambda content: Attach(_text(content, "view")),
     "asset": _asset_request,
     "edit": _edit,
+    "export": _export,
+    "import": lambda content: Import(_text(content, "name"), _text(content, "text")),
     "read": lambda content: Read(_text(content, "view"), _text(content, "prompt")),
 }
 

@@ -19,7 +19,15 @@ from typing import TYPE_CHECKING, Protocol
 
 from longlive_widget.errors import LongLiveError, SessionError, TimelineError, whole_number
 from longlive_widget.geometry import PICTURES_PER_SECOND, pictures_before
-from longlive_widget.timeline import Landing, Timeline, entries_of, require_prompt
+from longlive_widget.timeline import (
+    CUT,
+    Landing,
+    Timeline,
+    Transition,
+    entries_of,
+    require_prompt,
+)
+from longlive_widget.timeline_forms import Form, file_name, timeline_as
 from longlive_widget.tiny.library import LIBRARY
 from longlive_widget.widget.courier import GOODBYE_S, Courier
 from longlive_widget.widget.frame_codec import encode_jpegs
@@ -29,6 +37,7 @@ from longlive_widget.widget.protocol import (
     BlockRecord,
     Edit,
     Edited,
+    Exported,
     Failure,
     History,
     PageMessage,
@@ -240,8 +249,10 @@ class Runner:
             self._become("stopped")
             self._end(None)
 
-    def switch(self, prompt: str) -> Landing:
+    def switch(self, prompt: str, transition: Transition = CUT) -> Landing:
         """Steer by `prompt` from the next block on; returns where it lands.
+
+        `transition` is how it takes over.
 
         Raises:
             SessionError: no video has begun, or the studio is closed.
@@ -253,7 +264,7 @@ class Runner:
                 raise SessionError(
                     f"there is no video to steer, it is {self._status}: start() one first"
                 )
-            landing = self._session.switch(prompt)
+            landing = self._session.switch(prompt, transition)
             self._asked = _with_switch(self._asked, landing)
             self._follow(self._session.timeline)
             self._tell_state()  # before the receipt: the page reads in it what gives way
@@ -302,6 +313,10 @@ class Runner:
         """Tell a view which words of a prompt are not known, and which end is left out."""
         engine = self._open_engine()
         self._say(Reading(view, prompt, engine.unknown_words(prompt), engine.unread(prompt)))
+
+    def export(self, view: str, form: Form) -> None:
+        """Tell a view the timeline as the text of a file."""
+        self._say(Exported(view, form, file_name(form), timeline_as(self._timeline, form)))
 
     def _follow(self, timeline: Timeline) -> None:
         self._timeline = timeline

@@ -17,7 +17,15 @@ from numpy.typing import NDArray
 
 from longlive_widget.engine.recording import VideoFile
 from longlive_widget.errors import CapabilityError, SessionError, one_of
-from longlive_widget.timeline import Landing, Timeline, require_seed, timeline_of
+from longlive_widget.timeline import (
+    CUT,
+    Landing,
+    Timeline,
+    Transition,
+    require_seed,
+    timeline_of,
+)
+from longlive_widget.timeline_forms import form_of, timeline_from
 from longlive_widget.widget.protocol import (
     Asset,
     AssetRequest,
@@ -26,6 +34,8 @@ from longlive_widget.widget.protocol import (
     Command,
     Credit,
     Edit,
+    Export,
+    Import,
     PageMessage,
     Pause,
     Read,
@@ -176,9 +186,12 @@ class LongLiveWidget(anywidget.AnyWidget):
         """
         self._runner.stop()
 
-    def switch(self, prompt: str) -> Landing:
-        """Steer by `prompt` from the next block on; returns where it lands."""
-        return self._runner.switch(prompt)
+    def switch(self, prompt: str, transition: Transition = CUT) -> Landing:
+        """Steer by `prompt` from the next block on; returns where it lands.
+
+        `transition` is how it takes over: `Transition(blocks=4)` has it blended in.
+        """
+        return self._runner.switch(prompt, transition)
 
     def run(self, *, blocks: int) -> None:
         """Make that many blocks, as fast as they come, and wait for them; no page is needed.
@@ -283,14 +296,25 @@ class LongLiveWidget(anywidget.AnyWidget):
                 self._runner.credit(run, block)
             case Attach(view):
                 self._runner.attach(view)
+            case AssetRequest(name):
+                self._tell_page(Asset(name), [(STATIC / f"{name}.js").read_bytes()])
+            case Edit() | Read() | Export() | Import():
+                self._plan(command)
+            case _:
+                self._steer(command)
+
+    def _plan(self, command: Edit | Read | Export | Import) -> None:
+        match command:
             case Edit():
                 self._runner.edit(command)
             case Read(view, prompt):
                 self._runner.read(view, prompt)
-            case AssetRequest(name):
-                self._tell_page(Asset(name), [(STATIC / f"{name}.js").read_bytes()])
+            case Export(view, form):
+                self._runner.export(view, form)
+            case Import(name, text):
+                self._runner.replan(timeline_from(text, form_of(name)))
             case _:
-                self._steer(command)
+                assert_never(command)
 
     def _steer(self, command: Start | Pause | Resume | Stop | Switch) -> None:
         match command:
@@ -302,8 +326,8 @@ class LongLiveWidget(anywidget.AnyWidget):
                 self.resume()
             case Stop():
                 self.stop()
-            case Switch(prompt):
-                self.switch(prompt)
+            case Switch(prompt, transition):
+                self.switch(prompt, transition)
             case _:
                 assert_never(command)
 

@@ -6,6 +6,8 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page
 
+from longlive_widget import Timeline, read_timeline
+from longlive_widget.timeline_forms import timeline_as
 from tests.browser.lab import run_all_cells, studio, wait_for_data
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -200,7 +202,7 @@ def test_a_prompt_is_chosen_underlined_and_told_what_it_took(lab, notebook_of, s
         assert "“zebra”" in prompts.locator("input").get_attribute("title")
         player.screenshot(path=screenshots / "unknown-words.png")
 
-        prompts.locator("[aria-haspopup=menu]").click()
+        prompts.locator("[aria-haspopup=menu]").first.click()
         page.keyboard.press("ArrowDown")
         chosen = page.locator(":focus").inner_text()
         player.screenshot(path=screenshots / "library.png")
@@ -214,3 +216,65 @@ def test_a_prompt_is_chosen_underlined_and_told_what_it_took(lab, notebook_of, s
         prompts.locator("input").press("ArrowUp")
         assert prompts.locator("input").input_value() == chosen
         segment(player, chosen).wait_for()
+
+
+def test_a_prompt_takes_over_by_a_blend_that_is_chosen_from_a_list(lab, notebook_of, screenshots):
+    with lab.opened(notebook_of(STUDIO)) as page:
+        run_all_cells(page)
+        player = studio(page)
+        wait_for_plan(page, PLAN)
+        star = segment(player, "a yellow star")
+        star.click()
+        manner = player.locator(".ll-tools [aria-haspopup=menu]", has_text="cut")
+        for choice in ("over 4 blocks", "on the arc", "left as it is"):
+            player.locator(".ll-gap [aria-haspopup=menu]").first.click()
+            player.locator(".ll-menu-item", has_text=choice).click()
+        said = ", over 4 blocks on the arc, without re-cache"
+        page.wait_for_function(
+            "said => document.querySelectorAll('.ll-segment')[1]?.ariaLabel.endsWith(said)",
+            arg=said,
+        )
+        player.locator(".ll-gap [aria-haspopup=menu]").first.click()
+        page.wait_for_timeout(300)
+        player.screenshot(path=screenshots / "transition.png")
+        page.keyboard.press("Escape")
+        assert manner.count() == 0
+        for _ in range(3):
+            player.locator("[data-act=undo]").click()
+        manner.wait_for()
+
+
+def test_a_timeline_goes_into_files_and_comes_from_them(lab, notebook_of, tmp_path, screenshots):
+    with lab.opened(notebook_of(STUDIO)) as page:
+        page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        run_all_cells(page)
+        player = studio(page)
+        wait_for_plan(page, PLAN)
+
+        def choose(item: str) -> None:
+            player.get_by_label("Files: open, save, copy as Python").first.click()
+            player.locator(".ll-menu-item", has_text=item).click()
+
+        with page.expect_download() as coming:
+            choose("daydream Scope's JSON")
+        assert coming.value.suggested_filename == "timeline.scope.json"
+        expected = Timeline.of("a red ball", (24, "a yellow star"), (36, MARKUP))
+        coming.value.save_as(tmp_path / "mine.scope.json")
+        assert read_timeline(tmp_path / "mine.scope.json") == expected
+        choose("Copy as Python")
+        note = player.locator(".ll-note")
+        player.get_by_text("copied as Python").wait_for()
+        assert page.evaluate("navigator.clipboard.readText()") == timeline_as(expected, "python")
+
+        (tmp_path / "other.jsonl").write_text('{"prompts": ["a cat", "a dog <i>"]}')
+        player.locator(".ll-chooser").set_input_files(tmp_path / "other.jsonl")
+        wait_for_plan(page, [[0, "a cat"], [40, "a dog <i>"]])
+        (tmp_path / "bad.json").write_text('{"prompts": 3}')
+        player.locator(".ll-chooser").set_input_files(tmp_path / "bad.json")
+        player.locator(".ll-errors", has_text="this is no timeline of Scope").wait_for()
+        player.get_by_label("Files: open, save, copy as Python").first.click()
+        player.screenshot(path=screenshots / "files.png")
+        page.keyboard.press("Escape")
+        player.locator("[data-act=undo]").click()
+        wait_for_plan(page, PLAN)
+        assert note.inner_text() == "undone"

@@ -11,7 +11,7 @@ from longlive_widget.engine.session import Block
 from longlive_widget.engine.watch import Unwatched
 from longlive_widget.geometry import Geometry, pictures_before
 from longlive_widget.presets import PRESETS
-from longlive_widget.timeline import Landing, Timeline, require_prompt
+from longlive_widget.timeline import CUT, Entry, Landing, Timeline
 
 
 @dataclass(eq=False)
@@ -56,13 +56,13 @@ class PaintedSession:
         self._prompt = ""
         self._lock = threading.Lock()
 
-    def switch(self, prompt):
-        require_prompt(prompt)
+    def switch(self, prompt, transition=CUT):
         with self._lock:
             frame = self.next_block * self.engine.geometry.block_frames
+            timeline = self.timeline.with_entry(Entry(frame, prompt, transition))
             landing = Landing(prompt, frame, frame, self.next_block)
             self._asked.append(landing)
-            self.timeline = self.timeline.with_prompt(frame, prompt)
+            self.timeline = timeline
         return landing
 
     def replan(self, timeline):

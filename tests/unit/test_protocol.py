@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from longlive_widget.errors import LongLiveError
-from longlive_widget.timeline import Entry, Landing
+from longlive_widget.timeline import Entry, Landing, Transition
 from longlive_widget.widget.protocol import (
     Asset,
     AssetRequest,
@@ -18,8 +18,11 @@ from longlive_widget.widget.protocol import (
     Credit,
     Edit,
     Edited,
+    Export,
+    Exported,
     Failure,
     History,
+    Import,
     Pause,
     Read,
     Reading,
@@ -47,9 +50,11 @@ PARTS_MS = {"re-cache": 30.5, "steps": 250.0, "decode": 120.25}
 SHOWN = BlockRecord(8, 24, 93, 12, "a blue star", STAR, 412.5, PARTS_MS, 3.25, displayed=True)
 UNSEEN = BlockRecord(9, 27, 105, 12, "a blue star", None, 380.0, {}, 3.0, displayed=False)
 ABOUT = ("tiny", "reference", "trained", ("the window is in int8 instead of FP8",), 160, 96, 3, 16)
-ENTRIES = (Entry(0, "a red ball"), Entry(9, "a green square"), Entry(22, "a blue star"))
+ARC = Transition(4, "slerp", recache=False)
+ENTRIES = (Entry(0, "a red ball"), Entry(9, "a green square"), Entry(22, "a blue star", ARC))
 STATE = State("running", 2, *ABOUT, 7, 10, 1, MARKS, 11, 4, ENTRIES, ("a red ball bounces",))
-ROWS = [{"latent_frame": 33, "prompt": "eine gelbe Kugel ⭐ <b>"}]
+CUT = {"blocks": 0, "blend": "linear", "recache": True}
+ROWS = [{"latent_frame": 33, "prompt": "eine gelbe Kugel ⭐ <b>", "transition": CUT}]
 TO_PAGE = {
     "block": BlockMessage(2, SHOWN, 11),
     "block for one view": BlockMessage(2, SHOWN, 11, "12-34"),
@@ -61,6 +66,7 @@ TO_PAGE = {
     "failure of a prompt": Failure("prompt '' is empty", "", "prompt"),
     "asset": Asset("plotly"),
     "edited": Edited("12-34", accepted=True),
+    "exported": Exported("12-34", "text", "timeline.txt", "0: a red ball\n"),
     "reading": Reading("12-34", "a striped zebra", ("striped", "zebra"), ""),
 }
 TO_KERNEL = {
@@ -68,11 +74,13 @@ TO_KERNEL = {
     "pause": Pause(),
     "resume": Resume(),
     "stop": Stop(),
-    "switch": Switch("eine gelbe Kugel ⭐ <b>"),
+    "switch": Switch("eine gelbe Kugel ⭐ <b>", ARC),
     "credit": Credit(2, 8),
     "attach": Attach("12-34"),
     "asset": AssetRequest("plotly"),
     "edit": Edit("12-34", 4, 11, ROWS),
+    "export": Export("12-34", "scope"),
+    "import": Import("mine.txt", "a red ball"),
     "read": Read("12-34", "a striped zebra"),
 }
 

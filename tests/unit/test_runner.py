@@ -17,6 +17,7 @@ from longlive_widget.widget.protocol import (
     BlockMessage,
     Edit,
     Edited,
+    Exported,
     Failure,
     History,
     Reading,
@@ -239,6 +240,14 @@ def test_a_view_hears_which_words_of_a_prompt_are_not_read(begin):
     assert page.of(Reading) == [
         Reading("12-34", "a zebra by the sea", ("zebra",), "a zebra by the sea"[10:])
     ]
+
+
+def test_a_view_gets_the_timeline_as_a_file(begin):
+    runner, page = begin()
+    runner.export("12-34", "text")
+    page.wait_for(lambda: page.of(Exported))
+    text = "0: a red ball\n7: a blue star\n"
+    assert page.of(Exported) == [Exported("12-34", "text", "timeline.txt", text)]
 
 
 def rows(*entries):

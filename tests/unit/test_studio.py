@@ -19,7 +19,7 @@ from nbclient import NotebookClient
 from PIL import Image
 
 from longlive_widget.errors import CapabilityError, SessionError, TimelineError
-from longlive_widget.timeline import Timeline
+from longlive_widget.timeline import Entry, Timeline, Transition
 from longlive_widget.widget import studio as studio_module
 from longlive_widget.widget.reel import Reel
 from longlive_widget.widget.still import latency_figure, picture_strip, record_table
@@ -194,7 +194,7 @@ def test_a_timeline_is_assigned_and_observed(studio):
     assert (changes[-1].old, changes[-1].new) == (TIMELINE, plan)
     studio.switch("a blue star")
     wait_until(lambda: len(changes) == 2)
-    assert changes[-1].new == studio.timeline == plan.with_prompt(6, "a blue star")
+    assert changes[-1].new == studio.timeline == plan.with_entry(Entry(6, "a blue star"))
 
 
 def test_an_edit_of_the_page_is_seen_by_whoever_observes(studio):
@@ -205,7 +205,25 @@ def test_an_edit_of_the_page_is_seen_by_whoever_observes(studio):
     studio._handle_custom_msg(edit, [])
     wait_until(lambda: changes)
     assert changes[-1].new == Timeline.of("a green square")
-    assert studio.page_state["entries"] == tuple(rows)
+    assert [entry["prompt"] for entry in studio.page_state["entries"]] == ["a green square"]
+
+
+def test_a_transition_comes_from_a_call_and_from_a_click_alike(studio):
+    studio.run(blocks=1)
+    studio.switch("a green square", Transition(4, "slerp"))
+    assert studio.timeline.at(3) == Entry(3, "a green square", Transition(4, "slerp"))
+    click = {"type": "switch", "prompt": "a sea", "transition": {"blocks": 2, "recache": False}}
+    studio._handle_custom_msg(click, [])
+    wait_until(lambda: studio.timeline.at(3).transition == Transition(2, recache=False))
+
+
+def test_a_file_from_the_page_is_followed_or_told_in_a_sentence(studio):
+    file = {"type": "import", "name": "mine.txt", "text": "a green square\n9: a blue star"}
+    studio._handle_custom_msg(file, [])
+    wait_until(lambda: studio.timeline == Timeline.of("a green square", (9, "a blue star")))
+    studio._handle_custom_msg({"type": "import", "name": "mine.json", "text": "{"}, [])
+    wait_until(lambda: studio.errors)
+    assert str(studio.errors[-1]).startswith("this is not JSON")
 
 
 def test_a_timeline_that_changes_the_past_is_refused_where_it_is_assigned(studio):

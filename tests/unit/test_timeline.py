@@ -9,6 +9,7 @@ from longlive_widget.timeline import (
     Entry,
     Landing,
     Timeline,
+    Transition,
     clean,
     require_prompt,
     require_seed,
@@ -130,8 +131,8 @@ def test_a_prompt_says_something(prompt):
 
 def test_a_prompt_is_put_in_its_place_or_in_that_of_another_one():
     timeline = Timeline.of("a", (24, "b"))
-    assert timeline.with_prompt(9, "c") == Timeline.of("a", (9, "c"), (24, "b"))
-    assert timeline.with_prompt(24, "c") == Timeline.of("a", (24, "c"))
+    assert timeline.with_entry(Entry(9, "c")) == Timeline.of("a", (9, "c"), (24, "b"))
+    assert timeline.with_entry(Entry(24, "c")) == Timeline.of("a", (24, "c"))
 
 
 @pytest.mark.parametrize(
@@ -160,9 +161,31 @@ def test_what_has_landed_on_a_block_that_has_begun_stays(plan, said):
         Timeline.of("a", (4, "b"), (7, "c")).require_past(plan, begun_blocks=3)
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"blocks": -1}, "blocks of a transition -1 is out of range: use 0 to 1000"),
+        ({"blocks": 1.5}, "blocks of a transition 1.5 is not a whole number"),
+        ({"blend": "cubic"}, "blend 'cubic' does not exist: use 'linear' or 'slerp'"),
+        ({"recache": 1}, "recache 1 is neither true nor false"),
+    ],
+)
+def test_a_transition_that_cannot_be_is_refused(options, said):
+    with pytest.raises(TimelineError, match=said):
+        Transition(**options)
+
+
+def test_an_entry_has_a_transition_and_the_first_one_has_none():
+    with pytest.raises(TimelineError, match="transition 4 is none: write Transition"):
+        Entry(24, "b", 4)
+    with pytest.raises(TimelineError, match="first prompt 'a' has none to take over from"):
+        Timeline((Entry(0, "a", Transition(4)),))
+
+
 @pytest.mark.parametrize("form", ["json", "yaml"])
 def test_a_timeline_comes_back_from_text_as_it_was(form):
     timeline = Timeline.of("a 'quoted' ball: red", (3, "ein grüner Würfel"), (24, "- not: a list"))
+    timeline = timeline.with_entry(Entry(9, "c", Transition(4, "slerp", recache=False)))
     text = getattr(timeline, f"to_{form}")()
     assert getattr(Timeline, f"from_{form}")(text) == timeline
 
@@ -181,6 +204,8 @@ def test_a_timeline_comes_back_from_text_as_it_was(form):
         '[{"latent_frame": "0", "prompt": "a"}]',
         '[{"latent_frame": 0, "prompt": 7}]',
         '[{"latent_frame": 0, "prompt": ""}]',
+        '[{"latent_frame": 0, "prompt": "a", "transition": 4}]',
+        '[{"latent_frame": 0, "prompt": "a", "transition": {"steps": 4}}]',
     ],
 )
 def test_text_that_is_no_timeline_is_refused(text):

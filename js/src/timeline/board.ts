@@ -1,17 +1,20 @@
 // The timeline: prompts as blocks on a ruler, what is made, where the viewer stands, and all edits.
 
 import type { ShownPicture } from "../playback/player.ts";
-import type { Plan, State } from "../protocol.ts";
+import { cut, type Plan, type State } from "../protocol.ts";
 import { make } from "../view/elements.ts";
+import { type Item, menu } from "../view/menu.ts";
 import type { Ask, PromptField } from "../view/prompt-field.ts";
+import { shortly, transitionItems } from "../view/transition-menu.ts";
 import { chosenBy, editOf, inside } from "./acting.ts";
 import { Editing, type Wish } from "./editing.ts";
+import { type FileEvents, fileMenu } from "./files.ts";
 import { filmstrip } from "./filmstrip.ts";
 import { fraction, frameOfPicture, type Segment, type Span, segments } from "./geometry.ts";
 import { type Grip, landingEntry, pulled } from "./gesture.ts";
 import { type Act, actOf, keysInWords } from "./keys.ts";
 import { lane, percent } from "./lane.ts";
-import { added, blockOf, type Edit, isOpen, retyped, type Terms } from "./plan.ts";
+import { added, blockOf, type Edit, isOpen, retyped, type Terms, takingOver } from "./plan.ts";
 import { ruler } from "./ruler.ts";
 import { toolbar } from "./toolbar.ts";
 import { typing } from "./typing.ts";
@@ -30,6 +33,8 @@ export type Board = {
   answered: (accepted: boolean) => void;
   /** The kernel says how a prompt is read. */
   mark: PromptField["mark"];
+  /** Tell the user something, in the line below. */
+  say: (sentence: string) => void;
 };
 
 /** What a pull would make of the plan, over the part that was looked at when it began. */
@@ -38,6 +43,7 @@ type Pull = { plan: Plan; span: Span };
 export function timelineBoard(
   first: State,
   send: (wish: Wish) => void,
+  files: Pick<FileEvents, "save" | "open">,
   ask: Ask,
   signal: AbortSignal,
 ): Board {
@@ -57,6 +63,7 @@ export function timelineBoard(
   const words = typing(ask, signal);
   const film = filmstrip(signal);
   const tools = toolbar(act, signal);
+  const manner = menu("How the chosen prompt takes over", manners, signal);
   const scale = ruler(
     { pan: (part) => pan(part * length()), add: (part) => add(frameAt(part)) },
     signal,
@@ -66,6 +73,12 @@ export function timelineBoard(
   element.setAttribute("aria-label", "Timeline");
   element.dataset["lmSuppressShortcuts"] = "true"; // the notebook has other uses for these keys
   prompts.element.title = keysInWords;
+  manner.button.classList.add("ll-tool");
+  const file = fileMenu({ ...files, refuse: (sentence) => say(sentence) }, signal);
+  for (const { element: list } of [manner, file]) {
+    list.classList.add("ll-menu-up"); // below, the cell's output ends
+    tools.gap.append(list);
+  }
   note.setAttribute("role", "status");
   note.setAttribute("aria-live", "polite");
   playhead.setAttribute("aria-hidden", "true");
@@ -78,7 +91,7 @@ export function timelineBoard(
   const sized = new ResizeObserver(() => drawMoving());
   sized.observe(field);
   signal.addEventListener("abort", () => sized.disconnect());
-  return { element, follow, show, answered, mark: words.mark };
+  return { element, follow, show, answered, mark: words.mark, say };
 
   function follow(next: State): void {
     if (next.run !== state.run) {
@@ -101,9 +114,13 @@ export function timelineBoard(
   function answered(accepted: boolean): void {
     editing.answered(accepted);
     if (!accepted) {
-      note.textContent = "the timeline is as it was";
+      say("the timeline is as it was");
     }
     draw();
+  }
+
+  function say(sentence: string): void {
+    note.textContent = sentence;
   }
 
   /** The next block of a running video may begin at any moment: it is not promised to an edit. */
@@ -159,6 +176,8 @@ export function timelineBoard(
       },
       view.following,
     );
+    manner.button.textContent = shortly(entry?.transition ?? cut);
+    manner.button.disabled = locked || selected === 0;
     element.dataset["plan"] = JSON.stringify(plan.map((e) => [e.latent_frame, e.prompt]));
     drawMoving();
   }
@@ -192,7 +211,7 @@ export function timelineBoard(
 
   /** Make an edit, and say where it lands; or say why there is none. */
   function propose(edit: Edit): void {
-    note.textContent = landingOf(edit);
+    say(landingOf(edit));
     if (!("refused" in edit)) {
       editing.propose(edit.plan);
       choose(edit.index);
@@ -204,9 +223,15 @@ export function timelineBoard(
       return edit.refused;
     }
     const entry = edit.plan[edit.index];
-    return entry === undefined
-      ? ""
-      : landingText(entry.prompt, blockOf(entry.latent_frame, terms()), state);
+    const block = blockOf(entry?.latent_frame ?? 0, terms());
+    return entry === undefined ? "" : landingText(entry, block, state);
+  }
+
+  function manners(): readonly Item[] {
+    const now = editing.plan[selected]?.transition ?? cut;
+    return transitionItems(now, (next) =>
+      propose(takingOver(editing.plan, terms(), selected, next)),
+    );
   }
 
   function act(asked: Act): void {
@@ -223,7 +248,7 @@ export function timelineBoard(
     }
     choose(segment.index);
     const locked = segment.begin < terms().firstOpen * state.block_frames;
-    note.textContent = segmentLabel(segment, locked, state.pictures_per_second);
+    say(segmentLabel(segment, locked, state.pictures_per_second));
     return true;
   }
 
@@ -245,10 +270,10 @@ export function timelineBoard(
   function changes(asked: Act): void {
     switch (asked) {
       case "undo":
-        note.textContent = editing.undo() ? "undone" : "there is nothing to undo";
+        say(editing.undo() ? "undone" : "there is nothing to undo");
         break;
       case "redo":
-        note.textContent = editing.redo() ? "redone" : "there is nothing to redo";
+        say(editing.redo() ? "redone" : "there is nothing to redo");
         break;
       case "type":
         retype(selected);
@@ -297,7 +322,7 @@ export function timelineBoard(
     const lands = { plan: made.plan, index: landingEntry(made.index, grip) };
     pull = { plan: made.plan, span: over };
     selected = made.index;
-    note.textContent = landingOf(refused ? edit : lands);
+    say(landingOf(refused ? edit : lands));
     landing.hidden = refused;
     landing.textContent = note.textContent;
     landing.style.left = percent(fraction(lands.plan[lands.index]?.latent_frame ?? 0, over));

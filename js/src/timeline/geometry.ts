@@ -1,6 +1,6 @@
 // Where prompts, blocks and the playhead lie on the strip. Pure: latent frames in, fractions out.
 
-import type { Plan } from "../protocol.ts";
+import { cut, type Plan, type Transition } from "../protocol.ts";
 
 const PICTURES_PER_LATENT_FRAME = 4;
 const SHORTEST_SPAN = 48;
@@ -16,7 +16,15 @@ const MOST_TICKS = 12;
 export type Span = { begin: number; end: number };
 
 /** `index` is the entry's place in the plan, `order` the segment's among those that are drawn. */
-export type Segment = Span & { index: number; prompt: string; landed: boolean; order: number };
+export type Segment = Span & {
+  index: number;
+  prompt: string;
+  transition: Transition;
+  /** Where the prompt steers alone, after the transition. */
+  alone: number;
+  landed: boolean;
+  order: number;
+};
 
 export type Tick = { seconds: number; frame: number };
 
@@ -45,7 +53,9 @@ export function segments(plan: Plan, blockFrames: number, madeBlocks: number): S
   return landed.map(({ block, index }, order) => ({
     index,
     prompt: plan[index]?.prompt ?? "",
+    transition: plan[index]?.transition ?? cut,
     begin: block * blockFrames,
+    alone: (block + (plan[index]?.transition.blocks ?? 0)) * blockFrames,
     end: (landed[order + 1]?.block ?? Number.POSITIVE_INFINITY) * blockFrames,
     landed: block < madeBlocks,
     order,

@@ -1,6 +1,7 @@
 // The prompts as blocks side by side: drawn, chosen, and taken hold of.
 
 import { make } from "../view/elements.ts";
+import { transitionText } from "../view/transition-menu.ts";
 import { fraction, type Segment, type Span } from "./geometry.ts";
 import { type Grip, gripAt } from "./gesture.ts";
 import { segmentLabel } from "./wording.ts";
@@ -139,10 +140,13 @@ function drawSegment(element: HTMLElement, segment: Segment, drawing: Drawing): 
   const phase = segment.landed ? "landed" : "planned";
   setData(element, { index: String(segment.index), phase, tint: String(segment.order % TINTS) });
   setData(element, { locked: String(locked) });
+  const ramp = fraction(segment.alone, span) - left;
+  element.style.setProperty("--ll-ramp", percent(Math.min(1, ramp / (right - left || 1))));
+  element.dataset["recache"] = String(segment.transition.recache);
   setAttributes(element, {
     role: "option",
     tabindex: chosen ? "0" : "-1",
-    title: `${segment.prompt}${locked ? "\nbegun: it can no longer be changed" : ""}`,
+    title: `${segment.prompt}\n${transitionText(segment.transition)}${locked ? "\nbegun: it can no longer be changed" : ""}`,
     "aria-selected": String(chosen),
     "aria-label": segmentLabel(segment, locked, rate),
   });

@@ -1,7 +1,7 @@
 // Edits of a timeline, from one plan to the next. Pure: knows neither the page nor the kernel, which
 // judges each plan once more.
 
-import type { Entry, Plan } from "../protocol.ts";
+import { cut, type Entry, type Plan, type Transition } from "../protocol.ts";
 
 /** What an edit must keep to: blocks of `blockFrames` latent frames, and none before `firstOpen`. */
 export type Terms = { blockFrames: number; firstOpen: number };
@@ -44,7 +44,7 @@ export function added(plan: Plan, terms: Terms, frame: number, prompt: string): 
     );
   }
   const index = plan.filter((entry) => entry.latent_frame < latentFrame).length;
-  const entry = { latent_frame: latentFrame, prompt: prompt.trim() };
+  const entry = { latent_frame: latentFrame, prompt: prompt.trim(), transition: cut };
   return { plan: [...plan.slice(0, index), entry, ...plan.slice(index)], index };
 }
 
@@ -57,6 +57,15 @@ export function retyped(plan: Plan, terms: Terms, index: number, prompt: string)
   );
 }
 
+/** Another way for an entry to take over. */
+export function takingOver(plan: Plan, terms: Terms, index: number, transition: Transition): Edit {
+  return changed(plan, terms, index, (entry) =>
+    index === 0
+      ? refusal("the first prompt has none to take over from")
+      : { plan: replaced(plan, index, { ...entry, transition }), index },
+  );
+}
+
 /** The plan without an entry; the prompt before it goes on instead. */
 export function deleted(plan: Plan, terms: Terms, index: number): Edit {
   return changed(plan, terms, index, () => {
@@ -64,7 +73,8 @@ export function deleted(plan: Plan, terms: Terms, index: number): Edit {
     if (first === undefined) {
       return refusal("a timeline needs a prompt: change the words of this one");
     }
-    const kept = index === 0 ? [{ ...first, latent_frame: 0 }, ...rest] : [first, ...rest];
+    const kept =
+      index === 0 ? [{ ...first, latent_frame: 0, transition: cut }, ...rest] : [first, ...rest];
     return { plan: kept, index: Math.min(index, kept.length - 1) };
   });
 }
@@ -170,7 +180,7 @@ function laidOut(pieces: readonly Piece[], begin: number): Entry[] {
   return pieces.map(({ entry, length }) => {
     const latentFrame = next;
     next += Number.isFinite(length) ? length : spare;
-    return { ...entry, latent_frame: latentFrame };
+    return { ...entry, latent_frame: latentFrame, ...(latentFrame === 0 && { transition: cut }) };
   });
 }
 
@@ -219,7 +229,15 @@ function replaced(plan: Plan, index: number, entry: Entry): Plan {
 }
 
 function sameEntry(one: Entry, other: Entry | undefined): boolean {
-  return one.latent_frame === other?.latent_frame && one.prompt === other.prompt;
+  return (
+    one.latent_frame === other?.latent_frame &&
+    one.prompt === other.prompt &&
+    sameTransition(one.transition, other.transition)
+  );
+}
+
+function sameTransition(one: Transition, other: Transition): boolean {
+  return one.blocks === other.blocks && one.blend === other.blend && one.recache === other.recache;
 }
 
 function firstStays(): Edit {

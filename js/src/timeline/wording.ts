@@ -1,5 +1,7 @@
 // What is said of the timeline. Knows no element of the page.
 
+import { cut, type Entry, type Transition } from "../protocol.ts";
+import { transitionText } from "../view/transition-menu.ts";
 import { pictureOfFrame, type Segment } from "./geometry.ts";
 
 /** The time at which a latent frame begins, as "5.81 s". */
@@ -13,16 +15,23 @@ export function segmentLabel(segment: Segment, locked: boolean, picturesPerSecon
   const end = Number.isFinite(segment.end)
     ? `to ${time(segment.end, picturesPerSecond)}`
     : "without an end";
-  return `${segment.prompt}, from ${begin} ${end}${locked ? ", begun" : ""}`;
+  const how = inAddition(segment.transition);
+  return `${segment.prompt}, from ${begin} ${end}${how}${locked ? ", begun" : ""}`;
 }
 
-/** Where a prompt would land. */
+/** Where a prompt would land, and how it would take over. */
 export function landingText(
-  prompt: string,
+  { prompt, transition }: Entry,
   block: number,
   video: { block_frames: number; pictures_per_second: number },
 ): string {
   const frame = block * video.block_frames;
   const place = `block ${block}, latent frame ${frame}, ${time(frame, video.pictures_per_second)}`;
-  return `“${prompt}” lands at ${place}`;
+  return `“${prompt}” lands at ${place}${inAddition(transition)}`;
+}
+
+/** What is not said of a plain cut. */
+function inAddition(transition: Transition): string {
+  const said = transitionText(transition);
+  return said === transitionText(cut) ? "" : `, ${said}`;
 }

@@ -1,11 +1,19 @@
 // The box in which a prompt is typed, and the line that says what became of it.
 
-import type { BlockRecord, Landing, State, Status } from "../protocol.ts";
+import {
+  type BlockRecord,
+  cut,
+  type Landing,
+  type State,
+  type Status,
+  type Transition,
+} from "../protocol.ts";
 import { make } from "./elements.ts";
 import { type Item, menu } from "./menu.ts";
 import { type Ask, promptField } from "./prompt-field.ts";
 import { recalled, used } from "./recall.ts";
 import { receiptText, tookText } from "./receipt.ts";
+import { shortly, transitionItems, transitionText } from "./transition-menu.ts";
 
 export type PromptBar = {
   element: HTMLElement;
@@ -27,7 +35,7 @@ export type PromptBar = {
 
 /** `submit` gets each prompt that is sent with Enter or with the button, an empty one too. */
 export function promptBar(
-  submit: (prompt: string) => void,
+  submit: (prompt: string, transition: Transition) => void,
   ask: Ask,
   signal: AbortSignal,
 ): PromptBar {
@@ -40,13 +48,17 @@ export function promptBar(
   let known: readonly string[] = [];
   let library: readonly string[] = [];
   let at = -1;
+  let how = cut;
+  const manner = menu("How the prompt takes over", () => transitionItems(how, decide), signal);
+  manner.element.classList.add("ll-menu-up");
+  decide(how);
   before.button.append("▾");
   before.element.classList.add("ll-menu-up");
   button.type = "submit";
   button.title = "steer by this prompt from the next block on";
   receipt.setAttribute("role", "status");
   receipt.setAttribute("aria-live", "polite");
-  element.append(field.element, before.element, button);
+  element.append(field.element, before.element, manner.element, button);
   for (const kind of ["keydown", "keypress", "keyup"]) {
     element.addEventListener(kind, (event) => event.stopPropagation(), { signal });
   }
@@ -60,7 +72,7 @@ export function promptBar(
       known = used(entries.map(({ prompt }) => prompt));
       library = offered;
       const able = steerable(status);
-      for (const control of [input, button, before.button]) {
+      for (const control of [input, button, before.button, manner.button]) {
         control.disabled = !able;
       }
       input.placeholder = able ? "a prompt to switch to, then Enter" : "start, then steer here";
@@ -79,7 +91,7 @@ export function promptBar(
 
   function send(event: Event): void {
     event.preventDefault();
-    submit(input.value.trim());
+    submit(input.value.trim(), how);
     at = -1;
     field.fill("");
   }
@@ -100,6 +112,12 @@ export function promptBar(
       ...known.map(choice),
       ...(library.length > 0 ? [{ heading: "to begin with" }, ...library.map(choice)] : []),
     ];
+  }
+
+  function decide(next: Transition): void {
+    how = next;
+    manner.button.textContent = shortly(how);
+    manner.button.title = `the prompt takes over: ${transitionText(how)}`;
   }
 
   function choose(prompt: string): void {

@@ -1,0 +1,106 @@
+"""What steers each block: a prompt, or a blend on the way from one prompt to the next.
+
+Axes: B batch, L text tokens, C channels.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from longlive_widget.cache.text import PromptCache, TextMemory
+from longlive_widget.engine.model import Model
+from longlive_widget.model.adapters import Sum
+from longlive_widget.timeline import Blend, Entry, Transition
+
+PARALLEL_SINE = 1e-4
+
+
+@dataclass(frozen=True, eq=False)
+class _Way:
+    """From the embeddings of one prompt, or of a blend, to those of the next prompt."""
+
+    start_BLC: Tensor
+    end_BLC: Tensor
+    transition: Transition
+
+    def at(self, done: int) -> Tensor:
+        """The blend of the block after `done` blocks of the transition."""
+        share = (done + 1) / (self.transition.blocks + 1)
+        return blended(self.start_BLC, self.end_BLC, share, self.transition.blend)
+
+
+class Steering:
+    """The text of one block after the other.
+
+    It is asked once a block, and told of a new prompt before the block on which that lands.
+    """
+
+    def __init__(self, model: Model, prompts: PromptCache) -> None:
+        self.prompt = ""
+        self._model = model
+        self._prompts = prompts
+        self._way: _Way | None = None
+        self._recache = True
+        self._done = 0
+        self._turned = False
+
+    @property
+    def turns(self) -> bool:
+        """Whether the next block has another text than the last one."""
+        return self._turned or self._way is not None
+
+    @property
+    def recaches(self) -> bool:
+        """Whether memory is to be computed again under the next text, where that is another one."""
+        return self._recache
+
+    def turn(self, entry: Entry) -> None:
+        """Let an entry take over, from the next block on."""
+        transition = entry.transition
+        if transition.blocks:
+            start_BLC = self._embeds()
+            self._way = _Way(start_BLC, self._model.embed(entry.prompt), transition)
+        else:
+            self._way = None
+        self.prompt = entry.prompt
+        self._recache = transition.recache
+        self._done = 0
+        self._turned = True
+
+    def read(self, weights: Sum) -> TextMemory:
+        """The text of the next block, read by the transformer with these adapters."""
+        self._turned = False
+        if self._way is not None and self._done < self._way.transition.blocks:
+            blend_BLC = self._way.at(self._done)
+            self._done += 1
+            return self._model.transformer.read_text(blend_BLC)
+        self._way = None
+        return self._prompts.get(self.prompt, self._model.read, weights=weights)
+
+    def _embeds(self) -> Tensor:
+        """What steered the last block."""
+        if self._way is None:
+            return self._model.embed(self.prompt)
+        return self._way.at(self._done - 1) if self._done else self._way.start_BLC
+
+
+def blended(start_BLC: Tensor, end_BLC: Tensor, share: float, blend: Blend) -> Tensor:
+    """Embeddings between two prompts, a `share` of the way from 0 to 1, token by token.
+
+    "slerp" goes along the arc between their directions: the lengths in between are not shorter than
+    both, as they are on the straight line. Tokens that point the same way, or opposite ones, are
+    mixed on the line.
+
+    Source: Shoemake, "Animating rotation with quaternion curves", SIGGRAPH 1985.
+    """
+    start, end = start_BLC.float(), end_BLC.float()
+    line = torch.lerp(start, end, share)
+    if blend == "linear":
+        return line.to(start_BLC.dtype)
+    cosine = torch.nn.functional.cosine_similarity(start, end, dim=-1).clamp(-1, 1)[..., None]
+    angle = torch.acos(cosine)
+    sine = torch.sin(angle)
+    before, after = torch.sin((1 - share) * angle), torch.sin(share * angle)
+    arc = (before * start + after * end) / sine.clamp(min=PARALLEL_SINE)
+    return torch.where(sine > PARALLEL_SINE, arc, line).to(start_BLC.dtype)
