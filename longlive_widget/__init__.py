@@ -8,6 +8,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
     from longlive_widget.engine.engine import Engine as Engine
     from longlive_widget.engine.official import OfficialFiles as OfficialFiles
     from longlive_widget.presets import PRESETS as PRESETS
@@ -53,6 +55,12 @@ def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_HOMES[name]), name)
+
+
+def load_ipython_extension(shell: "InteractiveShell") -> None:
+    """Add the cell magic `%%longlive`; `%load_ext longlive_widget` calls this."""
+    magic = import_module("longlive_widget.widget.magic")
+    shell.register_magics(magic.TimelineMagic(shell))
 
 
 def __dir__() -> list[str]:
