@@ -278,3 +278,18 @@ def test_a_timeline_goes_into_files_and_comes_from_them(lab, notebook_of, tmp_pa
         player.locator("[data-act=undo]").click()
         wait_for_plan(page, PLAN)
         assert note.inner_text() == "undone"
+
+
+MAGIC = """%%longlive studio
+a red ball
+12: from a cell [over 2 blocks]
+"""
+
+
+def test_a_studio_follows_the_lines_of_a_cell(lab, notebook_of):
+    with lab.opened(notebook_of(STUDIO, "%load_ext longlive_widget", MAGIC)) as page:
+        run_all_cells(page)
+        player = studio(page)
+        wait_for_plan(page, [[0, "a red ball"], [12, "from a cell"]])
+        label = segment(player, "from a cell").get_attribute("aria-label")
+        assert label == "from a cell, from 2.81 s without an end, over 2 blocks on the line"

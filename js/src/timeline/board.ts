@@ -151,21 +151,12 @@ export function timelineBoard(
     return span().begin + part * length();
   }
 
+  /** All of it: the plan, what may be done with it, and the part that is looked at. */
   function draw(): void {
     const plan = editing.plan;
     selected = Math.min(selected, plan.length - 1);
     const entry = plan[selected];
     const locked = entry !== undefined && !isOpen(entry, terms());
-    drawn = span();
-    prompts.draw({
-      segments: segmentsNow(),
-      span: drawn,
-      selected,
-      firstFrame: terms().firstOpen * state.block_frames,
-      rate: state.pictures_per_second,
-      madeFrames: surroundings().madeFrames,
-    });
-    scale.draw(drawn, state.block_frames, state.pictures_per_second);
     tools.update(
       {
         undo: editing.undoable,
@@ -179,15 +170,28 @@ export function timelineBoard(
     manner.button.textContent = shortly(entry?.transition ?? cut);
     manner.button.disabled = locked || selected === 0;
     element.dataset["plan"] = JSON.stringify(plan.map((e) => [e.latent_frame, e.prompt]));
+    drawSpan();
     drawMoving();
   }
 
-  /** What moves with every picture: all of it, if the part that is looked at moves too. */
+  function drawSpan(): void {
+    drawn = span();
+    prompts.draw({
+      segments: segmentsNow(),
+      span: drawn,
+      selected,
+      firstFrame: terms().firstOpen * state.block_frames,
+      rate: state.pictures_per_second,
+      madeFrames: surroundings().madeFrames,
+    });
+    scale.draw(drawn, state.block_frames, state.pictures_per_second);
+  }
+
+  /** What moves with every picture; the part that is looked at too, where it follows. */
   function drawMoving(): void {
     const now = span();
     if (now.begin !== drawn?.begin || now.end !== drawn.end) {
-      draw();
-      return;
+      drawSpan();
     }
     film.lay(now, state.block_frames, state.made);
     const frame = surroundings().playhead;

@@ -90,12 +90,22 @@ export function lane(events: LaneEvents, signal: AbortSignal): Lane {
 
   function pull(event: PointerEvent): void {
     if (held?.pointer !== event.pointerId) {
+      hint(event);
       return;
     }
     const moved = event.clientX - held.x;
     held.pulls ||= Math.abs(moved) > STILL_PX;
     if (held.pulls) {
       events.pull(held.index, held.grip, moved / list.clientWidth);
+    }
+  }
+
+  /** Show at the pointer what it would take hold of. */
+  function hint(event: PointerEvent): void {
+    const target = segmentAt(event);
+    if (target !== undefined) {
+      const { left, width } = target.getBoundingClientRect();
+      target.dataset["grip"] = gripAt(event.clientX - left, width);
     }
   }
 
