@@ -210,17 +210,12 @@ class Session:
         return self._outlet.begin(made.clean_BFCHW, after=made.ready, timed=timed)
 
     def _settle(self, block: int) -> None:
-        """Write what a block leaves in memory, unless a switch is to compute that again."""
-        if not self._recaches_at(block + 1):
+        """Write what a block leaves in memory, unless the next text may compute that again."""
+        with self._lock:
+            is_due = any(landing.block == block + 1 for landing in self._asked)
+        if not is_due and not self._steering.turns:
             with self._watch.span("context", block):
                 self._rollout.settle()
-
-    def _recaches_at(self, block: int) -> bool:
-        with self._lock:
-            due = [landing for landing in self._asked if landing.block == block]
-            if due:
-                return self.timeline.at(due[-1].asked_at).transition.recache
-        return self._steering.turns and self._steering.recaches
 
     @torch.inference_mode()
     def _denoised(self) -> _Latents:
