@@ -7,11 +7,11 @@ import torch
 from longlive_widget import Engine, Timeline
 from longlive_widget.engine.decode import decode_now
 from longlive_widget.engine.denoise import Denoiser
-from longlive_widget.engine.memory import new_window
 from longlive_widget.engine.noise_schedule import levels
 from longlive_widget.engine.rollout import Rollout
 from longlive_widget.engine.session import block_noise
 from longlive_widget.engine.steering import blended
+from longlive_widget.engine.windows import new_window
 from longlive_widget.errors import TimelineError
 from longlive_widget.geometry import Geometry
 from longlive_widget.presets import Preset
@@ -68,7 +68,7 @@ def test_a_transition_that_is_asked_for_live_is_the_planned_one(engine):
 def by_hand(engine, texts, *, recache=True):
     """The pictures of six blocks over these embeddings, each from its block on."""
     model, geometry = engine.model, Geometry(*SMALL_PX)
-    window = new_window(engine.preset, model, geometry, "relative")
+    window = new_window(engine.preset, model.sizes, geometry, "relative")
     rollout = Rollout(Denoiser(model.transformer, window), levels(engine.preset.denoise_steps))
     stream, pictures = model.decoder.stream(), []
     with torch.inference_mode():
