@@ -27,7 +27,7 @@ from longlive_widget.errors import (
     whole_number,
 )
 from longlive_widget.geometry import latent_frame_at, seconds_at
-from longlive_widget.timeline import CUT, Entry, Timeline, Transition
+from longlive_widget.timeline import CUT, Blend, Entry, Timeline, Transition
 
 Form = Literal["json", "yaml", "longlive", "scope", "text", "python"]
 SUFFIXES: dict[str, Form] = {
@@ -202,7 +202,10 @@ def _from_scope(text: str) -> Timeline:
 
 
 def _from_scope_object(said: object) -> Timeline:
-    """Of a timeline file its `prompts`, of a workflow its `timeline`: both have the same rows."""
+    """Of a timeline file its `prompts`, of a workflow its `timeline`: both have the same rows.
+
+    The first one's transition is left out, there as here: it has no prompt to take over from.
+    """
     rows = said.get("prompts") if isinstance(said, Mapping) else None
     if isinstance(said, Mapping) and isinstance(said.get("timeline"), Mapping):
         rows = said["timeline"].get("entries")
@@ -302,7 +305,7 @@ def _text_transition(options: str, number: int) -> Transition:
         over = re.fullmatch(r"over (\d+) blocks?", option)
         if over:
             transition["blocks"] = int(over[1])
-        elif option in get_args(Transition.__annotations__["blend"]):
+        elif option in get_args(Blend):
             transition["blend"] = option
         elif option == "no re-cache":
             transition["recache"] = False

@@ -66,8 +66,8 @@ describe("the part of the timeline that is looked at", () => {
     const view = { begin: 100, length: 120, following: false };
     const span = spanOf(view, there);
     expect(revealing(view, span, 150)).toBe(view);
-    expect(spanOf(revealing(view, span, 80), there)).toEqual({ begin: 70, end: 190 });
-    expect(spanOf(revealing(view, span, 230), there)).toEqual({ begin: 120, end: 240 });
+    expect(spanOf(revealing(view, span, 80), there)).toEqual({ begin: 50, end: 170 });
+    expect(spanOf(revealing(view, span, 230), there)).toEqual({ begin: 200, end: 320 });
   });
 
   it("is not what other acts are about", () => {

@@ -266,11 +266,16 @@ def test_a_timeline_goes_into_files_and_comes_from_them(lab, notebook_of, tmp_pa
         player.get_by_text("copied as Python").wait_for()
         assert page.evaluate("navigator.clipboard.readText()") == timeline_as(expected, "python")
 
+        def open_file(name: str) -> None:
+            with page.expect_file_chooser() as choosing:
+                choose("Open a file")
+            choosing.value.set_files(tmp_path / name)
+
         (tmp_path / "other.jsonl").write_text('{"prompts": ["a cat", "a dog <i>"]}')
-        player.locator(".ll-chooser").set_input_files(tmp_path / "other.jsonl")
+        open_file("other.jsonl")
         wait_for_plan(page, [[0, "a cat"], [40, "a dog <i>"]])
         (tmp_path / "bad.json").write_text('{"prompts": 3}')
-        player.locator(".ll-chooser").set_input_files(tmp_path / "bad.json")
+        open_file("bad.json")
         player.locator(".ll-errors", has_text="this is no timeline of Scope").wait_for()
         player.get_by_label("Files: open, save, copy as Python").first.click()
         player.screenshot(path=screenshots / "files.png")
@@ -293,3 +298,38 @@ def test_a_studio_follows_the_lines_of_a_cell(lab, notebook_of):
         wait_for_plan(page, [[0, "a red ball"], [12, "from a cell"]])
         label = segment(player, "from a cell").get_attribute("aria-label")
         assert label == "from a cell, from 2.81 s without an end, over 2 blocks on the line"
+
+
+def test_the_timeline_is_zoomed_panned_and_follows(lab, notebook_of):
+    with lab.opened(notebook_of(STUDIO, "studio.start()")) as page:
+        run_all_cells(page)
+        player = studio(page)
+        wait_for_data(page, "+d.frame > 20")
+        player.locator("[data-action=pause]").click()
+        wait_for_data(page, "d.status === 'paused'")
+        lane = player.locator(".ll-prompts")
+        star = segment(player, "a yellow star")
+
+        def share() -> float:
+            return star.bounding_box()["width"] / lane.bounding_box()["width"]
+
+        assert share() == pytest.approx(12 / 48, abs=0.01)
+        player.locator("[data-act='zoom in']").click()
+        player.locator("[data-act='zoom in']").click()
+        player.locator("[data-act=follow]").click()
+        assert player.locator("[data-act=follow]").get_attribute("aria-pressed") == "false"
+        page.keyboard.press("Tab")
+        page.keyboard.press("ArrowRight")
+        assert share() == pytest.approx(12 * 1.5**2 / 48, abs=0.01), "it is shown once it is chosen"
+        box = lane.bounding_box()
+        page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 5)
+        before = star.bounding_box()["x"]
+        page.mouse.wheel(40, 0)
+        page.wait_for_function(
+            "before => Math.abs(document.querySelectorAll('.ll-segment')[1]"
+            ".getBoundingClientRect().x - before + 40) < 2",
+            arg=before,
+        )
+        page.keyboard.press("0")
+        page.wait_for_timeout(200)
+        assert share() == pytest.approx(12 / 48, abs=0.01)

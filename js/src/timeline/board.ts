@@ -10,10 +10,17 @@ import { chosenBy, editOf, inside } from "./acting.ts";
 import { Editing, type Wish } from "./editing.ts";
 import { type FileEvents, fileMenu } from "./files.ts";
 import { filmstrip } from "./filmstrip.ts";
-import { fraction, frameOfPicture, type Segment, type Span, segments } from "./geometry.ts";
+import {
+  fraction,
+  frameOfPicture,
+  percent,
+  type Segment,
+  type Span,
+  segments,
+} from "./geometry.ts";
 import { type Grip, landingEntry, pulled } from "./gesture.ts";
 import { type Act, actOf, keysInWords } from "./keys.ts";
-import { lane, percent } from "./lane.ts";
+import { lane } from "./lane.ts";
 import { added, blockOf, type Edit, isOpen, retyped, type Terms, takingOver } from "./plan.ts";
 import { ruler } from "./ruler.ts";
 import { toolbar } from "./toolbar.ts";
@@ -38,7 +45,7 @@ export type Board = {
 };
 
 /** What a pull would make of the plan, over the part that was looked at when it began. */
-type Pull = { plan: Plan; span: Span };
+type Pull = { plan: Plan; span: Span; from: number };
 
 export function timelineBoard(
   first: State,
@@ -60,7 +67,7 @@ export function timelineBoard(
   const note = make("div", "ll-note");
   const playhead = make("div", "ll-playhead");
   const landing = make("div", "ll-landing");
-  const words = typing(ask, signal);
+  const words = typing(() => prompts.focus(), ask, signal);
   const film = filmstrip(signal);
   const tools = toolbar(act, signal);
   const manner = menu("How the chosen prompt takes over", manners, signal);
@@ -68,7 +75,7 @@ export function timelineBoard(
     { pan: (part) => pan(part * length()), add: (part) => add(frameAt(part)) },
     signal,
   );
-  const prompts = lane({ choose, type: retype, pull: pullBy, letGo, giveUp }, signal);
+  const prompts = lane({ choose: take, type: retype, pull: pullBy, letGo, giveUp }, signal);
   element.setAttribute("role", "group");
   element.setAttribute("aria-label", "Timeline");
   element.dataset["lmSuppressShortcuts"] = "true"; // the notebook has other uses for these keys
@@ -199,10 +206,20 @@ export function timelineBoard(
     playhead.hidden = shown === undefined || frame < now.begin || frame > now.end;
   }
 
+  /** Choose a prompt; the focus goes with it, if it is on one. */
   function choose(index: number): void {
+    const focused = prompts.focused;
     selected = index;
     reveal();
     draw();
+    if (focused) {
+      prompts.focus();
+    }
+  }
+
+  /** A pointer takes hold of a prompt. */
+  function take(index: number): void {
+    choose(index);
     prompts.focus();
   }
 
@@ -305,7 +322,6 @@ export function timelineBoard(
         const now = editing.plan.findIndex((each) => each.latent_frame === entry.latent_frame);
         propose(retyped(editing.plan, terms(), now, typed));
       }
-      prompts.focus();
     });
   }
 
@@ -314,7 +330,6 @@ export function timelineBoard(
       if (typed !== undefined) {
         propose(added(editing.plan, terms(), frame, typed));
       }
-      prompts.focus();
     });
   }
 
@@ -324,7 +339,7 @@ export function timelineBoard(
     const refused = "refused" in edit;
     const made = refused ? { plan: editing.plan, index } : edit;
     const lands = { plan: made.plan, index: landingEntry(made.index, grip) };
-    pull = { plan: made.plan, span: over };
+    pull = { plan: made.plan, span: over, from: index };
     selected = made.index;
     say(landingOf(refused ? edit : lands));
     landing.hidden = refused;
@@ -335,14 +350,16 @@ export function timelineBoard(
 
   function letGo(): void {
     const made = pull?.plan;
+    const at = selected;
     giveUp();
     if (made !== undefined) {
       editing.propose(made);
-      draw();
+      choose(at);
     }
   }
 
   function giveUp(): void {
+    selected = pull?.from ?? selected;
     pull = undefined;
     landing.hidden = true;
     draw();

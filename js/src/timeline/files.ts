@@ -25,15 +25,13 @@ export type FileEvents = {
 };
 
 export function fileMenu(events: FileEvents, signal: AbortSignal): Menu {
-  const chooser = make("input", "ll-chooser");
+  const chooser = make("input", "");
   chooser.type = "file";
   chooser.accept = OPENED;
-  chooser.hidden = true;
   chooser.addEventListener("change", () => take(), { signal });
   const list = menu("Files: open, save, copy as Python", items, signal);
   list.button.textContent = "File";
   list.button.classList.add("ll-tool");
-  list.element.append(chooser);
   return list;
 
   function items(): readonly Item[] {

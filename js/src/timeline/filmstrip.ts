@@ -2,8 +2,7 @@
 
 import type { ShownPicture } from "../playback/player.ts";
 import { make } from "../view/elements.ts";
-import { blocksToShow, fraction, type Span } from "./geometry.ts";
-import { percent } from "./lane.ts";
+import { blocksToShow, fraction, percent, type Span } from "./geometry.ts";
 
 const HEIGHT_PX = 40;
 const MOST_PICTURES = 600;

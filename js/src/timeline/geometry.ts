@@ -84,6 +84,11 @@ export function fraction(frame: number, span: Span): number {
   return Math.min(1, Math.max(0, (frame - span.begin) / (span.end - span.begin)));
 }
 
+/** A part of a whole, as style sheets have it. */
+export function percent(part: number): string {
+  return `${(100 * part).toFixed(3)}%`;
+}
+
 /** The seconds to be marked on a span, not too many of them. */
 export function ticks(span: Span, picturesPerSecond: number): Tick[] {
   const framesPerSecond = picturesPerSecond / PICTURES_PER_LATENT_FRAME;

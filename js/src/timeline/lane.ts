@@ -2,7 +2,7 @@
 
 import { make } from "../view/elements.ts";
 import { transitionText } from "../view/transition-menu.ts";
-import { fraction, type Segment, type Span } from "./geometry.ts";
+import { fraction, percent, type Segment, type Span } from "./geometry.ts";
 import { type Grip, gripAt } from "./gesture.ts";
 import { segmentLabel } from "./wording.ts";
 
@@ -32,6 +32,7 @@ export type Lane = {
   element: HTMLElement;
   draw: (drawing: Drawing) => void;
   focus: () => void;
+  readonly focused: boolean;
   /** Let go of what is pulled, without a change. */
   drop: () => void;
 };
@@ -50,8 +51,17 @@ export function lane(events: LaneEvents, signal: AbortSignal): Lane {
   list.addEventListener("pointermove", pull, { signal });
   list.addEventListener("pointerup", release, { signal });
   list.addEventListener("pointercancel", drop, { signal });
+  list.addEventListener("focusin", reach, { signal });
   list.addEventListener("dblclick", (event) => events.type(indexAt(event)), { signal });
-  return { element, draw, focus, drop };
+  return {
+    element,
+    draw,
+    focus,
+    drop,
+    get focused() {
+      return list.matches(":focus-within");
+    },
+  };
 
   function draw(drawing: Drawing): void {
     drawn = drawing;
@@ -100,6 +110,16 @@ export function lane(events: LaneEvents, signal: AbortSignal): Lane {
     }
   }
 
+  /** The focus comes to a prompt that is not chosen, or not in sight. */
+  function reach({ target }: FocusEvent): void {
+    if (target instanceof HTMLElement && target.dataset["index"] !== undefined) {
+      const index = Number(target.dataset["index"]);
+      if (index !== drawn?.selected || target.dataset["away"] === "true") {
+        events.choose(index);
+      }
+    }
+  }
+
   /** Show at the pointer what it would take hold of. */
   function hint(event: PointerEvent): void {
     const target = segmentAt(event);
@@ -144,7 +164,8 @@ function drawSegment(element: HTMLElement, segment: Segment, drawing: Drawing): 
   const right = fraction(segment.end, span);
   const chosen = segment.index === selected;
   const locked = segment.begin < firstFrame;
-  element.hidden = segment.end <= span.begin || segment.begin >= span.end;
+  // not hidden where it is out of sight, or no key would reach it
+  element.dataset["away"] = String(segment.end <= span.begin || segment.begin >= span.end);
   element.style.left = percent(left);
   element.style.width = percent(right - left);
   const phase = segment.landed ? "landed" : "planned";
@@ -179,8 +200,4 @@ function setAttributes(element: HTMLElement, values: Record<string, string>): vo
       element.setAttribute(name, value);
     }
   }
-}
-
-export function percent(part: number): string {
-  return `${(100 * part).toFixed(3)}%`;
 }

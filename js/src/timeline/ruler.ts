@@ -1,8 +1,7 @@
 // The scale of the timeline, in seconds and in latent frames. It is pulled to pan.
 
 import { make } from "../view/elements.ts";
-import { fraction, frameTicks, type Span, ticks } from "./geometry.ts";
-import { percent } from "./lane.ts";
+import { fraction, frameTicks, percent, type Span, ticks } from "./geometry.ts";
 
 export type RulerEvents = {
   /** The scale is pulled by this part of its width. */

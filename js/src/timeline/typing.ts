@@ -10,13 +10,13 @@ export type Typing = {
   mark: PromptField["mark"];
 };
 
-export function typing(ask: Ask, signal: AbortSignal): Typing {
+/** `left` is called once a key has ended the typing: the focus is nowhere then. */
+export function typing(left: () => void, ask: Ask, signal: AbortSignal): Typing {
   const element = make("div", "ll-typing");
   const label = "Words of the prompt: Enter keeps them, Escape gives up";
   const field = promptField(label, ask, signal);
   const { input } = field;
   element.hidden = true;
-  element.append(field.element);
   let finish: ((words: string | undefined) => void) | undefined;
   input.addEventListener(
     "keydown",
@@ -25,6 +25,7 @@ export function typing(ask: Ask, signal: AbortSignal): Typing {
       if (event.key === "Enter" || event.key === "Escape") {
         event.preventDefault();
         end(event.key === "Enter" ? input.value : undefined);
+        left();
       }
     },
     { signal },
@@ -40,6 +41,7 @@ export function typing(ask: Ask, signal: AbortSignal): Typing {
       finish = done;
       field.fill(words);
       element.hidden = false;
+      element.append(field.element);
       element.style.setProperty("--ll-at", String(part));
       input.focus({ preventScroll: true });
       input.select();
@@ -48,8 +50,12 @@ export function typing(ask: Ask, signal: AbortSignal): Typing {
 
   function end(words: string | undefined): void {
     const done = finish;
+    if (done === undefined) {
+      return; // a box that goes away loses the focus, and ends no second time
+    }
     finish = undefined;
     element.hidden = true;
-    done?.(words);
+    field.element.remove();
+    done(words);
   }
 }

@@ -52,14 +52,12 @@ export function following(view: Viewport, span: Span, follows: boolean): Viewpor
   return follows ? { ...view, following: true } : panned(span, 0);
 }
 
-/** Just moved so far that a latent frame can be seen; itself where it can. */
+/** Moved so that what begins at a latent frame is seen; itself where its beginning is. */
 export function revealing(view: Viewport, span: Span, frame: number): Viewport {
-  const length = span.end - span.begin;
-  const margin = length / 12;
-  if (frame < span.begin) {
-    return panned(span, frame - margin - span.begin);
+  if (frame >= span.begin && frame < span.end) {
+    return view;
   }
-  return frame >= span.end ? panned(span, frame + margin - span.end) : view;
+  return panned(span, frame - (span.end - span.begin) / 4 - span.begin);
 }
 
 /** What an act makes of the part that is looked at; undefined where it is about something else. */
