@@ -11,6 +11,8 @@ export const statuses = [
   "closed",
 ] as const;
 const topics = ["prompt", "other"] as const;
+export const codecs = ["h264", "jpeg"] as const;
+export type Codec = (typeof codecs)[number];
 export type Topic = (typeof topics)[number];
 export type Status = (typeof statuses)[number];
 
@@ -18,7 +20,8 @@ export type Command =
   | { type: "start" | "pause" | "resume" | "stop" }
   | { type: "switch"; prompt: string }
   | { type: "credit"; run: number; block: number }
-  | { type: "attach"; view: string }
+  | { type: "attach"; view: string; codecs: readonly Codec[] }
+  | { type: "leave"; view: string }
   | { type: "asset"; name: "plotly" };
 
 /** Where a prompt takes effect: latent frame `lands_at`, the first one of block `block`. */
@@ -59,6 +62,9 @@ export type State = {
   seed: number;
   made: number;
   dropped: number;
+  /** What browsers call the H.264 that the kernel makes; null where it makes none. */
+  h264: string | null;
+  codec: Codec;
   marks: Landing[];
 };
 
@@ -66,7 +72,9 @@ export type BlockMessage = {
   type: "block";
   run: number;
   record: BlockRecord;
+  codec: Codec;
   view: string | null;
+  /** Each picture as it was coded; none of a block that is not displayed. */
   pictures: Uint8Array<ArrayBuffer>[];
 };
 
@@ -92,6 +100,7 @@ export function parse(content: unknown, buffers: readonly unknown[] = []): PageM
         type,
         run: number(fields, "run"),
         record: parseRecord(fields["record"]),
+        codec: oneOf(fields, "codec", codecs),
         view: fields["view"] === null ? null : text(fields, "view"),
         pictures: buffers.map(bytesOf),
       };
@@ -136,6 +145,8 @@ export function parseState(value: unknown): State {
     seed: number(fields, "seed"),
     made: number(fields, "made"),
     dropped: number(fields, "dropped"),
+    h264: fields["h264"] === null ? null : text(fields, "h264"),
+    codec: oneOf(fields, "codec", codecs),
     marks: list(fields, "marks").map(parseLanding),
   };
 }

@@ -6,10 +6,12 @@ import { liveCharts } from "./charts/live-chart.ts";
 import { partsChart } from "./charts/parts-chart.ts";
 import { loadPlotly, sharedPlotly } from "./charts/plotly.ts";
 import { connect, expected } from "./connection.ts";
+import { decodable } from "./playback/decoder.ts";
 import { Player, type ShownPicture } from "./playback/player.ts";
 import type {
   BlockMessage,
   BlockRecord,
+  Codec,
   HistoryMessage,
   Landing,
   PageMessage,
@@ -59,10 +61,11 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
   const charts = liveCharts([latencyChart(rate), partsChart(rate)], plotly, signal);
   const player = new Player(
     rate,
+    state.h264,
     {
       draw,
       credit: (run, block) => send({ type: "credit", run, block }),
-      fail: errors.show,
+      fail,
     },
     signal,
   );
@@ -81,8 +84,26 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
   signal.addEventListener("abort", () => clearInterval(measuring));
   follow(state);
   measure();
-  send({ type: "attach", view: connection.view });
+  decodable(state.h264)
+    .then(attach)
+    .catch((error) => errors.show(String(error)));
+  signal.addEventListener("abort", () => send({ type: "leave", view: connection.view }));
   return root;
+
+  function attach(codecs: Codec[]): void {
+    if (!signal.aborted) {
+      send({ type: "attach", view: connection.view, codecs });
+    }
+  }
+
+  function fail(message: string, codec: Codec): void {
+    if (codec === "h264") {
+      errors.show(`${message}; from here on this view asks for JPEGs`);
+      attach(["jpeg"]);
+    } else {
+      errors.show(message);
+    }
+  }
 
   function take(message: PageMessage): void {
     switch (message.type) {
@@ -142,6 +163,7 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
     root.dataset["status"] = state.status;
     root.dataset["run"] = String(state.run);
     root.dataset["dropped"] = String(state.dropped);
+    root.dataset["codec"] = state.codec;
   }
 
   function count(record: BlockRecord, run: number): void {

@@ -11,7 +11,8 @@ const commands: Record<string, Command> = {
   stop: { type: "stop" },
   switch: { type: "switch", prompt: "eine gelbe Kugel ⭐ <b>" },
   credit: { type: "credit", run: 2, block: 8 },
-  attach: { type: "attach", view: "12-34" },
+  attach: { type: "attach", view: "12-34", codecs: ["h264", "jpeg"] },
+  leave: { type: "leave", view: "12-34" },
   asset: { type: "asset", name: "plotly" },
 };
 

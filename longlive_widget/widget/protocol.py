@@ -1,13 +1,13 @@
 """The messages between kernel and page, in both directions.
 
 Loads no torch. Knows neither threads nor comms: a message is a dict of plain values, and the
-pictures of a block travel beside it as one JPEG each. `js/src/protocol.ts` is the other side, and
+pictures of a block travel beside it, one buffer each. `js/src/protocol.ts` is the other side, and
 `tests/fixtures/protocol.json` holds both to the same words.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from longlive_widget.errors import MessageError
 from longlive_widget.timeline import Landing, require_prompt
@@ -15,6 +15,9 @@ from longlive_widget.timeline import Landing, require_prompt
 Status = Literal["idle", "running", "paused", "done", "stopped", "failed", "closed"]
 AssetName = Literal["plotly"]
 Topic = Literal["prompt", "other"]
+Codec = Literal["h264", "jpeg"]
+WantedCodec = Literal["auto", "h264", "jpeg"]
+Content = Mapping[object, object]
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,18 @@ class Credit:
 
 @dataclass(frozen=True)
 class Attach:
-    """A view has appeared and wants to know what it missed."""
+    """A view has appeared, can decode `codecs`, and wants to know what it missed.
+
+    It comes again from a view that has found that it can decode something else.
+    """
+
+    view: str
+    codecs: tuple[Codec, ...]
+
+
+@dataclass(frozen=True)
+class Leave:
+    """A view has gone."""
 
     view: str
 
@@ -66,7 +80,7 @@ class AssetRequest:
     name: AssetName
 
 
-Command = Start | Pause | Resume | Stop | Switch | Credit | Attach | AssetRequest
+Command = Start | Pause | Resume | Stop | Switch | Credit | Attach | Leave | AssetRequest
 
 
 @dataclass(frozen=True)
@@ -74,7 +88,8 @@ class BlockRecord:
     """What was measured of one block.
 
     `first_picture` counts from the beginning of the video. `latency_ms` is the time from asking
-    the engine for the block to having its pictures, `encode_ms` the time to make JPEGs of them.
+    the engine for the block to having its pictures, `encode_ms` the time to code them for the page,
+    0 where they are not sent.
     `parts_ms` is what of the engine's work has ended since the block before, by the engine's names
     for it: with what runs behind or on a GPU, also of that block. A block that is not `displayed`
     was made while the page had no room for it.
@@ -100,7 +115,8 @@ class State:
     them that were not displayed although some view had appeared that could have. `marks`
     are the prompts of the timeline and the live switches, in the order of their blocks; the last
     one on a block steers it, and the others there are `replaced_by` it. `fallbacks` are sentences
-    on what stands in for something that this machine does not have.
+    on what stands in for something that this machine does not have. `h264` is what browsers call
+    the H.264 that is made here, None where there is none; blocks travel as `codec`.
     """
 
     status: Status
@@ -116,18 +132,21 @@ class State:
     seed: int
     made: int
     dropped: int
+    h264: str | None
+    codec: Codec
     marks: tuple[Landing, ...]
 
 
 @dataclass(frozen=True)
 class BlockMessage:
-    """A block; its pictures follow as buffers if it is displayed.
+    """A block; its pictures follow as buffers if it is displayed, coded as `codec`.
 
     With a `view`, it repeats the newest block for that view alone.
     """
 
     run: int
     record: BlockRecord
+    codec: Codec
     view: str | None = None
 
 
@@ -183,13 +202,7 @@ _NAMES: dict[type[PageMessage], str] = {
     Failure: "failure",
     Asset: "asset",
 }
-_BARE_COMMANDS: dict[str, Command] = {
-    "start": Start(),
-    "pause": Pause(),
-    "resume": Resume(),
-    "stop": Stop(),
-}
-_COMMANDS = "start, pause, resume, stop, switch, credit, attach, asset"
+_CODECS: tuple[Codec, ...] = get_args(Codec)
 
 
 def encode(message: PageMessage) -> dict[str, object]:
@@ -206,24 +219,12 @@ def parse(content: object) -> Command:
     if not isinstance(content, Mapping):
         raise MessageError(f"a command is an object with a type, not {content!r}")
     kind = content.get("type")
-    if isinstance(kind, str) and kind in _BARE_COMMANDS:
-        return _BARE_COMMANDS[kind]
-    match kind:
-        case "switch":
-            return Switch(require_prompt(content.get("prompt")).strip())
-        case "credit":
-            return Credit(_whole_number(content, "run"), _whole_number(content, "block"))
-        case "attach":
-            return Attach(_text(content, "view"))
-        case "asset":
-            if content.get("name") != "plotly":
-                raise MessageError(f"no asset is called {content.get('name')!r}: there is 'plotly'")
-            return AssetRequest("plotly")
-        case _:
-            raise MessageError(f"no command is called {kind!r}: there are {_COMMANDS}")
+    if not isinstance(kind, str) or kind not in _PARSERS:
+        raise MessageError(f"no command is called {kind!r}: there are {', '.join(_PARSERS)}")
+    return _PARSERS[kind](content)
 
 
-def _whole_number(content: Mapping[object, object], field: str) -> int:
+def _whole_number(content: Content, field: str) -> int:
     value = content.get(field)
     if isinstance(value, bool) or not isinstance(value, int):
         raise MessageError(
@@ -232,8 +233,39 @@ def _whole_number(content: Mapping[object, object], field: str) -> int:
     return value
 
 
-def _text(content: Mapping[object, object], field: str) -> str:
+def _text(content: Content, field: str) -> str:
     value = content.get(field)
     if not isinstance(value, str):
         raise MessageError(f"{field} {value!r} of command {content['type']!r} is not text")
     return value
+
+
+def _codecs(content: Content) -> tuple[Codec, ...]:
+    names = content.get("codecs")
+    if not isinstance(names, list) or not names or not all(name in _CODECS for name in names):
+        raise MessageError(
+            f"codecs {names!r} of command {content['type']!r} are no list of "
+            f"{' or '.join(map(repr, _CODECS))}"
+        )
+    return tuple(codec for codec in _CODECS if codec in names)
+
+
+def _asset(content: Content) -> AssetName:
+    if content.get("name") != "plotly":
+        raise MessageError(f"no asset is called {content.get('name')!r}: there is 'plotly'")
+    return "plotly"
+
+
+_PARSERS: dict[str, Callable[[Content], Command]] = {
+    "start": lambda _: Start(),
+    "pause": lambda _: Pause(),
+    "resume": lambda _: Resume(),
+    "stop": lambda _: Stop(),
+    "switch": lambda content: Switch(require_prompt(content.get("prompt")).strip()),
+    "credit": lambda content: Credit(
+        _whole_number(content, "run"), _whole_number(content, "block")
+    ),
+    "attach": lambda content: Attach(_text(content, "view"), _codecs(content)),
+    "leave": lambda content: Leave(_text(content, "view")),
+    "asset": lambda content: AssetRequest(_asset(content)),
+}

@@ -20,12 +20,14 @@ from typing import TYPE_CHECKING, Protocol
 from longlive_widget.errors import LongLiveError, SessionError, TimelineError, whole_number
 from longlive_widget.geometry import PICTURES_PER_SECOND, pictures_before
 from longlive_widget.timeline import Landing, Timeline, require_prompt
+from longlive_widget.widget.audience import Audience
 from longlive_widget.widget.courier import GOODBYE_S, Courier
-from longlive_widget.widget.frame_codec import encode_jpegs
+from longlive_widget.widget.frame_codec import encode_block, h264_name
 from longlive_widget.widget.pace import Pace
 from longlive_widget.widget.protocol import (
     BlockMessage,
     BlockRecord,
+    Codec,
     Failure,
     History,
     PageMessage,
@@ -34,6 +36,7 @@ from longlive_widget.widget.protocol import (
     StateMessage,
     Status,
     Topic,
+    WantedCodec,
 )
 from longlive_widget.widget.reel import Reel
 
@@ -68,6 +71,15 @@ class Stretch:
     finished: Future[None]
 
 
+@dataclass(frozen=True, eq=False)
+class Coded:
+    """A block's pictures for the page, none where it has no room for them, and the time it took."""
+
+    codec: Codec
+    buffers: list[bytes]
+    encode_ms: float
+
+
 class Runner:
     """One video at a time, made block by block on a thread of its own.
 
@@ -90,13 +102,16 @@ class Runner:
         seed: int,
         send: Send,
         *,
+        codec: WantedCodec = "auto",
         clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine: Engine | None = engine
         self._timeline = timeline
         self._seed = seed
         self._send = send
-        self._about = _about(engine, seed)
+        geometry = engine.geometry
+        self._audience = Audience(codec, h264_name(geometry.width_px, geometry.height_px))
+        self._about = _about(engine, seed, self._audience)
         self._clock_s = clock_s
         self._changed = threading.Condition(threading.RLock())
         self._status: Status = "idle"
@@ -119,7 +134,6 @@ class Runner:
         self._uncredited: set[int] = set()
         self._dropped = 0
         self._made = 0
-        self._newest: tuple[BlockRecord, list[bytes]] | None = None
 
     @property
     def status(self) -> Status:
@@ -153,6 +167,7 @@ class Runner:
                 run=self._run,
                 made=self._made,
                 dropped=self._dropped,
+                codec=self._audience.codec,
                 marks=self._asked[-MARKS:],
             )
 
@@ -254,20 +269,30 @@ class Runner:
             if run == self._run:
                 self._uncredited.discard(block)
 
-    def attach(self, view: str) -> None:
+    def attach(self, view: str, codecs: Sequence[Codec]) -> None:
         """Tell a view that has appeared what it missed, and the newest block with its pictures.
 
-        Credits that a vanished page has kept are taken back.
+        Credits that a vanished page has kept are taken back. A view that cannot decode what is
+        sent to all is a `CapabilityError`, once it has been told all but pictures.
         """
         with self._changed:
             self._watched = True
+            self._audience.enter(view, codecs)
             self._uncredited.clear()
-            records = tuple(self._history)[-PAGE_HISTORY_BLOCKS:]
+            run, codec, records = self._run, self._audience.codec, tuple(self._history)
+            newest = self.reel.blocks[-1:]
             self._tell_state()
-            self._say(History(view, self._run, records))
-            if self._newest is not None:
-                record, jpegs = self._newest
-                self._say(BlockMessage(self._run, record, view), jpegs)
+            self._say(History(view, run, records[-PAGE_HISTORY_BLOCKS:]))
+        self._audience.require_seen_by(view)
+        for block in newest:
+            again = BlockMessage(run, replace(records[-1], displayed=True), codec, view)
+            self._say(again, encode_block(block.frames, codec))
+
+    def leave(self, view: str) -> None:
+        """A view has gone, and with it what it could not decode."""
+        with self._changed:
+            self._audience.leave(view)
+            self._tell_state()
 
     def post(self, command: Callable[[], None]) -> None:
         """Do it after all that was posted before; the page is told of an error.
@@ -366,23 +391,30 @@ class Runner:
         begun_s = time.perf_counter()
         try:
             block = next(stretch.blocks, None)
-            made_s = time.perf_counter()
-            jpegs = [] if block is None else encode_jpegs(block.frames)
+            latency_ms = 1e3 * (time.perf_counter() - begun_s)
+            coded = None if block is None else self._coded(block)
         except Exception as error:
             log.exception("a block could not be made")
             self._fail(stretch, error)
             return
-        encoded_s = time.perf_counter()
         with self._changed:
             if self._stretch is not stretch:
                 return
-            if block is None:
+            if block is None or coded is None:
                 self._become("done")
                 self._finish_stretch(None)
             else:
-                self._show(block, jpegs, 1e3 * (made_s - begun_s), 1e3 * (encoded_s - made_s))
+                self._show(block, coded, latency_ms)
                 if stretch.pace is not None:
                     stretch.pace.made(len(block.frames), self._clock_s())
+
+    def _coded(self, block: "Block") -> Coded:
+        """A block as it is sent; without buffers where the page has no room for it."""
+        with self._changed:
+            codec, displayed = self._audience.codec, len(self._uncredited) < CREDITS
+        begun_s = time.perf_counter()
+        buffers = encode_block(block.frames, codec) if displayed else []
+        return Coded(codec, buffers, 1e3 * (time.perf_counter() - begun_s))
 
     def _fail(self, stretch: Stretch, error: Exception) -> None:
         with self._changed:
@@ -392,10 +424,8 @@ class Runner:
             self._become("failed")
             self._end(error)
 
-    def _show(
-        self, block: "Block", jpegs: list[bytes], latency_ms: float, encode_ms: float
-    ) -> None:
-        displayed = len(self._uncredited) < CREDITS
+    def _show(self, block: "Block", coded: Coded, latency_ms: float) -> None:
+        displayed = bool(coded.buffers)
         record = BlockRecord(
             block=block.index,
             latent_frame=block.latent_frame,
@@ -405,17 +435,16 @@ class Runner:
             landed=block.landed,
             latency_ms=round(latency_ms, 3),
             parts_ms=self._parts_ms(),
-            encode_ms=round(encode_ms, 3),
+            encode_ms=round(coded.encode_ms, 3),
             displayed=displayed,
         )
         self._made += 1
         self._dropped += self._watched and not displayed
         self._history.append(record)
         self.reel.append(block)
-        self._newest = record, jpegs
         if displayed:
             self._uncredited.add(block.index)
-        self._say(BlockMessage(self._run, record), jpegs if displayed else ())
+        self._say(BlockMessage(self._run, record, coded.codec), coded.buffers)
 
     def _parts_ms(self) -> dict[str, float]:
         """What of the engine's work has ended since the block before; not what the host waits."""
@@ -432,7 +461,7 @@ def _clock_of(engine: "Engine") -> "Clock":
     return Clock(engine.device)
 
 
-def _about(engine: "Engine", seed: int) -> State:
+def _about(engine: "Engine", seed: int, audience: Audience) -> State:
     """The part of the state that does not change, before anything was made."""
     return State(
         status="idle",
@@ -448,6 +477,8 @@ def _about(engine: "Engine", seed: int) -> State:
         seed=seed,
         made=0,
         dropped=0,
+        h264=audience.h264,
+        codec=audience.codec,
         marks=(),
     )
 

@@ -25,6 +25,7 @@ from longlive_widget.widget.protocol import (
     BlockRecord,
     Command,
     Credit,
+    Leave,
     PageMessage,
     Pause,
     Resume,
@@ -33,6 +34,7 @@ from longlive_widget.widget.protocol import (
     Status,
     Stop,
     Switch,
+    WantedCodec,
     encode,
     parse,
 )
@@ -66,10 +68,13 @@ class LongLiveWidget(anywidget.AnyWidget):
     `start()` returns at once: the video is made on a thread of its own, at its own rate. An engine
     has one open studio: a second one closes the first, and so does running the same cell again.
 
+    Blocks travel to the page as `codec`: "h264", "jpeg", or "auto" for H.264 where all views can
+    decode it, which browsers do on https and localhost.
+
     Raises:
-        SessionError: the seed is no whole number from 0 to 2**32 - 1.
+        SessionError: the seed is no whole number from 0 to 2**32 - 1, or `codec` is none.
         TimelineError: the timeline is neither one nor a prompt.
-        CapabilityError: the page's part of this package was not built.
+        CapabilityError: the page's part of this package was not built, or H.264 cannot be made.
     """
 
     _esm = traitlets.Unicode().tag(sync=True)
@@ -77,13 +82,20 @@ class LongLiveWidget(anywidget.AnyWidget):
     page_state = traitlets.Dict().tag(sync=True)
     _engine: "Engine | None" = None
 
-    def __init__(self, engine: "Engine", timeline: Timeline | str, seed: int = 0) -> None:
+    def __init__(
+        self,
+        engine: "Engine",
+        timeline: Timeline | str,
+        seed: int = 0,
+        *,
+        codec: WantedCodec = "auto",
+    ) -> None:
         plan, seed = timeline_of(timeline), require_seed(seed)
         page, style = _bundled("widget.js"), _bundled("widget.css")
         self._about = f"LongLiveWidget({engine.name!r}, preset={engine.preset.name!r}, seed={seed})"
         self._cell, self._execution = _current_cell()
         self._loop = _running_loop()
-        self._runner = Runner(engine, plan, seed, self._tell_page)
+        self._runner = Runner(engine, plan, seed, self._tell_page, codec=codec)
         self._engine = engine  # from here on there is something to close
         super().__init__(_esm=page, _css=style, page_state=asdict(self._runner.state()))
         self.on_msg(self._on_page_message)
@@ -251,8 +263,10 @@ class LongLiveWidget(anywidget.AnyWidget):
         match command:
             case Credit(run, block):
                 self._runner.credit(run, block)
-            case Attach(view):
-                self._runner.attach(view)
+            case Attach(view, codecs):
+                self._runner.attach(view, codecs)
+            case Leave(view):
+                self._runner.leave(view)
             case AssetRequest(name):
                 self._tell_page(Asset(name), [(STATIC / f"{name}.js").read_bytes()])
             case _:

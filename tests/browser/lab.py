@@ -40,13 +40,17 @@ class Lab:
     browser: Browser
 
     @contextmanager
-    def opened(self, notebook: Path, *, dark: bool = False) -> Iterator[Page]:
-        """A page that shows a copy of `notebook`, its kernel ready; kernels end with the page."""
+    def opened(self, notebook: Path, *, dark: bool = False, before: str = "") -> Iterator[Page]:
+        """A page that shows a copy of `notebook`, its kernel ready; kernels end with the page.
+
+        JavaScript `before` runs before all scripts of the page.
+        """
         folder = Path(mkdtemp(dir=self.work))
         shutil.copy(notebook, folder)
         shown = f"workspaces/{folder.name}/tree/{folder.name}/{notebook.name}"
         page = self.browser.new_page(viewport={"width": 1280, "height": 1000})
         page.set_default_timeout(1000 * PATIENCE_S)
+        page.add_init_script(before)
         try:
             page.goto(f"{self.url}/lab/{shown}?token={TOKEN}")
             page.wait_for_function(f"{KERNEL_IS} === 'idle'")

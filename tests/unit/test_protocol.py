@@ -18,6 +18,7 @@ from longlive_widget.widget.protocol import (
     Credit,
     Failure,
     History,
+    Leave,
     Pause,
     Receipt,
     Resume,
@@ -43,11 +44,11 @@ PARTS_MS = {"re-cache": 30.5, "steps": 250.0, "decode": 120.25}
 SHOWN = BlockRecord(8, 24, 93, 12, "a blue star", STAR, 412.5, PARTS_MS, 3.25, displayed=True)
 UNSEEN = BlockRecord(9, 27, 105, 12, "a blue star", None, 380.0, {}, 3.0, displayed=False)
 ABOUT = ("tiny", "reference", "trained", ("the window is in int8 instead of FP8",), 160, 96, 3, 16)
-STATE = State("running", 2, *ABOUT, 7, 10, 1, MARKS)
+STATE = State("running", 2, *ABOUT, 7, 10, 1, "avc1.f4000a", "h264", MARKS)
 TO_PAGE = {
-    "block": BlockMessage(2, SHOWN),
-    "block for one view": BlockMessage(2, SHOWN, "12-34"),
-    "block that is not displayed": BlockMessage(2, UNSEEN),
+    "block": BlockMessage(2, SHOWN, "h264"),
+    "block for one view": BlockMessage(2, SHOWN, "jpeg", "12-34"),
+    "block that is not displayed": BlockMessage(2, UNSEEN, "h264"),
     "state": StateMessage(STATE),
     "history": History("12-34", 2, (SHOWN, UNSEEN)),
     "receipt": Receipt(STAR),
@@ -62,7 +63,8 @@ TO_KERNEL = {
     "stop": Stop(),
     "switch": Switch("eine gelbe Kugel ⭐ <b>"),
     "credit": Credit(2, 8),
-    "attach": Attach("12-34"),
+    "attach": Attach("12-34", ("h264", "jpeg")),
+    "leave": Leave("12-34"),
     "asset": AssetRequest("plotly"),
 }
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from longlive_widget.errors import SessionError, TimelineError
+from longlive_widget.errors import CapabilityError, SessionError, TimelineError
 from longlive_widget.timeline import Timeline
 from longlive_widget.widget.protocol import (
     BlockMessage,
@@ -25,6 +25,7 @@ from tests.unit.painted_engine import PaintedEngine, paint
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 20
+BOTH = ("h264", "jpeg")
 TIMELINE = Timeline.of("a red ball", (7, "a blue star"))
 
 
@@ -68,9 +69,9 @@ def begin():
     """Build a runner with a page; it is closed at the end."""
     runners = []
 
-    def build(engine=None, *, generous=False, clock_s=time.monotonic):
+    def build(engine=None, *, generous=False, codec="auto", clock_s=time.monotonic):
         page = Page(generous=generous)
-        runner = Runner(engine or PaintedEngine(), TIMELINE, 3, page, clock_s=clock_s)
+        runner = Runner(engine or PaintedEngine(), TIMELINE, 3, page, codec=codec, clock_s=clock_s)
         page.runner = runner
         runners.append(runner)
         return runner, page
@@ -96,7 +97,7 @@ def test_where_nobody_watches_nothing_is_dropped(begin):
 
 def test_without_credits_blocks_are_recorded_but_not_displayed(begin):
     runner, page = begin()
-    runner.attach("12-34")
+    runner.attach("12-34", BOTH)
     runner.make(6).result(PATIENCE_S)
     sent = [(len(jpegs), message.record.displayed) for message, jpegs in page.sent
             if isinstance(message, BlockMessage)]  # fmt: skip
@@ -386,7 +387,7 @@ def test_a_view_that_appears_learns_what_it_missed(begin):
     runner, page = begin()
     runner.make(5).result(PATIENCE_S)
     page.sent.clear()
-    runner.attach("12-34")
+    runner.attach("12-34", BOTH)
     page.wait_for_blocks(1)
     assert page.of(StateMessage)[0].state.made == 5
     assert page.of(History)[0].records == runner.history
@@ -394,6 +395,34 @@ def test_a_view_that_appears_learns_what_it_missed(begin):
     assert (message.view, message.record.block, len(jpegs)) == ("12-34", 4, 12)
     runner.make(1).result(PATIENCE_S)
     assert runner.history[-1].displayed, "the credits of the page that vanished came back"
+
+
+def test_a_view_that_cannot_decode_h264_makes_jpegs_of_the_newest_block_and_of_all_after_it(begin):
+    runner, page = begin(generous=True)
+    runner.attach("1-1", BOTH)
+    runner.make(2).result(PATIENCE_S)
+    runner.attach("2-2", ("jpeg",))
+    runner.make(1).result(PATIENCE_S)
+    runner.leave("2-2")
+    runner.make(1).result(PATIENCE_S)
+    sent = [(message.view, message.record.block, message.codec, pictures[0][:2] == b"\xff\xd8")
+            for message, pictures in page.sent if isinstance(message, BlockMessage)]  # fmt: skip
+    assert sent == [
+        (None, 0, "h264", False), (None, 1, "h264", False),
+        ("2-2", 1, "jpeg", True), (None, 2, "jpeg", True), (None, 3, "h264", False),
+    ]  # fmt: skip
+    assert page.of(StateMessage)[-1].state.codec == "h264"
+
+
+def test_a_view_that_cannot_decode_what_is_wanted_by_name_is_told_and_sent_no_pictures(begin):
+    runner, page = begin(codec="h264")
+    runner.make(1).result(PATIENCE_S)
+    page.sent.clear()
+    with pytest.raises(CapabilityError, match="codec='auto'"):
+        runner.attach("2-2", ("jpeg",))
+    runner.close()
+    assert len(page.of(History)) == 1
+    assert page.of(BlockMessage) == []
 
 
 def test_a_stop_ends_whoever_waits_for_blocks(begin):

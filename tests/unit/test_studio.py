@@ -158,7 +158,10 @@ def test_clicks_are_obeyed_in_their_order(studio):
 
 
 def test_a_handler_of_the_page_waits_for_nothing(studio):
-    page_messages = [{"type": "attach", "view": "1-2"}, {"type": "asset", "name": "plotly"}]
+    page_messages = [
+        {"type": "attach", "view": "1-2", "codecs": ["jpeg"]},
+        {"type": "asset", "name": "plotly"},
+    ]
     with studio._runner._changed:
         handler = threading.Thread(
             target=lambda: [studio._handle_custom_msg(each, []) for each in page_messages]
@@ -210,6 +213,11 @@ def test_a_studio_that_could_not_be_built_leaves_its_predecessor_and_prints_noth
 def test_a_seed_out_of_range_is_refused_when_the_studio_is_built(seed):
     with pytest.raises(SessionError, match="use 0 to 4294967295"):
         LongLiveWidget(PaintedEngine(), TIMELINE, seed=seed)
+
+
+def test_an_unknown_codec_is_refused_when_the_studio_is_built():
+    with pytest.raises(SessionError, match="codec 'vp9' does not exist: use 'auto' or"):
+        LongLiveWidget(PaintedEngine(), "a red ball", codec="vp9")
 
 
 def test_an_empty_prompt_is_refused_when_the_studio_is_built():

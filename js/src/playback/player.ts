@@ -1,7 +1,7 @@
 // The way of a block on the page: decode, buffer, show in time, give the credit back.
 
-import type { BlockMessage, State, Status } from "../protocol.ts";
-import { decodeJpegs } from "./decode.ts";
+import type { BlockMessage, Codec, State, Status } from "../protocol.ts";
+import { Decoder } from "./decoder.ts";
 import { JitterBuffer, type Shown } from "./jitter-buffer.ts";
 
 const DELAY_MS = 120;
@@ -13,7 +13,7 @@ export type ShownPicture = Shown<ImageBitmap>;
 export type PlayerEvents = {
   draw: (shown: ShownPicture) => void;
   credit: (run: number, block: number) => void;
-  fail: (message: string) => void;
+  fail: (message: string, codec: Codec) => void;
 };
 
 /** Plays one video at a time: the newest run. Draws nothing itself. */
@@ -22,16 +22,18 @@ export class Player {
   private newest = -1;
   private status: Status = "idle";
   private buffer: JitterBuffer<ImageBitmap>;
-  private decoded: Promise<void> = Promise.resolve();
+  private readonly decoder: Decoder;
   private owed: { run: number; block: number }[] = [];
   private shownNumber = -1;
   private drawnAtMs: number[] = [];
 
   constructor(
     private readonly picturesPerSecond: number,
+    h264: string | null,
     private readonly events: PlayerEvents,
     signal: AbortSignal,
   ) {
+    this.decoder = new Decoder(h264);
     this.buffer = this.freshBuffer();
     const tick = () => {
       if (!signal.aborted) {
@@ -40,7 +42,10 @@ export class Player {
       }
     };
     requestAnimationFrame(tick);
-    signal.addEventListener("abort", () => this.buffer.clear());
+    signal.addEventListener("abort", () => {
+      this.buffer.clear();
+      this.decoder.close();
+    });
   }
 
   /** Blocks that are here and were not begun. */
@@ -92,15 +97,17 @@ export class Player {
 
   /** Take in a block; one that has come before, or that belongs to an older video, is left out. */
   take(message: BlockMessage): void {
-    const { run, record, pictures } = message;
+    const { run, record, codec, pictures } = message;
     if (run !== this.run || record.block <= this.newest || pictures.length === 0) {
       return;
     }
     this.newest = record.block;
-    const decoding = decodeJpegs(pictures);
-    this.decoded = this.decoded
-      .then(async () => this.put(message, await decoding))
-      .catch((error) => this.events.fail(`block ${record.block} could not be drawn: ${error}`));
+    this.decoder
+      .decode(message)
+      .then((decoded) => this.put(message, decoded))
+      .catch((error) => {
+        this.events.fail(`block ${record.block} could not be decoded (${codec}): ${error}`, codec);
+      });
   }
 
   private put({ run, record }: BlockMessage, pictures: ImageBitmap[]): void {
