@@ -22,6 +22,7 @@ export type Command =
   | { type: "credit"; run: number; block: number }
   | { type: "attach"; view: string; codecs: readonly Codec[] }
   | { type: "leave"; view: string }
+  | { type: "still"; view: string; run: number; picture: number }
   | { type: "asset"; name: "plotly" };
 
 /** Where a prompt takes effect: latent frame `lands_at`, the first one of block `block`. */
@@ -80,12 +81,23 @@ export type BlockMessage = {
 
 export type HistoryMessage = { type: "history"; view: string; run: number; records: BlockRecord[] };
 
+/** A picture as it was made, as a PNG; no bytes where the kernel has it no longer. */
+export type StillMessage = {
+  type: "still";
+  view: string;
+  run: number;
+  picture: number;
+  kept: boolean;
+  bytes: Uint8Array<ArrayBuffer> | undefined;
+};
+
 export type PageMessage =
   | BlockMessage
   | { type: "state"; state: State }
   | HistoryMessage
   | { type: "receipt"; landing: Landing }
   | { type: "failure"; message: string; details: string; topic: Topic }
+  | StillMessage
   | { type: "asset"; name: string; bytes: Uint8Array<ArrayBuffer> };
 
 export class ProtocolError extends Error {}
@@ -122,6 +134,8 @@ export function parse(content: unknown, buffers: readonly unknown[] = []): PageM
         details: text(fields, "details"),
         topic: oneOf(fields, "topic", topics),
       };
+    case "still":
+      return parseStill(fields, buffers);
     case "asset":
       return { type, name: text(fields, "name"), bytes: bytesOf(buffers[0]) };
     default:
@@ -148,6 +162,18 @@ export function parseState(value: unknown): State {
     h264: fields["h264"] === null ? null : text(fields, "h264"),
     codec: oneOf(fields, "codec", codecs),
     marks: list(fields, "marks").map(parseLanding),
+  };
+}
+
+function parseStill(fields: Fields, buffers: readonly unknown[]): StillMessage {
+  const kept = boolean(fields, "kept");
+  return {
+    type: "still",
+    view: text(fields, "view"),
+    run: number(fields, "run"),
+    picture: number(fields, "picture"),
+    kept,
+    bytes: kept ? bytesOf(buffers[0]) : undefined,
   };
 }
 

@@ -21,9 +21,12 @@ import { pictureOfFrame } from "./timeline/geometry.ts";
 import { timelineStrip } from "./timeline/strip.ts";
 import { make } from "./view/elements.ts";
 import { errorPanel } from "./view/error-panel.ts";
+import { filmBar } from "./view/film-bar.ts";
 import { promptBar } from "./view/prompt-bar.ts";
 import { screen } from "./view/screen.ts";
+import { shortcuts } from "./view/shortcuts.ts";
 import { statusLine } from "./view/status-line.ts";
+import { stills } from "./view/stills.ts";
 import { transport } from "./view/transport.ts";
 import "./widget.css";
 
@@ -47,7 +50,21 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
   let shown: ShownPicture | undefined;
   let received = 0;
 
-  const display = screen(state.width_px, state.height_px);
+  const theatre = make("div", "ll-theatre");
+  const display = screen(
+    state.width_px,
+    state.height_px,
+    { snapshot: () => exact.save(`${state.model}-${state.run}`), fail: errors.show, theatre },
+    signal,
+  );
+  const exact = stills(display, {
+    ask: (picture) => send({ type: "still", view: connection.view, run: state.run, picture }),
+    shown: () => shown?.number,
+    refined: (picture) => {
+      root.dataset["exact"] = String(picture);
+    },
+    fail: errors.show,
+  });
   const status = statusLine();
   const buttons = transport(send, signal);
   const prompts = promptBar((prompt) => send({ type: "switch", prompt }), signal);
@@ -64,18 +81,54 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
     state.h264,
     {
       draw,
+      land,
+      stand: (run, picture) => send({ type: "still", view: connection.view, run, picture }),
       credit: (run, block) => send({ type: "credit", run, block }),
       fail,
     },
     signal,
   );
 
+  const { back } = player;
+  const film = filmBar(
+    rate,
+    {
+      seek: (picture) => back.seek(picture),
+      step: (by) => back.step(by),
+      playOrStand: () => back.playOrStand(),
+      loop: () => back.loop(),
+      goLive: () => back.leave(),
+    },
+    signal,
+  );
+  const keys = shortcuts(
+    root,
+    [
+      { key: " ", name: "space", says: "start, hold, go on", act: startOrHold },
+      { key: ",", name: ",", says: "one picture back", act: () => back.step(-1) },
+      { key: ".", name: ".", says: "one picture forth", act: () => back.step(1) },
+      { key: "ArrowLeft", name: "←", says: "one second back", act: () => back.skip(-1) },
+      { key: "ArrowRight", name: "→", says: "one second forth", act: () => back.skip(1) },
+      { key: "l", name: "l", says: "loop the last 3 s, or no longer", act: () => back.loop() },
+      { key: "[", name: "[", says: "begin the loop here", act: () => back.bound("first") },
+      { key: "]", name: "]", says: "end the loop here", act: () => back.bound("last") },
+      { key: "End", name: "End", says: "to the video as it is made", act: () => back.leave() },
+    ],
+    signal,
+  );
   const stage = make("div", "ll-stage");
-  stage.append(display.element, charts.element);
+  theatre.tabIndex = 0;
+  theatre.setAttribute("role", "group");
+  theatre.setAttribute("aria-label", "Player; ? lists its keys");
+  const below = make("div", "ll-below");
+  below.append(film.element, display.tools);
+  theatre.append(display.element, below);
+  stage.append(theatre, charts.element);
   const controls = make("div", "ll-controls");
   controls.append(buttons.element, prompts.element);
   const frame = make("div", "ll-frame");
   frame.append(status.element, stage, strip.element, controls, prompts.receipt, errors.element);
+  frame.append(keys.sheet);
   root.append(frame);
   root.dataset["frame"] = "-1";
   root.dataset["prompt"] = "";
@@ -123,6 +176,11 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
       case "failure":
         errors.show(message.message, message.details, message.topic);
         break;
+      case "still":
+        if (message.view === connection.view && message.run === state.run) {
+          exact.take(message);
+        }
+        break;
       case "asset":
         plotlySource.came(message.bytes);
         break;
@@ -144,6 +202,14 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
     if (wanting === connection.view && run === state.run) {
       charts.clear();
       charts.add(records);
+    }
+  }
+
+  function startOrHold(): void {
+    if (back.review === undefined) {
+      buttons.press();
+    } else {
+      back.playOrStand();
     }
   }
 
@@ -182,22 +248,26 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
     strip.update(state, shown?.number ?? -1);
   }
 
-  function draw(next: ShownPicture): void {
+  function draw(next: ShownPicture, live: boolean): void {
     const { record, number } = next;
-    const before = shown?.record.block;
     shown = next;
     display.update(next);
+    film.update(player.place);
     strip.update(state, number);
     root.dataset["frame"] = String(number);
+    root.dataset["live"] = String(live);
+    root.dataset["exact"] = "";
     root.dataset["prompt"] = record.prompt;
-    if (record.block !== before && record.landed !== null) {
-      root.dataset["landed"] = record.landed.prompt;
-      prompts.landed(record.landed, state.marks, record.first_picture / rate);
-    }
+  }
+
+  function land(landing: Landing, record: BlockRecord): void {
+    root.dataset["landed"] = landing.prompt;
+    prompts.landed(landing, state.marks, record.first_picture / rate);
   }
 
   function measure(): void {
     status.measure({ rate: player.rate, aheadSeconds: player.aheadSeconds }, state.dropped);
+    film.update(player.place);
     root.dataset["queue"] = String(player.waiting);
   }
 

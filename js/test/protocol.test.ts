@@ -13,6 +13,7 @@ const commands: Record<string, Command> = {
   credit: { type: "credit", run: 2, block: 8 },
   attach: { type: "attach", view: "12-34", codecs: ["h264", "jpeg"] },
   leave: { type: "leave", view: "12-34" },
+  still: { type: "still", view: "12-34", run: 2, picture: 98 },
   asset: { type: "asset", name: "plotly" },
 };
 
@@ -25,7 +26,8 @@ describe("a message from the kernel", () => {
       ...fields
     } = { pictures: [], bytes, ...parse(message, [bytes]) };
     expect(fields).toEqual(message);
-    expect(message.type === "asset" ? file : bytes).toEqual(bytes);
+    const carries = message.type === "asset" || ("kept" in message && message.kept);
+    expect(file).toEqual(carries || message.type !== "still" ? bytes : undefined);
     expect(pictures).toEqual(message.type === "block" ? [bytes] : []);
   });
 

@@ -74,13 +74,24 @@ class Leave:
 
 
 @dataclass(frozen=True)
+class StillRequest:
+    """A view wants picture number `picture` of video `run` exactly as it was made."""
+
+    view: str
+    run: int
+    picture: int
+
+
+@dataclass(frozen=True)
 class AssetRequest:
     """The page wants a file that is too large to travel with each widget."""
 
     name: AssetName
 
 
-Command = Start | Pause | Resume | Stop | Switch | Credit | Attach | Leave | AssetRequest
+Command = (
+    Start | Pause | Resume | Stop | Switch | Credit | Attach | Leave | StillRequest | AssetRequest
+)
 
 
 @dataclass(frozen=True)
@@ -186,13 +197,26 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class Still:
+    """A picture for the view that wanted it, as a PNG in the only buffer.
+
+    Where it is no longer `kept`, there is none.
+    """
+
+    view: str
+    run: int
+    picture: int
+    kept: bool
+
+
+@dataclass(frozen=True)
 class Asset:
     """A file that the page asked for; its bytes follow as the only buffer."""
 
     name: AssetName
 
 
-PageMessage = BlockMessage | StateMessage | History | Receipt | Failure | Asset
+PageMessage = BlockMessage | StateMessage | History | Receipt | Failure | Still | Asset
 
 _NAMES: dict[type[PageMessage], str] = {
     BlockMessage: "block",
@@ -200,6 +224,7 @@ _NAMES: dict[type[PageMessage], str] = {
     History: "history",
     Receipt: "receipt",
     Failure: "failure",
+    Still: "still",
     Asset: "asset",
 }
 _CODECS: tuple[Codec, ...] = get_args(Codec)
@@ -267,5 +292,8 @@ _PARSERS: dict[str, Callable[[Content], Command]] = {
     ),
     "attach": lambda content: Attach(_text(content, "view"), _codecs(content)),
     "leave": lambda content: Leave(_text(content, "view")),
+    "still": lambda content: StillRequest(
+        _text(content, "view"), _whole_number(content, "run"), _whole_number(content, "picture")
+    ),
     "asset": lambda content: AssetRequest(_asset(content)),
 }

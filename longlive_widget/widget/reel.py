@@ -3,7 +3,12 @@
 from collections import deque
 from typing import TYPE_CHECKING
 
+from longlive_widget.geometry import pictures_before
+
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from longlive_widget.engine.session import Block
 
 REEL_BYTES = 256 * 2**20
@@ -26,6 +31,15 @@ class Reel:
     def blocks(self) -> "tuple[Block, ...]":
         """The blocks that are kept, oldest first."""
         return tuple(self._blocks)
+
+    def picture(self, number: int) -> "NDArray[np.uint8] | None":
+        """Picture `number` of the video, `[H, W, 3]`; None where it is not kept."""
+        for block in self._blocks:
+            within = number - pictures_before(block.latent_frame)
+            if 0 <= within < len(block.frames):
+                picture: NDArray[np.uint8] = block.frames[within]
+                return picture
+        return None
 
     def append(self, block: "Block") -> None:
         """Keep a block, and forget the oldest ones where there is no room."""

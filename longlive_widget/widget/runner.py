@@ -22,7 +22,7 @@ from longlive_widget.geometry import PICTURES_PER_SECOND, pictures_before
 from longlive_widget.timeline import Landing, Timeline, require_prompt
 from longlive_widget.widget.audience import Audience
 from longlive_widget.widget.courier import GOODBYE_S, Courier
-from longlive_widget.widget.frame_codec import encode_block, h264_name
+from longlive_widget.widget.frame_codec import encode_block, encode_png, h264_name
 from longlive_widget.widget.pace import Pace
 from longlive_widget.widget.protocol import (
     BlockMessage,
@@ -35,6 +35,7 @@ from longlive_widget.widget.protocol import (
     State,
     StateMessage,
     Status,
+    Still,
     Topic,
     WantedCodec,
 )
@@ -293,6 +294,13 @@ class Runner:
         with self._changed:
             self._audience.leave(view)
             self._tell_state()
+
+    def still(self, view: str, run: int, number: int) -> None:
+        """Send a view picture `number` of video `run` as it was made, or word that it is gone."""
+        with self._changed:
+            picture = self.reel.picture(number) if run == self._run else None
+        png = [] if picture is None else [encode_png(picture)]
+        self._say(Still(view, run, number, kept=picture is not None), png)
 
     def post(self, command: Callable[[], None]) -> None:
         """Do it after all that was posted before; the page is told of an error.

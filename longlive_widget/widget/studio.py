@@ -16,8 +16,17 @@ from IPython.display import Markdown, display
 from numpy.typing import NDArray
 
 from longlive_widget.engine.recording import VideoFile
-from longlive_widget.errors import CapabilityError, SessionError, one_of
+from longlive_widget.errors import (
+    CapabilityError,
+    SessionError,
+    one_of,
+    reachable,
+    require_place,
+    whole_number,
+)
+from longlive_widget.geometry import pictures_before
 from longlive_widget.timeline import Landing, Timeline, require_seed, timeline_of
+from longlive_widget.widget.frame_codec import encode_png
 from longlive_widget.widget.protocol import (
     Asset,
     AssetRequest,
@@ -32,6 +41,7 @@ from longlive_widget.widget.protocol import (
     Start,
     StateMessage,
     Status,
+    StillRequest,
     Stop,
     Switch,
     WantedCodec,
@@ -222,6 +232,27 @@ class LongLiveWidget(anywidget.AnyWidget):
             for block in blocks:
                 video.append(block.frames)
 
+    def snapshot(self, path: str | Path, *, picture: int | None = None) -> None:
+        """Write one picture to a PNG file, exactly as it was made: the newest, or number `picture`.
+
+        A place where no file can be is an `OutputError`.
+
+        Raises:
+            SessionError: it is not kept, or never was made.
+        """
+        blocks = self._made_blocks()
+        first = pictures_before(blocks[0].latent_frame)
+        last = pictures_before(blocks[-1].latent_frame) + len(blocks[-1].frames) - 1
+        number = (
+            last if picture is None else whole_number("picture", picture, SessionError, least=0)
+        )
+        made = self._runner.reel.picture(number)
+        if made is None:
+            raise SessionError(f"picture {number} is not kept: use {first} to {last}")
+        path = reachable(path)
+        require_place(path, "picture")
+        path.write_bytes(encode_png(made))
+
     def report(self) -> None:
         """Show what stays in a saved notebook: a strip of pictures, and a table."""
         strip, table = picture_strip(self._made_blocks()), record_table(self.history)
@@ -267,6 +298,8 @@ class LongLiveWidget(anywidget.AnyWidget):
                 self._runner.attach(view, codecs)
             case Leave(view):
                 self._runner.leave(view)
+            case StillRequest(view, run, picture):
+                self._runner.still(view, run, picture)
             case AssetRequest(name):
                 self._tell_page(Asset(name), [(STATIC / f"{name}.js").read_bytes()])
             case _:

@@ -104,8 +104,8 @@ def test_a_video_plays_is_steered_and_holds(lab, notebook_of, screenshots):
         assert canvas_pixels(page) != before
 
         page.locator(".ll-chart[data-ready]").nth(1).wait_for()
-        player.locator("input").fill(MARKUP)
-        player.locator("input").press("Enter")
+        player.locator(".ll-input").fill(MARKUP)
+        player.locator(".ll-input").press("Enter")
         wait_for_data(page, f"d.landed === '{MARKUP}'")
         assert data(page)["prompt"] == MARKUP
         assert is_painted(page, MARKUP)
@@ -115,10 +115,10 @@ def test_a_video_plays_is_steered_and_holds(lab, notebook_of, screenshots):
 
         panel = player.locator(".ll-errors")
         assert not panel.is_visible()
-        player.locator("input").press("Enter")
+        player.locator(".ll-input").press("Enter")
         panel.get_by_text("prompt '' is empty: write what").wait_for()
-        player.locator("input").fill(LONG)
-        player.locator("input").press("Enter")
+        player.locator(".ll-input").fill(LONG)
+        player.locator(".ll-input").press("Enter")
         panel.get_by_text("'for the sixth time' is left out").wait_for()
         page.screenshot(path=screenshots / "too-long-dark.png")
 
@@ -190,7 +190,7 @@ def test_of_two_prompts_in_one_block_the_player_says_which_one_gave_way(
         player = studio(page)
         wait_for_data(page, "+d.frame > 20")
         panel = player.locator(".ll-errors")
-        player.locator("input").press("Enter")
+        player.locator(".ll-input").press("Enter")
         panel.get_by_text("prompt '' is empty: write what").wait_for()
         player.locator("[data-action=pause]").click()
         wait_for_data(page, "d.status === 'paused'")  # so that no block begins between the two

@@ -37,8 +37,8 @@ def test_the_quickstart_plays_lands_a_typed_prompt_and_holds(lab, screenshots):
         wait_for_data(page, "d.prompt.includes('night')")
         prompt_before = data(page)["prompt"]
         assert brightness(page) < DARK
-        player.locator("input").fill(PROMPT)
-        player.locator("input").press("Enter")
+        player.locator(".ll-input").fill(PROMPT)
+        player.locator(".ll-input").press("Enter")
         wait_for_data(page, f"d.landed === '{PROMPT}'")
         assert prompt_before != data(page)["prompt"] == PROMPT
         assert brightness(page) > BRIGHT

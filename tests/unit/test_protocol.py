@@ -25,6 +25,8 @@ from longlive_widget.widget.protocol import (
     Start,
     State,
     StateMessage,
+    Still,
+    StillRequest,
     Stop,
     Switch,
     encode,
@@ -54,6 +56,8 @@ TO_PAGE = {
     "receipt": Receipt(STAR),
     "failure": Failure("RuntimeError: out of paint", "Traceback ..."),
     "failure of a prompt": Failure("prompt '' is empty", "", "prompt"),
+    "still": Still("12-34", 2, 98, kept=True),
+    "still that is gone": Still("12-34", 1, 98, kept=False),
     "asset": Asset("plotly"),
 }
 TO_KERNEL = {
@@ -65,6 +69,7 @@ TO_KERNEL = {
     "credit": Credit(2, 8),
     "attach": Attach("12-34", ("h264", "jpeg")),
     "leave": Leave("12-34"),
+    "still": StillRequest("12-34", 2, 98),
     "asset": AssetRequest("plotly"),
 }
 

@@ -1,6 +1,7 @@
 """A worker makes a video and tells the page; the page is played by the test."""
 
 import gc
+import io
 import re
 import subprocess
 import sys
@@ -9,7 +10,9 @@ import time
 import weakref
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from longlive_widget.errors import CapabilityError, SessionError, TimelineError
 from longlive_widget.timeline import Timeline
@@ -19,6 +22,7 @@ from longlive_widget.widget.protocol import (
     History,
     Receipt,
     StateMessage,
+    Still,
 )
 from longlive_widget.widget.runner import CREDITS, Runner
 from tests.unit.painted_engine import PaintedEngine, paint
@@ -423,6 +427,23 @@ def test_a_view_that_cannot_decode_what_is_wanted_by_name_is_told_and_sent_no_pi
     runner.close()
     assert len(page.of(History)) == 1
     assert page.of(BlockMessage) == []
+
+
+def test_a_picture_that_is_asked_for_comes_as_it_was_made_or_word_that_it_is_gone(begin):
+    runner, page = begin()
+    runner.make(3).result(PATIENCE_S)
+    runner.still("1-1", 1, 10)
+    runner.still("1-1", 1, 33)
+    runner.still("1-1", 2, 10)
+    page.wait_for(lambda: len(page.of(Still)) == 3)
+    assert page.of(Still) == [
+        Still("1-1", 1, 10, kept=True), Still("1-1", 1, 33, kept=False),
+        Still("1-1", 2, 10, kept=False),
+    ]  # fmt: skip
+    png, *others = [buffers for message, buffers in page.sent if isinstance(message, Still)]
+    seen = np.asarray(Image.open(io.BytesIO(png[0])))
+    assert (seen == paint("a red ball", 1, PaintedEngine().geometry)[1]).all()
+    assert others == [[], []]
 
 
 def test_a_stop_ends_whoever_waits_for_blocks(begin):

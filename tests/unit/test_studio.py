@@ -17,7 +17,7 @@ import pytest
 from nbclient import NotebookClient
 from PIL import Image
 
-from longlive_widget.errors import CapabilityError, SessionError, TimelineError
+from longlive_widget.errors import CapabilityError, OutputError, SessionError, TimelineError
 from longlive_widget.timeline import Timeline
 from longlive_widget.widget import studio as studio_module
 from longlive_widget.widget.reel import Reel
@@ -232,6 +232,19 @@ def test_all_that_was_made_is_saved_as_a_video(studio, tmp_path):
         seen = [frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)]
     assert len(seen) == 33
     assert np.abs(seen[20].astype(int) - studio.frames[20]).mean() < 4
+
+
+def test_a_snapshot_is_a_picture_exactly_as_it_was_made(studio, tmp_path):
+    studio.run(blocks=2)
+    studio.snapshot(tmp_path / "newest.png")
+    studio.snapshot(tmp_path / "tenth.png", picture=9)
+    for name, picture in [("newest", 20), ("tenth", 9)]:
+        seen = np.asarray(Image.open(tmp_path / f"{name}.png"))
+        assert (seen == studio.frames[picture]).all()
+    with pytest.raises(SessionError, match="picture 21 is not kept: use 0 to 20"):
+        studio.snapshot(tmp_path / "x.png", picture=21)
+    with pytest.raises(OutputError, match="is a folder"):
+        studio.snapshot(tmp_path)
 
 
 def test_before_anything_was_made_there_is_nothing_to_save_or_to_report(studio, tmp_path):

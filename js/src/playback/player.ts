@@ -1,30 +1,56 @@
-// The way of a block on the page: decode, buffer, show in time, give the credit back.
+// The way of a block on the page: keep, decode, buffer, show in time, give the credit back.
 
-import type { BlockMessage, Codec, State, Status } from "../protocol.ts";
+import type { BlockMessage, BlockRecord, Codec, Landing, State, Status } from "../protocol.ts";
 import { Decoder } from "./decoder.ts";
+import type { Stretch, Take } from "./film.ts";
 import { JitterBuffer, type Shown } from "./jitter-buffer.ts";
+import { LookBack } from "./look-back.ts";
 
 const DELAY_MS = 120;
 const ROOM_BLOCKS = 3;
 const RATE_WINDOW_MS = 2000;
+/** How long a picture stands before it is asked for as it was made. */
+const STILL_MS = 200;
 
 export type ShownPicture = Shown<ImageBitmap>;
 
+/** Where the viewer stands in what is here: with the video as it is made, or back in it. */
+export type Place = {
+  there: Stretch;
+  picture: number;
+  live: boolean;
+  playing: boolean;
+  loop: Stretch | undefined;
+};
+
 export type PlayerEvents = {
-  draw: (shown: ShownPicture) => void;
+  /** Draw a picture; `live` unless somebody looks back. */
+  draw: (shown: ShownPicture, live: boolean) => void;
+  /** The video as it is made has come to a block under a new prompt, whether that is seen or not. */
+  land: (landing: Landing, record: BlockRecord) => void;
+  /** A picture stands still: it may be asked for without loss. */
+  stand: (run: number, picture: number) => void;
   credit: (run: number, block: number) => void;
   fail: (message: string, codec: Codec) => void;
 };
 
-/** Plays one video at a time: the newest run. Draws nothing itself. */
+/**
+ * Plays one video at a time: the newest run. Draws nothing itself. Whoever looks back leaves the video as it
+ * is made running behind, so that the way back to it is none.
+ */
 export class Player {
   private run = -1;
   private newest = -1;
   private status: Status = "idle";
   private buffer: JitterBuffer<ImageBitmap>;
   private readonly decoder: Decoder;
+  /** What was shown, to look back at. */
+  readonly back: LookBack;
   private owed: { run: number; block: number }[] = [];
   private shownNumber = -1;
+  private shownSinceMs = 0;
+  private stood = false;
+  private liveBlock = -1;
   private drawnAtMs: number[] = [];
 
   constructor(
@@ -34,6 +60,10 @@ export class Player {
     signal: AbortSignal,
   ) {
     this.decoder = new Decoder(h264);
+    this.back = new LookBack(picturesPerSecond, new Decoder(h264), {
+      from: () => this.shownNumber,
+      fail: (take, error) => this.fail(take, error),
+    });
     this.buffer = this.freshBuffer();
     const tick = () => {
       if (!signal.aborted) {
@@ -45,6 +75,7 @@ export class Player {
     signal.addEventListener("abort", () => {
       this.buffer.clear();
       this.decoder.close();
+      this.back.close();
     });
   }
 
@@ -62,6 +93,22 @@ export class Player {
     const since = performance.now() - RATE_WINDOW_MS;
     this.drawnAtMs = this.drawnAtMs.filter((atMs) => atMs >= since);
     return (this.drawnAtMs.length * 1000) / RATE_WINDOW_MS;
+  }
+
+  /** Where the viewer stands; undefined before a picture is shown. */
+  get place(): Place | undefined {
+    const there = this.back.film.stretch;
+    if (there === undefined || this.shownNumber < 0) {
+      return undefined;
+    }
+    const { review } = this.back;
+    return {
+      there,
+      picture: this.shownNumber,
+      live: review === undefined,
+      playing: review?.playing ?? this.status === "running",
+      loop: review?.loop,
+    };
   }
 
   /** Hold, go on or begin anew, as the kernel says. */
@@ -102,12 +149,17 @@ export class Player {
       return;
     }
     this.newest = record.block;
+    this.back.film.append({ record, codec, pictures });
     this.decoder
       .decode(message)
       .then((decoded) => this.put(message, decoded))
       .catch((error) => {
-        this.events.fail(`block ${record.block} could not be decoded (${codec}): ${error}`, codec);
+        this.fail({ record, codec, pictures }, error);
       });
+  }
+
+  private fail({ record, codec }: Take, error: unknown): void {
+    this.events.fail(`block ${record.block} could not be decoded (${codec}): ${error}`, codec);
   }
 
   private put({ run, record }: BlockMessage, pictures: ImageBitmap[]): void {
@@ -125,9 +177,11 @@ export class Player {
   private begin(run: number): void {
     this.buffer.clear();
     this.buffer = this.freshBuffer();
+    this.back.begin();
     this.run = run;
     this.newest = -1;
     this.shownNumber = -1;
+    this.liveBlock = -1;
     this.owed = [];
     this.status = "idle";
   }
@@ -137,13 +191,38 @@ export class Player {
   }
 
   private show(nowMs: number): void {
-    const shown = this.buffer.at(nowMs);
+    const live = this.buffer.at(nowMs);
     this.payBack();
+    this.land(live?.record);
+    const looking = this.back.review !== undefined;
+    const shown = looking ? this.back.at(nowMs) : live;
     if (shown !== undefined && shown.number !== this.shownNumber) {
       this.shownNumber = shown.number;
+      this.shownSinceMs = nowMs;
+      this.stood = false;
       this.drawnAtMs.push(nowMs);
-      this.events.draw(shown);
+      this.events.draw(shown, !looking);
     }
+    this.stand(nowMs);
+  }
+
+  private land(record: BlockRecord | undefined): void {
+    if (record !== undefined && record.block !== this.liveBlock) {
+      this.liveBlock = record.block;
+      if (record.landed !== null) {
+        this.events.land(record.landed, record);
+      }
+    }
+  }
+
+  /** Say once of a picture that it stands, and not only because the next one is late. */
+  private stand(nowMs: number): void {
+    const moving = this.back.review?.playing ?? this.status === "running";
+    if (this.stood || moving || this.shownNumber < 0 || nowMs - this.shownSinceMs < STILL_MS) {
+      return;
+    }
+    this.stood = true;
+    this.events.stand(this.run, this.shownNumber);
   }
 
   /** A credit goes back when its block has been decoded and there is room for another one. */

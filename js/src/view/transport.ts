@@ -10,7 +10,12 @@ const STOP = "M3.5 3.5h9v9h-9z";
 /** `hint` says what a click will do. */
 type Main = { label: string; hint: string; path: string; command: Command };
 
-export type Transport = { element: HTMLElement; update: (status: Status) => void };
+export type Transport = {
+  element: HTMLElement;
+  update: (status: Status) => void;
+  /** Do what a click on the main button would. */
+  press: () => void;
+};
 
 export function transport(send: (command: Command) => void, signal: AbortSignal): Transport {
   const element = make("div", "ll-transport");
@@ -27,6 +32,7 @@ export function transport(send: (command: Command) => void, signal: AbortSignal)
   stop.addEventListener("click", () => send({ type: "stop" }), { signal });
   return {
     element,
+    press: () => main.click(),
     update(status) {
       now = mainAction(status);
       main.dataset["action"] = now.command.type;
