@@ -22,6 +22,7 @@ export type Command =
   | { type: "credit"; run: number; block: number }
   | { type: "attach"; view: string; codecs: readonly Codec[] }
   | { type: "leave"; view: string }
+  | { type: "look"; view: string; looking: boolean }
   | { type: "still"; view: string; run: number; picture: number }
   | { type: "asset"; name: "plotly" };
 
@@ -45,6 +46,7 @@ export type BlockRecord = {
   latency_ms: number;
   parts_ms: Record<string, number>;
   encode_ms: number;
+  credits: number;
   displayed: boolean;
 };
 
@@ -189,6 +191,7 @@ function parseRecord(value: unknown): BlockRecord {
     latency_ms: number(fields, "latency_ms"),
     parts_ms: numbers(fields, "parts_ms"),
     encode_ms: number(fields, "encode_ms"),
+    credits: number(fields, "credits"),
     displayed: boolean(fields, "displayed"),
   };
 }

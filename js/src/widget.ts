@@ -7,6 +7,7 @@ import { partsChart } from "./charts/parts-chart.ts";
 import { loadPlotly, sharedPlotly } from "./charts/plotly.ts";
 import { connect, expected } from "./connection.ts";
 import { decodable } from "./playback/decoder.ts";
+import { isDropped } from "./playback/health.ts";
 import { Player, type ShownPicture } from "./playback/player.ts";
 import type {
   BlockMessage,
@@ -19,6 +20,7 @@ import type {
 } from "./protocol.ts";
 import { pictureOfFrame } from "./timeline/geometry.ts";
 import { timelineStrip } from "./timeline/strip.ts";
+import { attention } from "./view/attention.ts";
 import { make } from "./view/elements.ts";
 import { errorPanel } from "./view/error-panel.ts";
 import { filmBar } from "./view/film-bar.ts";
@@ -140,19 +142,30 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
   decodable(state.h264)
     .then(attach)
     .catch((error) => errors.show(String(error)));
-  signal.addEventListener("abort", () => send({ type: "leave", view: connection.view }));
+  const leave = () => send({ type: "leave", view: connection.view });
+  signal.addEventListener("abort", leave);
+  addEventListener("pagehide", leave, { signal });
   return root;
 
   function attach(codecs: Codec[]): void {
     if (!signal.aborted) {
       send({ type: "attach", view: connection.view, codecs });
+      attention(theatre, look, signal);
+    }
+  }
+
+  function look(looking: boolean): void {
+    send({ type: "look", view: connection.view, looking });
+    root.dataset["looking"] = String(looking);
+    if (looking) {
+      player.lookAgain();
     }
   }
 
   function fail(message: string, codec: Codec): void {
     if (codec === "h264") {
       errors.show(`${message}; from here on this view asks for JPEGs`);
-      attach(["jpeg"]);
+      send({ type: "attach", view: connection.view, codecs: ["jpeg"] });
     } else {
       errors.show(message);
     }
@@ -240,7 +253,7 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
     state = {
       ...state,
       made: record.block + 1,
-      dropped: state.dropped + (record.displayed ? 0 : 1),
+      dropped: state.dropped + (isDropped(record) ? 1 : 0),
     };
     root.dataset["blocks"] = String(received);
     root.dataset["dropped"] = String(state.dropped);
@@ -266,7 +279,7 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
   }
 
   function measure(): void {
-    status.measure({ rate: player.rate, aheadSeconds: player.aheadSeconds }, state.dropped);
+    status.measure(player.vitals, state.dropped);
     film.update(player.place);
     root.dataset["queue"] = String(player.waiting);
   }

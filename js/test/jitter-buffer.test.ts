@@ -57,6 +57,18 @@ describe("a jitter buffer", () => {
     expect(shownAt(4000 + DELAY_MS + 62.5)).toBe(10);
   });
 
+  it("tells each time that it runs dry, once", () => {
+    const dried: number[] = [];
+    buffer = new JitterBuffer<Picture>(RATE, DELAY_MS, (nowMs) => dried.push(nowMs));
+    buffer.push(blockOf(0), 0);
+    [0, DELAY_MS, 600, 700, 3000].map(shownAt);
+    expect(dried).toEqual([700]);
+    buffer.push(blockOf(1), 4000);
+    buffer.push(blockOf(2), 4500);
+    [4100, 5500, 9000].map(shownAt);
+    expect(dried).toEqual([700, 9000]);
+  });
+
   it("comes to the same picture when nobody asked for a while, as in a hidden tab", () => {
     const polled = new JitterBuffer<Picture>(RATE, DELAY_MS);
     let nowMs = 0;

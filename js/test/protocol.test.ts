@@ -13,6 +13,7 @@ const commands: Record<string, Command> = {
   credit: { type: "credit", run: 2, block: 8 },
   attach: { type: "attach", view: "12-34", codecs: ["h264", "jpeg"] },
   leave: { type: "leave", view: "12-34" },
+  look: { type: "look", view: "12-34", looking: false },
   still: { type: "still", view: "12-34", run: 2, picture: 98 },
   asset: { type: "asset", name: "plotly" },
 };

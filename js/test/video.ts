@@ -14,6 +14,7 @@ export function recordOf(block: number): BlockRecord {
     latency_ms: 1,
     parts_ms: {},
     encode_ms: 1,
+    credits: 1,
     displayed: true,
   };
 }

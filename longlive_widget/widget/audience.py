@@ -31,6 +31,7 @@ class Audience:
         self.h264 = h264
         self._wanted = wanted
         self._views: dict[str, frozenset[Codec]] = {}
+        self._looking: set[str] = set()
 
     @property
     def codec(self) -> Codec:
@@ -41,13 +42,21 @@ class Audience:
         return "h264" if self.h264 is not None and everyone else "jpeg"
 
     @property
-    def present(self) -> bool:
-        """Whether there is a view."""
-        return bool(self._views)
+    def looking(self) -> bool:
+        """Whether somebody looks."""
+        return bool(self._looking)
 
     def enter(self, view: str, codecs: Collection[Codec]) -> None:
-        """A view has appeared, or has found that it can decode something else."""
+        """A view has appeared, or has found that it can decode something else; it is looked at."""
         self._views[view] = frozenset(codecs)
+        self._looking.add(view)
+
+    def look(self, view: str, *, looking: bool) -> None:
+        """A view has come into sight, or has gone out of it."""
+        if looking:
+            self._looking.add(view)
+        else:
+            self._looking.discard(view)
 
     def require_seen_by(self, view: str) -> None:
         """Make sure that a view can decode what is sent.
@@ -66,3 +75,4 @@ class Audience:
     def leave(self, view: str) -> None:
         """A view has gone; nothing happens if it was not there."""
         self._views.pop(view, None)
+        self._looking.discard(view)

@@ -17,6 +17,7 @@ AssetName = Literal["plotly"]
 Topic = Literal["prompt", "other"]
 Codec = Literal["h264", "jpeg"]
 WantedCodec = Literal["auto", "h264", "jpeg"]
+Unseen = Literal["go on", "pause"]
 Content = Mapping[object, object]
 
 
@@ -74,6 +75,14 @@ class Leave:
 
 
 @dataclass(frozen=True)
+class Look:
+    """A view has come into sight, or has gone out of it: scrolled away, or in a hidden tab."""
+
+    view: str
+    looking: bool
+
+
+@dataclass(frozen=True)
 class StillRequest:
     """A view wants picture number `picture` of video `run` exactly as it was made."""
 
@@ -90,7 +99,17 @@ class AssetRequest:
 
 
 Command = (
-    Start | Pause | Resume | Stop | Switch | Credit | Attach | Leave | StillRequest | AssetRequest
+    Start
+    | Pause
+    | Resume
+    | Stop
+    | Switch
+    | Credit
+    | Attach
+    | Leave
+    | Look
+    | StillRequest
+    | AssetRequest
 )
 
 
@@ -103,7 +122,8 @@ class BlockRecord:
     0 where they are not sent.
     `parts_ms` is what of the engine's work has ended since the block before, by the engine's names
     for it: with what runs behind or on a GPU, also of that block. A block that is not `displayed`
-    was made while the page had no room for it.
+    was made while the page had no room for it, or while nobody looked. `credits` is how many
+    more blocks the page had room for then.
     """
 
     block: int
@@ -115,6 +135,7 @@ class BlockRecord:
     latency_ms: float
     parts_ms: Mapping[str, float]
     encode_ms: float
+    credits: int
     displayed: bool
 
 
@@ -123,7 +144,7 @@ class State:
     """All that a view must know to draw itself, pictures and measurements apart.
 
     `run` counts the videos that were begun, `made` the blocks of this one, and `dropped` those of
-    them that were not displayed although some view had appeared that could have. `marks`
+    them that were not displayed although somebody looked. `marks`
     are the prompts of the timeline and the live switches, in the order of their blocks; the last
     one on a block steers it, and the others there are `replaced_by` it. `fallbacks` are sentences
     on what stands in for something that this machine does not have. `h264` is what browsers call
@@ -258,6 +279,15 @@ def _whole_number(content: Content, field: str) -> int:
     return value
 
 
+def _true_or_false(content: Content, field: str) -> bool:
+    value = content.get(field)
+    if not isinstance(value, bool):
+        raise MessageError(
+            f"{field} {value!r} of command {content['type']!r} is neither true nor false"
+        )
+    return value
+
+
 def _text(content: Content, field: str) -> str:
     value = content.get(field)
     if not isinstance(value, str):
@@ -292,6 +322,7 @@ _PARSERS: dict[str, Callable[[Content], Command]] = {
     ),
     "attach": lambda content: Attach(_text(content, "view"), _codecs(content)),
     "leave": lambda content: Leave(_text(content, "view")),
+    "look": lambda content: Look(_text(content, "view"), _true_or_false(content, "looking")),
     "still": lambda content: StillRequest(
         _text(content, "view"), _whole_number(content, "run"), _whole_number(content, "picture")
     ),

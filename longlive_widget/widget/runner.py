@@ -37,6 +37,7 @@ from longlive_widget.widget.protocol import (
     Status,
     Still,
     Topic,
+    Unseen,
     WantedCodec,
 )
 from longlive_widget.widget.reel import Reel
@@ -93,7 +94,8 @@ class Runner:
 
     The page has room for `CREDITS` blocks and gives a credit back for each that it has taken in.
     Making blocks never waits for that: without a credit a block is recorded, but not displayed. It
-    counts as dropped once some view has appeared that could have shown it.
+    counts as dropped if somebody looks. While nobody does, no pictures are sent, and with
+    `when_unseen` on "pause" a live video is held until somebody does.
     """
 
     def __init__(
@@ -104,6 +106,7 @@ class Runner:
         send: Send,
         *,
         codec: WantedCodec = "auto",
+        when_unseen: Unseen = "go on",
         clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine: Engine | None = engine
@@ -117,7 +120,8 @@ class Runner:
         self._changed = threading.Condition(threading.RLock())
         self._status: Status = "idle"
         self._run = 0
-        self._watched = False
+        self._when_unseen = when_unseen
+        self._waits_for_view = False
         self._session: Session | None = None
         self._clock: Clock | None = None
         self._stretch: Stretch | None = None
@@ -277,23 +281,49 @@ class Runner:
         sent to all is a `CapabilityError`, once it has been told all but pictures.
         """
         with self._changed:
-            self._watched = True
             self._audience.enter(view, codecs)
-            self._uncredited.clear()
-            run, codec, records = self._run, self._audience.codec, tuple(self._history)
-            newest = self.reel.blocks[-1:]
             self._tell_state()
-            self._say(History(view, run, records[-PAGE_HISTORY_BLOCKS:]))
+            self._say(History(view, self._run, tuple(self._history)[-PAGE_HISTORY_BLOCKS:]))
+            self._mind_who_looks()
         self._audience.require_seen_by(view)
-        for block in newest:
-            again = BlockMessage(run, replace(records[-1], displayed=True), codec, view)
-            self._say(again, encode_block(block.frames, codec))
+        self._show_newest(view)
+
+    def look(self, view: str, *, looking: bool) -> None:
+        """A view has come into sight, and is shown the newest block, or it has gone out of it."""
+        with self._changed:
+            self._audience.look(view, looking=looking)
+            self._mind_who_looks()
+        if looking:
+            self._show_newest(view)
 
     def leave(self, view: str) -> None:
         """A view has gone, and with it what it could not decode."""
         with self._changed:
             self._audience.leave(view)
             self._tell_state()
+            self._mind_who_looks()
+
+    def _mind_who_looks(self) -> None:
+        """Take back the credits that hidden pages keep; pause a live video that nobody sees."""
+        self._uncredited.clear()
+        if self._audience.looking and self._waits_for_view:
+            self.resume()
+        elif not self._audience.looking and self._when_unseen == "pause" and self._is_live():
+            self.pause()
+            self._waits_for_view = True
+
+    def _is_live(self) -> bool:
+        stretch = self._stretch
+        return self._status == "running" and stretch is not None and stretch.pace is not None
+
+    def _show_newest(self, view: str) -> None:
+        """Send a view the newest block, coded on this thread."""
+        with self._changed:
+            run, codec = self._run, self._audience.codec
+            newest, records = self.reel.blocks[-1:], tuple(self._history)[-1:]
+        for block, record in zip(newest, records, strict=True):
+            again = BlockMessage(run, replace(record, displayed=True), codec, view)
+            self._say(again, encode_block(block.frames, codec))
 
     def still(self, view: str, run: int, number: int) -> None:
         """Send a view picture `number` of video `run` as it was made, or word that it is gone."""
@@ -368,6 +398,7 @@ class Runner:
 
     def _become(self, status: Status) -> None:
         self._status = status
+        self._waits_for_view = False
         self._changed.notify_all()
         self._tell_state()
 
@@ -417,9 +448,10 @@ class Runner:
                     stretch.pace.made(len(block.frames), self._clock_s())
 
     def _coded(self, block: "Block") -> Coded:
-        """A block as it is sent; without buffers where the page has no room for it."""
+        """A block as it is sent; without buffers where nobody looks, or has no room for it."""
         with self._changed:
-            codec, displayed = self._audience.codec, len(self._uncredited) < CREDITS
+            codec, room = self._audience.codec, CREDITS - len(self._uncredited)
+            displayed = self._audience.looking and room > 0
         begun_s = time.perf_counter()
         buffers = encode_block(block.frames, codec) if displayed else []
         return Coded(codec, buffers, 1e3 * (time.perf_counter() - begun_s))
@@ -444,10 +476,11 @@ class Runner:
             latency_ms=round(latency_ms, 3),
             parts_ms=self._parts_ms(),
             encode_ms=round(coded.encode_ms, 3),
+            credits=CREDITS - len(self._uncredited),
             displayed=displayed,
         )
         self._made += 1
-        self._dropped += self._watched and not displayed
+        self._dropped += self._audience.looking and not displayed
         self._history.append(record)
         self.reel.append(block)
         if displayed:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import wait
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, assert_never
+from typing import TYPE_CHECKING, Any, Literal, assert_never, get_args
 
 import anywidget
 import numpy as np
@@ -35,6 +35,7 @@ from longlive_widget.widget.protocol import (
     Command,
     Credit,
     Leave,
+    Look,
     PageMessage,
     Pause,
     Resume,
@@ -44,6 +45,7 @@ from longlive_widget.widget.protocol import (
     StillRequest,
     Stop,
     Switch,
+    Unseen,
     WantedCodec,
     encode,
     parse,
@@ -79,10 +81,11 @@ class LongLiveWidget(anywidget.AnyWidget):
     has one open studio: a second one closes the first, and so does running the same cell again.
 
     Blocks travel to the page as `codec`: "h264", "jpeg", or "auto" for H.264 where all views can
-    decode it, which browsers do on https and localhost.
+    decode it, which browsers do on https and localhost. None do while the player is scrolled away
+    or its tab hidden; `when_unseen` says whether a video that was started is held then.
 
     Raises:
-        SessionError: the seed is no whole number from 0 to 2**32 - 1, or `codec` is none.
+        SessionError: the seed is no whole number from 0 to 2**32 - 1, or a choice does not exist.
         TimelineError: the timeline is neither one nor a prompt.
         CapabilityError: the page's part of this package was not built, or H.264 cannot be made.
     """
@@ -99,13 +102,17 @@ class LongLiveWidget(anywidget.AnyWidget):
         seed: int = 0,
         *,
         codec: WantedCodec = "auto",
+        when_unseen: Unseen = "go on",
     ) -> None:
         plan, seed = timeline_of(timeline), require_seed(seed)
+        one_of("when_unseen", when_unseen, get_args(Unseen), SessionError)
         page, style = _bundled("widget.js"), _bundled("widget.css")
         self._about = f"LongLiveWidget({engine.name!r}, preset={engine.preset.name!r}, seed={seed})"
         self._cell, self._execution = _current_cell()
         self._loop = _running_loop()
-        self._runner = Runner(engine, plan, seed, self._tell_page, codec=codec)
+        self._runner = Runner(
+            engine, plan, seed, self._tell_page, codec=codec, when_unseen=when_unseen
+        )
         self._engine = engine  # from here on there is something to close
         super().__init__(_esm=page, _css=style, page_state=asdict(self._runner.state()))
         self.on_msg(self._on_page_message)
@@ -298,6 +305,8 @@ class LongLiveWidget(anywidget.AnyWidget):
                 self._runner.attach(view, codecs)
             case Leave(view):
                 self._runner.leave(view)
+            case Look(view, looking):
+                self._runner.look(view, looking=looking)
             case StillRequest(view, run, picture):
                 self._runner.still(view, run, picture)
             case AssetRequest(name):

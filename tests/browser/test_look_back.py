@@ -96,3 +96,47 @@ def test_the_picture_fits_or_is_shown_pixel_by_pixel_or_fills_the_screen(
         player.locator("[data-action=inset]").click()
         page.wait_for_function("document.pictureInPictureElement === null")
         assert not player.locator(".ll-errors").is_visible()
+
+
+def test_nothing_is_sent_while_nobody_looks_and_the_newest_block_once_somebody_does(
+    lab, notebook_of
+):
+    with lab.opened(notebook_of(PAINTED)) as page:
+        run_all_cells(page)
+        player = studio(page)
+        wait_for_data(page, "+d.frame > 12 && d.looking === 'true'")
+        player.locator(".ll-theatre").evaluate("each => { each.style.display = 'none'; }")
+        wait_for_data(page, "d.looking === 'false'")
+        page.wait_for_timeout(500)
+        before, shown = int(data(page)["blocks"]), frame(page)
+        page.wait_for_timeout(3000)
+        assert int(data(page)["blocks"]) == before
+        player.locator(".ll-theatre").evaluate("each => { each.style.display = ''; }")
+        wait_for_data(page, f"+d.blocks > {before} && +d.frame > {shown + 24}")
+        assert data(page)["dropped"] == "0"
+
+
+def test_a_video_is_held_in_a_hidden_tab_if_that_is_wanted(lab, notebook_of):
+    cell = PAINTED.replace("seed=1", "seed=1, when_unseen='pause'")
+    hide = """state => {
+      Object.defineProperty(document, 'visibilityState', { value: state, configurable: true });
+      document.dispatchEvent(new Event('visibilitychange'));
+    }"""
+    with lab.opened(notebook_of(cell)) as page:
+        run_all_cells(page)
+        studio(page)
+        wait_for_data(page, "+d.frame > 12")
+        page.evaluate(hide, "hidden")
+        wait_for_data(page, "d.status === 'paused'")
+        held = frame(page)
+        page.evaluate(hide, "visible")
+        wait_for_data(page, f"d.status === 'running' && +d.frame > {held + 12}")
+
+
+def test_the_player_says_why_it_is_choppy(lab, notebook_of, screenshots):
+    with lab.opened(notebook_of(PAINTED.replace("0.25", "1.1"))) as page:
+        run_all_cells(page)
+        player = studio(page)
+        said = player.locator(".ll-health[data-verdict=choppy]")
+        said.get_by_text("play at 16: take a faster preset, fewer steps").wait_for()
+        player.screenshot(path=screenshots / "choppy.png")

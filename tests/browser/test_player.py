@@ -123,7 +123,7 @@ def test_a_video_plays_is_steered_and_holds(lab, notebook_of, screenshots):
         page.screenshot(path=screenshots / "too-long-dark.png")
 
         player.locator("[data-action=pause]").click()
-        wait_for_data(page, "d.status === 'paused'")
+        wait_for_data(page, "d.status === 'paused' && d.exact !== ''")
         held, pixels = data(page)["frame"], canvas_pixels(page)
         page.wait_for_timeout(1500)
         assert (data(page)["frame"], canvas_pixels(page)) == (held, pixels)

@@ -19,6 +19,7 @@ from longlive_widget.widget.protocol import (
     Failure,
     History,
     Leave,
+    Look,
     Pause,
     Receipt,
     Resume,
@@ -43,8 +44,8 @@ MARKS = (
     STAR,
 )
 PARTS_MS = {"re-cache": 30.5, "steps": 250.0, "decode": 120.25}
-SHOWN = BlockRecord(8, 24, 93, 12, "a blue star", STAR, 412.5, PARTS_MS, 3.25, displayed=True)
-UNSEEN = BlockRecord(9, 27, 105, 12, "a blue star", None, 380.0, {}, 3.0, displayed=False)
+SHOWN = BlockRecord(8, 24, 93, 12, "a blue star", STAR, 412.5, PARTS_MS, 3.25, 1, displayed=True)
+UNSEEN = BlockRecord(9, 27, 105, 12, "a blue star", None, 380.0, {}, 3.0, 0, displayed=False)
 ABOUT = ("tiny", "reference", "trained", ("the window is in int8 instead of FP8",), 160, 96, 3, 16)
 STATE = State("running", 2, *ABOUT, 7, 10, 1, "avc1.f4000a", "h264", MARKS)
 TO_PAGE = {
@@ -69,6 +70,7 @@ TO_KERNEL = {
     "credit": Credit(2, 8),
     "attach": Attach("12-34", ("h264", "jpeg")),
     "leave": Leave("12-34"),
+    "look": Look("12-34", looking=False),
     "still": StillRequest("12-34", 2, 98),
     "asset": AssetRequest("plotly"),
 }

@@ -73,9 +73,19 @@ def begin():
     """Build a runner with a page; it is closed at the end."""
     runners = []
 
-    def build(engine=None, *, generous=False, codec="auto", clock_s=time.monotonic):
+    def build(
+        engine=None, *, generous=False, codec="auto", when_unseen="go on", clock_s=time.monotonic
+    ):
         page = Page(generous=generous)
-        runner = Runner(engine or PaintedEngine(), TIMELINE, 3, page, codec=codec, clock_s=clock_s)
+        runner = Runner(
+            engine or PaintedEngine(),
+            TIMELINE,
+            3,
+            page,
+            codec=codec,
+            when_unseen=when_unseen,
+            clock_s=clock_s,
+        )
         page.runner = runner
         runners.append(runner)
         return runner, page
@@ -113,6 +123,7 @@ def test_without_credits_blocks_are_recorded_but_not_displayed(begin):
 
 def test_each_credit_makes_room_for_one_block(begin):
     runner, page = begin(generous=True)
+    runner.attach("12-34", BOTH)
     runner.make(6).result(PATIENCE_S)
     assert all(record.displayed for record in runner.history)
     assert runner.state().dropped == 0
@@ -121,6 +132,7 @@ def test_each_credit_makes_room_for_one_block(begin):
 
 def test_a_credit_counts_once_however_many_pages_give_it(begin):
     runner, _ = begin()
+    runner.attach("12-34", BOTH)
     runner.make(2).result(PATIENCE_S)
     for _ in range(3):
         runner.credit(1, 0)
@@ -130,11 +142,13 @@ def test_a_credit_counts_once_however_many_pages_give_it(begin):
 
 def test_a_credit_of_an_older_video_counts_for_nothing(begin):
     runner, _ = begin()
+    runner.attach("12-34", BOTH)
     runner.make(2).result(PATIENCE_S)
     runner.stop()
     runner.make(2).result(PATIENCE_S)
     runner.credit(1, 0)
     runner.make(1).result(PATIENCE_S)
+    assert [record.credits for record in runner.history] == [2, 1, 0]
     assert not runner.history[-1].displayed
 
 
@@ -444,6 +458,54 @@ def test_a_picture_that_is_asked_for_comes_as_it_was_made_or_word_that_it_is_gon
     seen = np.asarray(Image.open(io.BytesIO(png[0])))
     assert (seen == paint("a red ball", 1, PaintedEngine().geometry)[1]).all()
     assert others == [[], []]
+
+
+def test_while_nobody_looks_no_picture_is_coded_or_sent_and_none_counts_as_dropped(begin):
+    runner, page = begin(generous=True)
+    runner.attach("1-1", BOTH)
+    runner.make(1).result(PATIENCE_S)
+    runner.look("1-1", looking=False)
+    runner.make(3).result(PATIENCE_S)
+    assert [record.displayed for record in runner.history] == [True, False, False, False]
+    assert [record.encode_ms < 0.1 for record in runner.history[1:]] == [True, True, True]
+    assert runner.state().dropped == 0
+    runner.look("1-1", looking=True)
+    runner.make(1).result(PATIENCE_S)
+    pictures = [(message.view, message.record.block, len(buffers))
+                for message, buffers in page.sent if isinstance(message, BlockMessage)]  # fmt: skip
+    assert pictures[1:] == [(None, 1, 0), (None, 2, 0), (None, 3, 0), ("1-1", 3, 12), (None, 4, 12)]
+
+
+def test_a_live_video_that_nobody_sees_waits_for_a_view_if_that_is_wanted(begin):
+    runner, _ = begin(PaintedEngine(seconds_per_block=0.02), when_unseen="pause", generous=True)
+    runner.start()
+    assert runner.status == "running", "no view has appeared yet that could have gone"
+    runner.attach("1-1", BOTH)
+    runner.attach("2-2", BOTH)
+    runner.look("1-1", looking=False)
+    assert runner.status == "running"
+    runner.leave("2-2")
+    assert runner.status == "paused"
+    runner.look("1-1", looking=True)
+    assert runner.status == "running"
+    runner.pause()
+    runner.look("1-1", looking=False)
+    runner.look("1-1", looking=True)
+    assert runner.status == "paused", "a pause that somebody asked for stays"
+
+
+def test_a_video_that_nobody_sees_goes_on_otherwise_and_a_run_always_does(begin):
+    runner, _ = begin(PaintedEngine(seconds_per_block=0.02))
+    runner.attach("1-1", BOTH)
+    runner.start()
+    runner.look("1-1", looking=False)
+    assert runner.status == "running"
+    waiting, _ = begin(PaintedEngine(seconds_per_block=0.02), when_unseen="pause")
+    waiting.attach("1-1", BOTH)
+    made = waiting.make(5)
+    waiting.look("1-1", looking=False)
+    made.result(PATIENCE_S)
+    assert len(waiting.history) == 5
 
 
 def test_a_stop_ends_whoever_waits_for_blocks(begin):

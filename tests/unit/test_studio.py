@@ -220,6 +220,11 @@ def test_an_unknown_codec_is_refused_when_the_studio_is_built():
         LongLiveWidget(PaintedEngine(), "a red ball", codec="vp9")
 
 
+def test_what_to_do_unseen_is_one_of_two():
+    with pytest.raises(SessionError, match="when_unseen 'stop' does not exist: use 'go on' or"):
+        LongLiveWidget(PaintedEngine(), "a red ball", when_unseen="stop")
+
+
 def test_an_empty_prompt_is_refused_when_the_studio_is_built():
     with pytest.raises(TimelineError, match="empty"):
         LongLiveWidget(PaintedEngine(), " ")

@@ -3,6 +3,7 @@
 import type { BlockMessage, BlockRecord, Codec, Landing, State, Status } from "../protocol.ts";
 import { Decoder } from "./decoder.ts";
 import type { Stretch, Take } from "./film.ts";
+import { Lately, type Vitals } from "./health.ts";
 import { JitterBuffer, type Shown } from "./jitter-buffer.ts";
 import { LookBack } from "./look-back.ts";
 
@@ -51,6 +52,7 @@ export class Player {
   private shownSinceMs = 0;
   private stood = false;
   private liveBlock = -1;
+  private lately: Lately;
   private drawnAtMs: number[] = [];
 
   constructor(
@@ -59,6 +61,7 @@ export class Player {
     private readonly events: PlayerEvents,
     signal: AbortSignal,
   ) {
+    this.lately = new Lately(picturesPerSecond);
     this.decoder = new Decoder(h264);
     this.back = new LookBack(picturesPerSecond, new Decoder(h264), {
       from: () => this.shownNumber,
@@ -84,15 +87,22 @@ export class Player {
     return this.buffer.waiting;
   }
 
-  get aheadSeconds(): number {
-    return this.buffer.aheadSeconds(performance.now(), this.picturesPerSecond);
+  /** Somebody looks again: what happened while nobody did says nothing. */
+  lookAgain(): void {
+    this.lately = new Lately(this.picturesPerSecond);
   }
 
-  /** Pictures shown in the last two seconds, per second. */
-  get rate(): number {
-    const since = performance.now() - RATE_WINDOW_MS;
-    this.drawnAtMs = this.drawnAtMs.filter((atMs) => atMs >= since);
-    return (this.drawnAtMs.length * 1000) / RATE_WINDOW_MS;
+  /** How the video does on its way to the eye; pictures shown are those of the last two seconds. */
+  get vitals(): Vitals {
+    const nowMs = performance.now();
+    this.drawnAtMs = this.drawnAtMs.filter((atMs) => atMs >= nowMs - RATE_WINDOW_MS);
+    return {
+      ...this.lately.vitals(nowMs),
+      status: this.status,
+      live: this.back.review === undefined,
+      shown: (this.drawnAtMs.length * 1000) / RATE_WINDOW_MS,
+      ahead: this.buffer.aheadSeconds(nowMs, this.picturesPerSecond),
+    };
   }
 
   /** Where the viewer stands; undefined before a picture is shown. */
@@ -145,14 +155,21 @@ export class Player {
   /** Take in a block; one that has come before, or that belongs to an older video, is left out. */
   take(message: BlockMessage): void {
     const { run, record, codec, pictures } = message;
+    if (run === this.run && message.view === null) {
+      this.lately.came(record);
+    }
     if (run !== this.run || record.block <= this.newest || pictures.length === 0) {
       return;
     }
     this.newest = record.block;
     this.back.film.append({ record, codec, pictures });
+    const cameMs = performance.now();
     this.decoder
       .decode(message)
-      .then((decoded) => this.put(message, decoded))
+      .then((decoded) => {
+        this.lately.decoded(performance.now() - cameMs, codec);
+        this.put(message, decoded);
+      })
       .catch((error) => {
         this.fail({ record, codec, pictures }, error);
       });
@@ -176,6 +193,7 @@ export class Player {
 
   private begin(run: number): void {
     this.buffer.clear();
+    this.lately = new Lately(this.picturesPerSecond);
     this.buffer = this.freshBuffer();
     this.back.begin();
     this.run = run;
@@ -187,7 +205,7 @@ export class Player {
   }
 
   private freshBuffer(): JitterBuffer<ImageBitmap> {
-    return new JitterBuffer<ImageBitmap>(this.picturesPerSecond, DELAY_MS);
+    return new JitterBuffer(this.picturesPerSecond, DELAY_MS, (nowMs) => this.lately.ranDry(nowMs));
   }
 
   private show(nowMs: number): void {

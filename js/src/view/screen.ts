@@ -1,6 +1,7 @@
 // Where the pictures are drawn, and all that is done with the picture as a whole.
 
 import type { ShownPicture } from "../playback/player.ts";
+import { FLOATING } from "./attention.ts";
 import { iconButton, make } from "./elements.ts";
 
 // Pictures smaller than this are enlarged pixel by pixel, which is honest about what was made.
@@ -77,7 +78,7 @@ export function screen(
     "picture in picture: a window of its own, above all others",
     INSET,
     () => {
-      floatAbove(canvas, signal).catch((error) => fail(`picture in picture: ${error}`));
+      floatAbove(canvas, theatre, signal).catch((error) => fail(`picture in picture: ${error}`));
     },
   );
   const camera = button(
@@ -127,13 +128,24 @@ async function toggleFullscreen(element: HTMLElement): Promise<void> {
 const floating = new WeakMap<HTMLCanvasElement, HTMLVideoElement>();
 
 /** Show what is drawn on a canvas in a window above all others, or no longer. */
-async function floatAbove(canvas: HTMLCanvasElement, signal: AbortSignal): Promise<void> {
+async function floatAbove(
+  canvas: HTMLCanvasElement,
+  theatre: HTMLElement,
+  signal: AbortSignal,
+): Promise<void> {
   let video = floating.get(canvas);
   if (video === undefined) {
     video = make("video", "");
     video.muted = true;
     video.srcObject = canvas.captureStream();
     floating.set(canvas, video);
+    for (const kind of ["enterpictureinpicture", "leavepictureinpicture"]) {
+      const tell = ({ type }: Event) => {
+        theatre.dataset["floating"] = String(type === "enterpictureinpicture");
+        theatre.dispatchEvent(new Event(FLOATING));
+      };
+      video.addEventListener(kind, tell, { signal });
+    }
     signal.addEventListener("abort", () => {
       if (document.pictureInPictureElement === video) {
         void document.exitPictureInPicture();
