@@ -17,7 +17,8 @@ export type Topic = (typeof topics)[number];
 export type Status = (typeof statuses)[number];
 
 export type Command =
-  | { type: "start" | "pause" | "resume" | "stop" }
+  | { type: "start" | "pause" | "resume" | "stop" | "reset" | "record" | "cut" }
+  | { type: "clip"; view: string; seconds: number }
   | { type: "switch"; prompt: string }
   | { type: "credit"; run: number; block: number }
   | { type: "attach"; view: string; codecs: readonly Codec[] }
@@ -65,6 +66,8 @@ export type State = {
   seed: number;
   made: number;
   dropped: number;
+  /** The file that is being written. */
+  recording: string | null;
   /** What browsers call the H.264 that the kernel makes; null where it makes none. */
   h264: string | null;
   codec: Codec;
@@ -99,6 +102,8 @@ export type PageMessage =
   | HistoryMessage
   | { type: "receipt"; landing: Landing }
   | { type: "failure"; message: string; details: string; topic: Topic }
+  | { type: "notice"; message: string }
+  | { type: "clip"; view: string; name: string; bytes: Uint8Array<ArrayBuffer> }
   | StillMessage
   | { type: "asset"; name: string; bytes: Uint8Array<ArrayBuffer> };
 
@@ -136,6 +141,15 @@ export function parse(content: unknown, buffers: readonly unknown[] = []): PageM
         details: text(fields, "details"),
         topic: oneOf(fields, "topic", topics),
       };
+    case "notice":
+      return { type, message: text(fields, "message") };
+    case "clip":
+      return {
+        type,
+        view: text(fields, "view"),
+        name: text(fields, "name"),
+        bytes: bytesOf(buffers[0]),
+      };
     case "still":
       return parseStill(fields, buffers);
     case "asset":
@@ -161,6 +175,7 @@ export function parseState(value: unknown): State {
     seed: number(fields, "seed"),
     made: number(fields, "made"),
     dropped: number(fields, "dropped"),
+    recording: fields["recording"] === null ? null : text(fields, "recording"),
     h264: fields["h264"] === null ? null : text(fields, "h264"),
     codec: oneOf(fields, "codec", codecs),
     marks: list(fields, "marks").map(parseLanding),

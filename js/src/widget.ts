@@ -21,7 +21,7 @@ import type {
 import { pictureOfFrame } from "./timeline/geometry.ts";
 import { timelineStrip } from "./timeline/strip.ts";
 import { attention } from "./view/attention.ts";
-import { make } from "./view/elements.ts";
+import { download, make } from "./view/elements.ts";
 import { errorPanel } from "./view/error-panel.ts";
 import { filmBar } from "./view/film-bar.ts";
 import { promptBar } from "./view/prompt-bar.ts";
@@ -68,7 +68,7 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
     fail: errors.show,
   });
   const status = statusLine();
-  const buttons = transport(send, signal);
+  const buttons = transport(send, connection.view, signal);
   const prompts = promptBar((prompt) => send({ type: "switch", prompt }), signal);
   const strip = timelineStrip();
   const rate = state.pictures_per_second;
@@ -114,6 +114,7 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
       { key: "l", name: "l", says: "loop the last 3 s, or no longer", act: () => back.loop() },
       { key: "[", name: "[", says: "begin the loop here", act: () => back.bound("first") },
       { key: "]", name: "]", says: "end the loop here", act: () => back.bound("last") },
+      { key: "r", name: "r", says: "record, or end it", act: buttons.record },
       { key: "End", name: "End", says: "to the video as it is made", act: () => back.leave() },
     ],
     signal,
@@ -172,6 +173,13 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
   }
 
   function take(message: PageMessage): void {
+    const to = "view" in message ? message.view : null;
+    if (to === null || to === connection.view) {
+      takeOwn(message);
+    }
+  }
+
+  function takeOwn(message: PageMessage): void {
     switch (message.type) {
       case "block":
         takeBlock(message);
@@ -189,8 +197,14 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
       case "failure":
         errors.show(message.message, message.details, message.topic);
         break;
+      case "notice":
+        prompts.say(message.message);
+        break;
+      case "clip":
+        download(message.name, new Blob([message.bytes], { type: "video/mp4" }));
+        break;
       case "still":
-        if (message.view === connection.view && message.run === state.run) {
+        if (message.run === state.run) {
           exact.take(message);
         }
         break;
@@ -206,13 +220,11 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
     if (message.view === null) {
       count(message.record, message.run);
     }
-    if (message.view === null || message.view === connection.view) {
-      player.take(message);
-    }
+    player.take(message);
   }
 
-  function takeHistory({ view: wanting, run, records }: HistoryMessage): void {
-    if (wanting === connection.view && run === state.run) {
+  function takeHistory({ run, records }: HistoryMessage): void {
+    if (run === state.run) {
       charts.clear();
       charts.add(records);
     }
@@ -236,13 +248,14 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
     state = next;
     player.follow(state);
     status.update(state);
-    buttons.update(state.status);
+    buttons.update(state);
     prompts.update(state.status);
     strip.update(state, shown?.number ?? -1);
     root.dataset["status"] = state.status;
     root.dataset["run"] = String(state.run);
     root.dataset["dropped"] = String(state.dropped);
     root.dataset["codec"] = state.codec;
+    root.dataset["recording"] = state.recording ?? "";
   }
 
   function count(record: BlockRecord, run: number): void {

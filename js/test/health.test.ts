@@ -31,7 +31,7 @@ describe("the diagnosis", () => {
 
   it("of a video that does not run is none", () => {
     expect(told({ status: "paused", shown: 0 })).toEqual({ verdict: "still", words: "" });
-    expect(told({ blocks: 0 }).verdict).toBe("still");
+    expect(told({ blocks: 2, made: 4 }).verdict).toBe("still");
   });
 
   it.each<[string, Partial<Vitals>, RegExp]>([

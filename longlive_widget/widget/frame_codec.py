@@ -52,7 +52,7 @@ def encode_h264(frames: "Pictures") -> list[bytes]:
     colours are BT.709, and the stream says so. A PyAV without libx264 is a `CapabilityError`.
     """
     height_px, width_px = frames.shape[1:3]
-    small = _is_small(width_px, height_px)
+    small = is_small(width_px, height_px)
     encoder = _h264_encoder()
     encoder.width, encoder.height = width_px, height_px
     encoder.pix_fmt = "yuv444p" if small else "yuv420p"
@@ -82,7 +82,7 @@ def h264_name(width_px: int, height_px: int) -> str | None:
 
 def encode_jpegs(frames: "Pictures") -> list[bytes]:
     """One JPEG for each picture of `frames`, uint8 RGB `[F, H, W, 3]`, in fresh bytes."""
-    small = _is_small(frames.shape[2], frames.shape[1])
+    small = is_small(frames.shape[2], frames.shape[1])
     return [
         simplejpeg.encode_jpeg(
             np.ascontiguousarray(picture),
@@ -100,7 +100,8 @@ def encode_png(picture: NDArray[np.uint8]) -> bytes:
     return file.getvalue()
 
 
-def _is_small(width_px: int, height_px: int) -> bool:
+def is_small(width_px: int, height_px: int) -> bool:
+    """Whether pictures are enlarged on the page, so that they keep all of their colour."""
     return width_px * height_px <= SMALL_PIXELS
 
 

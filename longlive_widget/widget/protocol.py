@@ -42,6 +42,29 @@ class Stop:
 
 
 @dataclass(frozen=True)
+class Reset:
+    """Begin a new video at once, under the prompt that steers this one."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """Write all blocks from now on to a file beside the notebook."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """End the recording."""
+
+
+@dataclass(frozen=True)
+class ClipRequest:
+    """A view wants the last `seconds` of the video as a file."""
+
+    view: str
+    seconds: int
+
+
+@dataclass(frozen=True)
 class Switch:
     """Steer by `prompt` from the next block on."""
 
@@ -99,18 +122,9 @@ class AssetRequest:
 
 
 Command = (
-    Start
-    | Pause
-    | Resume
-    | Stop
-    | Switch
-    | Credit
-    | Attach
-    | Leave
-    | Look
-    | StillRequest
-    | AssetRequest
-)
+    Start | Pause | Resume | Stop | Reset | Record | Cut | Switch | Credit | Attach | Leave | Look
+    | ClipRequest | StillRequest | AssetRequest
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -147,7 +161,8 @@ class State:
     them that were not displayed although somebody looked. `marks`
     are the prompts of the timeline and the live switches, in the order of their blocks; the last
     one on a block steers it, and the others there are `replaced_by` it. `fallbacks` are sentences
-    on what stands in for something that this machine does not have. `h264` is what browsers call
+    on what stands in for something that this machine does not have. `recording` is the
+    file that is being written. `h264` is what browsers call
     the H.264 that is made here, None where there is none; blocks travel as `codec`.
     """
 
@@ -164,6 +179,7 @@ class State:
     seed: int
     made: int
     dropped: int
+    recording: str | None
     h264: str | None
     codec: Codec
     marks: tuple[Landing, ...]
@@ -218,6 +234,21 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class Notice:
+    """Something was done, in a sentence."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class Clip:
+    """An MP4 file for the view that wanted it, as the only buffer."""
+
+    view: str
+    name: str
+
+
+@dataclass(frozen=True)
 class Still:
     """A picture for the view that wanted it, as a PNG in the only buffer.
 
@@ -237,7 +268,9 @@ class Asset:
     name: AssetName
 
 
-PageMessage = BlockMessage | StateMessage | History | Receipt | Failure | Still | Asset
+PageMessage = (
+    BlockMessage | StateMessage | History | Receipt | Failure | Notice | Clip | Still | Asset
+)
 
 _NAMES: dict[type[PageMessage], str] = {
     BlockMessage: "block",
@@ -245,6 +278,8 @@ _NAMES: dict[type[PageMessage], str] = {
     History: "history",
     Receipt: "receipt",
     Failure: "failure",
+    Notice: "notice",
+    Clip: "clip",
     Still: "still",
     Asset: "asset",
 }
@@ -316,6 +351,10 @@ _PARSERS: dict[str, Callable[[Content], Command]] = {
     "pause": lambda _: Pause(),
     "resume": lambda _: Resume(),
     "stop": lambda _: Stop(),
+    "reset": lambda _: Reset(),
+    "record": lambda _: Record(),
+    "cut": lambda _: Cut(),
+    "clip": lambda content: ClipRequest(_text(content, "view"), _whole_number(content, "seconds")),
     "switch": lambda content: Switch(require_prompt(content.get("prompt")).strip()),
     "credit": lambda content: Credit(
         _whole_number(content, "run"), _whole_number(content, "block")

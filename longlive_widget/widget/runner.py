@@ -14,22 +14,33 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Protocol
 
-from longlive_widget.errors import LongLiveError, SessionError, TimelineError, whole_number
+from longlive_widget.errors import (
+    LongLiveError,
+    OutputError,
+    SessionError,
+    TimelineError,
+    whole_number,
+)
 from longlive_widget.geometry import PICTURES_PER_SECOND, pictures_before
 from longlive_widget.timeline import Landing, Timeline, require_prompt
 from longlive_widget.widget.audience import Audience
 from longlive_widget.widget.courier import GOODBYE_S, Courier
-from longlive_widget.widget.frame_codec import encode_block, encode_png, h264_name
+from longlive_widget.widget.frame_codec import encode_block, encode_png, h264_name, is_small
 from longlive_widget.widget.pace import Pace
 from longlive_widget.widget.protocol import (
     BlockMessage,
     BlockRecord,
+    Clip,
     Codec,
     Failure,
     History,
+    Notice,
     PageMessage,
     Receipt,
     State,
@@ -40,6 +51,7 @@ from longlive_widget.widget.protocol import (
     Unseen,
     WantedCodec,
 )
+from longlive_widget.widget.recorder import Recorder, write_shots
 from longlive_widget.widget.reel import Reel
 
 if TYPE_CHECKING:
@@ -128,6 +140,9 @@ class Runner:
         self._clear()
         self._errors: deque[Exception] = deque(maxlen=ERRORS)
         self._courier = Courier()
+        self._archivist = Courier("longlive-archivist")
+        self._recorder: Recorder | None = None
+        self._callbacks: tuple[Callable[[Block], None], ...] = ()
         self._thread = threading.Thread(target=self._work, name="longlive-runner", daemon=True)
         self._thread.start()
         atexit.register(self.close)
@@ -173,6 +188,7 @@ class Runner:
                 made=self._made,
                 dropped=self._dropped,
                 codec=self._audience.codec,
+                recording=None if self._recorder is None else str(self._recorder.path),
                 marks=self._asked[-MARKS:],
             )
 
@@ -247,6 +263,100 @@ class Runner:
                 return
             self._become("stopped")
             self._end(None)
+
+    def reset(self) -> None:
+        """Begin a new video at once, live, whose timeline is the prompt that steers this one.
+
+        A prompt that is to land on the next block counts as such.
+
+        Raises:
+            SessionError: no video has begun, or the studio is closed.
+        """
+        with self._changed:
+            self._open_engine()
+            if self._session is None:
+                raise SessionError(f"there is no video to reset, it is {self._status}: start() it")
+            prompt = [mark.prompt for mark in self._asked if mark.block <= self._made][-1]
+            self.stop()
+            self._timeline = Timeline.of(prompt)
+            self.start()
+
+    def record(self, path: str | Path | None = None) -> Path:
+        """Write each block from the next one on to an MP4 file; returns where it will be.
+
+        Without a path that is a file in the present folder, called after the time. A place where no
+        file can be is an `OutputError`.
+
+        Raises:
+            SessionError: something is being recorded, or the studio is closed.
+        """
+        with self._changed:
+            self._open_engine()
+            if self._recorder is not None:
+                raise SessionError(
+                    f"{str(self._recorder.path)!r} is being recorded: cut() it first"
+                )
+            name = f"longlive-{datetime.now():%Y%m%d-%H%M%S}.mp4"
+            about = self._about
+            self._recorder = Recorder(path or name, about.width_px, about.height_px)
+            self._tell_state()
+            return self._recorder.path
+
+    def cut(self) -> "Future[Path]":
+        """End the recording; returns where it is, once it is written.
+
+        Raises:
+            SessionError: nothing is being recorded.
+        """
+        with self._changed:
+            recorder, self._recorder = self._recorder, None
+            if recorder is None:
+                raise SessionError("nothing is being recorded: record() first")
+            self._tell_state()
+        cut: Future[Path] = Future()
+
+        def finish() -> None:
+            if recorder.failed:
+                raise OutputError(f"the recording to {str(recorder.path)!r} had failed before")
+            with recorder:
+                pass
+            self._say(Notice(f"recorded {recorder.seconds:.1f} s to {recorder.path}"))
+            cut.set_result(recorder.path)
+
+        def fail(error: Exception) -> None:
+            self._tell(error)
+            cut.set_exception(error)
+
+        self._archivist.put(finish, fail)
+        return cut
+
+    def _recording_failed(self, error: Exception) -> None:
+        with self._changed:
+            if self._recorder is not None and self._recorder.failed:
+                self._recorder = None
+                self._tell_state()
+        self._tell(error)
+
+    def clip(self, view: str, seconds: int) -> None:
+        """Send a view the last `seconds` of the video as an MP4 file, once it is written.
+
+        Raises:
+            SessionError: nothing was made yet.
+        """
+        with self._changed:
+            run, shots = self._run, self.reel.lately(seconds)
+        if not shots:
+            raise SessionError("nothing was made yet: start() first")
+
+        def write() -> None:
+            with TemporaryDirectory() as folder:
+                path = Path(folder) / "clip.mp4"
+                write_shots(path, shots, self._about.width_px, self._about.height_px)
+                content = path.read_bytes()
+            name = f"{self._about.model}-{run}-{shots[0].latent_frame}.mp4"
+            self._say(Clip(view, name), [content])
+
+        self._archivist.put(write, self._tell)
 
     def switch(self, prompt: str) -> Landing:
         """Steer by `prompt` from the next block on; returns where it lands.
@@ -332,6 +442,14 @@ class Runner:
         png = [] if picture is None else [encode_png(picture)]
         self._say(Still(view, run, number, kept=picture is not None), png)
 
+    def on_block(self, callback: "Callable[[Block], None]") -> None:
+        """Call it with each block from now on, on the worker's thread, once the block was sent.
+
+        The next block waits for it. An error is told, and the video goes on.
+        """
+        with self._changed:
+            self._callbacks = (*self._callbacks, callback)
+
     def post(self, command: Callable[[], None]) -> None:
         """Do it after all that was posted before; the page is told of an error.
 
@@ -352,14 +470,18 @@ class Runner:
             self._errors.append(error)
 
     def close(self) -> None:
-        """End both threads; the block in the making is thrown away. A second time does nothing."""
+        """End all threads; the block in the making is thrown away. A second time does nothing."""
         with self._changed:
             if self._status == "closed":
                 return
             self._clear()
+            if self._recorder is not None:
+                self.cut()
             self._engine = None
+            self._callbacks = ()
             self._become("closed")
             self._end(None)
+        self._archivist.close()
         if threading.current_thread() is not self._thread:
             self._thread.join(GOODBYE_S)
         self._courier.close()
@@ -446,6 +568,16 @@ class Runner:
                 self._show(block, coded, latency_ms)
                 if stretch.pace is not None:
                     stretch.pace.made(len(block.frames), self._clock_s())
+        if block is not None:
+            self._call_back(block)
+
+    def _call_back(self, block: "Block") -> None:
+        for callback in self._callbacks:
+            try:
+                callback(block)
+            except Exception as error:
+                log.exception("a callback for blocks failed")
+                self._tell(error)
 
     def _coded(self, block: "Block") -> Coded:
         """A block as it is sent; without buffers where nobody looks, or has no room for it."""
@@ -482,7 +614,12 @@ class Runner:
         self._made += 1
         self._dropped += self._audience.looking and not displayed
         self._history.append(record)
-        self.reel.append(block)
+        small = is_small(self._about.width_px, self._about.height_px)
+        shown = coded.buffers if coded.codec == "h264" and not small else ()
+        shot = self.reel.append(block, shown)
+        if self._recorder is not None:
+            recorder = self._recorder
+            self._archivist.put(partial(recorder.append, shot), self._recording_failed)
         if displayed:
             self._uncredited.add(block.index)
         self._say(BlockMessage(self._run, record, coded.codec), coded.buffers)
@@ -518,6 +655,7 @@ def _about(engine: "Engine", seed: int, audience: Audience) -> State:
         seed=seed,
         made=0,
         dropped=0,
+        recording=None,
         h264=audience.h264,
         codec=audience.codec,
         marks=(),

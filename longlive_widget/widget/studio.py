@@ -27,17 +27,22 @@ from longlive_widget.errors import (
 from longlive_widget.geometry import pictures_before
 from longlive_widget.timeline import Landing, Timeline, require_seed, timeline_of
 from longlive_widget.widget.frame_codec import encode_png
+from longlive_widget.widget.freed import Freed, freed_since, reserved_bytes
 from longlive_widget.widget.protocol import (
     Asset,
     AssetRequest,
     Attach,
     BlockRecord,
+    ClipRequest,
     Command,
     Credit,
+    Cut,
     Leave,
     Look,
     PageMessage,
     Pause,
+    Record,
+    Reset,
     Resume,
     Start,
     StateMessage,
@@ -50,6 +55,7 @@ from longlive_widget.widget.protocol import (
     encode,
     parse,
 )
+from longlive_widget.widget.recorder import write_shots
 from longlive_widget.widget.runner import CLOSED, Runner
 from longlive_widget.widget.still import (
     latency_figure,
@@ -185,6 +191,33 @@ class LongLiveWidget(anywidget.AnyWidget):
         """
         self._runner.stop()
 
+    def reset(self) -> None:
+        """Begin a new video at 0 s, with nothing remembered, under the prompt that steers this one.
+
+        That prompt is the timeline from then on. Where no video has begun, it is a `SessionError`.
+        """
+        self._runner.reset()
+
+    def record(self, path: str | Path | None = None) -> Path:
+        """Write each block from the next one on to an MP4 file, until `cut`; returns where.
+
+        Every block is in it, those too that the page had no room for. Large pictures are copied as
+        they were shown. Without a path it is called after the time, in the present folder.
+        """
+        return self._runner.record(path)
+
+    def cut(self) -> Path:
+        """End the recording; returns where it is. A stop does not end it, closing does."""
+        return self._runner.cut().result()
+
+    def on_block(self, callback: "Callable[[Block], None]") -> None:
+        """Call it with each block from now on, right after it was sent to the page.
+
+        It runs on the thread that makes the video, and the next block waits for it. An error is
+        told on the page and in `errors`, and the video goes on.
+        """
+        self._runner.on_block(callback)
+
     def switch(self, prompt: str) -> Landing:
         """Steer by `prompt` from the next block on; returns where it lands."""
         return self._runner.switch(prompt)
@@ -214,14 +247,22 @@ class LongLiveWidget(anywidget.AnyWidget):
             self._runner.stop()
             raise
 
-    def close(self) -> None:
-        """End the video and its thread, and let go of the engine and of all pictures."""
+    def close(self) -> Freed:
+        """End the video and its threads, and let go of the engine and of all pictures.
+
+        Returns:
+            How much of the device's memory was freed. What `engine` itself holds is not: that
+            variable is yours.
+        """
         if self._engine is None:
-            return
+            return Freed("cpu", 0, 0)
+        device = self._engine.device
+        before_bytes = reserved_bytes(device)
         self._runner.close()
         self._engine = None
         _open_studios.discard(self)
         super().close()
+        return freed_since(device, before_bytes)
 
     def figure(self, name: Literal["latency", "parts"] = "latency") -> "go.Figure":
         """A chart of this video: the latency of each block, or the parts that it is made of.
@@ -231,10 +272,17 @@ class LongLiveWidget(anywidget.AnyWidget):
         one_of("chart", name, tuple(_FIGURES), SessionError)
         return _FIGURES[name](self.history)
 
-    def save(self, path: str | Path) -> None:
-        """Write the pictures of `blocks` to an MP4 file, at the video's own rate."""
+    def save(self, path: str | Path, *, seconds: float | None = None) -> None:
+        """Write the pictures of `blocks` to an MP4 file, at the video's own rate.
+
+        With `seconds` only the newest of them, in whole blocks; large pictures are then copied as
+        they were shown, which reaches further back than `blocks` does.
+        """
         blocks = self._made_blocks()
         height_px, width_px = blocks[0].frames.shape[1:3]
+        if seconds is not None:
+            write_shots(path, self._runner.reel.lately(seconds), width_px, height_px)
+            return
         with VideoFile(path, width_px, height_px) as video:
             for block in blocks:
                 video.append(block.frames)
@@ -307,14 +355,34 @@ class LongLiveWidget(anywidget.AnyWidget):
                 self._runner.leave(view)
             case Look(view, looking):
                 self._runner.look(view, looking=looking)
+            case ClipRequest() | StillRequest() | AssetRequest():
+                self._answer(command)
+            case Record() | Cut():
+                self._film(command)
+            case _:
+                self._steer(command)
+
+    def _answer(self, request: ClipRequest | StillRequest | AssetRequest) -> None:
+        match request:
+            case ClipRequest(view, seconds):
+                self._runner.clip(view, seconds)
             case StillRequest(view, run, picture):
                 self._runner.still(view, run, picture)
             case AssetRequest(name):
                 self._tell_page(Asset(name), [(STATIC / f"{name}.js").read_bytes()])
             case _:
-                self._steer(command)
+                assert_never(request)
 
-    def _steer(self, command: Start | Pause | Resume | Stop | Switch) -> None:
+    def _film(self, command: Record | Cut) -> None:
+        match command:
+            case Record():
+                self.record()
+            case Cut():
+                self._runner.cut()  # the page is told when the file is there
+            case _:
+                assert_never(command)
+
+    def _steer(self, command: Start | Pause | Resume | Stop | Reset | Switch) -> None:
         match command:
             case Start():
                 self.start()
@@ -324,6 +392,8 @@ class LongLiveWidget(anywidget.AnyWidget):
                 self.resume()
             case Stop():
                 self.stop()
+            case Reset():
+                self.reset()
             case Switch(prompt):
                 self.switch(prompt)
             case _:

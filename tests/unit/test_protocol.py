@@ -15,13 +15,19 @@ from longlive_widget.widget.protocol import (
     Attach,
     BlockMessage,
     BlockRecord,
+    Clip,
+    ClipRequest,
     Credit,
+    Cut,
     Failure,
     History,
     Leave,
     Look,
+    Notice,
     Pause,
     Receipt,
+    Record,
+    Reset,
     Resume,
     Start,
     State,
@@ -47,7 +53,7 @@ PARTS_MS = {"re-cache": 30.5, "steps": 250.0, "decode": 120.25}
 SHOWN = BlockRecord(8, 24, 93, 12, "a blue star", STAR, 412.5, PARTS_MS, 3.25, 1, displayed=True)
 UNSEEN = BlockRecord(9, 27, 105, 12, "a blue star", None, 380.0, {}, 3.0, 0, displayed=False)
 ABOUT = ("tiny", "reference", "trained", ("the window is in int8 instead of FP8",), 160, 96, 3, 16)
-STATE = State("running", 2, *ABOUT, 7, 10, 1, "avc1.f4000a", "h264", MARKS)
+STATE = State("running", 2, *ABOUT, 7, 10, 1, "longlive-1.mp4", "avc1.f4000a", "h264", MARKS)
 TO_PAGE = {
     "block": BlockMessage(2, SHOWN, "h264"),
     "block for one view": BlockMessage(2, SHOWN, "jpeg", "12-34"),
@@ -57,6 +63,8 @@ TO_PAGE = {
     "receipt": Receipt(STAR),
     "failure": Failure("RuntimeError: out of paint", "Traceback ..."),
     "failure of a prompt": Failure("prompt '' is empty", "", "prompt"),
+    "notice": Notice("recorded 12.8 s to longlive-1.mp4"),
+    "clip": Clip("12-34", "tiny-1-24.mp4"),
     "still": Still("12-34", 2, 98, kept=True),
     "still that is gone": Still("12-34", 1, 98, kept=False),
     "asset": Asset("plotly"),
@@ -66,6 +74,10 @@ TO_KERNEL = {
     "pause": Pause(),
     "resume": Resume(),
     "stop": Stop(),
+    "reset": Reset(),
+    "record": Record(),
+    "cut": Cut(),
+    "clip": ClipRequest("12-34", 30),
     "switch": Switch("eine gelbe Kugel ⭐ <b>"),
     "credit": Credit(2, 8),
     "attach": Attach("12-34", ("h264", "jpeg")),

@@ -10,16 +10,21 @@ import time
 import weakref
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
 
-from longlive_widget.errors import CapabilityError, SessionError, TimelineError
+from longlive_widget.engine.recording import VideoFile
+from longlive_widget.errors import CapabilityError, OutputError, SessionError, TimelineError
+from longlive_widget.geometry import Geometry
 from longlive_widget.timeline import Timeline
 from longlive_widget.widget.protocol import (
     BlockMessage,
+    Clip,
     Failure,
     History,
+    Notice,
     Receipt,
     StateMessage,
     Still,
@@ -508,6 +513,104 @@ def test_a_video_that_nobody_sees_goes_on_otherwise_and_a_run_always_does(begin)
     assert len(waiting.history) == 5
 
 
+def test_a_reset_begins_anew_under_the_prompt_that_steers_or_is_to_land_next(begin):
+    runner, page = begin(PaintedEngine(seconds_per_block=0.02), generous=True)
+    with pytest.raises(SessionError, match=r"no video to reset, it is idle: start\(\) it"):
+        runner.reset()
+    runner.make(4).result(PATIENCE_S)
+    runner.reset()
+    page.wait_for(lambda: runner.state().made > 4)
+    assert (runner.state().run, runner.status) == (2, "running")
+    assert {record.prompt for record in runner.history} == {"a blue star"}
+    runner.pause()
+    runner.switch("a green square")
+    runner.reset()
+    page.wait_for(lambda: runner.state().run == 3 and runner.state().made > 1)
+    assert {record.prompt for record in runner.history} == {"a green square"}
+
+
+def test_callbacks_get_each_block_once_it_was_sent_and_an_error_in_one_ends_nothing(begin):
+    runner, page = begin()
+    seen = []
+
+    def fail(block):
+        raise ValueError(f"no room for block {block.index}")
+
+    runner.on_block(fail)
+    runner.on_block(lambda block: seen.append((block.index, block.frames.shape[0])))
+    runner.make(3).result(PATIENCE_S)
+    page.wait_for(lambda: len(page.of(Failure)) == 3)
+    assert seen == [(0, 9), (1, 12), (2, 12)]
+    assert page.of(Failure)[1].message == "ValueError: no room for block 1"
+    assert "Traceback" in page.of(Failure)[1].details
+    assert runner.status == "done"
+
+
+def pictures_in(path):
+    with av.open(str(path)) as video:
+        return np.stack([frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)])
+
+
+@pytest.mark.parametrize("size", [(160, 96), (832, 480)])
+def test_a_recording_has_every_block_also_those_that_were_not_shown(begin, tmp_path, size):
+    engine = PaintedEngine(geometry=Geometry(*size))
+    runner, page = begin(engine)
+    runner.attach("1-1", BOTH)
+    runner.make(1).result(PATIENCE_S)
+    path = runner.record(tmp_path / "x.mp4")
+    with pytest.raises(SessionError, match=r"is being recorded: cut\(\) it first"):
+        runner.record(tmp_path / "y.mp4")
+    runner.make(3).result(PATIENCE_S)
+    assert [record.displayed for record in runner.history] == [True, True, False, False]
+    assert page.of(StateMessage)[-1].state.recording == str(path)
+    assert runner.cut().result(PATIENCE_S) == path
+    made = np.concatenate([block.frames for block in runner.reel.blocks[1:]])
+    seen = pictures_in(path)
+    assert seen.shape == made.shape
+    assert np.abs(seen.astype(int) - made).mean(axis=(1, 2, 3)).max() < 4
+    assert page.of(StateMessage)[-1].state.recording is None
+    page.wait_for(lambda: page.of(Notice) == [Notice(f"recorded 2.2 s to {path}")])
+    with pytest.raises(SessionError, match=r"record\(\) first"):
+        runner.cut()
+
+
+def test_a_recording_that_fails_is_told_once_and_leaves_nothing(begin, tmp_path, monkeypatch):
+    runner, page = begin()
+    runner.record(tmp_path / "x.mp4")
+
+    def full(*_):
+        raise OutputError("the disk is full")
+
+    monkeypatch.setattr(VideoFile, "append", full)
+    runner.make(3).result(PATIENCE_S)
+    page.wait_for(lambda: page.of(Failure))
+    runner.make(2).result(PATIENCE_S)
+    runner.close()
+    assert [failure.message for failure in page.of(Failure)] == ["the disk is full"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_closing_ends_a_recording_well(begin, tmp_path):
+    runner, _ = begin()
+    runner.record(tmp_path / "x.mp4")
+    runner.make(2).result(PATIENCE_S)
+    runner.close()
+    assert len(pictures_in(tmp_path / "x.mp4")) == 21
+
+
+def test_a_clip_of_the_last_seconds_is_sent_to_the_view_that_wants_it(begin, tmp_path):
+    runner, page = begin()
+    with pytest.raises(SessionError, match="nothing was made yet"):
+        runner.clip("1-1", 2)
+    runner.make(6).result(PATIENCE_S)
+    runner.clip("1-1", 2)
+    page.wait_for(lambda: page.of(Clip))
+    assert page.of(Clip) == [Clip("1-1", "painted-1-9.mp4")]
+    ((content,),) = [buffers for message, buffers in page.sent if isinstance(message, Clip)]
+    (tmp_path / "clip.mp4").write_bytes(content)
+    assert len(pictures_in(tmp_path / "clip.mp4")) == 36
+
+
 def test_a_stop_ends_whoever_waits_for_blocks(begin):
     runner, page = begin(PaintedEngine(seconds_per_block=0.05))
     made = runner.make(1000)
@@ -517,7 +620,7 @@ def test_a_stop_ends_whoever_waits_for_blocks(begin):
     assert len(runner.history) < 1000
 
 
-def test_closing_ends_both_threads_and_lets_go_of_engine_and_pictures(begin):
+def test_closing_ends_all_threads_and_lets_go_of_engine_and_pictures(begin):
     engine = PaintedEngine(seconds_per_block=0.02)
     runner, page = begin(engine)
     runner.start()
@@ -525,7 +628,7 @@ def test_closing_ends_both_threads_and_lets_go_of_engine_and_pictures(begin):
     threads = longlive_threads()
     runner.close()
     runner.close()
-    assert len(longlive_threads()) == len(threads) - 2
+    assert len(longlive_threads()) == len(threads) - 3
     assert page.of(StateMessage)[-1].state.status == "closed"
     assert runner.reel.blocks == ()
     gone = weakref.ref(engine)

@@ -4,6 +4,8 @@ import type { BlockRecord, Codec, Status } from "../protocol.ts";
 
 /** What is summed up: the newest blocks, and what happened in so many milliseconds. */
 const BLOCKS = 20;
+/** The first blocks of a video, which warm up, say little. */
+const FEWEST_BLOCKS = 3;
 const WINDOW_MS = 10_000;
 /** Shares of the video's own rate above which all is well, or nearly. */
 const MADE_ENOUGH = 0.98;
@@ -37,7 +39,7 @@ export type Diagnosis = { verdict: "smooth" | "choppy" | "still"; words: string 
 
 /** The first of the reasons, from the model to the eye, that explains it. */
 export function diagnose(vitals: Vitals): Diagnosis {
-  if (vitals.status !== "running" || vitals.blocks === 0) {
+  if (vitals.status !== "running" || vitals.blocks < FEWEST_BLOCKS) {
     return { verdict: "still", words: "" };
   }
   const reason = late(vitals) ?? unsent(vitals) ?? undrawn(vitals);

@@ -12,6 +12,8 @@ export type PromptBar = {
   /** `marks` are all prompts of the video: those that gave way to this one are named. */
   taken: (landing: Landing, marks: readonly Landing[], inSeconds: number) => void;
   landed: (landing: Landing, marks: readonly Landing[], atSeconds: number) => void;
+  /** Something else that was done. */
+  say: (message: string) => void;
 };
 
 /** `submit` gets each prompt that is sent with Enter or with the button, an empty one too. */
@@ -52,6 +54,10 @@ export function promptBar(submit: (prompt: string) => void, signal: AbortSignal)
       input.placeholder = steerable
         ? "a prompt to switch to, then Enter"
         : "start, then steer here";
+    },
+    say(message) {
+      receipt.dataset["phase"] = "done";
+      receipt.textContent = message;
     },
     taken(landing, marks, inSeconds) {
       const when = inSeconds > 0.05 ? `, in about ${inSeconds.toFixed(1)} s` : "";
