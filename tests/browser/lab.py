@@ -115,6 +115,25 @@ def start_server(work: Path, folder: Path, port: int) -> subprocess.Popen[bytes]
         return subprocess.Popen(command, cwd=work, env=environment, stdout=log, stderr=log)
 
 
+def write_notebook(path: Path, *cells: str) -> Path:
+    """A notebook with these cells; returns its path."""
+    rows = [
+        {
+            "cell_type": "code",
+            "id": f"cell-{index}",
+            "metadata": {},
+            "execution_count": None,
+            "outputs": [],
+            "source": cell,
+        }
+        for index, cell in enumerate(cells)
+    ]
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    content = {"cells": rows, "metadata": {"kernelspec": kernel}, "nbformat": 4}
+    path.write_text(json.dumps({**content, "nbformat_minor": 5}))
+    return path
+
+
 def wait_until_up(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
     until = time.monotonic() + PATIENCE_S
     while time.monotonic() < until and server.poll() is None:

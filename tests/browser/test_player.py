@@ -168,6 +168,16 @@ def test_a_page_without_webcodecs_gets_jpegs_and_is_told_where_h264_was_asked_fo
         player.screenshot(path=screenshots / "cannot-decode.png")
 
 
+def test_a_page_whose_decoder_breaks_says_so_and_goes_on_with_jpegs(lab, notebook_of):
+    broken = "VideoDecoder.prototype.flush = () => Promise.reject(new Error('no decoder today'))"
+    with lab.opened(notebook_of(PAINTED), before=broken) as page:
+        run_all_cells(page)
+        player = studio(page)
+        wait_for_data(page, "d.codec === 'jpeg' && +d.frame > 24")
+        told = "(h264): Error: no decoder today; from here on this view asks for JPEGs"
+        assert told in player.locator(".ll-error-message").inner_text()
+
+
 def test_two_views_of_one_studio_show_one_video(lab, notebook_of):
     with lab.opened(notebook_of(PAINTED, "studio")) as page:
         run_all_cells(page)

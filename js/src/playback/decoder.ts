@@ -2,6 +2,9 @@
 
 import type { Codec } from "../protocol.ts";
 
+/** What is drawn; close it when that was done for the last time. */
+export type Picture = ImageBitmap | VideoFrame;
+
 export type CodedBlock = { codec: Codec; pictures: readonly Uint8Array<ArrayBuffer>[] };
 
 /** What this page can decode, the best first; `h264` is what browsers call the kernel's. */
@@ -21,8 +24,8 @@ export class Decoder {
 
   constructor(private readonly h264: string | null) {}
 
-  /** The pictures in their order; close each one when it has been drawn for the last time. */
-  decode(block: CodedBlock): Promise<ImageBitmap[]> {
+  /** The pictures in their order. */
+  decode(block: CodedBlock): Promise<Picture[]> {
     const decoded = this.last.then(() => this.begin(block));
     this.last = decoded.catch(() => undefined);
     return decoded;
@@ -35,7 +38,7 @@ export class Decoder {
     }
   }
 
-  private begin({ codec, pictures }: CodedBlock): Promise<ImageBitmap[]> {
+  private begin({ codec, pictures }: CodedBlock): Promise<Picture[]> {
     switch (codec) {
       case "jpeg":
         return Promise.all(
@@ -48,23 +51,23 @@ export class Decoder {
     }
   }
 
-  private async decodeH264(units: readonly Uint8Array<ArrayBuffer>[]): Promise<ImageBitmap[]> {
+  private async decodeH264(units: readonly Uint8Array<ArrayBuffer>[]): Promise<VideoFrame[]> {
     const video = this.opened();
-    const drawn: Promise<ImageBitmap>[] = [];
-    this.output = (frame) => drawn.push(drawable(frame));
+    const frames: VideoFrame[] = [];
+    this.output = (frame) => frames.push(frame);
     try {
       units.forEach((data, index) => {
         const type = index === 0 ? "key" : "delta";
         video.decode(new EncodedVideoChunk({ type, timestamp: index, data }));
       });
       await video.flush();
-      if (drawn.length !== units.length) {
-        throw new Error(`${units.length} pictures were sent, and ${drawn.length} came out`);
+      if (frames.length !== units.length) {
+        throw new Error(`${units.length} pictures were sent, and ${frames.length} came out`);
       }
-      return await Promise.all(drawn);
+      return frames;
     } catch (error) {
-      for (const picture of drawn) {
-        picture.then((bitmap) => bitmap.close()).catch(() => undefined);
+      for (const frame of frames) {
+        frame.close();
       }
       throw error;
     }
@@ -86,15 +89,7 @@ export class Decoder {
   }
 }
 
-/** A copy of a frame, so that the browser's decoder gets its own back at once: it has only a few. */
-async function drawable(frame: VideoFrame): Promise<ImageBitmap> {
-  try {
-    return await createImageBitmap(frame);
-  } finally {
-    frame.close();
-  }
-}
-
+/** In software, for hardware has few frames, and stands still while all of them are kept. */
 function configuration(h264: string): VideoDecoderConfig {
-  return { codec: h264, optimizeForLatency: true };
+  return { codec: h264, optimizeForLatency: true, hardwareAcceleration: "prefer-software" };
 }

@@ -1,6 +1,6 @@
 // Somebody looks back at what was shown, while the video goes on.
 
-import type { Decoder } from "./decoder.ts";
+import type { Decoder, Picture } from "./decoder.ts";
 import { Film, type Stretch, type Take } from "./film.ts";
 import type { Shown } from "./jitter-buffer.ts";
 import { Projector } from "./projector.ts";
@@ -19,7 +19,7 @@ export type LookBackEvents = {
 export class LookBack {
   film = new Film(FILM_BYTES);
   review: Review | undefined;
-  private projector: Projector<ImageBitmap>;
+  private projector: Projector<Picture>;
 
   constructor(
     private readonly picturesPerSecond: number,
@@ -30,7 +30,7 @@ export class LookBack {
   }
 
   /** The picture that is looked at now; undefined while it is decoded, or where none is. */
-  at(nowMs: number): Shown<ImageBitmap> | undefined {
+  at(nowMs: number): Shown<Picture> | undefined {
     const there = this.film.stretch;
     return this.review === undefined || there === undefined
       ? undefined
@@ -112,7 +112,7 @@ export class LookBack {
     }
   }
 
-  private freshProjector(): Projector<ImageBitmap> {
+  private freshProjector(): Projector<Picture> {
     return new Projector(this.film, (block) => this.decoder.decode(block), this.events.fail);
   }
 }

@@ -1,7 +1,7 @@
 // The way of a block on the page: keep, decode, buffer, show in time, give the credit back.
 
 import type { BlockMessage, BlockRecord, Codec, Landing, State, Status } from "../protocol.ts";
-import { Decoder } from "./decoder.ts";
+import { Decoder, type Picture } from "./decoder.ts";
 import type { Stretch, Take } from "./film.ts";
 import { Lately, type Vitals } from "./health.ts";
 import { JitterBuffer, type Shown } from "./jitter-buffer.ts";
@@ -13,7 +13,7 @@ const RATE_WINDOW_MS = 2000;
 /** How long a picture stands before it is asked for as it was made. */
 const STILL_MS = 200;
 
-export type ShownPicture = Shown<ImageBitmap>;
+export type ShownPicture = Shown<Picture>;
 
 /** Where the viewer stands in what is here: with the video as it is made, or back in it. */
 export type Place = {
@@ -43,7 +43,7 @@ export class Player {
   private run = -1;
   private newest = -1;
   private status: Status = "idle";
-  private buffer: JitterBuffer<ImageBitmap>;
+  private buffer: JitterBuffer<Picture>;
   private readonly decoder: Decoder;
   /** What was shown, to look back at. */
   readonly back: LookBack;
@@ -179,7 +179,7 @@ export class Player {
     this.events.fail(`block ${record.block} could not be decoded (${codec}): ${error}`, codec);
   }
 
-  private put({ run, record }: BlockMessage, pictures: ImageBitmap[]): void {
+  private put({ run, record }: BlockMessage, pictures: Picture[]): void {
     if (run !== this.run || this.status === "stopped" || this.status === "closed") {
       for (const picture of pictures) {
         picture.close();
@@ -204,7 +204,7 @@ export class Player {
     this.status = "idle";
   }
 
-  private freshBuffer(): JitterBuffer<ImageBitmap> {
+  private freshBuffer(): JitterBuffer<Picture> {
     return new JitterBuffer(this.picturesPerSecond, DELAY_MS, (nowMs) => this.lately.ranDry(nowMs));
   }
 
