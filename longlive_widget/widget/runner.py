@@ -14,21 +14,14 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from datetime import datetime
 from functools import partial
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Protocol
 
-from longlive_widget.errors import (
-    LongLiveError,
-    OutputError,
-    SessionError,
-    TimelineError,
-    whole_number,
-)
+from longlive_widget.errors import LongLiveError, SessionError, TimelineError, whole_number
 from longlive_widget.geometry import PICTURES_PER_SECOND, pictures_before
 from longlive_widget.timeline import Landing, Timeline, require_prompt
+from longlive_widget.widget.archive import Archive
 from longlive_widget.widget.audience import Audience
 from longlive_widget.widget.courier import GOODBYE_S, Courier
 from longlive_widget.widget.frame_codec import encode_block, encode_png, h264_name, is_small
@@ -36,11 +29,9 @@ from longlive_widget.widget.pace import Pace
 from longlive_widget.widget.protocol import (
     BlockMessage,
     BlockRecord,
-    Clip,
     Codec,
     Failure,
     History,
-    Notice,
     PageMessage,
     Receipt,
     State,
@@ -51,7 +42,6 @@ from longlive_widget.widget.protocol import (
     Unseen,
     WantedCodec,
 )
-from longlive_widget.widget.recorder import Recorder, write_shots
 from longlive_widget.widget.reel import Reel
 
 if TYPE_CHECKING:
@@ -140,8 +130,7 @@ class Runner:
         self._clear()
         self._errors: deque[Exception] = deque(maxlen=ERRORS)
         self._courier = Courier()
-        self._archivist = Courier("longlive-archivist")
-        self._recorder: Recorder | None = None
+        self._archive = Archive(self._about, self._say, self._tell, self._tell_state)
         self._callbacks: tuple[Callable[[Block], None], ...] = ()
         self._thread = threading.Thread(target=self._work, name="longlive-runner", daemon=True)
         self._thread.start()
@@ -188,7 +177,7 @@ class Runner:
                 made=self._made,
                 dropped=self._dropped,
                 codec=self._audience.codec,
-                recording=None if self._recorder is None else str(self._recorder.path),
+                recording=self._archive.recording,
                 marks=self._asked[-MARKS:],
             )
 
@@ -285,78 +274,28 @@ class Runner:
         """Write each block from the next one on to an MP4 file; returns where it will be.
 
         Without a path that is a file in the present folder, called after the time. A place where no
-        file can be is an `OutputError`.
-
-        Raises:
-            SessionError: something is being recorded, or the studio is closed.
+        file can be is an `OutputError`, a recording that goes on or a closed studio a
+        `SessionError`.
         """
         with self._changed:
             self._open_engine()
-            if self._recorder is not None:
-                raise SessionError(
-                    f"{str(self._recorder.path)!r} is being recorded: cut() it first"
-                )
-            name = f"longlive-{datetime.now():%Y%m%d-%H%M%S}.mp4"
-            about = self._about
-            self._recorder = Recorder(path or name, about.width_px, about.height_px)
-            self._tell_state()
-            return self._recorder.path
+            return self._archive.record(path)
 
     def cut(self) -> "Future[Path]":
         """End the recording; returns where it is, once it is written.
 
-        Raises:
-            SessionError: nothing is being recorded.
+        Where nothing is being recorded, it is a `SessionError`.
         """
-        with self._changed:
-            recorder, self._recorder = self._recorder, None
-            if recorder is None:
-                raise SessionError("nothing is being recorded: record() first")
-            self._tell_state()
-        cut: Future[Path] = Future()
-
-        def finish() -> None:
-            if recorder.failed:
-                raise OutputError(f"the recording to {str(recorder.path)!r} had failed before")
-            with recorder:
-                pass
-            self._say(Notice(f"recorded {recorder.seconds:.1f} s to {recorder.path}"))
-            cut.set_result(recorder.path)
-
-        def fail(error: Exception) -> None:
-            self._tell(error)
-            cut.set_exception(error)
-
-        self._archivist.put(finish, fail)
-        return cut
-
-    def _recording_failed(self, error: Exception) -> None:
-        with self._changed:
-            if self._recorder is not None and self._recorder.failed:
-                self._recorder = None
-                self._tell_state()
-        self._tell(error)
+        return self._archive.cut()
 
     def clip(self, view: str, seconds: int) -> None:
         """Send a view the last `seconds` of the video as an MP4 file, once it is written.
 
-        Raises:
-            SessionError: nothing was made yet.
+        Where nothing was made yet, it is a `SessionError`.
         """
         with self._changed:
             run, shots = self._run, self.reel.lately(seconds)
-        if not shots:
-            raise SessionError("nothing was made yet: start() first")
-
-        def write() -> None:
-            with TemporaryDirectory() as folder:
-                path = Path(folder) / "clip.mp4"
-                write_shots(path, shots, self._about.width_px, self._about.height_px)
-                content = path.read_bytes()
-            name = f"{self._about.model}-{run}-{shots[0].latent_frame}.mp4"
-            self._say(Clip(view, name), [content])
-
-        self._archivist.put(write, self._tell)
+        self._archive.clip(view, run, shots)
 
     def switch(self, prompt: str) -> Landing:
         """Steer by `prompt` from the next block on; returns where it lands.
@@ -475,13 +414,11 @@ class Runner:
             if self._status == "closed":
                 return
             self._clear()
-            if self._recorder is not None:
-                self.cut()
             self._engine = None
             self._callbacks = ()
             self._become("closed")
             self._end(None)
-        self._archivist.close()
+        self._archive.close()
         if threading.current_thread() is not self._thread:
             self._thread.join(GOODBYE_S)
         self._courier.close()
@@ -616,10 +553,7 @@ class Runner:
         self._history.append(record)
         small = is_small(self._about.width_px, self._about.height_px)
         shown = coded.buffers if coded.codec == "h264" and not small else ()
-        shot = self.reel.append(block, shown)
-        if self._recorder is not None:
-            recorder = self._recorder
-            self._archivist.put(partial(recorder.append, shot), self._recording_failed)
+        self._archive.keep(self.reel.append(block, shown))
         if displayed:
             self._uncredited.add(block.index)
         self._say(BlockMessage(self._run, record, coded.codec), coded.buffers)
