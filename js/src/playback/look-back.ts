@@ -1,13 +1,18 @@
 // Somebody looks back at what was shown, while the video goes on.
 
-import type { Decoder, Picture } from "./decoder.ts";
+import type { CodedBlock } from "./decoder.ts";
 import { Film, type Stretch, type Take } from "./film.ts";
-import type { Shown } from "./jitter-buffer.ts";
+import type { Disposable, Shown } from "./jitter-buffer.ts";
 import { Projector } from "./projector.ts";
 import { Review } from "./review.ts";
 
 const FILM_BYTES = 128 * 2 ** 20;
 const LOOP_SECONDS = 3;
+
+export type BlockDecoder<Picture> = {
+  decode: (block: CodedBlock) => Promise<Picture[]>;
+  close: () => void;
+};
 
 export type LookBackEvents = {
   /** The number of the picture on the screen, from which somebody begins to look back. */
@@ -16,14 +21,14 @@ export type LookBackEvents = {
 };
 
 /** The film of one video after another; `review` is where it is looked at, if it is. */
-export class LookBack {
+export class LookBack<Picture extends Disposable> {
   film = new Film(FILM_BYTES);
   review: Review | undefined;
   private projector: Projector<Picture>;
 
   constructor(
     private readonly picturesPerSecond: number,
-    private readonly decoder: Decoder,
+    private readonly decoder: BlockDecoder<Picture>,
     private readonly events: LookBackEvents,
   ) {
     this.projector = this.freshProjector();

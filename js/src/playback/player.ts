@@ -46,7 +46,7 @@ export class Player {
   private buffer: JitterBuffer<Picture>;
   private readonly decoder: Decoder;
   /** What was shown, to look back at. */
-  readonly back: LookBack;
+  readonly back: LookBack<Picture>;
   private owed: { run: number; block: number }[] = [];
   private shownNumber = -1;
   private shownSinceMs = 0;
