@@ -51,6 +51,7 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
   let state = connection.state();
   let shown: ShownPicture | undefined;
   let received = 0;
+  let plain = false;
 
   const theatre = make("div", "ll-theatre");
   const display = screen(
@@ -164,11 +165,12 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
   }
 
   function fail(message: string, codec: Codec): void {
-    if (codec === "h264") {
+    if (codec === "jpeg") {
+      errors.show(message);
+    } else if (!plain) {
+      plain = true;
       errors.show(`${message}; from here on this view asks for JPEGs`);
       send({ type: "attach", view: connection.view, codecs: ["jpeg"] });
-    } else {
-      errors.show(message);
     }
   }
 
@@ -297,10 +299,10 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
     root.dataset["queue"] = String(player.waiting);
   }
 
-  /** From the picture on the screen to the first one that the prompt will have steered. */
+  /** From where the video is to the first picture that the prompt will have steered. */
   function secondsUntil(landing: Landing): number {
     const first = pictureOfFrame(landing.lands_at);
-    return shown === undefined ? 0 : (first - shown.number) / rate;
+    return player.liveNumber < 0 ? 0 : (first - player.liveNumber) / rate;
   }
 }
 

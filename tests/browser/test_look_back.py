@@ -25,27 +25,30 @@ def test_a_viewer_steps_scrubs_and_loops_while_the_video_goes_on_and_comes_back_
     with lab.opened(notebook_of(PAINTED)) as page:
         run_all_cells(page)
         player = studio(page)
-        wait_for_data(page, "+d.frame > 60")
+        wait_for_data(page, "+d.frame > 80")
         player.locator(".ll-theatre").focus()
         page.keyboard.press(",")
         wait_for_data(page, "d.live === 'false'")
+        # on a busy machine blocks may be left out, and then a step is longer than one picture
         held, blocks = frame(page), int(data(page)["blocks"])
         page.keyboard.press(",")
-        wait_for_data(page, f"+d.frame === {held - 1}")
+        wait_for_data(page, f"+d.frame < {held}")
         page.keyboard.press(".")
         wait_for_data(page, f"+d.frame === {held}")
         page.keyboard.press("ArrowLeft")
-        wait_for_data(page, f"+d.frame === {held - 16}")
+        wait_for_data(page, f"+d.frame <= {held - 16}")
+        first = int(player.locator(".ll-scrub").get_attribute("min"))
         player.locator(".ll-scrub").evaluate(
-            "track => { track.value = 20; track.dispatchEvent(new Event('input')); }"
+            "(track, to) => { track.value = to; track.dispatchEvent(new Event('input')); }",
+            first + 5,
         )
-        wait_for_data(page, "+d.frame === 20 && d.exact === '20'")
+        wait_for_data(page, f"+d.frame === {first + 5} && +d.exact === {first + 5}")
         shown, painted = shown_and_painted(page, SMALL_SIZE)
         assert (shown == painted).all(), "a picture that stands is the very picture that was made"
         player.screenshot(path=screenshots / "looked-back.png")
 
         page.keyboard.press("l")
-        wait_for_data(page, "d.frame === '0'")
+        wait_for_data(page, f"+d.frame === {first}")
         page.keyboard.press("l")
         page.keyboard.press(" ")
         wait_for_data(page, f"d.exact !== '' && +d.blocks > {blocks}")
@@ -108,12 +111,12 @@ def test_nothing_is_sent_while_nobody_looks_and_the_newest_block_once_somebody_d
         player.locator(".ll-theatre").evaluate("each => { each.style.display = 'none'; }")
         wait_for_data(page, "d.looking === 'false'")
         page.wait_for_timeout(500)
-        before, shown = int(data(page)["blocks"]), frame(page)
+        before, shown, dropped = int(data(page)["blocks"]), frame(page), data(page)["dropped"]
         page.wait_for_timeout(3000)
         assert int(data(page)["blocks"]) == before
+        assert data(page)["dropped"] == dropped, "what nobody wanted to see is not dropped"
         player.locator(".ll-theatre").evaluate("each => { each.style.display = ''; }")
         wait_for_data(page, f"+d.blocks > {before} && +d.frame > {shown + 24}")
-        assert data(page)["dropped"] == "0"
 
 
 def test_a_video_is_held_in_a_hidden_tab_if_that_is_wanted(lab, notebook_of):

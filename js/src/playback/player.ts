@@ -52,6 +52,8 @@ export class Player {
   private shownSinceMs = 0;
   private stood = false;
   private liveBlock = -1;
+  /** The picture of the video as it is made, -1 before there is one; another is shown to who looks back. */
+  liveNumber = -1;
   private lately: Lately;
   private drawnAtMs: number[] = [];
 
@@ -200,6 +202,7 @@ export class Player {
     this.newest = -1;
     this.shownNumber = -1;
     this.liveBlock = -1;
+    this.liveNumber = -1;
     this.owed = [];
     this.status = "idle";
   }
@@ -211,7 +214,7 @@ export class Player {
   private show(nowMs: number): void {
     const live = this.buffer.at(nowMs);
     this.payBack();
-    this.land(live?.record);
+    this.land(live);
     const looking = this.back.review !== undefined;
     const shown = looking ? this.back.at(nowMs) : live;
     if (shown !== undefined && shown.number !== this.shownNumber) {
@@ -224,8 +227,13 @@ export class Player {
     this.stand(nowMs);
   }
 
-  private land(record: BlockRecord | undefined): void {
-    if (record !== undefined && record.block !== this.liveBlock) {
+  private land(live: ShownPicture | undefined): void {
+    if (live === undefined) {
+      return;
+    }
+    const { record, number } = live;
+    this.liveNumber = number;
+    if (record.block !== this.liveBlock) {
       this.liveBlock = record.block;
       if (record.landed !== null) {
         this.events.land(record.landed, record);
