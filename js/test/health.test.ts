@@ -80,8 +80,9 @@ describe("what happened lately", () => {
   it("counts what was not sent to those who looked, and dry moments for ten seconds", () => {
     const lately = new Lately(16);
     lately.came({ ...recordOf(1), displayed: false, credits: 0 });
-    lately.came({ ...recordOf(1), displayed: false, credits: 2 });
-    lately.came(recordOf(2));
+    lately.came({ ...recordOf(2), displayed: false, credits: 2 });
+    lately.came({ ...recordOf(3), displayed: false, credits: 0 });
+    lately.came({ ...recordOf(3), displayed: true, credits: 0 });
     lately.ranDry(1000);
     lately.ranDry(8000);
     expect(lately.vitals(9000)).toMatchObject({ dropped: 1, dry: 2 });

@@ -96,8 +96,9 @@ class Runner:
 
     The page has room for `CREDITS` blocks and gives a credit back for each that it has taken in.
     Making blocks never waits for that: without a credit a block is recorded, but not displayed. It
-    counts as dropped if somebody looks. While nobody does, no pictures are sent, and with
-    `when_unseen` on "pause" a live video is held until somebody does.
+    counts as dropped if somebody looks, unless there is room again before the next one is made.
+    While nobody looks, no pictures are sent, and with `when_unseen` on "pause" a live video is held
+    until somebody does.
     """
 
     def __init__(
@@ -318,10 +319,34 @@ class Runner:
             return landing
 
     def credit(self, run: int, block: int) -> None:
-        """A page has taken in a block; a second page's word for the same one changes nothing."""
+        """A page has taken in a block; a second page's word for the same one changes nothing.
+
+        If the newest block was made while there was no room for it, it is sent now.
+        """
         with self._changed:
-            if run == self._run:
-                self._uncredited.discard(block)
+            if run != self._run:
+                return
+            self._uncredited.discard(block)
+            late, codec, newest = self._late(), self._audience.codec, self.reel.blocks[-1:]
+        if late is None:
+            return
+        buffers = encode_block(newest[0].frames, codec)
+        with self._changed:
+            if self._late() is late:
+                self._history[-1] = sent = replace(late, displayed=True)
+                self._dropped -= 1
+                self._uncredited.add(sent.block)
+                for view in self._audience.views:
+                    self._say(BlockMessage(self._run, sent, codec, view), buffers)
+                self._tell_state()
+
+    def _late(self) -> BlockRecord | None:
+        """The newest block, if somebody waits for it for whom there was no room and now is."""
+        newest = self._history[-1] if self._history else None
+        if newest is None or newest.displayed or newest.credits > 0:
+            return None
+        room = len(self._uncredited) < CREDITS
+        return newest if room and self._audience.looking else None
 
     def attach(self, view: str, codecs: Sequence[Codec]) -> None:
         """Tell a view that has appeared what it missed, and the newest block with its pictures.

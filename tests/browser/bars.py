@@ -1,4 +1,4 @@
-"""What the player does on this machine: `python -m tests.browser.bars shown stream control codec`.
+"""What the player does on this machine: `python -m tests.browser.bars shown played stream control codec`.
 
 Prints figures and asserts none: they hang on what else the machine does, which is told too.
 """
@@ -38,11 +38,11 @@ from tests.browser.stream import Stream
 stream = Stream()
 stream
 """
-IDLE = """
+PAINTED = """
 from longlive_widget import LongLiveWidget
 from tests.unit.painted_engine import PaintedEngine
 
-studio = LongLiveWidget(PaintedEngine(), "a red ball")
+studio = LongLiveWidget(PaintedEngine(0.3), "a red ball", codec={codec!r})
 studio.start()
 studio
 """
@@ -73,13 +73,22 @@ PROMPTS = Timeline.of(
 
 def shown(lab: Lab, folder: Path) -> None:
     """`tiny` on `balanced` by either codec: pictures shown in a second, and left out."""
+    played_of(lab, folder, "tiny, balanced", TINY)
+
+
+def played(lab: Lab, folder: Path) -> None:
+    """The same of painted pictures of that size, which cost nothing: what the page alone does."""
+    played_of(lab, folder, "painted", PAINTED)
+
+
+def played_of(lab: Lab, folder: Path, name: str, cell: str) -> None:
     for codec in ("h264", "jpeg"):
-        with lab.opened(write_notebook(folder / "bars.ipynb", TINY.format(codec=codec))) as page:
+        with lab.opened(write_notebook(folder / "bars.ipynb", cell.format(codec=codec))) as page:
             run_all_cells(page)
             page.locator(".longlive").wait_for(state="attached", timeout=1000 * COMPILED_S)
             studio(page)
             wait_for_data(page, "+d.frame > 120")
-            print(f"tiny, balanced, {codec}: {frames_seen(page, SHOWN_S)}")
+            print(f"{name}, {codec}: {frames_seen(page, SHOWN_S)}")
             print(f"  {page.locator('.ll-health').inner_text()}")
 
 
@@ -94,7 +103,7 @@ def stream(lab: Lab, folder: Path) -> None:
 
 def control(lab: Lab, folder: Path) -> None:
     """From a click to the kernel's word that it was obeyed: there and back."""
-    with lab.opened(write_notebook(folder / "bars.ipynb", IDLE)) as page:
+    with lab.opened(write_notebook(folder / "bars.ipynb", PAINTED.format(codec="auto"))) as page:
         run_all_cells(page)
         studio(page)
         wait_for_data(page, "+d.frame > 24")
@@ -161,7 +170,7 @@ def decoded_jpegs(units: list[bytes]) -> np.ndarray:
 
 
 BARS: dict[str, Callable[[Lab, Path], None]] = {
-    bar.__name__: bar for bar in (shown, stream, control, codec)
+    bar.__name__: bar for bar in (shown, played, stream, control, codec)
 }
 
 if __name__ == "__main__":

@@ -135,6 +135,23 @@ def test_each_credit_makes_room_for_one_block(begin):
     assert all(jpegs for message, jpegs in page.sent if isinstance(message, BlockMessage))
 
 
+def test_a_block_that_had_no_room_is_sent_once_there_is_unless_another_one_came(begin):
+    runner, page = begin()
+    runner.attach("12-34", BOTH)
+    runner.make(4).result(PATIENCE_S)
+    page.sent.clear()
+    runner.credit(1, 0)
+    page.wait_for_blocks(1)
+    ((message, pictures),) = [each for each in page.sent if isinstance(each[0], BlockMessage)]
+    assert (message.view, message.record.block, len(pictures)) == ("12-34", 3, 12)
+    assert [record.displayed for record in runner.history] == [True, True, False, True]
+    page.wait_for(lambda: page.of(StateMessage))
+    assert page.of(StateMessage)[-1].state.dropped == runner.state().dropped == 1
+    runner.credit(1, 1)
+    runner.make(2).result(PATIENCE_S)
+    assert [record.displayed for record in runner.history[4:]] == [True, False]
+
+
 def test_a_credit_counts_once_however_many_pages_give_it(begin):
     runner, _ = begin()
     runner.attach("12-34", BOTH)

@@ -104,8 +104,10 @@ export class Lately {
 
   constructor(private readonly picturesPerSecond: number) {}
 
+  /** Also the second time: of a block that had no room, and then was sent after all. */
   came(record: BlockRecord): void {
-    this.records = [...this.records, record].slice(-BLOCKS);
+    const others = this.records.filter((each) => each.block !== record.block);
+    this.records = [...others, record].slice(-BLOCKS);
   }
 
   decoded(elapsedMs: number, codec: Codec): void {

@@ -157,7 +157,7 @@ export class Player {
   /** Take in a block; one that has come before, or that belongs to an older video, is left out. */
   take(message: BlockMessage): void {
     const { run, record, codec, pictures } = message;
-    if (run === this.run && message.view === null) {
+    if (run === this.run) {
       this.lately.came(record);
     }
     if (run !== this.run || record.block <= this.newest || pictures.length === 0) {
