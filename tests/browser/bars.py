@@ -1,4 +1,4 @@
-"""What the player does on this machine: `python -m tests.browser.bars shown played stream control codec`.
+"""What the player does on this machine: `python -m tests.browser.bars`, with names of bars or all.
 
 Prints figures and asserts none: they hang on what else the machine does, which is told too.
 """
