@@ -52,6 +52,7 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
   let shown: ShownPicture | undefined;
   let received = 0;
   let plain = false;
+  let decodes: readonly Codec[] = [];
 
   const theatre = make("div", "ll-theatre");
   const display = screen(
@@ -151,6 +152,7 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
 
   function attach(codecs: Codec[]): void {
     if (!signal.aborted) {
+      decodes = codecs;
       send({ type: "attach", view: connection.view, codecs });
       attention(theatre, look, signal);
     }
@@ -222,7 +224,10 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
     if (message.view === null) {
       count(message.record, message.run);
     }
-    player.take(message);
+    // before the kernel has heard of this view, it sends what most pages decode
+    if (decodes.includes(message.codec)) {
+      player.take(message);
+    }
   }
 
   function takeHistory({ run, records }: HistoryMessage): void {

@@ -32,6 +32,7 @@ class Audience:
         self._wanted = wanted
         self._views: dict[str, frozenset[Codec]] = {}
         self._looking: set[str] = set()
+        self._appeared = False
 
     @property
     def codec(self) -> Codec:
@@ -51,10 +52,16 @@ class Audience:
         """Whether somebody looks."""
         return bool(self._looking)
 
+    @property
+    def expected(self) -> bool:
+        """Whether somebody looks, or may: of the first view nobody hears while a cell runs."""
+        return self.looking or not self._appeared
+
     def enter(self, view: str, codecs: Collection[Codec]) -> None:
         """A view has appeared, or has found that it can decode something else; it is looked at."""
         self._views[view] = frozenset(codecs)
         self._looking.add(view)
+        self._appeared = True
 
     def look(self, view: str, *, looking: bool) -> None:
         """A view has come into sight, or has gone out of it."""

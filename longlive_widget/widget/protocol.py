@@ -18,7 +18,6 @@ Topic = Literal["prompt", "other"]
 Codec = Literal["h264", "jpeg"]
 WantedCodec = Literal["auto", "h264", "jpeg"]
 Unseen = Literal["go on", "pause"]
-Content = Mapping[object, object]
 
 
 @dataclass(frozen=True)
@@ -291,6 +290,9 @@ def encode(message: PageMessage) -> dict[str, object]:
     return {"type": _NAMES[type(message)], **asdict(message)}
 
 
+Fields = Mapping[object, object]
+
+
 def parse(content: object) -> Command:
     """The command that a page has sent; an empty prompt is told as `require_prompt` tells it.
 
@@ -305,7 +307,7 @@ def parse(content: object) -> Command:
     return _PARSERS[kind](content)
 
 
-def _whole_number(content: Content, field: str) -> int:
+def _whole_number(content: Fields, field: str) -> int:
     value = content.get(field)
     if isinstance(value, bool) or not isinstance(value, int):
         raise MessageError(
@@ -314,7 +316,7 @@ def _whole_number(content: Content, field: str) -> int:
     return value
 
 
-def _true_or_false(content: Content, field: str) -> bool:
+def _true_or_false(content: Fields, field: str) -> bool:
     value = content.get(field)
     if not isinstance(value, bool):
         raise MessageError(
@@ -323,14 +325,14 @@ def _true_or_false(content: Content, field: str) -> bool:
     return value
 
 
-def _text(content: Content, field: str) -> str:
+def _text(content: Fields, field: str) -> str:
     value = content.get(field)
     if not isinstance(value, str):
         raise MessageError(f"{field} {value!r} of command {content['type']!r} is not text")
     return value
 
 
-def _codecs(content: Content) -> tuple[Codec, ...]:
+def _codecs(content: Fields) -> tuple[Codec, ...]:
     names = content.get("codecs")
     if not isinstance(names, list) or not names or not all(name in _CODECS for name in names):
         raise MessageError(
@@ -340,13 +342,13 @@ def _codecs(content: Content) -> tuple[Codec, ...]:
     return tuple(codec for codec in _CODECS if codec in names)
 
 
-def _asset(content: Content) -> AssetName:
+def _asset(content: Fields) -> AssetName:
     if content.get("name") != "plotly":
         raise MessageError(f"no asset is called {content.get('name')!r}: there is 'plotly'")
     return "plotly"
 
 
-_PARSERS: dict[str, Callable[[Content], Command]] = {
+_PARSERS: dict[str, Callable[[Fields], Command]] = {
     "start": lambda _: Start(),
     "pause": lambda _: Pause(),
     "resume": lambda _: Resume(),

@@ -545,7 +545,7 @@ class Runner:
         """A block as it is sent; without buffers where nobody looks, or has no room for it."""
         with self._changed:
             codec, room = self._audience.codec, CREDITS - len(self._uncredited)
-            displayed = self._audience.looking and room > 0
+            displayed = self._audience.expected and room > 0
         begun_s = time.perf_counter()
         buffers = encode_block(block.frames, codec) if displayed else []
         return Coded(codec, buffers, 1e3 * (time.perf_counter() - begun_s))

@@ -54,13 +54,13 @@ def test_what_cannot_be_sent_at_all_is_refused_with_the_way_out():
 
 def test_somebody_looks_until_the_last_view_is_out_of_sight_or_gone():
     audience = Audience("auto", H264)
-    assert not audience.looking
+    assert (audience.looking, audience.expected) == (False, True)
     audience.enter("1", BOTH)
     audience.enter("2", BOTH)
     audience.look("1", looking=False)
     audience.look("1", looking=False)
     assert audience.looking
     audience.leave("2")
-    assert not audience.looking
+    assert (audience.looking, audience.expected) == (False, False)
     audience.look("1", looking=True)
     assert audience.looking

@@ -114,6 +114,17 @@ def test_where_nobody_watches_nothing_is_dropped(begin):
     assert runner.state().dropped == 0
 
 
+def test_the_first_blocks_are_sent_before_a_view_was_heard_of_as_in_a_cell_that_shows_and_runs(
+    begin,
+):
+    runner, page = begin()
+    runner.make(4).result(PATIENCE_S)
+    assert [record.displayed for record in runner.history] == [True, True, False, False]
+    sent = [len(buffers) for message, buffers in page.sent if isinstance(message, BlockMessage)]
+    assert sent == [9, 12, 0, 0]
+    assert runner.state().dropped == 0
+
+
 def test_without_credits_blocks_are_recorded_but_not_displayed(begin):
     runner, page = begin()
     runner.attach("12-34", BOTH)
