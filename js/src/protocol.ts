@@ -11,14 +11,20 @@ export const statuses = [
   "closed",
 ] as const;
 const topics = ["prompt", "other"] as const;
+export const codecs = ["h264", "jpeg"] as const;
+export type Codec = (typeof codecs)[number];
 export type Topic = (typeof topics)[number];
 export type Status = (typeof statuses)[number];
 
 export type Command =
-  | { type: "start" | "pause" | "resume" | "stop" }
+  | { type: "start" | "pause" | "resume" | "stop" | "reset" | "record" | "cut" }
+  | { type: "clip"; view: string; seconds: number }
   | { type: "switch"; prompt: string; transition: Transition }
   | { type: "credit"; run: number; block: number }
-  | { type: "attach"; view: string }
+  | { type: "attach"; view: string; codecs: readonly Codec[] }
+  | { type: "leave"; view: string }
+  | { type: "look"; view: string; looking: boolean }
+  | { type: "still"; view: string; run: number; picture: number }
   | { type: "asset"; name: "plotly" }
   | { type: "edit"; view: string; revision: number; from_block: number; entries: Plan }
   | { type: "read"; view: string; prompt: string }
@@ -63,6 +69,7 @@ export type BlockRecord = {
   latency_ms: number;
   parts_ms: Record<string, number>;
   encode_ms: number;
+  credits: number;
   displayed: boolean;
 };
 
@@ -81,6 +88,11 @@ export type State = {
   seed: number;
   made: number;
   dropped: number;
+  /** The file that is being written. */
+  recording: string | null;
+  /** What browsers call the H.264 that the kernel makes; null where it makes none. */
+  h264: string | null;
+  codec: Codec;
   marks: Landing[];
   begun: number;
   revision: number;
@@ -92,12 +104,24 @@ export type BlockMessage = {
   type: "block";
   run: number;
   record: BlockRecord;
+  codec: Codec;
   begun: number;
   view: string | null;
+  /** Each picture as it was coded; none of a block that is not displayed. */
   pictures: Uint8Array<ArrayBuffer>[];
 };
 
 export type HistoryMessage = { type: "history"; view: string; run: number; records: BlockRecord[] };
+
+/** A picture as it was made, as a PNG; no bytes where the kernel has it no longer. */
+export type StillMessage = {
+  type: "still";
+  view: string;
+  run: number;
+  picture: number;
+  kept: boolean;
+  bytes: Uint8Array<ArrayBuffer> | undefined;
+};
 
 export type PageMessage =
   | BlockMessage
@@ -105,6 +129,9 @@ export type PageMessage =
   | HistoryMessage
   | { type: "receipt"; landing: Landing }
   | { type: "failure"; message: string; details: string; topic: Topic }
+  | { type: "notice"; message: string }
+  | { type: "clip"; view: string; name: string; bytes: Uint8Array<ArrayBuffer> }
+  | StillMessage
   | { type: "asset"; name: string; bytes: Uint8Array<ArrayBuffer> }
   | { type: "edited"; view: string; accepted: boolean }
   | ReadingMessage
@@ -140,6 +167,7 @@ export function parse(content: unknown, buffers: readonly unknown[] = []): PageM
         type,
         run: number(fields, "run"),
         record: parseRecord(fields["record"]),
+        codec: oneOf(fields, "codec", codecs),
         begun: number(fields, "begun"),
         view: fields["view"] === null ? null : text(fields, "view"),
         pictures: buffers.map(bytesOf),
@@ -162,6 +190,17 @@ export function parse(content: unknown, buffers: readonly unknown[] = []): PageM
         details: text(fields, "details"),
         topic: oneOf(fields, "topic", topics),
       };
+    case "notice":
+      return { type, message: text(fields, "message") };
+    case "clip":
+      return {
+        type,
+        view: text(fields, "view"),
+        name: text(fields, "name"),
+        bytes: bytesOf(buffers[0]),
+      };
+    case "still":
+      return parseStill(fields, buffers);
     case "asset":
       return { type, name: text(fields, "name"), bytes: bytesOf(buffers[0]) };
     case "edited":
@@ -203,6 +242,9 @@ export function parseState(value: unknown): State {
     seed: number(fields, "seed"),
     made: number(fields, "made"),
     dropped: number(fields, "dropped"),
+    recording: fields["recording"] === null ? null : text(fields, "recording"),
+    h264: fields["h264"] === null ? null : text(fields, "h264"),
+    codec: oneOf(fields, "codec", codecs),
     marks: list(fields, "marks").map(parseLanding),
     begun: number(fields, "begun"),
     revision: number(fields, "revision"),
@@ -229,6 +271,18 @@ function parseTransition(value: unknown): Transition {
   };
 }
 
+function parseStill(fields: Fields, buffers: readonly unknown[]): StillMessage {
+  const kept = boolean(fields, "kept");
+  return {
+    type: "still",
+    view: text(fields, "view"),
+    run: number(fields, "run"),
+    picture: number(fields, "picture"),
+    kept,
+    bytes: kept ? bytesOf(buffers[0]) : undefined,
+  };
+}
+
 function parseRecord(value: unknown): BlockRecord {
   const fields = object(value, "a record");
   return {
@@ -241,6 +295,7 @@ function parseRecord(value: unknown): BlockRecord {
     latency_ms: number(fields, "latency_ms"),
     parts_ms: numbers(fields, "parts_ms"),
     encode_ms: number(fields, "encode_ms"),
+    credits: number(fields, "credits"),
     displayed: boolean(fields, "displayed"),
   };
 }

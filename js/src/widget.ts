@@ -6,9 +6,13 @@ import { liveCharts } from "./charts/live-chart.ts";
 import { partsChart } from "./charts/parts-chart.ts";
 import { loadPlotly, sharedPlotly } from "./charts/plotly.ts";
 import { connect, expected } from "./connection.ts";
+import { decodable } from "./playback/decoder.ts";
+import { isDropped } from "./playback/health.ts";
 import { Player, type ShownPicture } from "./playback/player.ts";
 import type {
   BlockMessage,
+  BlockRecord,
+  Codec,
   ExportedMessage,
   HistoryMessage,
   Landing,
@@ -19,11 +23,15 @@ import type {
 import { timelineBoard } from "./timeline/board.ts";
 import { handOver } from "./timeline/files.ts";
 import { pictureOfFrame } from "./timeline/geometry.ts";
-import { make } from "./view/elements.ts";
+import { attention } from "./view/attention.ts";
+import { download, make } from "./view/elements.ts";
 import { errorPanel } from "./view/error-panel.ts";
+import { filmBar } from "./view/film-bar.ts";
 import { promptBar } from "./view/prompt-bar.ts";
 import { screen } from "./view/screen.ts";
+import { shortcuts } from "./view/shortcuts.ts";
 import { statusLine } from "./view/status-line.ts";
+import { stills } from "./view/stills.ts";
 import { transport } from "./view/transport.ts";
 import "./widget.css";
 
@@ -46,10 +54,26 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
   let state = connection.state();
   let shown: ShownPicture | undefined;
   let received = 0;
+  let plain = false;
+  let decodes: readonly Codec[] = [];
 
-  const display = screen(state.width_px, state.height_px);
+  const theatre = make("div", "ll-theatre");
+  const display = screen(
+    state.width_px,
+    state.height_px,
+    { snapshot: () => exact.save(`${state.model}-${state.run}`), fail: errors.show, theatre },
+    signal,
+  );
+  const exact = stills(display, {
+    ask: (picture) => send({ type: "still", view: connection.view, run: state.run, picture }),
+    shown: () => shown?.number,
+    refined: (picture) => {
+      root.dataset["exact"] = String(picture);
+    },
+    fail: errors.show,
+  });
   const status = statusLine();
-  const buttons = transport(send, signal);
+  const buttons = transport(send, connection.view, signal);
   const ask = (prompt: string) => send({ type: "read", view: connection.view, prompt });
   const prompts = promptBar(
     (prompt, transition) => send({ type: "switch", prompt, transition }),
@@ -75,20 +99,58 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
   const charts = liveCharts([latencyChart(rate), partsChart(rate)], plotly, signal);
   const player = new Player(
     rate,
+    state.h264,
     {
       draw,
+      land,
+      stand: (run, picture) => send({ type: "still", view: connection.view, run, picture }),
       credit: (run, block) => send({ type: "credit", run, block }),
-      fail: errors.show,
+      fail,
     },
     signal,
   );
 
+  const { back } = player;
+  const film = filmBar(
+    rate,
+    {
+      seek: (picture) => back.seek(picture),
+      step: (by) => back.step(by),
+      playOrStand: () => back.playOrStand(),
+      loop: () => back.loop(),
+      goLive: () => back.leave(),
+    },
+    signal,
+  );
+  const keys = shortcuts(
+    root,
+    [
+      { key: " ", name: "space", says: "start, hold, go on", act: startOrHold },
+      { key: ",", name: ",", says: "one picture back", act: () => back.step(-1) },
+      { key: ".", name: ".", says: "one picture forth", act: () => back.step(1) },
+      { key: "ArrowLeft", name: "←", says: "one second back", act: () => back.skip(-1) },
+      { key: "ArrowRight", name: "→", says: "one second forth", act: () => back.skip(1) },
+      { key: "l", name: "l", says: "loop the last 3 s, or no longer", act: () => back.loop() },
+      { key: "[", name: "[", says: "begin the loop here", act: () => back.bound("first") },
+      { key: "]", name: "]", says: "end the loop here", act: () => back.bound("last") },
+      { key: "r", name: "r", says: "record, or end it", act: buttons.record },
+      { key: "End", name: "End", says: "to the video as it is made", act: () => back.leave() },
+    ],
+    signal,
+  );
   const stage = make("div", "ll-stage");
-  stage.append(display.element, charts.element);
+  theatre.tabIndex = 0;
+  theatre.setAttribute("role", "group");
+  theatre.setAttribute("aria-label", "Player; ? lists its keys");
+  const below = make("div", "ll-below");
+  below.append(film.element, display.tools);
+  theatre.append(display.element, below);
+  stage.append(theatre, charts.element);
   const controls = make("div", "ll-controls");
   controls.append(buttons.element, prompts.element);
   const frame = make("div", "ll-frame");
   frame.append(status.element, stage, timeline.element, controls, prompts.receipt, errors.element);
+  frame.append(keys.sheet);
   root.append(frame);
   root.dataset["frame"] = "-1";
   root.dataset["prompt"] = "";
@@ -97,10 +159,48 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
   signal.addEventListener("abort", () => clearInterval(measuring));
   follow(state);
   measure();
-  send({ type: "attach", view: connection.view });
+  decodable(state.h264)
+    .then(attach)
+    .catch((error) => errors.show(String(error)));
+  const leave = () => send({ type: "leave", view: connection.view });
+  signal.addEventListener("abort", leave);
+  addEventListener("pagehide", leave, { signal });
   return root;
 
+  function attach(codecs: Codec[]): void {
+    if (!signal.aborted) {
+      decodes = codecs;
+      send({ type: "attach", view: connection.view, codecs });
+      attention(theatre, look, signal);
+    }
+  }
+
+  function look(looking: boolean): void {
+    send({ type: "look", view: connection.view, looking });
+    root.dataset["looking"] = String(looking);
+    if (looking) {
+      player.lookAgain();
+    }
+  }
+
+  function fail(message: string, codec: Codec): void {
+    if (codec === "jpeg") {
+      errors.show(message);
+    } else if (!plain) {
+      plain = true;
+      errors.show(`${message}; from here on this view asks for JPEGs`);
+      send({ type: "attach", view: connection.view, codecs: ["jpeg"] });
+    }
+  }
+
   function take(message: PageMessage): void {
+    const to = "view" in message ? message.view : null;
+    if (to === null || to === connection.view) {
+      takeOwn(message);
+    }
+  }
+
+  function takeOwn(message: PageMessage): void {
     switch (message.type) {
       case "block":
         takeBlock(message);
@@ -118,11 +218,22 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
       case "failure":
         errors.show(message.message, message.details, message.topic);
         break;
+      case "notice":
+        prompts.say(message.message);
+        break;
+      case "clip":
+        download(message.name, new Blob([message.bytes], { type: "video/mp4" }));
+        break;
+      case "still":
+        if (message.run === state.run) {
+          exact.take(message);
+        }
+        break;
       case "asset":
         plotlySource.came(message.bytes);
         break;
       case "edited":
-        takeAnswer(message.view, message.accepted);
+        takeAnswer(message.accepted);
         break;
       case "reading":
         takeReading(message);
@@ -139,38 +250,40 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
     if (message.view === null) {
       count(message);
     }
-    if (message.view === null || message.view === connection.view) {
+    // before the kernel has heard of this view, it sends what most pages decode
+    if (decodes.includes(message.codec)) {
       player.take(message);
     }
   }
 
-  function takeAnswer(asking: string, accepted: boolean): void {
-    if (asking !== connection.view) {
-      return;
-    }
+  function takeAnswer(accepted: boolean): void {
     timeline.answered(accepted);
     if (accepted) {
       errors.settle("prompt");
     }
   }
 
-  function takeReading({ view: asking, prompt, unknown, unread }: ReadingMessage): void {
-    if (asking === connection.view) {
-      prompts.mark(prompt, unknown, unread);
-      timeline.mark(prompt, unknown, unread);
-    }
+  function takeReading({ prompt, unknown, unread }: ReadingMessage): void {
+    prompts.mark(prompt, unknown, unread);
+    timeline.mark(prompt, unknown, unread);
   }
 
-  async function takeFile({ view: asking, form, name, text }: ExportedMessage): Promise<void> {
-    if (asking === connection.view) {
-      timeline.say(await handOver(form, name, text));
-    }
+  async function takeFile({ form, name, text }: ExportedMessage): Promise<void> {
+    timeline.say(await handOver(form, name, text));
   }
 
-  function takeHistory({ view: wanting, run, records }: HistoryMessage): void {
-    if (wanting === connection.view && run === state.run) {
+  function takeHistory({ run, records }: HistoryMessage): void {
+    if (run === state.run) {
       charts.clear();
       charts.add(records);
+    }
+  }
+
+  function startOrHold(): void {
+    if (back.review === undefined) {
+      buttons.press();
+    } else {
+      back.playOrStand();
     }
   }
 
@@ -184,12 +297,14 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
     state = next;
     player.follow(state);
     status.update(state);
-    buttons.update(state.status);
+    buttons.update(state);
     prompts.update(state);
     timeline.follow(state);
     root.dataset["status"] = state.status;
     root.dataset["run"] = String(state.run);
     root.dataset["dropped"] = String(state.dropped);
+    root.dataset["codec"] = state.codec;
+    root.dataset["recording"] = state.recording ?? "";
   }
 
   function count({ record, run, begun }: BlockMessage): void {
@@ -201,7 +316,7 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
       ...state,
       made: record.block + 1,
       begun: Math.max(state.begun, begun),
-      dropped: state.dropped + (record.displayed ? 0 : 1),
+      dropped: state.dropped + (isDropped(record) ? 1 : 0),
     };
     root.dataset["blocks"] = String(received);
     root.dataset["dropped"] = String(state.dropped);
@@ -209,29 +324,33 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
     timeline.follow(state);
   }
 
-  function draw(next: ShownPicture): void {
+  function draw(next: ShownPicture, live: boolean): void {
     const { record, number } = next;
-    const before = shown?.record.block;
     shown = next;
     display.update(next);
+    film.update(player.place);
     timeline.show(next);
     root.dataset["frame"] = String(number);
+    root.dataset["live"] = String(live);
+    root.dataset["exact"] = "";
     root.dataset["prompt"] = record.prompt;
-    if (record.block !== before && record.landed !== null) {
-      root.dataset["landed"] = record.landed.prompt;
-      prompts.landed(record.landed, state.marks, record, record.first_picture / rate);
-    }
+  }
+
+  function land(landing: Landing, record: BlockRecord): void {
+    root.dataset["landed"] = landing.prompt;
+    prompts.landed(landing, state.marks, record, record.first_picture / rate);
   }
 
   function measure(): void {
-    status.measure({ rate: player.rate, aheadSeconds: player.aheadSeconds }, state.dropped);
+    status.measure(player.vitals, state.dropped);
+    film.update(player.place);
     root.dataset["queue"] = String(player.waiting);
   }
 
-  /** From the picture on the screen to the first one that the prompt will have steered. */
+  /** From where the video is to the first picture that the prompt will have steered. */
   function secondsUntil(landing: Landing): number {
     const first = pictureOfFrame(landing.lands_at);
-    return shown === undefined ? 0 : (first - shown.number) / rate;
+    return player.liveNumber < 0 ? 0 : (first - player.liveNumber) / rate;
   }
 }
 

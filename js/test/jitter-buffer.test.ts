@@ -1,35 +1,15 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { JitterBuffer } from "../src/playback/jitter-buffer.ts";
 import type { BlockRecord } from "../src/protocol.ts";
+import { Picture, recordOf } from "./video.ts";
 
 const RATE = 16;
 const DELAY_MS = 100;
 const BLOCK_MS = 750;
 
-class Picture {
-  closed = false;
-  close(): void {
-    this.closed = true;
-  }
-}
-
 function blockOf(index: number): { record: BlockRecord; pictures: Picture[] } {
-  const pictures = index === 0 ? 9 : 12;
-  return {
-    record: {
-      block: index,
-      latent_frame: 3 * index,
-      first_picture: index === 0 ? 0 : 12 * index - 3,
-      pictures,
-      prompt: "a red ball",
-      landed: null,
-      latency_ms: 1,
-      parts_ms: {},
-      encode_ms: 1,
-      displayed: true,
-    },
-    pictures: Array.from({ length: pictures }, () => new Picture()),
-  };
+  const record = recordOf(index);
+  return { record, pictures: Array.from({ length: record.pictures }, () => new Picture()) };
 }
 
 describe("a jitter buffer", () => {
@@ -75,6 +55,18 @@ describe("a jitter buffer", () => {
     buffer.push(blockOf(1), 4000);
     expect(shownAt(4000)).toBe(9);
     expect(shownAt(4000 + DELAY_MS + 62.5)).toBe(10);
+  });
+
+  it("tells each time that it runs dry, once", () => {
+    const dried: number[] = [];
+    buffer = new JitterBuffer<Picture>(RATE, DELAY_MS, (nowMs) => dried.push(nowMs));
+    buffer.push(blockOf(0), 0);
+    [0, DELAY_MS, 600, 700, 3000].map(shownAt);
+    expect(dried).toEqual([700]);
+    buffer.push(blockOf(1), 4000);
+    buffer.push(blockOf(2), 4500);
+    [4100, 5500, 9000].map(shownAt);
+    expect(dried).toEqual([700, 9000]);
   });
 
   it("comes to the same picture when nobody asked for a while, as in a hidden tab", () => {

@@ -9,13 +9,20 @@ const commands: Record<string, Command> = {
   pause: { type: "pause" },
   resume: { type: "resume" },
   stop: { type: "stop" },
+  reset: { type: "reset" },
+  record: { type: "record" },
+  cut: { type: "cut" },
+  clip: { type: "clip", view: "12-34", seconds: 30 },
   switch: {
     type: "switch",
     prompt: "eine gelbe Kugel ⭐ <b>",
     transition: { blocks: 4, blend: "slerp", recache: false },
   },
   credit: { type: "credit", run: 2, block: 8 },
-  attach: { type: "attach", view: "12-34" },
+  attach: { type: "attach", view: "12-34", codecs: ["h264", "jpeg"] },
+  leave: { type: "leave", view: "12-34" },
+  look: { type: "look", view: "12-34", looking: false },
+  still: { type: "still", view: "12-34", run: 2, picture: 98 },
   asset: { type: "asset", name: "plotly" },
   edit: {
     type: "edit",
@@ -38,7 +45,8 @@ describe("a message from the kernel", () => {
       ...fields
     } = { pictures: [], bytes, ...parse(message, [bytes]) };
     expect(fields).toEqual(message);
-    expect(message.type === "asset" ? file : bytes).toEqual(bytes);
+    const carries = message.type === "asset" || ("kept" in message && message.kept);
+    expect(file).toEqual(carries || message.type !== "still" ? bytes : undefined);
     expect(pictures).toEqual(message.type === "block" ? [bytes] : []);
   });
 

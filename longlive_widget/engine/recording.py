@@ -1,11 +1,13 @@
-"""Pictures into a video file, whole or not at all.
+"""Pictures, or blocks that are coded already, into a video file, whole or not at all.
 
 H.264 in MP4, at the rate of the model. Knows no session: whoever has frames appends them.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -54,21 +56,18 @@ def writable_video_path(path: str | Path) -> Path:
     return path
 
 
-class VideoFile:
-    """A video of `width_px` x `height_px`, at `path` once its `with` block has ended well.
+class Mp4File:
+    """A file that is at `path` once its `with` block has ended well; what is in it, others write.
 
     It is written beside `path` under a temporary name. If the block ends with an error, or with
     Ctrl-C, nothing is left, and a file that stood at `path` before stays as it was.
 
     Raises:
-        OutputError: no video can be written there, the disk is full, or no frame was appended.
-        CapabilityError: this PyAV cannot write H.264.
+        OutputError: no video can be written there, the disk is full, or no picture was appended.
     """
 
-    def __init__(self, path: str | Path, width_px: int, height_px: int) -> None:
+    def __init__(self, path: str | Path) -> None:
         self.path = writable_video_path(path)
-        self.width_px = width_px
-        self.height_px = height_px
         self.pictures = 0
         unfinished = f".{self.path.stem[:NAME_LETTERS]}.{uuid4().hex[:8]}.tmp"
         self._unfinished = self.path.with_name(unfinished)
@@ -80,27 +79,11 @@ class VideoFile:
                 self._container = av.open(
                     str(self._unfinished), "w", format="mp4", options={"movflags": "+faststart"}
                 )
-            self._stream = self._add_stream(self._container)
+            self._begin(self._container)
         except BaseException:
             self._unfinished.unlink(missing_ok=True)
             raise
         return self
-
-    def append(self, frames: NDArray[np.uint8]) -> None:
-        """Add pictures at the end: uint8 RGB, `[F, H, W, 3]`.
-
-        Raises:
-            GeometryError: the pictures have another size or type than the video.
-        """
-        size = (self.height_px, self.width_px, 3)
-        if frames.dtype != np.uint8 or frames.shape[1:] != size:
-            raise GeometryError(
-                f"frames of {frames.dtype} {list(frames.shape)} do not fit a video of "
-                f"{self.width_px} x {self.height_px}: give uint8 [F, {size[0]}, {size[1]}, 3]"
-            )
-        with self._disk_errors_explained():
-            for picture in frames:
-                self._container.mux(self._stream.encode(self._coded(picture)))
 
     def __exit__(
         self,
@@ -118,7 +101,60 @@ class VideoFile:
             finally:
                 self._unfinished.unlink(missing_ok=True)
 
-    def _add_stream(self, container: OutputContainer) -> av.VideoStream:
+    def _begin(self, container: OutputContainer) -> None:
+        """Make what must be there before the first picture."""
+
+    def _end(self, container: OutputContainer) -> None:
+        """Write what is still held back."""
+
+    def _finish(self) -> None:
+        if not self.pictures:
+            raise OutputError(f"{str(self.path)!r} got no picture: append frames before it ends")
+        with self._disk_errors_explained():
+            self._end(self._container)
+            self._container.close()
+            self._unfinished.replace(self.path)
+
+    @contextmanager
+    def _disk_errors_explained(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise OutputError(
+                f"{str(self.path)!r} could not be written ({error.strerror or error}): "
+                "free some space, or choose another place"
+            ) from error
+
+
+class VideoFile(Mp4File):
+    """A video of `width_px` x `height_px` out of pictures, written as `Mp4File` says.
+
+    Raises:
+        CapabilityError: this PyAV cannot write H.264.
+    """
+
+    def __init__(self, path: str | Path, width_px: int, height_px: int) -> None:
+        super().__init__(path)
+        self.width_px = width_px
+        self.height_px = height_px
+
+    def append(self, frames: NDArray[np.uint8]) -> None:
+        """Add pictures at the end: uint8 RGB, `[F, H, W, 3]`.
+
+        Raises:
+            GeometryError: the pictures have another size or type than the video.
+        """
+        size = (self.height_px, self.width_px, 3)
+        if frames.dtype != np.uint8 or frames.shape[1:] != size:
+            raise GeometryError(
+                f"frames of {frames.dtype} {list(frames.shape)} do not fit a video of "
+                f"{self.width_px} x {self.height_px}: give uint8 [F, {size[0]}, {size[1]}, 3]"
+            )
+        with self._disk_errors_explained():
+            for picture in frames:
+                self._container.mux(self._stream.encode(self._coded(picture)))
+
+    def _begin(self, container: OutputContainer) -> None:
         try:
             stream = container.add_stream(CODEC, PICTURES_PER_SECOND, options=QUALITY)
         except UnknownCodecError as error:
@@ -130,15 +166,10 @@ class VideoFile:
         coding = stream.codec_context
         coding.colorspace, coding.color_range = Colorspace.ITU709, ColorRange.MPEG
         coding.color_primaries, coding.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
-        return stream
+        self._stream = stream
 
-    def _finish(self) -> None:
-        if not self.pictures:
-            raise OutputError(f"{str(self.path)!r} got no picture: append frames before it ends")
-        with self._disk_errors_explained():
-            self._container.mux(self._stream.encode())
-            self._container.close()
-            self._unfinished.replace(self.path)
+    def _end(self, container: OutputContainer) -> None:
+        container.mux(self._stream.encode())
 
     def _coded(self, picture: NDArray[np.uint8]) -> av.VideoFrame:
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24").reformat(
@@ -148,12 +179,28 @@ class VideoFile:
         self.pictures += 1
         return frame
 
-    @contextmanager
-    def _disk_errors_explained(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise OutputError(
-                f"{str(self.path)!r} could not be written ({error.strerror or error}): "
-                "free some space, or choose another place"
-            ) from error
+
+class CodedVideoFile(Mp4File):
+    """A video out of blocks that are H.264 already, which is copied; written as `Mp4File` says."""
+
+    def __init__(self, path: str | Path) -> None:
+        super().__init__(path)
+        self._stream: av.VideoStream | None = None
+
+    def append(self, units: Sequence[bytes]) -> None:
+        """Add a block at the end: access units in Annex B, the first one with SPS and PPS."""
+        with av.open(BytesIO(b"".join(units)), "r", format="h264") as coded:
+            source = coded.streams.video[0]
+            if self._stream is None:
+                self._stream = self._container.add_stream_from_template(source)
+            for packet in coded.demux(source):
+                if packet.size:
+                    self._copy(packet, self._stream)
+
+    def _copy(self, packet: "av.Packet[av.VideoStream]", stream: av.VideoStream) -> None:
+        packet.stream, packet.time_base = stream, Fraction(1, PICTURES_PER_SECOND)
+        packet.pts = packet.dts = self.pictures
+        packet.duration = 1
+        self.pictures += 1
+        with self._disk_errors_explained():
+            self._container.mux(packet)

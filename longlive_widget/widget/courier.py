@@ -26,9 +26,9 @@ class Courier:
     log and, still on the courier's thread, to the `failed` of its errand; the next errand follows.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "longlive-courier") -> None:
         self._errands: SimpleQueue[tuple[Errand, Failed] | None] = SimpleQueue()
-        self._thread = threading.Thread(target=self._work, name="longlive-courier", daemon=True)
+        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
 
     def put(self, errand: Errand, failed: Failed) -> None:

@@ -1,7 +1,7 @@
 """The messages between kernel and page, in both directions.
 
 Loads no torch. Knows neither threads nor comms: a message is a dict of plain values, and the
-pictures of a block travel beside it as one JPEG each. `js/src/protocol.ts` is the other side, and
+pictures of a block travel beside it, one buffer each. `js/src/protocol.ts` is the other side, and
 `tests/fixtures/protocol.json` holds both to the same words.
 """
 
@@ -23,6 +23,9 @@ from longlive_widget.timeline_forms import Form
 Status = Literal["idle", "running", "paused", "done", "stopped", "failed", "closed"]
 AssetName = Literal["plotly"]
 Topic = Literal["prompt", "other"]
+Codec = Literal["h264", "jpeg"]
+WantedCodec = Literal["auto", "h264", "jpeg"]
+Unseen = Literal["go on", "pause"]
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,29 @@ class Stop:
 
 
 @dataclass(frozen=True)
+class Reset:
+    """Begin a new video at once, under the prompt that steers this one."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """Write all blocks from now on to a file beside the notebook."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """End the recording."""
+
+
+@dataclass(frozen=True)
+class ClipRequest:
+    """A view wants the last `seconds` of the video as a file."""
+
+    view: str
+    seconds: int
+
+
+@dataclass(frozen=True)
 class Switch:
     """Steer by `prompt` from the next block on; `transition` is how it takes over."""
 
@@ -63,9 +89,37 @@ class Credit:
 
 @dataclass(frozen=True)
 class Attach:
-    """A view has appeared and wants to know what it missed."""
+    """A view has appeared, can decode `codecs`, and wants to know what it missed.
+
+    It comes again from a view that has found that it can decode something else.
+    """
 
     view: str
+    codecs: tuple[Codec, ...]
+
+
+@dataclass(frozen=True)
+class Leave:
+    """A view has gone."""
+
+    view: str
+
+
+@dataclass(frozen=True)
+class Look:
+    """A view has come into sight, or has gone out of it: scrolled away, or in a hidden tab."""
+
+    view: str
+    looking: bool
+
+
+@dataclass(frozen=True)
+class StillRequest:
+    """A view wants picture number `picture` of video `run` exactly as it was made."""
+
+    view: str
+    run: int
+    picture: int
 
 
 @dataclass(frozen=True)
@@ -114,19 +168,9 @@ class Import:
 
 
 Command = (
-    Start
-    | Pause
-    | Resume
-    | Stop
-    | Switch
-    | Credit
-    | Attach
-    | AssetRequest
-    | Edit
-    | Read
-    | Export
-    | Import
-)
+    Start | Pause | Resume | Stop | Reset | Record | Cut | Switch | Edit | Read | Export | Import
+    | Credit | Attach | Leave | Look | ClipRequest | StillRequest | AssetRequest
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -134,10 +178,12 @@ class BlockRecord:
     """What was measured of one block.
 
     `first_picture` counts from the beginning of the video. `latency_ms` is the time from asking
-    the engine for the block to having its pictures, `encode_ms` the time to make JPEGs of them.
+    the engine for the block to having its pictures, `encode_ms` the time to code them for the page,
+    0 where they are not sent.
     `parts_ms` is what of the engine's work has ended since the block before, by the engine's names
     for it: with what runs behind or on a GPU, also of that block. A block that is not `displayed`
-    was made while the page had no room for it.
+    was made while the page had no room for it, or while nobody looked. `credits` is how many
+    more blocks the page had room for then.
     """
 
     block: int
@@ -149,6 +195,7 @@ class BlockRecord:
     latency_ms: float
     parts_ms: Mapping[str, float]
     encode_ms: float
+    credits: int
     displayed: bool
 
 
@@ -157,10 +204,12 @@ class State:
     """All that a view must know to draw itself, pictures and measurements apart.
 
     `run` counts the videos that were begun, `made` the blocks of this one, and `dropped` those of
-    them that were not displayed although some view had appeared that could have. `marks`
+    them that were not displayed although somebody looked. `marks`
     are the prompts of the timeline and the live switches, in the order of their blocks; the last
     one on a block steers it, and the others there are `replaced_by` it. `fallbacks` are sentences
-    on what stands in for something that this machine does not have.
+    on what stands in for something that this machine does not have. `recording` is the
+    file that is being written. `h264` is what browsers call
+    the H.264 that is made here, None where there is none; blocks travel as `codec`.
 
     `entries` are those of the timeline, the newest ones of its past and all that is to come; what
     lands before block `begun` can no longer be changed. `revision` counts the timeline's changes.
@@ -180,6 +229,9 @@ class State:
     seed: int
     made: int
     dropped: int
+    recording: str | None
+    h264: str | None
+    codec: Codec
     marks: tuple[Landing, ...]
     begun: int
     revision: int
@@ -189,7 +241,7 @@ class State:
 
 @dataclass(frozen=True)
 class BlockMessage:
-    """A block; its pictures follow as buffers if it is displayed.
+    """A block; its pictures follow as buffers if it is displayed, coded as `codec`.
 
     With a `view`, it repeats the newest block for that view alone. `begun` blocks of this video
     have been begun by now.
@@ -197,6 +249,7 @@ class BlockMessage:
 
     run: int
     record: BlockRecord
+    codec: Codec
     begun: int
     view: str | None = None
 
@@ -237,6 +290,34 @@ class Failure:
 
 
 @dataclass(frozen=True)
+class Notice:
+    """Something was done, in a sentence."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class Clip:
+    """An MP4 file for the view that wanted it, as the only buffer."""
+
+    view: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Still:
+    """A picture for the view that wanted it, as a PNG in the only buffer.
+
+    Where it is no longer `kept`, there is none.
+    """
+
+    view: str
+    run: int
+    picture: int
+    kept: bool
+
+
+@dataclass(frozen=True)
 class Asset:
     """A file that the page asked for; its bytes follow as the only buffer."""
 
@@ -272,8 +353,9 @@ class Exported:
 
 
 PageMessage = (
-    BlockMessage | StateMessage | History | Receipt | Failure | Asset | Edited | Reading | Exported
-)
+    BlockMessage | StateMessage | History | Receipt | Failure | Notice | Clip | Still | Asset
+    | Edited | Reading | Exported
+)  # fmt: skip
 
 _NAMES: dict[type[PageMessage], str] = {
     BlockMessage: "block",
@@ -281,11 +363,15 @@ _NAMES: dict[type[PageMessage], str] = {
     History: "history",
     Receipt: "receipt",
     Failure: "failure",
+    Notice: "notice",
+    Clip: "clip",
+    Still: "still",
     Asset: "asset",
     Edited: "edited",
     Reading: "reading",
     Exported: "exported",
 }
+_CODECS: tuple[Codec, ...] = get_args(Codec)
 
 
 def encode(message: PageMessage) -> dict[str, object]:
@@ -315,16 +401,6 @@ def _switch(content: Fields) -> Switch:
     return Switch(prompt, transition_of(content.get("transition", {})))
 
 
-def _credit(content: Fields) -> Credit:
-    return Credit(_whole_number(content, "run"), _whole_number(content, "block"))
-
-
-def _asset_request(content: Fields) -> AssetRequest:
-    if content.get("name") != "plotly":
-        raise MessageError(f"no asset is called {content.get('name')!r}: there is 'plotly'")
-    return AssetRequest("plotly")
-
-
 def _edit(content: Fields) -> Edit:
     revision, block = (_whole_number(content, field) for field in ("revision", "from_block"))
     return Edit(_text(content, "view"), revision, block, content.get("entries"))
@@ -338,22 +414,6 @@ def _export(content: Fields) -> Export:
     raise MessageError(f"no form is called {form!r}: there are {', '.join(get_args(Form))}")
 
 
-_PARSERS: dict[str, Callable[[Fields], Command]] = {
-    "start": lambda _: Start(),
-    "pause": lambda _: Pause(),
-    "resume": lambda _: Resume(),
-    "stop": lambda _: Stop(),
-    "switch": _switch,
-    "credit": _credit,
-    "attach": lambda content: Attach(_text(content, "view")),
-    "asset": _asset_request,
-    "edit": _edit,
-    "export": _export,
-    "import": lambda content: Import(_text(content, "name"), _text(content, "text")),
-    "read": lambda content: Read(_text(content, "view"), _text(content, "prompt")),
-}
-
-
 def _whole_number(content: Fields, field: str) -> int:
     value = content.get(field)
     if isinstance(value, bool) or not isinstance(value, int):
@@ -363,8 +423,60 @@ def _whole_number(content: Fields, field: str) -> int:
     return value
 
 
+def _true_or_false(content: Fields, field: str) -> bool:
+    value = content.get(field)
+    if not isinstance(value, bool):
+        raise MessageError(
+            f"{field} {value!r} of command {content['type']!r} is neither true nor false"
+        )
+    return value
+
+
 def _text(content: Fields, field: str) -> str:
     value = content.get(field)
     if not isinstance(value, str):
         raise MessageError(f"{field} {value!r} of command {content['type']!r} is not text")
     return value
+
+
+def _codecs(content: Fields) -> tuple[Codec, ...]:
+    names = content.get("codecs")
+    if not isinstance(names, list) or not names or not all(name in _CODECS for name in names):
+        raise MessageError(
+            f"codecs {names!r} of command {content['type']!r} are no list of "
+            f"{' or '.join(map(repr, _CODECS))}"
+        )
+    return tuple(codec for codec in _CODECS if codec in names)
+
+
+def _asset(content: Fields) -> AssetName:
+    if content.get("name") != "plotly":
+        raise MessageError(f"no asset is called {content.get('name')!r}: there is 'plotly'")
+    return "plotly"
+
+
+_PARSERS: dict[str, Callable[[Fields], Command]] = {
+    "start": lambda _: Start(),
+    "pause": lambda _: Pause(),
+    "resume": lambda _: Resume(),
+    "stop": lambda _: Stop(),
+    "reset": lambda _: Reset(),
+    "record": lambda _: Record(),
+    "cut": lambda _: Cut(),
+    "clip": lambda content: ClipRequest(_text(content, "view"), _whole_number(content, "seconds")),
+    "switch": _switch,
+    "edit": _edit,
+    "read": lambda content: Read(_text(content, "view"), _text(content, "prompt")),
+    "export": _export,
+    "import": lambda content: Import(_text(content, "name"), _text(content, "text")),
+    "credit": lambda content: Credit(
+        _whole_number(content, "run"), _whole_number(content, "block")
+    ),
+    "attach": lambda content: Attach(_text(content, "view"), _codecs(content)),
+    "leave": lambda content: Leave(_text(content, "view")),
+    "look": lambda content: Look(_text(content, "view"), _true_or_false(content, "looking")),
+    "still": lambda content: StillRequest(
+        _text(content, "view"), _whole_number(content, "run"), _whole_number(content, "picture")
+    ),
+    "asset": lambda content: AssetRequest(_asset(content)),
+}

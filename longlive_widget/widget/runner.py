@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from longlive_widget.errors import LongLiveError, SessionError, TimelineError, whole_number
@@ -29,12 +30,15 @@ from longlive_widget.timeline import (
 )
 from longlive_widget.timeline_forms import Form, file_name, timeline_as
 from longlive_widget.tiny.library import LIBRARY
+from longlive_widget.widget.archive import Archive
+from longlive_widget.widget.audience import Audience
 from longlive_widget.widget.courier import GOODBYE_S, Courier
-from longlive_widget.widget.frame_codec import encode_jpegs
+from longlive_widget.widget.frame_codec import encode_block, encode_png, h264_name, is_small
 from longlive_widget.widget.pace import Pace
 from longlive_widget.widget.protocol import (
     BlockMessage,
     BlockRecord,
+    Codec,
     Edit,
     Edited,
     Exported,
@@ -46,7 +50,10 @@ from longlive_widget.widget.protocol import (
     State,
     StateMessage,
     Status,
+    Still,
     Topic,
+    Unseen,
+    WantedCodec,
 )
 from longlive_widget.widget.reel import Reel
 
@@ -81,6 +88,15 @@ class Stretch:
     finished: Future[None]
 
 
+@dataclass(frozen=True, eq=False)
+class Coded:
+    """A block's pictures for the page, none where it has no room for them, and the time it took."""
+
+    codec: Codec
+    buffers: list[bytes]
+    encode_ms: float
+
+
 class Runner:
     """One video at a time, made block by block on a thread of its own.
 
@@ -93,7 +109,9 @@ class Runner:
 
     The page has room for `CREDITS` blocks and gives a credit back for each that it has taken in.
     Making blocks never waits for that: without a credit a block is recorded, but not displayed. It
-    counts as dropped once some view has appeared that could have shown it.
+    counts as dropped if somebody looks, unless there is room again before the next one is made.
+    While nobody looks, no pictures are sent, and with `when_unseen` on "pause" a live video is held
+    until somebody does.
     """
 
     def __init__(
@@ -103,25 +121,32 @@ class Runner:
         seed: int,
         send: Send,
         *,
+        codec: WantedCodec = "auto",
+        when_unseen: Unseen = "go on",
         clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine: Engine | None = engine
         self._timeline = timeline
         self._seed = seed
         self._send = send
-        self._about = _about(engine, seed)
+        geometry = engine.geometry
+        self._audience = Audience(codec, h264_name(geometry.width_px, geometry.height_px))
+        self._about = _about(engine, seed, self._audience)
         self._clock_s = clock_s
         self._changed = threading.Condition(threading.RLock())
         self._status: Status = "idle"
         self._run = 0
         self._revision = 0
-        self._watched = False
+        self._when_unseen = when_unseen
+        self._waits_for_view = False
         self._session: Session | None = None
         self._clock: Clock | None = None
         self._stretch: Stretch | None = None
         self._clear()
         self._errors: deque[Exception] = deque(maxlen=ERRORS)
         self._courier = Courier()
+        self._archive = Archive(self._about, self._say, self._tell, self._tell_state)
+        self._callbacks: tuple[Callable[[Block], None], ...] = ()
         self._thread = threading.Thread(target=self._work, name="longlive-runner", daemon=True)
         self._thread.start()
         atexit.register(self.close)
@@ -133,7 +158,6 @@ class Runner:
         self._uncredited: set[int] = set()
         self._dropped = 0
         self._made = 0
-        self._newest: tuple[BlockRecord, list[bytes]] | None = None
 
     @property
     def status(self) -> Status:
@@ -166,7 +190,7 @@ class Runner:
     def state(self) -> State:
         """What a view must know to draw itself."""
         with self._changed:
-            begun = 0 if self._session is None else self._session.next_block
+            begun = self._begun()
             past = len(self._timeline.before(begun, self._about.block_frames))
             return replace(
                 self._about,
@@ -174,6 +198,8 @@ class Runner:
                 run=self._run,
                 made=self._made,
                 dropped=self._dropped,
+                codec=self._audience.codec,
+                recording=self._archive.recording,
                 marks=self._asked[-MARKS:],
                 begun=begun,
                 revision=self._revision,
@@ -249,6 +275,50 @@ class Runner:
             self._become("stopped")
             self._end(None)
 
+    def reset(self) -> None:
+        """Begin a new video at once, live, whose timeline is the prompt that steers this one.
+
+        A prompt that is to land on the next block counts as such.
+
+        Raises:
+            SessionError: no video has begun, or the studio is closed.
+        """
+        with self._changed:
+            self._open_engine()
+            if self._session is None:
+                raise SessionError(f"there is no video to reset, it is {self._status}: start() it")
+            prompt = [mark.prompt for mark in self._asked if mark.block <= self._made][-1]
+            self.stop()
+            self._follow(Timeline.of(prompt))
+            self.start()
+
+    def record(self, path: str | Path | None = None) -> Path:
+        """Write each block from the next one on to an MP4 file; returns where it will be.
+
+        Without a path that is a file in the present folder, called after the time. A place where no
+        file can be is an `OutputError`, a recording that goes on or a closed studio a
+        `SessionError`.
+        """
+        with self._changed:
+            self._open_engine()
+            return self._archive.record(path)
+
+    def cut(self) -> "Future[Path]":
+        """End the recording; returns where it is, once it is written.
+
+        Where nothing is being recorded, it is a `SessionError`.
+        """
+        return self._archive.cut()
+
+    def clip(self, view: str, seconds: int) -> None:
+        """Send a view the last `seconds` of the video as an MP4 file, once it is written.
+
+        Where nothing was made yet, it is a `SessionError`.
+        """
+        with self._changed:
+            run, shots = self._run, self.reel.lately(seconds)
+        self._archive.clip(view, run, shots)
+
     def switch(self, prompt: str, transition: Transition = CUT) -> Landing:
         """Steer by `prompt` from the next block on; returns where it lands.
 
@@ -318,30 +388,109 @@ class Runner:
         """Tell a view the timeline as the text of a file."""
         self._say(Exported(view, form, file_name(form), timeline_as(self._timeline, form)))
 
+    def _begun(self) -> int:
+        """The number of the block that would be begun next."""
+        return 0 if self._session is None else self._session.next_block
+
     def _follow(self, timeline: Timeline) -> None:
         self._timeline = timeline
         self._revision += 1
 
     def credit(self, run: int, block: int) -> None:
-        """A page has taken in a block; a second page's word for the same one changes nothing."""
-        with self._changed:
-            if run == self._run:
-                self._uncredited.discard(block)
+        """A page has taken in a block; a second page's word for the same one changes nothing.
 
-    def attach(self, view: str) -> None:
-        """Tell a view that has appeared what it missed, and the newest block with its pictures.
-
-        Credits that a vanished page has kept are taken back.
+        If the newest block was made while there was no room for it, it is sent now.
         """
         with self._changed:
-            self._watched = True
-            self._uncredited.clear()
-            records = tuple(self._history)[-PAGE_HISTORY_BLOCKS:]
+            if run != self._run:
+                return
+            self._uncredited.discard(block)
+            late, codec, newest = self._late(), self._audience.codec, self.reel.blocks[-1:]
+        if late is None:
+            return
+        buffers = encode_block(newest[0].frames, codec)
+        with self._changed:
+            if self._late() is late:
+                self._history[-1] = sent = replace(late, displayed=True)
+                self._dropped -= 1
+                self._uncredited.add(sent.block)
+                for view in self._audience.views:
+                    self._say(BlockMessage(self._run, sent, codec, self._begun(), view), buffers)
+                self._tell_state()
+
+    def _late(self) -> BlockRecord | None:
+        """The newest block, if somebody waits for it for whom there was no room and now is."""
+        newest = self._history[-1] if self._history else None
+        if newest is None or newest.displayed or newest.credits > 0:
+            return None
+        room = len(self._uncredited) < CREDITS
+        return newest if room and self._audience.looking else None
+
+    def attach(self, view: str, codecs: Sequence[Codec]) -> None:
+        """Tell a view that has appeared what it missed, and the newest block with its pictures.
+
+        Credits that a vanished page has kept are taken back. A view that cannot decode what is
+        sent to all is a `CapabilityError`, once it has been told all but pictures.
+        """
+        with self._changed:
+            self._audience.enter(view, codecs)
             self._tell_state()
-            self._say(History(view, self._run, records))
-            if self._newest is not None:
-                record, jpegs = self._newest
-                self._say(BlockMessage(self._run, record, self.state().begun, view), jpegs)
+            self._say(History(view, self._run, tuple(self._history)[-PAGE_HISTORY_BLOCKS:]))
+            self._mind_who_looks()
+        self._audience.require_seen_by(view)
+        self._show_newest(view)
+
+    def look(self, view: str, *, looking: bool) -> None:
+        """A view has come into sight, and is shown the newest block, or it has gone out of it."""
+        with self._changed:
+            self._audience.look(view, looking=looking)
+            self._mind_who_looks()
+        if looking:
+            self._show_newest(view)
+
+    def leave(self, view: str) -> None:
+        """A view has gone, and with it what it could not decode."""
+        with self._changed:
+            self._audience.leave(view)
+            self._tell_state()
+            self._mind_who_looks()
+
+    def _mind_who_looks(self) -> None:
+        """Take back the credits that hidden pages keep; pause a live video that nobody sees."""
+        self._uncredited.clear()
+        if self._audience.looking and self._waits_for_view:
+            self.resume()
+        elif not self._audience.looking and self._when_unseen == "pause" and self._is_live():
+            self.pause()
+            self._waits_for_view = True
+
+    def _is_live(self) -> bool:
+        stretch = self._stretch
+        return self._status == "running" and stretch is not None and stretch.pace is not None
+
+    def _show_newest(self, view: str) -> None:
+        """Send a view the newest block, coded on this thread."""
+        with self._changed:
+            run, codec, begun = self._run, self._audience.codec, self._begun()
+            newest, records = self.reel.blocks[-1:], tuple(self._history)[-1:]
+        for block, record in zip(newest, records, strict=True):
+            again = BlockMessage(run, replace(record, displayed=True), codec, begun, view)
+            self._say(again, encode_block(block.frames, codec))
+
+    def still(self, view: str, run: int, number: int) -> None:
+        """Send a view picture `number` of video `run` as it was made, or word that it is gone."""
+        with self._changed:
+            picture = self.reel.picture(number) if run == self._run else None
+        png = [] if picture is None else [encode_png(picture)]
+        self._say(Still(view, run, number, kept=picture is not None), png)
+
+    def on_block(self, callback: "Callable[[Block], None]") -> None:
+        """Call it with each block from now on, on the worker's thread, once the block was sent.
+
+        The next block waits for it. An error is told, and the video goes on.
+        """
+        with self._changed:
+            self._callbacks = (*self._callbacks, callback)
 
     def post(self, command: Callable[[], None]) -> None:
         """Do it after all that was posted before; the page is told of an error.
@@ -363,14 +512,16 @@ class Runner:
             self._errors.append(error)
 
     def close(self) -> None:
-        """End both threads; the block in the making is thrown away. A second time does nothing."""
+        """End all threads; the block in the making is thrown away. A second time does nothing."""
         with self._changed:
             if self._status == "closed":
                 return
             self._clear()
             self._engine = None
+            self._callbacks = ()
             self._become("closed")
             self._end(None)
+        self._archive.close()
         if threading.current_thread() is not self._thread:
             self._thread.join(GOODBYE_S)
         self._courier.close()
@@ -409,6 +560,7 @@ class Runner:
 
     def _become(self, status: Status) -> None:
         self._status = status
+        self._waits_for_view = False
         self._changed.notify_all()
         self._tell_state()
 
@@ -440,23 +592,41 @@ class Runner:
         begun_s = time.perf_counter()
         try:
             block = next(stretch.blocks, None)
-            made_s = time.perf_counter()
-            jpegs = [] if block is None else encode_jpegs(block.frames)
+            latency_ms = 1e3 * (time.perf_counter() - begun_s)
+            coded = None if block is None else self._coded(block)
         except Exception as error:
             log.exception("a block could not be made")
             self._fail(stretch, error)
             return
-        encoded_s = time.perf_counter()
         with self._changed:
             if self._stretch is not stretch:
                 return
-            if block is None:
+            if block is None or coded is None:
                 self._become("done")
                 self._finish_stretch(None)
             else:
-                self._show(block, jpegs, 1e3 * (made_s - begun_s), 1e3 * (encoded_s - made_s))
+                self._show(block, coded, latency_ms)
                 if stretch.pace is not None:
                     stretch.pace.made(len(block.frames), self._clock_s())
+        if block is not None:
+            self._call_back(block)
+
+    def _call_back(self, block: "Block") -> None:
+        for callback in self._callbacks:
+            try:
+                callback(block)
+            except Exception as error:
+                log.exception("a callback for blocks failed")
+                self._tell(error)
+
+    def _coded(self, block: "Block") -> Coded:
+        """A block as it is sent; without buffers where nobody looks, or has no room for it."""
+        with self._changed:
+            codec, room = self._audience.codec, CREDITS - len(self._uncredited)
+            displayed = self._audience.expected and room > 0
+        begun_s = time.perf_counter()
+        buffers = encode_block(block.frames, codec) if displayed else []
+        return Coded(codec, buffers, 1e3 * (time.perf_counter() - begun_s))
 
     def _fail(self, stretch: Stretch, error: Exception) -> None:
         with self._changed:
@@ -466,11 +636,8 @@ class Runner:
             self._become("failed")
             self._end(error)
 
-    def _show(
-        self, block: "Block", jpegs: list[bytes], latency_ms: float, encode_ms: float
-    ) -> None:
-        displayed = len(self._uncredited) < CREDITS
-        begun = block.index + 1 if self._session is None else self._session.next_block
+    def _show(self, block: "Block", coded: Coded, latency_ms: float) -> None:
+        displayed = bool(coded.buffers)
         record = BlockRecord(
             block=block.index,
             latent_frame=block.latent_frame,
@@ -480,17 +647,21 @@ class Runner:
             landed=block.landed,
             latency_ms=round(latency_ms, 3),
             parts_ms=self._parts_ms(),
-            encode_ms=round(encode_ms, 3),
+            encode_ms=round(coded.encode_ms, 3),
+            credits=CREDITS - len(self._uncredited),
             displayed=displayed,
         )
         self._made += 1
-        self._dropped += self._watched and not displayed
+        self._dropped += self._audience.looking and not displayed
         self._history.append(record)
-        self.reel.append(block)
-        self._newest = record, jpegs
+        small = is_small(self._about.width_px, self._about.height_px)
+        shown = coded.buffers if coded.codec == "h264" and not small else ()
+        self._archive.keep(self.reel.append(block, shown))
         if displayed:
             self._uncredited.add(block.index)
-        self._say(BlockMessage(self._run, record, begun), jpegs if displayed else ())
+        begun = max(self._begun(), block.index + 1)
+        message = BlockMessage(self._run, record, coded.codec, begun)
+        self._say(message, coded.buffers)
 
     def _parts_ms(self) -> dict[str, float]:
         """What of the engine's work has ended since the block before; not what the host waits."""
@@ -507,7 +678,7 @@ def _clock_of(engine: "Engine") -> "Clock":
     return Clock(engine.device)
 
 
-def _about(engine: "Engine", seed: int) -> State:
+def _about(engine: "Engine", seed: int, audience: Audience) -> State:
     """The part of the state that does not change, before anything was made."""
     return State(
         status="idle",
@@ -523,6 +694,9 @@ def _about(engine: "Engine", seed: int) -> State:
         seed=seed,
         made=0,
         dropped=0,
+        recording=None,
+        h264=audience.h264,
+        codec=audience.codec,
         marks=(),
         begun=0,
         revision=0,

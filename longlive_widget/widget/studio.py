@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import wait
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, assert_never
+from typing import TYPE_CHECKING, Any, Literal, assert_never, get_args
 
 import anywidget
 import numpy as np
@@ -16,7 +16,15 @@ from IPython.display import Markdown, display
 from numpy.typing import NDArray
 
 from longlive_widget.engine.recording import VideoFile
-from longlive_widget.errors import CapabilityError, SessionError, one_of
+from longlive_widget.errors import (
+    CapabilityError,
+    SessionError,
+    one_of,
+    reachable,
+    require_place,
+    whole_number,
+)
+from longlive_widget.geometry import pictures_before
 from longlive_widget.timeline import (
     CUT,
     Landing,
@@ -26,28 +34,40 @@ from longlive_widget.timeline import (
     timeline_of,
 )
 from longlive_widget.timeline_forms import form_of, timeline_from
+from longlive_widget.widget.frame_codec import encode_png
+from longlive_widget.widget.freed import Freed, freed_since, reserved_bytes
 from longlive_widget.widget.protocol import (
     Asset,
     AssetRequest,
     Attach,
     BlockRecord,
+    ClipRequest,
     Command,
     Credit,
+    Cut,
     Edit,
     Export,
     Import,
+    Leave,
+    Look,
     PageMessage,
     Pause,
     Read,
+    Record,
+    Reset,
     Resume,
     Start,
     StateMessage,
     Status,
+    StillRequest,
     Stop,
     Switch,
+    Unseen,
+    WantedCodec,
     encode,
     parse,
 )
+from longlive_widget.widget.recorder import write_shots
 from longlive_widget.widget.runner import CLOSED, Runner
 from longlive_widget.widget.still import (
     latency_figure,
@@ -91,13 +111,17 @@ class LongLiveWidget(anywidget.AnyWidget):
     `start()` returns at once: the video is made on a thread of its own, at its own rate. An engine
     has one open studio: a second one closes the first, and so does running the same cell again.
 
+    Blocks travel to the page as `codec`: "h264", "jpeg", or "auto" for H.264 where all views can
+    decode it, which browsers do on https and localhost. None do while the player is scrolled away
+    or its tab hidden; `when_unseen` says whether a video that was started is held then.
+
     `timeline` is what the video follows: it may be assigned and observed at any time. What has
     landed on a block that was begun can no longer be changed; that is a `TimelineError`.
 
     Raises:
-        SessionError: the seed is no whole number from 0 to 2**32 - 1.
+        SessionError: the seed is no whole number from 0 to 2**32 - 1, or a choice does not exist.
         TimelineError: the timeline is neither one nor a prompt.
-        CapabilityError: the page's part of this package was not built.
+        CapabilityError: the page's part of this package was not built, or H.264 cannot be made.
     """
 
     _esm = traitlets.Unicode().tag(sync=True)
@@ -106,13 +130,24 @@ class LongLiveWidget(anywidget.AnyWidget):
     timeline = _RunningTimeline()
     _engine: "Engine | None" = None
 
-    def __init__(self, engine: "Engine", timeline: Timeline | str, seed: int = 0) -> None:
+    def __init__(
+        self,
+        engine: "Engine",
+        timeline: Timeline | str,
+        seed: int = 0,
+        *,
+        codec: WantedCodec = "auto",
+        when_unseen: Unseen = "go on",
+    ) -> None:
         plan, seed = timeline_of(timeline), require_seed(seed)
+        one_of("when_unseen", when_unseen, get_args(Unseen), SessionError)
         page, style = _bundled("widget.js"), _bundled("widget.css")
         self._about = f"LongLiveWidget({engine.name!r}, preset={engine.preset.name!r}, seed={seed})"
         self._cell, self._execution = _current_cell()
         self._loop = _running_loop()
-        self._runner = Runner(engine, plan, seed, self._tell_page)
+        self._runner = Runner(
+            engine, plan, seed, self._tell_page, codec=codec, when_unseen=when_unseen
+        )
         self._engine = engine  # from here on there is something to close
         self._told_timeline = plan
         super().__init__(_esm=page, _css=style, page_state=asdict(self._runner.state()))
@@ -186,6 +221,33 @@ class LongLiveWidget(anywidget.AnyWidget):
         """
         self._runner.stop()
 
+    def reset(self) -> None:
+        """Begin a new video at 0 s, with nothing remembered, under the prompt that steers this one.
+
+        That prompt is the timeline from then on. Where no video has begun, it is a `SessionError`.
+        """
+        self._runner.reset()
+
+    def record(self, path: str | Path | None = None) -> Path:
+        """Write each block from the next one on to an MP4 file, until `cut`; returns where.
+
+        Every block is in it, those too that the page had no room for. Large pictures are copied as
+        they were shown. Without a path it is called after the time, in the present folder.
+        """
+        return self._runner.record(path)
+
+    def cut(self) -> Path:
+        """End the recording; returns where it is. A stop does not end it, closing does."""
+        return self._runner.cut().result()
+
+    def on_block(self, callback: "Callable[[Block], None]") -> None:
+        """Call it with each block from now on, right after it was sent to the page.
+
+        It runs on the thread that makes the video, and the next block waits for it. An error is
+        told on the page and in `errors`, and the video goes on.
+        """
+        self._runner.on_block(callback)
+
     def switch(self, prompt: str, transition: Transition = CUT) -> Landing:
         """Steer by `prompt` from the next block on; returns where it lands.
 
@@ -218,14 +280,22 @@ class LongLiveWidget(anywidget.AnyWidget):
             self._runner.stop()
             raise
 
-    def close(self) -> None:
-        """End the video and its thread, and let go of the engine and of all pictures."""
+    def close(self) -> Freed:
+        """End the video and its threads, and let go of the engine and of all pictures.
+
+        Returns:
+            How much of the device's memory was freed. What `engine` itself holds is not: that
+            variable is yours.
+        """
         if self._engine is None:
-            return
+            return Freed("cpu", 0, 0)
+        device = self._engine.device
+        before_bytes = reserved_bytes(device)
         self._runner.close()
         self._engine = None
         _open_studios.discard(self)
         super().close()
+        return freed_since(device, before_bytes)
 
     def figure(self, name: Literal["latency", "parts"] = "latency") -> "go.Figure":
         """A chart of this video: the latency of each block, or the parts that it is made of.
@@ -235,13 +305,41 @@ class LongLiveWidget(anywidget.AnyWidget):
         one_of("chart", name, tuple(_FIGURES), SessionError)
         return _FIGURES[name](self.history)
 
-    def save(self, path: str | Path) -> None:
-        """Write the pictures of `blocks` to an MP4 file, at the video's own rate."""
+    def save(self, path: str | Path, *, seconds: float | None = None) -> None:
+        """Write the pictures of `blocks` to an MP4 file, at the video's own rate.
+
+        With `seconds` only the newest of them, in whole blocks; large pictures are then copied as
+        they were shown, which reaches further back than `blocks` does.
+        """
         blocks = self._made_blocks()
         height_px, width_px = blocks[0].frames.shape[1:3]
+        if seconds is not None:
+            write_shots(path, self._runner.reel.lately(seconds), width_px, height_px)
+            return
         with VideoFile(path, width_px, height_px) as video:
             for block in blocks:
                 video.append(block.frames)
+
+    def snapshot(self, path: str | Path, *, picture: int | None = None) -> None:
+        """Write one picture to a PNG file, exactly as it was made: the newest, or number `picture`.
+
+        A place where no file can be is an `OutputError`.
+
+        Raises:
+            SessionError: it is not kept, or never was made.
+        """
+        blocks = self._made_blocks()
+        first = pictures_before(blocks[0].latent_frame)
+        last = pictures_before(blocks[-1].latent_frame) + len(blocks[-1].frames) - 1
+        number = (
+            last if picture is None else whole_number("picture", picture, SessionError, least=0)
+        )
+        made = self._runner.reel.picture(number)
+        if made is None:
+            raise SessionError(f"picture {number} is not kept: use {first} to {last}")
+        path = reachable(path)
+        require_place(path, "picture")
+        path.write_bytes(encode_png(made))
 
     def report(self) -> None:
         """Show what stays in a saved notebook: a strip of pictures, and a table."""
@@ -294,10 +392,16 @@ class LongLiveWidget(anywidget.AnyWidget):
         match command:
             case Credit(run, block):
                 self._runner.credit(run, block)
-            case Attach(view):
-                self._runner.attach(view)
-            case AssetRequest(name):
-                self._tell_page(Asset(name), [(STATIC / f"{name}.js").read_bytes()])
+            case Attach(view, codecs):
+                self._runner.attach(view, codecs)
+            case Leave(view):
+                self._runner.leave(view)
+            case Look(view, looking):
+                self._runner.look(view, looking=looking)
+            case ClipRequest() | StillRequest() | AssetRequest():
+                self._answer(command)
+            case Record() | Cut():
+                self._film(command)
             case Edit() | Read() | Export() | Import():
                 self._plan(command)
             case _:
@@ -316,7 +420,27 @@ class LongLiveWidget(anywidget.AnyWidget):
             case _:
                 assert_never(command)
 
-    def _steer(self, command: Start | Pause | Resume | Stop | Switch) -> None:
+    def _answer(self, request: ClipRequest | StillRequest | AssetRequest) -> None:
+        match request:
+            case ClipRequest(view, seconds):
+                self._runner.clip(view, seconds)
+            case StillRequest(view, run, picture):
+                self._runner.still(view, run, picture)
+            case AssetRequest(name):
+                self._tell_page(Asset(name), [(STATIC / f"{name}.js").read_bytes()])
+            case _:
+                assert_never(request)
+
+    def _film(self, command: Record | Cut) -> None:
+        match command:
+            case Record():
+                self.record()
+            case Cut():
+                self._runner.cut()  # the page is told when the file is there
+            case _:
+                assert_never(command)
+
+    def _steer(self, command: Start | Pause | Resume | Stop | Reset | Switch) -> None:
         match command:
             case Start():
                 self.start()
@@ -326,6 +450,8 @@ class LongLiveWidget(anywidget.AnyWidget):
                 self.resume()
             case Stop():
                 self.stop()
+            case Reset():
+                self.reset()
             case Switch(prompt, transition):
                 self.switch(prompt, transition)
             case _:

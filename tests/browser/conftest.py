@@ -1,12 +1,11 @@
 """Pages to look at, and a folder for what they looked like."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.browser.lab import Lab, running_lab
+from tests.browser.lab import Lab, running_lab, write_notebook
 
 
 def pytest_addoption(parser):
@@ -30,28 +29,4 @@ def screenshots(request, tmp_path):
 @pytest.fixture
 def notebook_of(tmp_path):
     """Write a notebook with these cells."""
-
-    def write(*cells: str) -> Path:
-        path = tmp_path / "player.ipynb"
-        rows = [
-            {
-                "cell_type": "code",
-                "id": f"cell-{index}",
-                "metadata": {},
-                "execution_count": None,
-                "outputs": [],
-                "source": cell,
-            }
-            for index, cell in enumerate(cells)
-        ]
-        kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-        notebook = {
-            "cells": rows,
-            "metadata": {"kernelspec": kernel},
-            "nbformat": 4,
-            "nbformat_minor": 5,
-        }
-        path.write_text(json.dumps(notebook))
-        return path
-
-    return write
+    return lambda *cells: write_notebook(tmp_path / "player.ipynb", *cells)

@@ -40,13 +40,17 @@ class Lab:
     browser: Browser
 
     @contextmanager
-    def opened(self, notebook: Path, *, dark: bool = False) -> Iterator[Page]:
-        """A page that shows a copy of `notebook`, its kernel ready; kernels end with the page."""
+    def opened(self, notebook: Path, *, dark: bool = False, before: str = "") -> Iterator[Page]:
+        """A page that shows a copy of `notebook`, its kernel ready; kernels end with the page.
+
+        JavaScript `before` runs before all scripts of the page.
+        """
         folder = Path(mkdtemp(dir=self.work))
         shutil.copy(notebook, folder)
         shown = f"workspaces/{folder.name}/tree/{folder.name}/{notebook.name}"
         page = self.browser.new_page(viewport={"width": 1280, "height": 1000})
         page.set_default_timeout(1000 * PATIENCE_S)
+        page.add_init_script(before)
         try:
             page.goto(f"{self.url}/lab/{shown}?token={TOKEN}")
             page.wait_for_function(f"{KERNEL_IS} === 'idle'")
@@ -109,6 +113,25 @@ def start_server(work: Path, folder: Path, port: int) -> subprocess.Popen[bytes]
         command.append("--allow-root")
     with (folder / "log").open("wb") as log:
         return subprocess.Popen(command, cwd=work, env=environment, stdout=log, stderr=log)
+
+
+def write_notebook(path: Path, *cells: str) -> Path:
+    """A notebook with these cells; returns its path."""
+    rows = [
+        {
+            "cell_type": "code",
+            "id": f"cell-{index}",
+            "metadata": {},
+            "execution_count": None,
+            "outputs": [],
+            "source": cell,
+        }
+        for index, cell in enumerate(cells)
+    ]
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    content = {"cells": rows, "metadata": {"kernelspec": kernel}, "nbformat": 4}
+    path.write_text(json.dumps({**content, "nbformat_minor": 5}))
+    return path
 
 
 def wait_until_up(address: str, server: subprocess.Popen[bytes], log: Path) -> None:

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from longlive_widget.geometry import Geometry
 from tests.browser.lab import (
     KERNEL_IS,
     canvas_pixels,
@@ -40,6 +41,36 @@ MARKUP = "a <b>blue</b> star *spins*"
 OVERTAKEN, OVERTAKING = "a red square moves left", "a blue ball spins"
 
 
+LARGE = PAINTED.replace("0.25", "0.25, geometry=Geometry(832, 480)").replace(
+    "import PaintedEngine", "import Geometry, PaintedEngine"
+)
+WITHOUT_WEBCODECS = "delete window.VideoDecoder"
+
+
+def coded(cell, codec):
+    return cell.replace("seed=1", f"seed=1, codec={codec!r}")
+
+
+def shown_and_painted(page, geometry):
+    """The picture on the screen, and the one that was painted under its number."""
+    number, pixels = page.evaluate(
+        """() => {
+          const player = [...document.querySelectorAll('.longlive')].at(-1);
+          const { width, height } = player.querySelector('canvas.ll-canvas');
+          const context = player.querySelector('canvas.ll-canvas').getContext('2d');
+          return [+player.dataset.frame, [...context.getImageData(0, 0, width, height).data]];
+        }"""
+    )
+    block = 0 if number < 9 else (number - 9) // 12 + 1
+    picture = number if number < 9 else (number - 9) % 12
+    shown = np.array(pixels).reshape(geometry.height_px, geometry.width_px, 4)[..., :3]
+    return shown, paint(BALL, block, geometry)[picture]
+
+
+def psnr_db(seen, made):
+    return 10 * np.log10(255**2 / np.mean((seen.astype(float) - made) ** 2))
+
+
 def send_at_once(page, *prompts):
     """Type and send these prompts, one right after the other."""
     page.evaluate(
@@ -73,8 +104,8 @@ def test_a_video_plays_is_steered_and_holds(lab, notebook_of, screenshots):
         assert canvas_pixels(page) != before
 
         page.locator(".ll-chart[data-ready]").nth(1).wait_for()
-        player.locator("input").fill(MARKUP)
-        player.locator("input").press("Enter")
+        player.locator(".ll-input").fill(MARKUP)
+        player.locator(".ll-input").press("Enter")
         wait_for_data(page, f"d.landed === '{MARKUP}'")
         assert data(page)["prompt"] == MARKUP
         assert is_painted(page, MARKUP)
@@ -84,15 +115,15 @@ def test_a_video_plays_is_steered_and_holds(lab, notebook_of, screenshots):
 
         panel = player.locator(".ll-errors")
         assert not panel.is_visible()
-        player.locator("input").press("Enter")
+        player.locator(".ll-input").press("Enter")
         panel.get_by_text("prompt '' is empty: write what").wait_for()
-        player.locator("input").fill(LONG)
-        player.locator("input").press("Enter")
+        player.locator(".ll-input").fill(LONG)
+        player.locator(".ll-input").press("Enter")
         panel.get_by_text("'for the sixth time' is left out").wait_for()
         page.screenshot(path=screenshots / "too-long-dark.png")
 
         player.locator("[data-action=pause]").click()
-        wait_for_data(page, "d.status === 'paused'")
+        wait_for_data(page, "d.status === 'paused' && d.exact !== ''")
         held, pixels = data(page)["frame"], canvas_pixels(page)
         page.wait_for_timeout(1500)
         assert (data(page)["frame"], canvas_pixels(page)) == (held, pixels)
@@ -106,6 +137,61 @@ def test_a_video_plays_is_steered_and_holds(lab, notebook_of, screenshots):
         wait_for_data(page, "d.run === '2' && +d.frame >= 0 && +d.frame < 40")
 
 
+@pytest.mark.parametrize("codec", ["h264", "jpeg"])
+@pytest.mark.parametrize(
+    ("cell", "geometry", "least_db"),
+    [(PAINTED, Geometry(160, 96), 40), (LARGE, Geometry(832, 480), 33)],
+    ids=["small", "large"],
+)
+def test_either_codec_shows_the_pictures_that_were_made(
+    lab, notebook_of, codec, cell, geometry, least_db
+):
+    with lab.opened(notebook_of(coded(cell, codec))) as page:
+        run_all_cells(page)
+        studio(page)
+        wait_for_data(page, f"d.codec === {codec!r} && +d.frame > 30")
+        shown, painted = shown_and_painted(page, geometry)
+        assert psnr_db(shown, painted) > least_db
+
+
+def test_a_page_without_webcodecs_gets_jpegs_and_is_told_where_h264_was_asked_for_by_name(
+    lab, notebook_of, screenshots
+):
+    with lab.opened(notebook_of(PAINTED), before=WITHOUT_WEBCODECS) as page:
+        run_all_cells(page)
+        studio(page)
+        wait_for_data(page, "d.codec === 'jpeg' && +d.frame > 20")
+    with lab.opened(notebook_of(coded(PAINTED, "h264")), before=WITHOUT_WEBCODECS) as page:
+        run_all_cells(page)
+        player = studio(page)
+        player.get_by_text("this page cannot decode codec 'h264' but jpeg: build").wait_for()
+        player.screenshot(path=screenshots / "cannot-decode.png")
+
+
+def test_a_page_whose_decoder_breaks_says_so_and_goes_on_with_jpegs(lab, notebook_of):
+    broken = "VideoDecoder.prototype.flush = () => Promise.reject(new Error('no decoder today'))"
+    with lab.opened(notebook_of(PAINTED), before=broken) as page:
+        run_all_cells(page)
+        player = studio(page)
+        wait_for_data(page, "d.codec === 'jpeg' && +d.frame > 24")
+        told = "(h264): Error: no decoder today; from here on this view asks for JPEGs"
+        assert told in player.locator(".ll-error-message").inner_text()
+
+
+def test_two_views_of_one_studio_show_one_video(lab, notebook_of):
+    with lab.opened(notebook_of(PAINTED, "studio")) as page:
+        run_all_cells(page)
+        page.locator(".longlive").nth(1).wait_for(state="attached")
+        studio(page)
+        page.wait_for_function(
+            """() => {
+              const views = [...document.querySelectorAll('.longlive')];
+              const shown = views.map(view => +view.dataset.frame);
+              return shown.length === 2 && shown[0] > 40 && Math.abs(shown[0] - shown[1]) <= 2;
+            }"""
+        )
+
+
 def test_of_two_prompts_in_one_block_the_player_says_which_one_gave_way(
     lab, notebook_of, screenshots
 ):
@@ -114,7 +200,7 @@ def test_of_two_prompts_in_one_block_the_player_says_which_one_gave_way(
         player = studio(page)
         wait_for_data(page, "+d.frame > 20")
         panel = player.locator(".ll-errors")
-        player.locator("input").press("Enter")
+        player.locator(".ll-input").press("Enter")
         panel.get_by_text("prompt '' is empty: write what").wait_for()
         player.locator("[data-action=pause]").click()
         wait_for_data(page, "d.status === 'paused'")  # so that no block begins between the two

@@ -37,8 +37,8 @@ def test_the_quickstart_plays_lands_a_typed_prompt_and_holds(lab, screenshots):
         wait_for_data(page, "d.prompt.includes('night')")
         prompt_before = data(page)["prompt"]
         assert brightness(page) < DARK
-        player.locator("input").fill(PROMPT)
-        player.locator("input").press("Enter")
+        player.locator(".ll-input").fill(PROMPT)
+        player.locator(".ll-input").press("Enter")
         wait_for_data(page, f"d.landed === '{PROMPT}'")
         assert prompt_before != data(page)["prompt"] == PROMPT
         assert brightness(page) > BRIGHT
@@ -48,7 +48,7 @@ def test_the_quickstart_plays_lands_a_typed_prompt_and_holds(lab, screenshots):
         page.screenshot(path=screenshots / "quickstart-page.png")
 
         player.locator("[data-action=pause]").click()
-        wait_for_data(page, "d.status === 'paused'")
+        wait_for_data(page, "d.status === 'paused' && d.exact !== ''")
         held, pixels = data(page)["frame"], canvas_pixels(page)
         page.wait_for_timeout(2500)
         assert (data(page)["frame"], canvas_pixels(page)) == (held, pixels)

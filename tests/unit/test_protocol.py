@@ -15,7 +15,10 @@ from longlive_widget.widget.protocol import (
     Attach,
     BlockMessage,
     BlockRecord,
+    Clip,
+    ClipRequest,
     Credit,
+    Cut,
     Edit,
     Edited,
     Export,
@@ -23,14 +26,21 @@ from longlive_widget.widget.protocol import (
     Failure,
     History,
     Import,
+    Leave,
+    Look,
+    Notice,
     Pause,
     Read,
     Reading,
     Receipt,
+    Record,
+    Reset,
     Resume,
     Start,
     State,
     StateMessage,
+    Still,
+    StillRequest,
     Stop,
     Switch,
     encode,
@@ -47,23 +57,29 @@ MARKS = (
     STAR,
 )
 PARTS_MS = {"re-cache": 30.5, "steps": 250.0, "decode": 120.25}
-SHOWN = BlockRecord(8, 24, 93, 12, "a blue star", STAR, 412.5, PARTS_MS, 3.25, displayed=True)
-UNSEEN = BlockRecord(9, 27, 105, 12, "a blue star", None, 380.0, {}, 3.0, displayed=False)
+SHOWN = BlockRecord(8, 24, 93, 12, "a blue star", STAR, 412.5, PARTS_MS, 3.25, 1, displayed=True)
+UNSEEN = BlockRecord(9, 27, 105, 12, "a blue star", None, 380.0, {}, 3.0, 0, displayed=False)
 ABOUT = ("tiny", "reference", "trained", ("the window is in int8 instead of FP8",), 160, 96, 3, 16)
 ARC = Transition(4, "slerp", recache=False)
 ENTRIES = (Entry(0, "a red ball"), Entry(9, "a green square"), Entry(22, "a blue star", ARC))
-STATE = State("running", 2, *ABOUT, 7, 10, 1, MARKS, 11, 4, ENTRIES, ("a red ball bounces",))
+FILMED = ("longlive-1.mp4", "avc1.f4000a", "h264")
+PLANNED = (11, 4, ENTRIES, ("a red ball bounces",))
+STATE = State("running", 2, *ABOUT, 7, 10, 1, *FILMED, MARKS, *PLANNED)
 CUT = {"blocks": 0, "blend": "linear", "recache": True}
 ROWS = [{"latent_frame": 33, "prompt": "eine gelbe Kugel ⭐ <b>", "transition": CUT}]
 TO_PAGE = {
-    "block": BlockMessage(2, SHOWN, 11),
-    "block for one view": BlockMessage(2, SHOWN, 11, "12-34"),
-    "block that is not displayed": BlockMessage(2, UNSEEN, 11),
+    "block": BlockMessage(2, SHOWN, "h264", 11),
+    "block for one view": BlockMessage(2, SHOWN, "jpeg", 11, "12-34"),
+    "block that is not displayed": BlockMessage(2, UNSEEN, "h264", 11),
     "state": StateMessage(STATE),
     "history": History("12-34", 2, (SHOWN, UNSEEN)),
     "receipt": Receipt(STAR),
     "failure": Failure("RuntimeError: out of paint", "Traceback ..."),
     "failure of a prompt": Failure("prompt '' is empty", "", "prompt"),
+    "notice": Notice("recorded 12.8 s to longlive-1.mp4"),
+    "clip": Clip("12-34", "tiny-1-24.mp4"),
+    "still": Still("12-34", 2, 98, kept=True),
+    "still that is gone": Still("12-34", 1, 98, kept=False),
     "asset": Asset("plotly"),
     "edited": Edited("12-34", accepted=True),
     "exported": Exported("12-34", "text", "timeline.txt", "0: a red ball\n"),
@@ -74,9 +90,16 @@ TO_KERNEL = {
     "pause": Pause(),
     "resume": Resume(),
     "stop": Stop(),
+    "reset": Reset(),
+    "record": Record(),
+    "cut": Cut(),
+    "clip": ClipRequest("12-34", 30),
     "switch": Switch("eine gelbe Kugel ⭐ <b>", ARC),
     "credit": Credit(2, 8),
-    "attach": Attach("12-34"),
+    "attach": Attach("12-34", ("h264", "jpeg")),
+    "leave": Leave("12-34"),
+    "look": Look("12-34", looking=False),
+    "still": StillRequest("12-34", 2, 98),
     "asset": AssetRequest("plotly"),
     "edit": Edit("12-34", 4, 11, ROWS),
     "export": Export("12-34", "scope"),

@@ -1,6 +1,7 @@
 """A worker makes a video and tells the page; the page is played by the test."""
 
 import gc
+import io
 import re
 import subprocess
 import sys
@@ -9,26 +10,35 @@ import time
 import weakref
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
+from PIL import Image
 
-from longlive_widget.errors import SessionError, TimelineError
+from longlive_widget.engine.recording import VideoFile
+from longlive_widget.errors import CapabilityError, OutputError, SessionError, TimelineError
+from longlive_widget.geometry import Geometry
 from longlive_widget.timeline import Timeline
 from longlive_widget.widget.protocol import (
     BlockMessage,
+    Clip,
     Edit,
     Edited,
     Exported,
     Failure,
     History,
+    Notice,
     Reading,
     Receipt,
     StateMessage,
+    Still,
 )
 from longlive_widget.widget.runner import CREDITS, MARKS, Runner
 from tests.unit.painted_engine import PaintedEngine, paint
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 20
+BOTH = ("h264", "jpeg")
 TIMELINE = Timeline.of("a red ball", (7, "a blue star"))
 
 
@@ -72,9 +82,19 @@ def begin():
     """Build a runner with a page; it is closed at the end."""
     runners = []
 
-    def build(engine=None, *, generous=False, clock_s=time.monotonic):
+    def build(
+        engine=None, *, generous=False, codec="auto", when_unseen="go on", clock_s=time.monotonic
+    ):
         page = Page(generous=generous)
-        runner = Runner(engine or PaintedEngine(), TIMELINE, 3, page, clock_s=clock_s)
+        runner = Runner(
+            engine or PaintedEngine(),
+            TIMELINE,
+            3,
+            page,
+            codec=codec,
+            when_unseen=when_unseen,
+            clock_s=clock_s,
+        )
         page.runner = runner
         runners.append(runner)
         return runner, page
@@ -98,9 +118,20 @@ def test_where_nobody_watches_nothing_is_dropped(begin):
     assert runner.state().dropped == 0
 
 
+def test_the_first_blocks_are_sent_before_a_view_was_heard_of_as_in_a_cell_that_shows_and_runs(
+    begin,
+):
+    runner, page = begin()
+    runner.make(4).result(PATIENCE_S)
+    assert [record.displayed for record in runner.history] == [True, True, False, False]
+    sent = [len(buffers) for message, buffers in page.sent if isinstance(message, BlockMessage)]
+    assert sent == [9, 12, 0, 0]
+    assert runner.state().dropped == 0
+
+
 def test_without_credits_blocks_are_recorded_but_not_displayed(begin):
     runner, page = begin()
-    runner.attach("12-34")
+    runner.attach("12-34", BOTH)
     runner.make(6).result(PATIENCE_S)
     sent = [(len(jpegs), message.record.displayed) for message, jpegs in page.sent
             if isinstance(message, BlockMessage)]  # fmt: skip
@@ -112,14 +143,33 @@ def test_without_credits_blocks_are_recorded_but_not_displayed(begin):
 
 def test_each_credit_makes_room_for_one_block(begin):
     runner, page = begin(generous=True)
+    runner.attach("12-34", BOTH)
     runner.make(6).result(PATIENCE_S)
     assert all(record.displayed for record in runner.history)
     assert runner.state().dropped == 0
     assert all(jpegs for message, jpegs in page.sent if isinstance(message, BlockMessage))
 
 
+def test_a_block_that_had_no_room_is_sent_once_there_is_unless_another_one_came(begin):
+    runner, page = begin()
+    runner.attach("12-34", BOTH)
+    runner.make(4).result(PATIENCE_S)
+    page.sent.clear()
+    runner.credit(1, 0)
+    page.wait_for_blocks(1)
+    ((message, pictures),) = [each for each in page.sent if isinstance(each[0], BlockMessage)]
+    assert (message.view, message.record.block, len(pictures)) == ("12-34", 3, 12)
+    assert [record.displayed for record in runner.history] == [True, True, False, True]
+    page.wait_for(lambda: page.of(StateMessage))
+    assert page.of(StateMessage)[-1].state.dropped == runner.state().dropped == 1
+    runner.credit(1, 1)
+    runner.make(2).result(PATIENCE_S)
+    assert [record.displayed for record in runner.history[4:]] == [True, False]
+
+
 def test_a_credit_counts_once_however_many_pages_give_it(begin):
     runner, _ = begin()
+    runner.attach("12-34", BOTH)
     runner.make(2).result(PATIENCE_S)
     for _ in range(3):
         runner.credit(1, 0)
@@ -129,11 +179,13 @@ def test_a_credit_counts_once_however_many_pages_give_it(begin):
 
 def test_a_credit_of_an_older_video_counts_for_nothing(begin):
     runner, _ = begin()
+    runner.attach("12-34", BOTH)
     runner.make(2).result(PATIENCE_S)
     runner.stop()
     runner.make(2).result(PATIENCE_S)
     runner.credit(1, 0)
     runner.make(1).result(PATIENCE_S)
+    assert [record.credits for record in runner.history] == [2, 1, 0]
     assert not runner.history[-1].displayed
 
 
@@ -481,7 +533,7 @@ def test_a_view_that_appears_learns_what_it_missed(begin):
     runner, page = begin()
     runner.make(5).result(PATIENCE_S)
     page.sent.clear()
-    runner.attach("12-34")
+    runner.attach("12-34", BOTH)
     page.wait_for_blocks(1)
     assert page.of(StateMessage)[0].state.made == 5
     assert page.of(History)[0].records == runner.history
@@ -489,6 +541,197 @@ def test_a_view_that_appears_learns_what_it_missed(begin):
     assert (message.view, message.record.block, len(jpegs)) == ("12-34", 4, 12)
     runner.make(1).result(PATIENCE_S)
     assert runner.history[-1].displayed, "the credits of the page that vanished came back"
+
+
+def test_a_view_that_cannot_decode_h264_makes_jpegs_of_the_newest_block_and_of_all_after_it(begin):
+    runner, page = begin(generous=True)
+    runner.attach("1-1", BOTH)
+    runner.make(2).result(PATIENCE_S)
+    runner.attach("2-2", ("jpeg",))
+    runner.make(1).result(PATIENCE_S)
+    runner.leave("2-2")
+    runner.make(1).result(PATIENCE_S)
+    sent = [(message.view, message.record.block, message.codec, pictures[0][:2] == b"\xff\xd8")
+            for message, pictures in page.sent if isinstance(message, BlockMessage)]  # fmt: skip
+    assert sent == [
+        (None, 0, "h264", False), (None, 1, "h264", False),
+        ("2-2", 1, "jpeg", True), (None, 2, "jpeg", True), (None, 3, "h264", False),
+    ]  # fmt: skip
+    assert page.of(StateMessage)[-1].state.codec == "h264"
+
+
+def test_a_view_that_cannot_decode_what_is_wanted_by_name_is_told_and_sent_no_pictures(begin):
+    runner, page = begin(codec="h264")
+    runner.make(1).result(PATIENCE_S)
+    page.sent.clear()
+    with pytest.raises(CapabilityError, match="codec='auto'"):
+        runner.attach("2-2", ("jpeg",))
+    runner.close()
+    assert len(page.of(History)) == 1
+    assert page.of(BlockMessage) == []
+
+
+def test_a_picture_that_is_asked_for_comes_as_it_was_made_or_word_that_it_is_gone(begin):
+    runner, page = begin()
+    runner.make(3).result(PATIENCE_S)
+    runner.still("1-1", 1, 10)
+    runner.still("1-1", 1, 33)
+    runner.still("1-1", 2, 10)
+    page.wait_for(lambda: len(page.of(Still)) == 3)
+    assert page.of(Still) == [
+        Still("1-1", 1, 10, kept=True), Still("1-1", 1, 33, kept=False),
+        Still("1-1", 2, 10, kept=False),
+    ]  # fmt: skip
+    png, *others = [buffers for message, buffers in page.sent if isinstance(message, Still)]
+    seen = np.asarray(Image.open(io.BytesIO(png[0])))
+    assert (seen == paint("a red ball", 1, PaintedEngine().geometry)[1]).all()
+    assert others == [[], []]
+
+
+def test_while_nobody_looks_no_picture_is_coded_or_sent_and_none_counts_as_dropped(begin):
+    runner, page = begin(generous=True)
+    runner.attach("1-1", BOTH)
+    runner.make(1).result(PATIENCE_S)
+    runner.look("1-1", looking=False)
+    runner.make(3).result(PATIENCE_S)
+    assert [record.displayed for record in runner.history] == [True, False, False, False]
+    assert [record.encode_ms < 0.1 for record in runner.history[1:]] == [True, True, True]
+    assert runner.state().dropped == 0
+    runner.look("1-1", looking=True)
+    runner.make(1).result(PATIENCE_S)
+    pictures = [(message.view, message.record.block, len(buffers))
+                for message, buffers in page.sent if isinstance(message, BlockMessage)]  # fmt: skip
+    assert pictures[1:] == [(None, 1, 0), (None, 2, 0), (None, 3, 0), ("1-1", 3, 12), (None, 4, 12)]
+
+
+def test_a_live_video_that_nobody_sees_waits_for_a_view_if_that_is_wanted(begin):
+    runner, _ = begin(PaintedEngine(seconds_per_block=0.02), when_unseen="pause", generous=True)
+    runner.start()
+    assert runner.status == "running", "no view has appeared yet that could have gone"
+    runner.attach("1-1", BOTH)
+    runner.attach("2-2", BOTH)
+    runner.look("1-1", looking=False)
+    assert runner.status == "running"
+    runner.leave("2-2")
+    assert runner.status == "paused"
+    runner.look("1-1", looking=True)
+    assert runner.status == "running"
+    runner.pause()
+    runner.look("1-1", looking=False)
+    runner.look("1-1", looking=True)
+    assert runner.status == "paused", "a pause that somebody asked for stays"
+
+
+def test_a_video_that_nobody_sees_goes_on_otherwise_and_a_run_always_does(begin):
+    runner, _ = begin(PaintedEngine(seconds_per_block=0.02))
+    runner.attach("1-1", BOTH)
+    runner.start()
+    runner.look("1-1", looking=False)
+    assert runner.status == "running"
+    waiting, _ = begin(PaintedEngine(seconds_per_block=0.02), when_unseen="pause")
+    waiting.attach("1-1", BOTH)
+    made = waiting.make(5)
+    waiting.look("1-1", looking=False)
+    made.result(PATIENCE_S)
+    assert len(waiting.history) == 5
+
+
+def test_a_reset_begins_anew_under_the_prompt_that_steers_or_is_to_land_next(begin):
+    runner, page = begin(PaintedEngine(seconds_per_block=0.02), generous=True)
+    with pytest.raises(SessionError, match=r"no video to reset, it is idle: start\(\) it"):
+        runner.reset()
+    runner.make(4).result(PATIENCE_S)
+    runner.reset()
+    page.wait_for(lambda: runner.state().made > 4)
+    assert (runner.state().run, runner.status) == (2, "running")
+    assert {record.prompt for record in runner.history} == {"a blue star"}
+    runner.pause()
+    runner.switch("a green square")
+    runner.reset()
+    page.wait_for(lambda: runner.state().run == 3 and runner.state().made > 1)
+    assert {record.prompt for record in runner.history} == {"a green square"}
+
+
+def test_callbacks_get_each_block_once_it_was_sent_and_an_error_in_one_ends_nothing(begin):
+    runner, page = begin()
+    seen = []
+
+    def fail(block):
+        raise ValueError(f"no room for block {block.index}")
+
+    runner.on_block(fail)
+    runner.on_block(lambda block: seen.append((block.index, block.frames.shape[0])))
+    runner.make(3).result(PATIENCE_S)
+    page.wait_for(lambda: len(page.of(Failure)) == 3)
+    assert seen == [(0, 9), (1, 12), (2, 12)]
+    assert page.of(Failure)[1].message == "ValueError: no room for block 1"
+    assert "Traceback" in page.of(Failure)[1].details
+    assert runner.status == "done"
+
+
+def pictures_in(path):
+    with av.open(str(path)) as video:
+        return np.stack([frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)])
+
+
+@pytest.mark.parametrize("size", [(160, 96), (832, 480)])
+def test_a_recording_has_every_block_also_those_that_were_not_shown(begin, tmp_path, size):
+    engine = PaintedEngine(geometry=Geometry(*size))
+    runner, page = begin(engine)
+    runner.attach("1-1", BOTH)
+    runner.make(1).result(PATIENCE_S)
+    path = runner.record(tmp_path / "x.mp4")
+    with pytest.raises(SessionError, match=r"is being recorded: cut\(\) it first"):
+        runner.record(tmp_path / "y.mp4")
+    runner.make(3).result(PATIENCE_S)
+    assert [record.displayed for record in runner.history] == [True, True, False, False]
+    assert page.of(StateMessage)[-1].state.recording == str(path)
+    assert runner.cut().result(PATIENCE_S) == path
+    made = np.concatenate([block.frames for block in runner.reel.blocks[1:]])
+    seen = pictures_in(path)
+    assert seen.shape == made.shape
+    assert np.abs(seen.astype(int) - made).mean(axis=(1, 2, 3)).max() < 4
+    assert page.of(StateMessage)[-1].state.recording is None
+    page.wait_for(lambda: page.of(Notice) == [Notice(f"recorded 2.2 s to {path}")])
+    with pytest.raises(SessionError, match=r"record\(\) first"):
+        runner.cut()
+
+
+def test_a_recording_that_fails_is_told_once_and_leaves_nothing(begin, tmp_path, monkeypatch):
+    runner, page = begin()
+    runner.record(tmp_path / "x.mp4")
+
+    def full(*_):
+        raise OutputError("the disk is full")
+
+    monkeypatch.setattr(VideoFile, "append", full)
+    runner.make(3).result(PATIENCE_S)
+    page.wait_for(lambda: page.of(Failure))
+    runner.make(2).result(PATIENCE_S)
+    runner.close()
+    assert [failure.message for failure in page.of(Failure)] == ["the disk is full"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_closing_ends_a_recording_well(begin, tmp_path):
+    runner, _ = begin()
+    runner.record(tmp_path / "x.mp4")
+    runner.make(2).result(PATIENCE_S)
+    runner.close()
+    assert len(pictures_in(tmp_path / "x.mp4")) == 21
+
+
+def test_a_clip_of_the_last_seconds_is_sent_to_the_view_that_wants_it(begin, tmp_path):
+    runner, page = begin()
+    with pytest.raises(SessionError, match="nothing was made yet"):
+        runner.clip("1-1", 2)
+    runner.make(6).result(PATIENCE_S)
+    runner.clip("1-1", 2)
+    page.wait_for(lambda: page.of(Clip))
+    assert page.of(Clip) == [Clip("1-1", "painted-1-9.mp4")]
+    ((content,),) = [buffers for message, buffers in page.sent if isinstance(message, Clip)]
+    (tmp_path / "clip.mp4").write_bytes(content)
+    assert len(pictures_in(tmp_path / "clip.mp4")) == 36
 
 
 def test_a_stop_ends_whoever_waits_for_blocks(begin):
@@ -500,7 +743,7 @@ def test_a_stop_ends_whoever_waits_for_blocks(begin):
     assert len(runner.history) < 1000
 
 
-def test_closing_ends_both_threads_and_lets_go_of_engine_and_pictures(begin):
+def test_closing_ends_all_threads_and_lets_go_of_engine_and_pictures(begin):
     engine = PaintedEngine(seconds_per_block=0.02)
     runner, page = begin(engine)
     runner.start()
@@ -508,7 +751,7 @@ def test_closing_ends_both_threads_and_lets_go_of_engine_and_pictures(begin):
     threads = longlive_threads()
     runner.close()
     runner.close()
-    assert len(longlive_threads()) == len(threads) - 2
+    assert len(longlive_threads()) == len(threads) - 3
     assert page.of(StateMessage)[-1].state.status == "closed"
     assert runner.reel.blocks == ()
     gone = weakref.ref(engine)

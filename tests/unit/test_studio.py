@@ -14,13 +14,15 @@ import av
 import nbformat
 import numpy as np
 import pytest
+import torch
 import traitlets
 from nbclient import NotebookClient
 from PIL import Image
 
-from longlive_widget.errors import CapabilityError, SessionError, TimelineError
+from longlive_widget.errors import CapabilityError, OutputError, SessionError, TimelineError
 from longlive_widget.timeline import Entry, Timeline, Transition
 from longlive_widget.widget import studio as studio_module
+from longlive_widget.widget.freed import Freed, freed_since, reserved_bytes
 from longlive_widget.widget.reel import Reel
 from longlive_widget.widget.still import latency_figure, picture_strip, record_table
 from longlive_widget.widget.studio import LongLiveWidget
@@ -159,7 +161,10 @@ def test_clicks_are_obeyed_in_their_order(studio):
 
 
 def test_a_handler_of_the_page_waits_for_nothing(studio):
-    page_messages = [{"type": "attach", "view": "1-2"}, {"type": "asset", "name": "plotly"}]
+    page_messages = [
+        {"type": "attach", "view": "1-2", "codecs": ["jpeg"]},
+        {"type": "asset", "name": "plotly"},
+    ]
     with studio._runner._changed:
         handler = threading.Thread(
             target=lambda: [studio._handle_custom_msg(each, []) for each in page_messages]
@@ -273,6 +278,16 @@ def test_a_seed_out_of_range_is_refused_when_the_studio_is_built(seed):
         LongLiveWidget(PaintedEngine(), TIMELINE, seed=seed)
 
 
+def test_an_unknown_codec_is_refused_when_the_studio_is_built():
+    with pytest.raises(SessionError, match="codec 'vp9' does not exist: use 'auto' or"):
+        LongLiveWidget(PaintedEngine(), "a red ball", codec="vp9")
+
+
+def test_what_to_do_unseen_is_one_of_two():
+    with pytest.raises(SessionError, match="when_unseen 'stop' does not exist: use 'go on' or"):
+        LongLiveWidget(PaintedEngine(), "a red ball", when_unseen="stop")
+
+
 def test_an_empty_prompt_is_refused_when_the_studio_is_built():
     with pytest.raises(TimelineError, match="empty"):
         LongLiveWidget(PaintedEngine(), " ")
@@ -285,6 +300,53 @@ def test_all_that_was_made_is_saved_as_a_video(studio, tmp_path):
         seen = [frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)]
     assert len(seen) == 33
     assert np.abs(seen[20].astype(int) - studio.frames[20]).mean() < 4
+
+
+def test_the_last_seconds_are_saved_in_whole_blocks(studio, tmp_path):
+    studio.run(blocks=6)
+    studio.save(tmp_path / "x.mp4", seconds=2)
+    with av.open(str(tmp_path / "x.mp4")) as video:
+        seen = [frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)]
+    assert len(seen) == 36
+    assert np.abs(seen[0].astype(int) - studio.frames[-36]).mean() < 4
+
+
+def test_a_recording_is_where_it_was_asked_for(studio, tmp_path):
+    path = studio.record(tmp_path / "x.mp4")
+    studio.run(blocks=2)
+    assert studio.cut() == path == tmp_path / "x.mp4"
+    assert path.stat().st_size > 0
+
+
+def test_closing_says_what_it_freed(studio):
+    studio.run(blocks=1)
+    freed = studio.close()
+    assert (freed.freed_bytes, freed.held_bytes) == (0, 0)
+    assert "on the processor, so no device memory was held" in str(freed)
+    assert repr(Freed("cuda:0", 3 * 2**30, 2**30)).startswith(
+        "closed; 3,072 MiB of cuda:0 freed, 1,0"
+    )
+
+
+def test_what_is_freed_of_a_gpu_is_what_is_no_longer_reserved_there(monkeypatch):
+    reserved = [7 * 2**20]
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda _: reserved[0])
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: reserved.insert(0, 3 * 2**20))
+    gpu = torch.device("cuda", 0)
+    assert freed_since(gpu, reserved_bytes(gpu)) == Freed("cuda:0", 4 * 2**20, 3 * 2**20)
+
+
+def test_a_snapshot_is_a_picture_exactly_as_it_was_made(studio, tmp_path):
+    studio.run(blocks=2)
+    studio.snapshot(tmp_path / "newest.png")
+    studio.snapshot(tmp_path / "tenth.png", picture=9)
+    for name, picture in [("newest", 20), ("tenth", 9)]:
+        seen = np.asarray(Image.open(tmp_path / f"{name}.png"))
+        assert (seen == studio.frames[picture]).all()
+    with pytest.raises(SessionError, match="picture 21 is not kept: use 0 to 20"):
+        studio.snapshot(tmp_path / "x.png", picture=21)
+    with pytest.raises(OutputError, match="is a folder"):
+        studio.snapshot(tmp_path)
 
 
 def test_before_anything_was_made_there_is_nothing_to_save_or_to_report(studio, tmp_path):
@@ -309,6 +371,18 @@ def test_the_reel_forgets_the_oldest_blocks_and_counts_them():
         reel.append(block)
     assert [block.index for block in reel.blocks] == [4, 5]
     assert reel.forgotten_blocks == 4
+
+
+def test_what_was_shown_reaches_further_back_than_the_pictures_do_but_not_over_a_gap():
+    blocks = list(PaintedSession(PaintedEngine(), TIMELINE, 0).blocks(6))
+    reel = Reel(limit_bytes=blocks[1].frames.nbytes * 2)
+    for block in blocks:
+        units = () if block.index == 1 else [bytes([block.index])] * len(block.frames)
+        reel.append(block, units)
+    lately = [(shot.latent_frame, len(shot.units), shot.frames is None)
+              for shot in reel.lately(60)]  # fmt: skip
+    assert lately == [(6, 12, True), (9, 12, True), (12, 12, False), (15, 12, False)]
+    assert [shot.latent_frame for shot in reel.lately(1.5)] == [12, 15]
 
 
 def test_the_strip_shows_pictures_of_the_video_in_order(studio):
@@ -419,5 +493,6 @@ print([each.status for each in old])
 print([thread.name for thread in threading.enumerate() if thread.name.startswith("longlive-")])
 """
     assert printed(executed(again)[0]) == (
-        "['closed', 'closed', 'closed', 'running']\n['longlive-courier', 'longlive-runner']\n"
+        "['closed', 'closed', 'closed', 'running']\n"
+        "['longlive-courier', 'longlive-archivist', 'longlive-runner']\n"
     )

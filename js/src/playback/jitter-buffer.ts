@@ -30,6 +30,7 @@ export class JitterBuffer<Picture extends Disposable> {
   constructor(
     picturesPerSecond: number,
     private readonly delayMs: number,
+    private readonly ranDry: (nowMs: number) => void = () => undefined,
   ) {
     this.clock = new MediaClock(picturesPerSecond);
   }
@@ -106,6 +107,7 @@ export class JitterBuffer<Picture extends Disposable> {
     this.flow(nowMs);
     if (this.clock.running && this.clock.at(nowMs) >= this.end) {
       this.clock.hold(nowMs, this.end);
+      this.ranDry(nowMs);
     }
     const position = this.clock.at(nowMs, this.end - 1);
     this.dropSeen(position);

@@ -1,37 +1,74 @@
-// The way of a block on the page: decode, buffer, show in time, give the credit back.
+// The way of a block on the page: keep, decode, buffer, show in time, give the credit back.
 
-import type { BlockMessage, State, Status } from "../protocol.ts";
-import { decodeJpegs } from "./decode.ts";
+import type { BlockMessage, BlockRecord, Codec, Landing, State, Status } from "../protocol.ts";
+import { Decoder, type Picture } from "./decoder.ts";
+import type { Stretch, Take } from "./film.ts";
+import { Lately, type Vitals } from "./health.ts";
 import { JitterBuffer, type Shown } from "./jitter-buffer.ts";
+import { LookBack } from "./look-back.ts";
 
 const DELAY_MS = 120;
 const ROOM_BLOCKS = 3;
 const RATE_WINDOW_MS = 2000;
+/** How long a picture stands before it is asked for as it was made. */
+const STILL_MS = 200;
 
-export type ShownPicture = Shown<ImageBitmap>;
+export type ShownPicture = Shown<Picture>;
 
-export type PlayerEvents = {
-  draw: (shown: ShownPicture) => void;
-  credit: (run: number, block: number) => void;
-  fail: (message: string) => void;
+/** Where the viewer stands in what is here: with the video as it is made, or back in it. */
+export type Place = {
+  there: Stretch;
+  picture: number;
+  live: boolean;
+  playing: boolean;
+  loop: Stretch | undefined;
 };
 
-/** Plays one video at a time: the newest run. Draws nothing itself. */
+export type PlayerEvents = {
+  /** Draw a picture; `live` unless somebody looks back. */
+  draw: (shown: ShownPicture, live: boolean) => void;
+  /** The video as it is made has come to a block under a new prompt, whether that is seen or not. */
+  land: (landing: Landing, record: BlockRecord) => void;
+  /** A picture stands still: it may be asked for without loss. */
+  stand: (run: number, picture: number) => void;
+  credit: (run: number, block: number) => void;
+  fail: (message: string, codec: Codec) => void;
+};
+
+/**
+ * Plays one video at a time: the newest run. Draws nothing itself. Whoever looks back leaves the video as it
+ * is made running behind, so that the way back to it is none.
+ */
 export class Player {
   private run = -1;
   private newest = -1;
   private status: Status = "idle";
-  private buffer: JitterBuffer<ImageBitmap>;
-  private decoded: Promise<void> = Promise.resolve();
+  private buffer: JitterBuffer<Picture>;
+  private readonly decoder: Decoder;
+  /** What was shown, to look back at. */
+  readonly back: LookBack<Picture>;
   private owed: { run: number; block: number }[] = [];
   private shownNumber = -1;
+  private shownSinceMs = 0;
+  private stood = false;
+  private liveBlock = -1;
+  /** The picture of the video as it is made, -1 before there is one; another is shown to who looks back. */
+  liveNumber = -1;
+  private lately: Lately;
   private drawnAtMs: number[] = [];
 
   constructor(
     private readonly picturesPerSecond: number,
+    h264: string | null,
     private readonly events: PlayerEvents,
     signal: AbortSignal,
   ) {
+    this.lately = new Lately(picturesPerSecond);
+    this.decoder = new Decoder(h264);
+    this.back = new LookBack(picturesPerSecond, new Decoder(h264), {
+      from: () => this.shownNumber,
+      fail: (take, error) => this.fail(take, error),
+    });
     this.buffer = this.freshBuffer();
     const tick = () => {
       if (!signal.aborted) {
@@ -40,7 +77,11 @@ export class Player {
       }
     };
     requestAnimationFrame(tick);
-    signal.addEventListener("abort", () => this.buffer.clear());
+    signal.addEventListener("abort", () => {
+      this.buffer.clear();
+      this.decoder.close();
+      this.back.close();
+    });
   }
 
   /** Blocks that are here and were not begun. */
@@ -48,15 +89,38 @@ export class Player {
     return this.buffer.waiting;
   }
 
-  get aheadSeconds(): number {
-    return this.buffer.aheadSeconds(performance.now(), this.picturesPerSecond);
+  /** Somebody looks again: what happened while nobody did says nothing. */
+  lookAgain(): void {
+    this.lately = new Lately(this.picturesPerSecond);
   }
 
-  /** Pictures shown in the last two seconds, per second. */
-  get rate(): number {
-    const since = performance.now() - RATE_WINDOW_MS;
-    this.drawnAtMs = this.drawnAtMs.filter((atMs) => atMs >= since);
-    return (this.drawnAtMs.length * 1000) / RATE_WINDOW_MS;
+  /** How the video does on its way to the eye; pictures shown are those of the last two seconds. */
+  get vitals(): Vitals {
+    const nowMs = performance.now();
+    this.drawnAtMs = this.drawnAtMs.filter((atMs) => atMs >= nowMs - RATE_WINDOW_MS);
+    return {
+      ...this.lately.vitals(nowMs),
+      status: this.status,
+      live: this.back.review === undefined,
+      shown: (this.drawnAtMs.length * 1000) / RATE_WINDOW_MS,
+      ahead: this.buffer.aheadSeconds(nowMs, this.picturesPerSecond),
+    };
+  }
+
+  /** Where the viewer stands; undefined before a picture is shown. */
+  get place(): Place | undefined {
+    const there = this.back.film.stretch;
+    if (there === undefined || this.shownNumber < 0) {
+      return undefined;
+    }
+    const { review } = this.back;
+    return {
+      there,
+      picture: this.shownNumber,
+      live: review === undefined,
+      playing: review?.playing ?? this.status === "running",
+      loop: review?.loop,
+    };
   }
 
   /** Hold, go on or begin anew, as the kernel says. */
@@ -92,18 +156,32 @@ export class Player {
 
   /** Take in a block; one that has come before, or that belongs to an older video, is left out. */
   take(message: BlockMessage): void {
-    const { run, record, pictures } = message;
+    const { run, record, codec, pictures } = message;
+    if (run === this.run) {
+      this.lately.came(record);
+    }
     if (run !== this.run || record.block <= this.newest || pictures.length === 0) {
       return;
     }
     this.newest = record.block;
-    const decoding = decodeJpegs(pictures);
-    this.decoded = this.decoded
-      .then(async () => this.put(message, await decoding))
-      .catch((error) => this.events.fail(`block ${record.block} could not be drawn: ${error}`));
+    this.back.film.append({ record, codec, pictures });
+    const cameMs = performance.now();
+    this.decoder
+      .decode(message)
+      .then((decoded) => {
+        this.lately.decoded(performance.now() - cameMs, codec);
+        this.put(message, decoded);
+      })
+      .catch((error) => {
+        this.fail({ record, codec, pictures }, error);
+      });
   }
 
-  private put({ run, record }: BlockMessage, pictures: ImageBitmap[]): void {
+  private fail({ record, codec }: Take, error: unknown): void {
+    this.events.fail(`block ${record.block} could not be decoded (${codec}): ${error}`, codec);
+  }
+
+  private put({ run, record }: BlockMessage, pictures: Picture[]): void {
     if (run !== this.run || this.status === "stopped" || this.status === "closed") {
       for (const picture of pictures) {
         picture.close();
@@ -117,26 +195,60 @@ export class Player {
 
   private begin(run: number): void {
     this.buffer.clear();
+    this.lately = new Lately(this.picturesPerSecond);
     this.buffer = this.freshBuffer();
+    this.back.begin();
     this.run = run;
     this.newest = -1;
     this.shownNumber = -1;
+    this.liveBlock = -1;
+    this.liveNumber = -1;
     this.owed = [];
     this.status = "idle";
   }
 
-  private freshBuffer(): JitterBuffer<ImageBitmap> {
-    return new JitterBuffer<ImageBitmap>(this.picturesPerSecond, DELAY_MS);
+  private freshBuffer(): JitterBuffer<Picture> {
+    return new JitterBuffer(this.picturesPerSecond, DELAY_MS, (nowMs) => this.lately.ranDry(nowMs));
   }
 
   private show(nowMs: number): void {
-    const shown = this.buffer.at(nowMs);
+    const live = this.buffer.at(nowMs);
     this.payBack();
+    this.land(live);
+    const looking = this.back.review !== undefined;
+    const shown = looking ? this.back.at(nowMs) : live;
     if (shown !== undefined && shown.number !== this.shownNumber) {
       this.shownNumber = shown.number;
+      this.shownSinceMs = nowMs;
+      this.stood = false;
       this.drawnAtMs.push(nowMs);
-      this.events.draw(shown);
+      this.events.draw(shown, !looking);
     }
+    this.stand(nowMs);
+  }
+
+  private land(live: ShownPicture | undefined): void {
+    if (live === undefined) {
+      return;
+    }
+    const { record, number } = live;
+    this.liveNumber = number;
+    if (record.block !== this.liveBlock) {
+      this.liveBlock = record.block;
+      if (record.landed !== null) {
+        this.events.land(record.landed, record);
+      }
+    }
+  }
+
+  /** Say once of a picture that it stands, and not only because the next one is late. */
+  private stand(nowMs: number): void {
+    const moving = this.back.review?.playing ?? this.status === "running";
+    if (this.stood || moving || this.shownNumber < 0 || nowMs - this.shownSinceMs < STILL_MS) {
+      return;
+    }
+    this.stood = true;
+    this.events.stand(this.run, this.shownNumber);
   }
 
   /** A credit goes back when its block has been decoded and there is room for another one. */

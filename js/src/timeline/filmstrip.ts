@@ -1,5 +1,6 @@
 // One small picture of each block that was shown, beneath the prompts.
 
+import { aspectOf } from "../playback/decoder.ts";
 import type { ShownPicture } from "../playback/player.ts";
 import { make } from "../view/elements.ts";
 import { blocksToShow, fraction, percent, type Span } from "./geometry.ts";
@@ -34,7 +35,7 @@ export function filmstrip(signal: AbortSignal): Filmstrip {
       return;
     }
     taken = block;
-    aspect = picture.width / picture.height;
+    aspect = aspectOf(picture);
     canvas.height = HEIGHT_PX;
     canvas.width = Math.round(HEIGHT_PX * aspect);
     context.drawImage(picture, 0, 0, canvas.width, canvas.height);

@@ -11,6 +11,8 @@ export function make<Name extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
+/** Until then a browser has begun to save. */
+const SAVED_MS = 60_000;
 const SVG = "http://www.w3.org/2000/svg";
 
 /** A picture of 16 x 16 from one path. */
@@ -22,4 +24,24 @@ export function icon(path: string): SVGElement {
   shape.setAttribute("d", path);
   element.append(shape);
   return element;
+}
+
+/** A button that is an icon; `label` says what it does. */
+export function iconButton(action: string, label: string, path: string): HTMLButtonElement {
+  const button = make("button", "ll-button ll-icon");
+  button.type = "button";
+  button.dataset["action"] = action;
+  button.title = label;
+  button.setAttribute("aria-label", label);
+  button.append(icon(path));
+  return button;
+}
+
+/** Have the browser save a file. */
+export function download(name: string, content: Blob): void {
+  const link = make("a", "");
+  link.href = URL.createObjectURL(content);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), SAVED_MS);
 }

@@ -31,6 +31,8 @@ export type PromptBar = {
   ) => void;
   /** The kernel says how a prompt is read. */
   mark: (prompt: string, unknown: readonly string[], unread: string) => void;
+  /** Something else that was done. */
+  say: (message: string) => void;
 };
 
 /** `submit` gets each prompt that is sent with Enter or with the button, an empty one too. */
@@ -76,6 +78,10 @@ export function promptBar(
         control.disabled = !able;
       }
       input.placeholder = able ? "a prompt to switch to, then Enter" : "start, then steer here";
+    },
+    say(message) {
+      receipt.dataset["phase"] = "done";
+      receipt.textContent = message;
     },
     taken(landing, marks, inSeconds) {
       const when = inSeconds > 0.05 ? `, in about ${inSeconds.toFixed(1)} s` : "";

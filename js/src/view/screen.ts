@@ -1,34 +1,161 @@
-// Where the pictures are drawn.
+// Where the pictures are drawn, and all that is done with the picture as a whole.
 
 import type { ShownPicture } from "../playback/player.ts";
-import { make } from "./elements.ts";
+import { FLOATING } from "./attention.ts";
+import { iconButton, make } from "./elements.ts";
 
 // Pictures smaller than this are enlarged pixel by pixel, which is honest about what was made.
 const SMALL_PX = 400;
 
+const NATIVE = "M2 2h5v1.5H3.5V7H2zM14 14H9v-1.5h3.5V9H14zM5.5 5.5h5v5h-5z";
+const FULL =
+  "M2 2h4v1.5H3.5V6H2zM10 2h4v4h-1.5V3.5H10zM2 10h1.5v2.5H6V14H2zM12.5 10H14v4h-4v-1.5h2.5z";
+const INSET = "M1.5 2.5h13v11h-13zM3 4v8h10V4zM8 8h4v3H8z";
+const CAMERA = "M5.5 3h5l1 1.5H14v8.5H2V4.5h2.5zM8 6a2.6 2.6 0 1 0 0 5.2A2.6 2.6 0 0 0 8 6z";
+
 export type Screen = {
   element: HTMLElement;
+  tools: HTMLElement;
   update: (shown: ShownPicture) => void;
+  /** Draw the picture on the screen once more, without loss. */
+  refine: (exact: ImageBitmap) => void;
+  /** The picture on the screen, as a PNG of what is seen. */
+  seen: () => Promise<Blob | null>;
+};
+
+export type ScreenEvents = {
+  snapshot: () => void;
+  fail: (message: string) => void;
+  /** What is shown in full. */
+  theatre: HTMLElement;
 };
 
 /** A screen for pictures of `width` x `height` pixels. */
-export function screen(width: number, height: number): Screen {
+export function screen(
+  width: number,
+  height: number,
+  { snapshot, fail, theatre }: ScreenEvents,
+  signal: AbortSignal,
+): Screen {
   const element = make("div", "ll-screen");
   const canvas = make("canvas", "ll-canvas");
   const invitation = make("div", "ll-invitation", "press start");
+  const exact = make("span", "ll-exact", "exact");
+  const tools = make("div", "ll-tools");
   canvas.width = width;
   canvas.height = height;
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", "The video");
   canvas.classList.toggle("ll-small", width < SMALL_PX);
-  element.style.aspectRatio = `${width} / ${height}`;
-  element.append(canvas, invitation);
+  exact.title = "this very picture, without loss: it was sent again as it stands";
+  exact.hidden = true;
+  element.style.setProperty("--ll-ratio", `${width} / ${height}`);
+  element.style.setProperty("--ll-width", `${width}px`);
+  element.style.setProperty("--ll-height", `${height}px`);
+  element.append(canvas, invitation, exact);
   const context = canvas.getContext("2d", { alpha: false });
+  const button = (action: string, label: string, path: string, act: () => void) => {
+    const made = iconButton(action, label, path);
+    made.addEventListener("click", act, { signal });
+    return made;
+  };
+  const size = button(
+    "size",
+    "native size: one pixel of the video is one of the page",
+    NATIVE,
+    () => {
+      const native = element.dataset["size"] !== "native";
+      element.dataset["size"] = native ? "native" : "fit";
+      size.setAttribute("aria-pressed", String(native));
+    },
+  );
+  size.setAttribute("aria-pressed", "false");
+  const full = button("fullscreen", "full screen", FULL, () => {
+    toggleFullscreen(theatre).catch((error) => fail(`full screen: ${error}`));
+  });
+  const inset = button(
+    "inset",
+    "picture in picture: a window of its own, above all others",
+    INSET,
+    () => {
+      floatAbove(canvas, theatre, signal).catch((error) => fail(`picture in picture: ${error}`));
+    },
+  );
+  const camera = button(
+    "snapshot",
+    "save this picture as a PNG, exactly as it was made",
+    CAMERA,
+    snapshot,
+  );
+  disableWithout(document.fullscreenEnabled, full, "this page may not fill the screen");
+  disableWithout(document.pictureInPictureEnabled, inset, "this browser has no picture in picture");
+  tools.append(camera, size, inset, full);
   return {
     element,
+    tools,
     update({ picture }) {
       invitation.hidden = true;
+      exact.hidden = true;
       context?.drawImage(picture, 0, 0, width, height);
     },
+    refine(picture) {
+      exact.hidden = false;
+      context?.drawImage(picture, 0, 0, width, height);
+    },
+    seen: () => new Promise((resolve) => canvas.toBlob(resolve, "image/png")),
   };
+}
+
+function disableWithout(
+  ability: boolean | undefined,
+  button: HTMLButtonElement,
+  why: string,
+): void {
+  if (ability !== true) {
+    button.disabled = true;
+    button.title = why;
+  }
+}
+
+async function toggleFullscreen(element: HTMLElement): Promise<void> {
+  if (document.fullscreenElement === element) {
+    await document.exitFullscreen();
+  } else {
+    await element.requestFullscreen();
+  }
+}
+
+const floating = new WeakMap<HTMLCanvasElement, HTMLVideoElement>();
+
+/** Show what is drawn on a canvas in a window above all others, or no longer. */
+async function floatAbove(
+  canvas: HTMLCanvasElement,
+  theatre: HTMLElement,
+  signal: AbortSignal,
+): Promise<void> {
+  let video = floating.get(canvas);
+  if (video === undefined) {
+    video = make("video", "");
+    video.muted = true;
+    video.srcObject = canvas.captureStream();
+    floating.set(canvas, video);
+    for (const kind of ["enterpictureinpicture", "leavepictureinpicture"]) {
+      const tell = ({ type }: Event) => {
+        theatre.dataset["floating"] = String(type === "enterpictureinpicture");
+        theatre.dispatchEvent(new Event(FLOATING));
+      };
+      video.addEventListener(kind, tell, { signal });
+    }
+    signal.addEventListener("abort", () => {
+      if (document.pictureInPictureElement === video) {
+        void document.exitPictureInPicture();
+      }
+    });
+  }
+  if (document.pictureInPictureElement === video) {
+    await document.exitPictureInPicture();
+    return;
+  }
+  await video.play();
+  await video.requestPictureInPicture();
 }

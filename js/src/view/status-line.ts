@@ -1,14 +1,13 @@
-// One line: what plays, and how well.
+// What plays, how well, and why not better.
 
+import { diagnose, type Vitals } from "../playback/health.ts";
 import type { State } from "../protocol.ts";
 import { make } from "./elements.ts";
-
-export type Health = { rate: number; aheadSeconds: number };
 
 export type StatusLine = {
   element: HTMLElement;
   update: (state: State) => void;
-  measure: (health: Health, dropped: number) => void;
+  measure: (vitals: Vitals, dropped: number) => void;
 };
 
 export function statusLine(): StatusLine {
@@ -23,7 +22,8 @@ export function statusLine(): StatusLine {
   dropped.title = "blocks that were made while this page had no room for them: kept, but not shown";
   const figures = make("span", "ll-figures");
   figures.append(rate, ahead, dropped);
-  element.append(status, about, figures);
+  const health = make("span", "ll-health");
+  element.append(status, about, figures, health);
   return {
     element,
     update(state) {
@@ -33,9 +33,12 @@ export function statusLine(): StatusLine {
         state.weights === "random" ? " · random weights: the pictures mean nothing" : "";
       about.textContent = `${state.model} · ${state.preset} · ${state.width_px} × ${state.height_px} · seed ${state.seed}${weights}${state.fallbacks.map((told) => ` · ${told}`).join("")}`;
     },
-    measure(health, blocks) {
-      write(rate, `${health.rate.toFixed(1)} pictures/s`);
-      write(ahead, `${health.aheadSeconds.toFixed(1)} s ahead`);
+    measure(vitals, blocks) {
+      const { verdict, words } = diagnose(vitals);
+      health.dataset["verdict"] = verdict;
+      write(health, words);
+      write(rate, `${vitals.shown.toFixed(1)} pictures/s`);
+      write(ahead, `${vitals.ahead.toFixed(1)} s ahead`);
       write(dropped, `${blocks} dropped`);
       dropped.dataset["some"] = String(blocks > 0);
     },

@@ -1,0 +1,123 @@
+// Somebody looks back at what was shown, while the video goes on.
+
+import type { CodedBlock } from "./decoder.ts";
+import { Film, type Stretch, type Take } from "./film.ts";
+import type { Disposable, Shown } from "./jitter-buffer.ts";
+import { Projector } from "./projector.ts";
+import { Review } from "./review.ts";
+
+const FILM_BYTES = 128 * 2 ** 20;
+const LOOP_SECONDS = 3;
+
+export type BlockDecoder<Picture> = {
+  decode: (block: CodedBlock) => Promise<Picture[]>;
+  close: () => void;
+};
+
+export type LookBackEvents = {
+  /** The number of the picture on the screen, from which somebody begins to look back. */
+  from: () => number;
+  fail: (take: Take, error: unknown) => void;
+};
+
+/** The film of one video after another; `review` is where it is looked at, if it is. */
+export class LookBack<Picture extends Disposable> {
+  film = new Film(FILM_BYTES);
+  review: Review | undefined;
+  private projector: Projector<Picture>;
+
+  constructor(
+    private readonly picturesPerSecond: number,
+    private readonly decoder: BlockDecoder<Picture>,
+    private readonly events: LookBackEvents,
+  ) {
+    this.projector = this.freshProjector();
+  }
+
+  /** The picture that is looked at now; undefined while it is decoded, or where none is. */
+  at(nowMs: number): Shown<Picture> | undefined {
+    const there = this.film.stretch;
+    return this.review === undefined || there === undefined
+      ? undefined
+      : this.projector.at(this.review.at(nowMs, there));
+  }
+
+  seek(picture: number): void {
+    this.look((review, nowMs) => review.seek(picture, nowMs));
+  }
+
+  /** Stand on the picture before or after the present one. */
+  step(by: 1 | -1): void {
+    this.look((review, nowMs, there) => {
+      review.hold(nowMs, there);
+      review.seek(this.film.beside(review.at(nowMs, there), by), nowMs);
+    });
+  }
+
+  /** Go back or forth by seconds. */
+  skip(seconds: number): void {
+    this.look((review, nowMs, there) => {
+      review.seek(review.at(nowMs, there) + seconds * this.picturesPerSecond, nowMs);
+    });
+  }
+
+  /** Play on from the picture that is looked at, or stand there. */
+  playOrStand(): void {
+    this.look((review, nowMs, there) => {
+      if (review.playing) {
+        review.hold(nowMs, there);
+      } else {
+        review.play(nowMs, there);
+      }
+    });
+  }
+
+  /** Play the seconds up to the present picture round and round, or no longer. */
+  loop(): void {
+    this.look((review, nowMs, there) => {
+      const last = review.at(nowMs, there);
+      const first = Math.max(there.first, last + 1 - LOOP_SECONDS * this.picturesPerSecond);
+      review.repeat(review.loop === undefined ? { first, last } : undefined, nowMs, there);
+    });
+  }
+
+  /** Begin or end the loop at the present picture. */
+  bound(end: keyof Stretch): void {
+    this.look((review, nowMs, there) => {
+      const bounds = { ...(review.loop ?? there), [end]: review.at(nowMs, there) };
+      if (bounds.first < bounds.last) {
+        review.repeat(bounds, nowMs, there);
+      }
+    });
+  }
+
+  /** Look back no longer. */
+  leave(): void {
+    this.review = undefined;
+    this.projector.clear();
+  }
+
+  /** Another video begins. */
+  begin(): void {
+    this.leave();
+    this.film = new Film(FILM_BYTES);
+    this.projector = this.freshProjector();
+  }
+
+  close(): void {
+    this.leave();
+    this.decoder.close();
+  }
+
+  private look(act: (review: Review, nowMs: number, there: Stretch) => void): void {
+    const there = this.film.stretch;
+    if (there !== undefined) {
+      this.review ??= new Review(this.picturesPerSecond, Math.max(there.first, this.events.from()));
+      act(this.review, performance.now(), there);
+    }
+  }
+
+  private freshProjector(): Projector<Picture> {
+    return new Projector(this.film, (block) => this.decoder.decode(block), this.events.fail);
+  }
+}

@@ -1,0 +1,75 @@
+// Decoded pictures of a film, wherever somebody looks at it; a few blocks at a time are held.
+
+import type { CodedBlock } from "./decoder.ts";
+import type { Film, Take } from "./film.ts";
+import type { Disposable, Shown } from "./jitter-buffer.ts";
+
+const HELD_BLOCKS = 3;
+
+type Held<Picture> = { take: Take; pictures: Picture[] | undefined };
+
+/** Decodes the block of the picture that is asked for, and the one after it. */
+export class Projector<Picture extends Disposable> {
+  private held: Held<Picture>[] = [];
+
+  constructor(
+    private readonly film: Film,
+    private readonly decode: (block: CodedBlock) => Promise<Picture[]>,
+    private readonly fail: (take: Take, error: unknown) => void,
+  ) {}
+
+  /** The picture of that number or the nearest one before it; undefined while it is decoded. */
+  at(number: number): Shown<Picture> | undefined {
+    const take = this.film.find(number);
+    if (take === undefined) {
+      return undefined;
+    }
+    const nearest = this.film.nearest(number);
+    const next = this.film.after(nearest);
+    const { pictures } = this.hold(take);
+    if (next !== undefined && pictures !== undefined) {
+      this.hold(next);
+    }
+    const picture = pictures?.[nearest - take.record.first_picture];
+    return picture === undefined ? undefined : { picture, record: take.record, number: nearest };
+  }
+
+  /** Let go of all pictures. */
+  clear(): void {
+    for (const { pictures } of this.held) {
+      dispose(pictures);
+    }
+    this.held = [];
+  }
+
+  private hold(take: Take): Held<Picture> {
+    const found = this.held.find((each) => each.take === take);
+    const held = found ?? { take, pictures: undefined };
+    this.held = [...this.held.filter((each) => each !== held), held];
+    while (this.held.length > HELD_BLOCKS) {
+      dispose(this.held.shift()?.pictures);
+    }
+    if (found === undefined) {
+      this.begin(held);
+    }
+    return held;
+  }
+
+  private begin(held: Held<Picture>): void {
+    this.decode(held.take)
+      .then((pictures) => {
+        if (this.held.includes(held)) {
+          held.pictures = pictures;
+        } else {
+          dispose(pictures);
+        }
+      })
+      .catch((error) => this.fail(held.take, error));
+  }
+}
+
+function dispose(pictures: readonly Disposable[] | undefined): void {
+  for (const picture of pictures ?? []) {
+    picture.close();
+  }
+}

@@ -1,0 +1,116 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type { CodedBlock } from "../src/playback/decoder.ts";
+import { LookBack } from "../src/playback/look-back.ts";
+import { Picture, takeOf } from "./video.ts";
+
+const PICTURE_MS = 62.5;
+
+describe("somebody who looks back", () => {
+  let nowMs = 0;
+  let onScreen = 30;
+  let made: Picture[] = [];
+  let back: LookBack<Picture>;
+  const later = (pictures: number) => {
+    nowMs += pictures * PICTURE_MS;
+  };
+  const decoder = {
+    decode: async ({ pictures }: CodedBlock) => {
+      const decoded = pictures.map((picture) => new Picture(picture[0]));
+      made.push(...decoded);
+      return decoded;
+    },
+    close: vi.fn(),
+  };
+  const shown = async () => {
+    // once for the block itself, and once for the one that is decoded ahead
+    for (let round = 0; round < 2; round += 1) {
+      back.at(nowMs);
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+    return back.at(nowMs)?.number;
+  };
+
+  beforeEach(() => {
+    nowMs = 1000;
+    onScreen = 30;
+    made = [];
+    vi.spyOn(performance, "now").mockImplementation(() => nowMs);
+    back = new LookBack(16, decoder, { from: () => onScreen, fail: () => undefined });
+    for (const block of [0, 1, 2, 3, 4, 5]) {
+      back.film.append(takeOf(block));
+    }
+  });
+
+  afterEach(() => vi.restoreAllMocks());
+
+  it("sees nothing of it before that", async () => {
+    expect(await shown()).toBeUndefined();
+    expect(made).toEqual([]);
+  });
+
+  it("begins at the picture on the screen", async () => {
+    back.step(-1);
+    expect(await shown()).toBe(29);
+    back.step(1);
+    back.step(1);
+    expect(await shown()).toBe(31);
+  });
+
+  it("goes by seconds, and to a picture, and never beyond what came", async () => {
+    back.skip(-1);
+    expect(await shown()).toBe(14);
+    back.seek(50);
+    expect(await shown()).toBe(50);
+    back.skip(9);
+    expect(await shown()).toBe(68);
+    back.skip(-1);
+    expect(await shown()).toBe(52);
+  });
+
+  it("plays on, and stands again to step", async () => {
+    back.playOrStand();
+    later(5.5);
+    expect(await shown()).toBe(35);
+    back.step(1);
+    later(50);
+    expect(await shown()).toBe(36);
+    back.playOrStand();
+    back.playOrStand();
+    later(50);
+    expect(await shown()).toBe(36);
+  });
+
+  it("loops the three seconds up to the picture, until it is to do so no longer", async () => {
+    onScreen = 60;
+    back.loop();
+    expect(back.review?.loop).toEqual({ first: 13, last: 60 });
+    later(48.5);
+    expect(await shown()).toBe(13);
+    back.loop();
+    expect(back.review?.loop).toBeUndefined();
+  });
+
+  it("sets the ends of a loop, but none that is empty", async () => {
+    back.bound("first");
+    expect(back.review?.loop).toEqual({ first: 30, last: 68 });
+    back.seek(40);
+    back.bound("last");
+    expect(back.review?.loop).toEqual({ first: 30, last: 40 });
+    back.seek(30);
+    back.bound("last");
+    expect(back.review?.loop).toEqual({ first: 30, last: 40 });
+  });
+
+  it("leaves it without a trace, and a new video has none of the old", async () => {
+    back.seek(20);
+    await shown();
+    back.leave();
+    expect(await shown()).toBeUndefined();
+    expect(made.every(({ closed }) => closed)).toBe(true);
+    back.begin();
+    back.seek(20);
+    expect(back.review).toBeUndefined();
+    back.close();
+    expect(decoder.close).toHaveBeenCalled();
+  });
+});

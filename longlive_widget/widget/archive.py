@@ -1,0 +1,136 @@
+"""Recordings and clips of a running video, written on a thread of their own.
+
+Neither the video nor the page waits for a file. Knows messages, but no engine.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Protocol
+
+from longlive_widget.errors import OutputError, SessionError
+from longlive_widget.widget.courier import Courier
+from longlive_widget.widget.protocol import Clip, Notice, PageMessage, State
+from longlive_widget.widget.recorder import Recorder, write_shots
+from longlive_widget.widget.reel import Shot
+
+
+class Say(Protocol):
+    """Have a message sent, with buffers beside it."""
+
+    def __call__(self, message: PageMessage, buffers: Sequence[bytes] = ()) -> None:
+        """Put it behind all that is to be sent."""
+
+
+class Archive:
+    """One recording at a time, over all videos of a studio, and any number of clips.
+
+    `about` has their size and model; `changed` is called when a recording begins or ends, `tell`
+    with each error.
+    """
+
+    def __init__(
+        self,
+        about: State,
+        say: Say,
+        tell: Callable[[Exception], None],
+        changed: Callable[[], None],
+    ) -> None:
+        self._about = about
+        self._say = say
+        self._tell = tell
+        self._changed = changed
+        self._recorder: Recorder | None = None
+        self._lock = threading.Lock()
+        self._archivist = Courier("longlive-archivist")
+
+    @property
+    def recording(self) -> str | None:
+        """The file that is being written."""
+        recorder = self._recorder
+        return None if recorder is None else str(recorder.path)
+
+    def record(self, path: str | Path | None) -> Path:
+        """Write all that is kept from now on to an MP4 file; returns where it will be.
+
+        Raises:
+            SessionError: something is being recorded.
+        """
+        with self._lock:
+            if self._recorder is not None:
+                raise SessionError(f"{self.recording!r} is being recorded: cut() it first")
+            name = f"longlive-{datetime.now():%Y%m%d-%H%M%S}.mp4"
+            recorder = Recorder(path or name, self._about.width_px, self._about.height_px)
+            self._recorder = recorder
+        self._changed()
+        return recorder.path
+
+    def keep(self, shot: Shot) -> None:
+        """A block was made: it is added, if something is being recorded."""
+        with self._lock:
+            recorder = self._recorder
+        if recorder is not None:
+            self._archivist.put(lambda: recorder.append(shot), self._give_up)
+
+    def cut(self) -> "Future[Path]":
+        """End the recording; returns where it is, once it is written.
+
+        Raises:
+            SessionError: nothing is being recorded.
+        """
+        with self._lock:
+            recorder, self._recorder = self._recorder, None
+        if recorder is None:
+            raise SessionError("nothing is being recorded: record() first")
+        self._changed()
+        cut: Future[Path] = Future()
+
+        def finish() -> None:
+            if recorder.failed:
+                raise OutputError(f"the recording to {str(recorder.path)!r} had failed before")
+            with recorder:
+                pass
+            self._say(Notice(f"recorded {recorder.seconds:.1f} s to {recorder.path}"))
+            cut.set_result(recorder.path)
+
+        def fail(error: Exception) -> None:
+            self._tell(error)
+            cut.set_exception(error)
+
+        self._archivist.put(finish, fail)
+        return cut
+
+    def clip(self, view: str, run: int, shots: Sequence[Shot]) -> None:
+        """Send a view these blocks of video `run` as an MP4 file, once it is written.
+
+        Raises:
+            SessionError: there is none.
+        """
+        if not shots:
+            raise SessionError("nothing was made yet: start() first")
+
+        def write() -> None:
+            with TemporaryDirectory() as folder:
+                path = Path(folder) / "clip.mp4"
+                write_shots(path, shots, self._about.width_px, self._about.height_px)
+                content = path.read_bytes()
+            name = f"{self._about.model}-{run}-{shots[0].latent_frame}.mp4"
+            self._say(Clip(view, name), [content])
+
+        self._archivist.put(write, self._tell)
+
+    def close(self) -> None:
+        """End the recording, if there is one, and the thread."""
+        if self._recorder is not None:
+            self.cut()
+        self._archivist.close()
+
+    def _give_up(self, error: Exception) -> None:
+        with self._lock:
+            if self._recorder is not None and self._recorder.failed:
+                self._recorder = None
+        self._changed()
+        self._tell(error)

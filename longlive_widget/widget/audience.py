@@ -1,0 +1,90 @@
+"""Who looks at a video, and what is sent so that all of them can see it.
+
+Knows neither threads nor comms: whoever hears from a view says so here.
+"""
+
+from collections.abc import Collection
+
+from longlive_widget.errors import CapabilityError, SessionError, one_of
+from longlive_widget.widget.protocol import Codec, WantedCodec
+
+WANTED: tuple[WantedCodec, ...] = ("auto", "h264", "jpeg")
+
+
+class Audience:
+    """The views of one studio. `h264` is what browsers call its H.264, None where none is made.
+
+    With "auto" pictures travel as H.264 while every view can decode it, else as JPEG.
+
+    Raises:
+        SessionError: what is wanted is no codec.
+        CapabilityError: H.264 is wanted, and none is made here.
+    """
+
+    def __init__(self, wanted: WantedCodec, h264: str | None) -> None:
+        one_of("codec", wanted, WANTED, SessionError)
+        if wanted == "h264" and h264 is None:
+            raise CapabilityError(
+                "codec 'h264' needs a PyAV that has libx264: install the one from PyPI, "
+                "`pip install av`, or use codec='jpeg'"
+            )
+        self.h264 = h264
+        self._wanted = wanted
+        self._views: dict[str, frozenset[Codec]] = {}
+        self._looking: set[str] = set()
+        self._appeared = False
+
+    @property
+    def codec(self) -> Codec:
+        """What is sent now."""
+        if self._wanted != "auto":
+            return self._wanted
+        everyone = all("h264" in codecs for codecs in self._views.values())
+        return "h264" if self.h264 is not None and everyone else "jpeg"
+
+    @property
+    def views(self) -> tuple[str, ...]:
+        """All views, seen or not."""
+        return tuple(self._views)
+
+    @property
+    def looking(self) -> bool:
+        """Whether somebody looks."""
+        return bool(self._looking)
+
+    @property
+    def expected(self) -> bool:
+        """Whether somebody looks, or may: of the first view nobody hears while a cell runs."""
+        return self.looking or not self._appeared
+
+    def enter(self, view: str, codecs: Collection[Codec]) -> None:
+        """A view has appeared, or has found that it can decode something else; it is looked at."""
+        self._views[view] = frozenset(codecs)
+        self._looking.add(view)
+        self._appeared = True
+
+    def look(self, view: str, *, looking: bool) -> None:
+        """A view has come into sight, or has gone out of it."""
+        if looking:
+            self._looking.add(view)
+        else:
+            self._looking.discard(view)
+
+    def require_seen_by(self, view: str) -> None:
+        """Make sure that a view can decode what is sent.
+
+        Raises:
+            CapabilityError: it cannot.
+        """
+        codecs = self._views.get(view, frozenset())
+        if self.codec not in codecs:
+            raise CapabilityError(
+                f"this page cannot decode codec {self.codec!r} but {', '.join(sorted(codecs))}: "
+                "build the studio with codec='auto', or open the page through https or localhost, "
+                "where browsers decode H.264"
+            )
+
+    def leave(self, view: str) -> None:
+        """A view has gone; nothing happens if it was not there."""
+        self._views.pop(view, None)
+        self._looking.discard(view)

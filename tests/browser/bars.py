@@ -1,0 +1,180 @@
+"""What the player does on this machine: `python -m tests.browser.bars`, with names of bars or all.
+
+Prints figures and asserts none: they hang on what else the machine does, which is told too.
+"""
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import psutil
+import simplejpeg
+from av import CodecContext, Packet
+from av.video.reformatter import ColorRange, Colorspace
+from playwright.sync_api import Page
+
+from longlive_widget.engine.engine import Engine
+from longlive_widget.timeline import Timeline
+from longlive_widget.widget.frame_codec import encode_block
+from tests.browser.lab import Lab, run_all_cells, running_lab, studio, wait_for_data, write_notebook
+
+SHOWN_S, STREAM_S, CLICKS = 60, 20, 20
+COMPILED_S = 400
+TINY = """
+from longlive_widget import Engine, LongLiveWidget
+
+engine = Engine.load("tiny", preset="balanced")
+studio = LongLiveWidget(engine, "a big red ball bounces on a white background", codec={codec!r})
+studio.run(blocks=6)  # so that all is compiled
+studio.start()
+studio
+"""
+STREAM = """
+from tests.browser.stream import Stream
+
+stream = Stream()
+stream
+"""
+PAINTED = """
+from longlive_widget import LongLiveWidget
+from tests.unit.painted_engine import PaintedEngine
+
+studio = LongLiveWidget(PaintedEngine(0.3), "a red ball", codec={codec!r})
+studio.start()
+studio
+"""
+FRAMES = """seconds => new Promise(resolve => {
+  const player = [...document.querySelectorAll('.longlive')].at(-1);
+  const seen = [];
+  const watch = new MutationObserver(() => seen.push([performance.now(), +player.dataset.frame]));
+  watch.observe(player, { attributes: true, attributeFilter: ['data-frame'] });
+  setTimeout(() => { watch.disconnect(); resolve(seen); }, 1000 * seconds);
+})"""
+CLICK = """action => new Promise(resolve => {
+  const player = [...document.querySelectorAll('.longlive')].at(-1);
+  const begun = performance.now();
+  const watch = new MutationObserver(() => {
+    watch.disconnect();
+    resolve(performance.now() - begun);
+  });
+  watch.observe(player, { attributes: true, attributeFilter: ['data-status'] });
+  player.querySelector(`[data-action=${action}]`).click();
+})"""
+PROMPTS = Timeline.of(
+    "a big red ball bounces on a white background",
+    (12, "a big yellow star circles under a night sky with stars"),
+    (24, "a blue square and a green heart over a green meadow"),
+    (36, "a small pink ring spins in the snow"),
+)
+
+
+def shown(lab: Lab, folder: Path) -> None:
+    """`tiny` on `balanced` by either codec: pictures shown in a second, and left out."""
+    played_of(lab, folder, "tiny, balanced", TINY)
+
+
+def played(lab: Lab, folder: Path) -> None:
+    """The same of painted pictures of that size, which cost nothing: what the page alone does."""
+    played_of(lab, folder, "painted", PAINTED)
+
+
+def played_of(lab: Lab, folder: Path, name: str, cell: str) -> None:
+    for codec in ("h264", "jpeg"):
+        with lab.opened(write_notebook(folder / "bars.ipynb", cell.format(codec=codec))) as page:
+            run_all_cells(page)
+            page.locator(".longlive").wait_for(state="attached", timeout=1000 * COMPILED_S)
+            studio(page)
+            wait_for_data(page, "+d.frame > 120")
+            print(f"{name}, {codec}: {frames_seen(page, SHOWN_S)}")
+            print(f"  {page.locator('.ll-health').inner_text()}")
+
+
+def stream(lab: Lab, folder: Path) -> None:
+    """A prerecorded video of 832 x 480 at 60 pictures a second."""
+    with lab.opened(write_notebook(folder / "bars.ipynb", STREAM)) as page:
+        run_all_cells(page)
+        studio(page)
+        wait_for_data(page, "+d.frame > 120")
+        print(f"832 x 480, H.264, prerecorded at 60 pictures/s: {frames_seen(page, STREAM_S)}")
+
+
+def control(lab: Lab, folder: Path) -> None:
+    """From a click to the kernel's word that it was obeyed: there and back."""
+    with lab.opened(write_notebook(folder / "bars.ipynb", PAINTED.format(codec="auto"))) as page:
+        run_all_cells(page)
+        studio(page)
+        wait_for_data(page, "+d.frame > 24")
+        there_and_back_ms = []
+        for _ in range(CLICKS):
+            for action in ("pause", "resume"):
+                there_and_back_ms.append(page.evaluate(CLICK, action))
+                page.wait_for_timeout(300)
+        low, middle, high = np.percentile(there_and_back_ms, (0, 50, 100))
+        print(f"click to obeyed and told: median {middle:.0f} ms, {low:.0f} to {high:.0f} ms")
+
+
+def codec(_lab: Lab, _folder: Path) -> None:
+    """What either codec makes of `tiny`'s pictures."""
+    session = Engine.load("tiny").session(PROMPTS, seed=1)
+    blocks = [block.frames for block in session.blocks(16)]
+    count = sum(map(len, blocks))
+    for name, decode in (("h264", decoded_h264), ("jpeg", decoded_jpegs)):
+        begun_s = time.perf_counter()
+        coded = [encode_block(frames, name) for frames in blocks]
+        took_ms = 1e3 * (time.perf_counter() - begun_s) / count
+        seen = np.concatenate([decode(units) for units in coded])
+        error = ((seen.astype(float) - np.concatenate(blocks)) ** 2).mean(axis=(1, 2, 3))
+        db = 10 * np.log10(255**2 / error)
+        kib = sum(len(unit) for units in coded for unit in units) / count / 1024
+        print(
+            f"tiny, {name}: PSNR mean {db.mean():.1f} dB, worst {db.min():.1f} dB; "
+            f"{kib:.2f} KiB and {took_ms:.2f} ms a picture, {count} pictures"
+        )
+
+
+def frames_seen(page: Page, seconds: float) -> str:
+    before = psutil.cpu_times()
+    seen = page.evaluate(FRAMES, seconds)
+    after = psutil.cpu_times()
+    busy = 1 - (after.idle - before.idle) / (sum(after) - sum(before))
+    at_ms, numbers = np.array(seen).T
+    span = numbers[-1] - numbers[0]
+    rate = 1e3 * span / (at_ms[-1] - at_ms[0])
+    missed = 1 - (len(numbers) - 1) / span
+    gaps_ms = np.diff(at_ms)
+    return (
+        f"{rate:.2f} pictures/s over {seconds} s, {100 * missed:.2f} % not drawn, "
+        f"longest on the screen {gaps_ms.max():.0f} ms; processors {100 * busy:.0f} % busy"
+    )
+
+
+def decoded_h264(units: list[bytes]) -> np.ndarray:
+    decoder = CodecContext.create("h264", "r")
+    frames = [frame for unit in units for frame in decoder.decode(Packet(unit))]
+    frames += decoder.decode(None)
+    return np.stack(
+        [
+            frame.reformat(
+                format="rgb24", src_colorspace=Colorspace.ITU709, src_color_range=ColorRange.MPEG
+            ).to_ndarray()
+            for frame in frames
+        ]
+    )
+
+
+def decoded_jpegs(units: list[bytes]) -> np.ndarray:
+    return np.stack([simplejpeg.decode_jpeg(unit) for unit in units])
+
+
+BARS: dict[str, Callable[[Lab, Path], None]] = {
+    bar.__name__: bar for bar in (shown, played, stream, control, codec)
+}
+
+if __name__ == "__main__":
+    with TemporaryDirectory() as folder, running_lab(Path(folder)) as lab:
+        print(f"load of the last minute {psutil.getloadavg()[0]:.1f}, {psutil.cpu_count()} cores")
+        for name in sys.argv[1:] or BARS:
+            BARS[name](lab, Path(folder))

@@ -1,0 +1,93 @@
+"""A prerecorded video in the place of a studio: large, at 60 pictures a second, H.264."""
+
+import threading
+import time
+from dataclasses import asdict
+
+import anywidget
+import numpy as np
+import traitlets
+
+from longlive_widget.errors import LongLiveError
+from longlive_widget.geometry import Geometry
+from longlive_widget.widget import studio
+from longlive_widget.widget.frame_codec import encode_h264, h264_name
+from longlive_widget.widget.protocol import (
+    Attach,
+    BlockMessage,
+    BlockRecord,
+    Credit,
+    State,
+    StateMessage,
+    encode,
+    parse,
+)
+from tests.unit.painted_engine import paint
+
+SIZE = Geometry(832, 480)
+PICTURES_PER_SECOND = 60
+PICTURES, SCENES = 12, 8
+CREDITS = 3
+
+
+class Stream(anywidget.AnyWidget):
+    """Sends blocks over and over, as soon as there is a credit and as they play: never faster."""
+
+    _esm = traitlets.Unicode().tag(sync=True)
+    _css = traitlets.Unicode().tag(sync=True)
+    page_state = traitlets.Dict().tag(sync=True)
+
+    def __init__(self) -> None:
+        page, style = (
+            (studio.STATIC / name).read_text(encoding="utf-8")
+            for name in ("widget.js", "widget.css")
+        )
+        width_px, height_px = SIZE.width_px, SIZE.height_px
+        state = State(
+            "running", 1, "prerecorded", "-", "trained", (), width_px, height_px, 3,
+            PICTURES_PER_SECOND, 0, 0, 0, None, h264_name(width_px, height_px), "h264", (),
+        )  # fmt: skip
+        super().__init__(_esm=page, _css=style, page_state=asdict(state))
+        self._state = state
+        self._blocks = [encode_h264(_scene(number)) for number in range(SCENES)]
+        self._uncredited: set[int] = set()
+        self._changed = threading.Condition()
+        self._thread = threading.Thread(target=self._send_all, daemon=True)
+        self.on_msg(self._take)
+
+    def _take(self, _widget: object, content: object, _buffers: object) -> None:
+        try:
+            command = parse(content)
+        except LongLiveError:
+            return
+        with self._changed:
+            if isinstance(command, Credit):
+                self._uncredited.discard(command.block)
+                self._changed.notify_all()
+            elif isinstance(command, Attach) and not self._thread.is_alive():
+                self._thread.start()
+
+    def _send_all(self) -> None:
+        self.send(encode(StateMessage(self._state)))
+        begun_s = time.monotonic()
+        number = 0
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: len(self._uncredited) < CREDITS)
+                self._uncredited.add(number)
+            record = BlockRecord(
+                number, 3 * number, PICTURES * number, PICTURES, "prerecorded", None,
+                1.0, {}, 0.0, 1, displayed=True,
+            )  # fmt: skip
+            message = BlockMessage(1, record, "h264")
+            self.send(encode(message), list(self._blocks[number % SCENES]))
+            number += 1
+            due_s = begun_s + (number - 1) * PICTURES / PICTURES_PER_SECOND
+            time.sleep(max(0.0, due_s - time.monotonic()))
+
+
+def _scene(number: int) -> np.ndarray:
+    """Moving stripes under a grain that stays, so that a picture has the size of a real one."""
+    frames = paint(f"scene {number}", 1, SIZE).astype(np.int16)
+    grain = np.random.default_rng(number).normal(0, 3, (SIZE.height_px, SIZE.width_px, 1))
+    return np.clip(frames + grain.astype(np.int16), 0, 255).astype(np.uint8)
