@@ -135,7 +135,7 @@ class PictureOutlet:
     def _now(self, latent_BFCHW: Tensor) -> Pictures:
         if self._static is None:
             return decode_now(self._stream, latent_BFCHW)
-        copied: Pictures = self._static.decode(latent_BFCHW)[0].numpy().copy()
+        copied: Pictures = self._static.decode(latent_BFCHW)[0].cpu().numpy().copy()
         return copied
 
 

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,8 @@ from peft import LoraConfig, get_peft_model
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from longlive_widget import PRESETS, Engine
-from longlive_widget.errors import CheckpointError
+from longlive_widget import PRESETS, Engine, Preset
+from longlive_widget.errors import CheckpointError, LongLiveError
 from longlive_widget.model.adapters import PEFT_FILE, Adapters, peft_adapter
 from tests.unit.small_network import RANK, Network, adapter_for
 
@@ -304,6 +305,38 @@ def test_a_remembered_prompt_is_read_anew_after_a_change():
         pictures(remembering.session(PROMPT, seed=2, size_px=SIZE_PX), 2),
         pictures(engine.session(PROMPT, seed=2, size_px=SIZE_PX), 2),
     )
+
+
+def test_bad_input_leaves_a_running_session_as_it_was(tmp_path: Path):
+    engine = Engine.load("tiny", device="cpu")
+    adapter = adapter_for(engine.model.transformer, rank=2)
+    other = adapter_for(engine.model.transformer, seed=2, rank=3)
+    half = dict(list(adapter.items())[::2])
+    mixed = {name: (other if index else adapter)[name] for index, name in enumerate(adapter)}
+    for name, tensors in ("half", half), ("mixed", mixed):
+        save_file(tensors, tmp_path / f"{name}.safetensors")
+    reference, model = engine.preset, engine.model
+    faults: list[Callable[[], object]] = [
+        lambda: reference.with_(cuda_graphs=True),
+        lambda: Preset.from_yaml("use_static_vk: true"),
+        lambda: Engine(model, reference.with_(window_frames=5)),
+        lambda: Engine(model, reference.with_(window_dtype="fp8")),
+        lambda: Engine.load(tmp_path, beside=[engine]),
+        lambda: engine.add_adapter("half", tmp_path / "half.safetensors"),
+        lambda: engine.add_adapter("mixed", tmp_path / "mixed.safetensors"),
+        lambda: engine.use_adapters({"other": 1.0}),
+        lambda: engine.use_adapters({"own": float("nan")}),
+        lambda: session.switch(" "),
+    ]
+    session = engine.session(PROMPT, seed=2, size_px=SIZE_PX)
+    made = [pictures(session, 1)]
+    for fault in faults:
+        with pytest.raises(LongLiveError) as told:
+            fault()
+        assert "\n" not in str(told.value)
+    made.append(pictures(session, 2))
+    plain = pictures(engine.session(PROMPT, seed=2, size_px=SIZE_PX), 3)
+    assert np.array_equal(np.concatenate(made), plain)
 
 
 def test_going_back_to_earlier_adapters_reads_no_prompt_again():

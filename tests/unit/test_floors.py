@@ -1,4 +1,4 @@
-"""What import contracts cannot see: the arithmetic never waits for the device."""
+"""What import contracts cannot see: what waits for a device, and what asks for its name."""
 
 import ast
 from pathlib import Path
@@ -6,8 +6,13 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[2] / "longlive_widget"
+FLOORS = ("model", "cache", "engine")
 WAITS = {"item", "cpu", "tolist", "numpy", "synchronize"}
 MODULES = sorted(path for floor in ("model", "cache") for path in (PACKAGE / floor).glob("*.py"))
+
+
+NAMES = {"get_device_name", "get_device_properties"}
+COMPUTING = sorted(path for floor in FLOORS for path in (PACKAGE / floor).glob("*.py"))
 
 
 def waiting_calls(source):
@@ -20,6 +25,21 @@ def waiting_calls(source):
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_the_arithmetic_never_waits_for_the_device(module):
     assert waiting_calls(module.read_text()) == []
+
+
+def names_asked_for(source):
+    """Where the source asks a device what it is called."""
+    used = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Attribute)]
+    return [f"line {one.lineno}: {one.attr}" for one in used if one.attr in NAMES]
+
+
+@pytest.mark.parametrize("module", COMPUTING, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_nothing_that_computes_asks_a_device_for_its_name(module):
+    assert names_asked_for(module.read_text()) == []
+
+
+def test_the_check_sees_a_name_that_is_asked_for():
+    assert names_asked_for("f = torch.cuda.get_device_name") == ["line 1: get_device_name"]
 
 
 def test_the_check_sees_a_call_that_waits():
