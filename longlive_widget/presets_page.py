@@ -98,12 +98,14 @@ def _parts(distances: _Distances) -> Iterator[str]:
     if not alone:
         return
     yield from ("## How far each part is", "", "Alone over `reference`:", "")
-    yield "| part | worst block | all blocks | running free | pictures of |"
-    yield "|---|---|---|---|---|"
+    yield "| part | blocks | worst block | all blocks | running free | pictures of |"
+    yield "|---|---|---|---|---|---|"
     for seen, found in alone.items():
         ((name, value),) = seen.changes().items()
         worst, every, free = map(decibels, (found.worst_db, found.mean_db, found.free_db))
-        yield f"| `{name}` {_shown(value)} | {worst} | {every} | {free} | {_case(found)} |"
+        blocks = len(found.record.samples["squared_error"])
+        figures = f"{blocks} | {worst} | {every} | {free}"
+        yield f"| `{name}` {_shown(value)} | {figures} | {_case(found)} |"
     yield ""
 
 

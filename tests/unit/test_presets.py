@@ -243,7 +243,7 @@ def test_the_page_says_how_far_a_setting_is_by_the_last_record_of_it_alone():
     told = page(distances_in(records), {})
     figures = "worst block 40.0 dB, all 40.0 dB"
     assert f"| `window_dtype` | model | int8 | nearly the same picture; {figures} |" in told
-    assert "| `window_dtype` int8 | 40.0 dB | 40.0 dB | 40.0 dB | tiny at 160 x 96, " in told
+    assert "| `window_dtype` int8 | 1 | 40.0 dB | 40.0 dB | 40.0 dB | tiny at 160 x 96, " in told
     section = told.split("## low_memory")[1].split("## How far")[0]
     assert "from one history the worst block 30.0 dB, all 30.0 dB; running free 30.0 dB" in section
     assert "| `denoise_steps` | 1000, 750, 500, 250 | 1000, 250 | another picture |" in told
