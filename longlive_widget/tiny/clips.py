@@ -79,7 +79,7 @@ class Form:
 OPENING = Form(starts=True, blocks=1)
 """A first block alone: there is nothing to go by but the prompt, so it takes the most practice."""
 _SHARES = {
-    OPENING: 5,
+    OPENING: 7,
     Form(starts=True): 3,
     Form(starts=True, switch=1): 3,
     Form(starts=True, switch=2): 3,

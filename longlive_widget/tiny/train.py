@@ -78,11 +78,11 @@ from longlive_widget.tiny.train_transformer import FlowMatching, Lesson
 from longlive_widget.tiny.training import MadeAhead, Stage
 
 TRANSFORMER_SIZES = TransformerConfig(
-    dim=192, heads=6, layers=6, ffn_dim=768, text_dim=128, text_length=PROMPT_TOKENS
+    dim=192, heads=6, layers=10, ffn_dim=768, text_dim=128, text_length=PROMPT_TOKENS
 )
 TRANSFORMER_RATE = 3e-3
 TRANSFORMER_MATRIX_RATE = 1e-2
-GOING_ON_RATE_SHARE = 0.35
+GOING_ON_RATE_SHARE = 0.6
 """Of both rates, where the transformer sets out from another's weights: the full ones would first
 undo what those have learned last. From there the rate only falls."""
 ADAPTER_RANK = 16
