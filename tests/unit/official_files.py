@@ -20,6 +20,7 @@ from longlive_widget.engine.model import (
 )
 from longlive_widget.engine.source import model_folder
 from longlive_widget.model.checkpoint import read_weights
+from longlive_widget.model.packed import unpacked
 
 TINY = model_folder("tiny")
 LONGLIVE, WAN = "LongLive-1.3B/models", "Wan2.1-T2V-1.3B"
@@ -31,7 +32,8 @@ CONFIG, VAE, UMT5 = (
 
 
 def tiny_weights(name: str) -> dict[str, Tensor]:
-    return {key: value.float() for key, value in read_weights(TINY / name).items()}
+    weights = unpacked(read_weights(TINY / name), TINY / name)
+    return {key: value.float() for key, value in weights.items()}
 
 
 @dataclass

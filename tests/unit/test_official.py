@@ -170,8 +170,8 @@ def _replaced(part: str, name: str, tensor: torch.Tensor):
     [
         (_without("generator", "head.head.bias"), r"longlive_base\.pt .* 1 missing \(head.head.bi"),
         (
-            _replaced("generator", "blocks.9.modulation", torch.zeros(1, 6, 192)),
-            r"longlive_base\.pt .* 1 unexpected \(blocks.9.modulation",
+            _replaced("generator", "blocks.99.modulation", torch.zeros(1, 6, 192)),
+            r"longlive_base\.pt .* 1 unexpected \(blocks.99.modulation",
         ),
         (
             _replaced("generator", "head.head.bias", torch.zeros(3)),
