@@ -41,6 +41,15 @@ describe("a film", () => {
     expect([film.beside(20, 1), film.beside(45, -1), film.beside(30, 1)]).toEqual([45, 20, 45]);
   });
 
+  it("leaves out a block that is not wanted, and has room for it again", () => {
+    appendAll([0, 1, 2], 20);
+    film.forget(1);
+    film.forget(7);
+    expect([9, 20].map(blockAt)).toEqual([0, 0]);
+    film.append(takeOf(3, 40));
+    expect(film.stretch).toEqual({ first: 0, last: 44 });
+  });
+
   it("forgets the oldest blocks where there is no room, but never the newest", () => {
     appendAll([0, 1, 2, 3], 40);
     expect(film.stretch).toEqual({ first: 21, last: 44 });

@@ -37,8 +37,15 @@ describe("a look back", () => {
     expect(at(0)).toBe(0);
     review.seek(40, 0);
     review.play(0, THERE);
-    expect(at(500)).toBe(99);
     expect(at(1, { first: 60, last: 99 })).toBe(60);
+    expect(at(500)).toBe(99);
+  });
+
+  it("waits at the end for what comes, and plays that at the video's rate too", () => {
+    review.play(0, THERE);
+    expect(at(500)).toBe(99);
+    const longer = { first: 0, last: 111 };
+    expect([at(501.5, longer), at(505.5, longer), at(900, longer)]).toEqual([100, 104, 111]);
   });
 
   it("plays a stretch round and round, from its first picture to its last", () => {

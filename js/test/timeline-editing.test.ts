@@ -89,6 +89,26 @@ describe("an edit", () => {
     expect(editing.undoable).toBe(false);
   });
 
+  it("is not made where it would lose a prompt that was put where a block has begun by now", () => {
+    editing.follow(state(5, third), terms);
+    editing.follow(state(5, third), later);
+    editing.propose(second);
+    expect(sent).toEqual([]);
+    expect(editing.plan).toEqual(third);
+  });
+
+  it("is undone but for a prompt whose place before has begun", () => {
+    editing = new Editing((wish) => sent.push(wish));
+    editing.follow(state(5, second), terms);
+    editing.propose(third);
+    editing.follow(state(6, third), terms);
+    editing.answered(true);
+    editing.follow(state(6, third), later);
+    expect(editing.undoable).toBe(false);
+    expect(editing.undo()).toBe(false);
+    expect(editing.plan).toEqual(third);
+  });
+
   it("of someone else is undone here too", () => {
     editing.follow(state(5, second), terms);
     editing.undo();

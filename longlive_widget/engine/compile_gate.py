@@ -42,8 +42,9 @@ class CompileGate:
         with self._changed:
             self._changed.wait_for(lambda: not self._taken)
             self._taken = True
-            self._changed.wait_for(lambda: self._inside == 0)
         try:
+            with self._changed:
+                self._changed.wait_for(lambda: self._inside == 0)
             yield
         finally:
             with self._changed:

@@ -55,9 +55,12 @@ from longlive_widget.widget.protocol import (
     Unseen,
     WantedCodec,
 )
-from longlive_widget.widget.reel import Reel
+from longlive_widget.widget.reel import Reel, Shot
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from longlive_widget.engine.engine import Engine
     from longlive_widget.engine.session import Block, Session
     from longlive_widget.measure.clock import Clock
@@ -218,6 +221,7 @@ class Runner:
                 session = self._session_to_go_on()
                 self._stretch = Stretch(session.blocks(), Pace(), _promise())
             self._become("running")
+            self._hold_unseen()
 
     def make(self, blocks: int) -> Future[None]:
         """Begin a video, or go on with one, for that many blocks and as fast as they come.
@@ -248,6 +252,7 @@ class Runner:
         with self._changed:
             self._open_engine()
             if self._status == "paused":
+                self._waits_for_view = False
                 return
             if self._status != "running":
                 raise SessionError(f"nothing is running, the video is {self._status}: start() it")
@@ -287,9 +292,10 @@ class Runner:
             self._open_engine()
             if self._session is None:
                 raise SessionError(f"there is no video to reset, it is {self._status}: start() it")
-            prompt = [mark.prompt for mark in self._asked if mark.block <= self._made][-1]
+            prompt = [mark.prompt for mark in self._asked if mark.block <= self._begun()][-1]
             self.stop()
             self._follow(Timeline.of(prompt))
+            self._tell_state()
             self.start()
 
     def record(self, path: str | Path | None = None) -> Path:
@@ -460,7 +466,12 @@ class Runner:
         self._uncredited.clear()
         if self._audience.looking and self._waits_for_view:
             self.resume()
-        elif not self._audience.looking and self._when_unseen == "pause" and self._is_live():
+        else:
+            self._hold_unseen()
+
+    def _hold_unseen(self) -> None:
+        """Pause a live video that no view sees, if that is wanted."""
+        if not self._audience.expected and self._when_unseen == "pause" and self._is_live():
             self.pause()
             self._waits_for_view = True
 
@@ -476,6 +487,16 @@ class Runner:
         for block, record in zip(newest, records, strict=True):
             again = BlockMessage(run, replace(record, displayed=True), codec, begun, view)
             self._say(again, encode_block(block.frames, codec))
+
+    def lately(self, seconds: float) -> list[Shot]:
+        """The newest blocks of at least so many seconds, as far as they are kept."""
+        with self._changed:
+            return self.reel.lately(seconds)
+
+    def picture(self, number: int) -> "NDArray[np.uint8] | None":
+        """Picture `number` of this video, uint8 RGB `[H, W, 3]`; None where it is not kept."""
+        with self._changed:
+            return self.reel.picture(number)
 
     def still(self, view: str, run: int, number: int) -> None:
         """Send a view picture `number` of video `run` as it was made, or word that it is gone."""
@@ -635,6 +656,7 @@ class Runner:
             self._tell(error)
             self._become("failed")
             self._end(error)
+        _let_go(error)
 
     def _show(self, block: "Block", coded: Coded, latency_ms: float) -> None:
         displayed = bool(coded.buffers)
@@ -716,6 +738,13 @@ def _require_read(engine: "Engine", prompt: str) -> None:
     """A prompt of which the model does not read all is a `TimelineError`."""
     if remark := engine.unheeded(prompt):
         raise TimelineError(remark)
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Empty the frames of an error that is kept: they hold the session, its window and latents."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
 
 
 def _with_switch(asked: tuple[Landing, ...], switch: Landing) -> tuple[Landing, ...]:

@@ -241,7 +241,7 @@ class LongLiveWidget(anywidget.AnyWidget):
         return self._runner.cut().result()
 
     def on_block(self, callback: "Callable[[Block], None]") -> None:
-        """Call it with each block from now on, right after it was sent to the page.
+        """Call it with each block from now on, right after it was put on its way to the page.
 
         It runs on the thread that makes the video, and the next block waits for it. An error is
         told on the page and in `errors`, and the video goes on.
@@ -314,7 +314,7 @@ class LongLiveWidget(anywidget.AnyWidget):
         blocks = self._made_blocks()
         height_px, width_px = blocks[0].frames.shape[1:3]
         if seconds is not None:
-            write_shots(path, self._runner.reel.lately(seconds), width_px, height_px)
+            write_shots(path, self._runner.lately(seconds), width_px, height_px)
             return
         with VideoFile(path, width_px, height_px) as video:
             for block in blocks:
@@ -334,7 +334,7 @@ class LongLiveWidget(anywidget.AnyWidget):
         number = (
             last if picture is None else whole_number("picture", picture, SessionError, least=0)
         )
-        made = self._runner.reel.picture(number)
+        made = self._runner.picture(number)
         if made is None:
             raise SessionError(f"picture {number} is not kept: use {first} to {last}")
         path = reachable(path)

@@ -225,7 +225,7 @@ def test_a_prompt_takes_over_by_a_blend_that_is_chosen_from_a_list(lab, notebook
         wait_for_plan(page, PLAN)
         star = segment(player, "a yellow star")
         star.click()
-        manner = player.locator(".ll-tools [aria-haspopup=menu]", has_text="cut")
+        manner = player.locator(".ll-timeline-tools [aria-haspopup=menu]", has_text="cut")
         for choice in ("over 4 blocks", "on the arc", "left as it is"):
             player.locator(".ll-gap [aria-haspopup=menu]").first.click()
             player.locator(".ll-menu-item", has_text=choice).click()

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 import weakref
 from pathlib import Path
 
@@ -620,6 +621,12 @@ def test_a_live_video_that_nobody_sees_waits_for_a_view_if_that_is_wanted(begin)
     runner.look("1-1", looking=False)
     runner.look("1-1", looking=True)
     assert runner.status == "paused", "a pause that somebody asked for stays"
+    runner.look("1-1", looking=False)
+    runner.start()
+    assert runner.status == "paused", "it waits for a view, as before"
+    runner.pause()
+    runner.look("1-1", looking=True)
+    assert runner.status == "paused", "a pause of one that waits stays too"
 
 
 def test_a_video_that_nobody_sees_goes_on_otherwise_and_a_run_always_does(begin):
@@ -650,6 +657,26 @@ def test_a_reset_begins_anew_under_the_prompt_that_steers_or_is_to_land_next(beg
     runner.reset()
     page.wait_for(lambda: runner.state().run == 3 and runner.state().made > 1)
     assert {record.prompt for record in runner.history} == {"a green square"}
+
+
+def test_a_reset_keeps_a_prompt_that_was_given_while_a_block_was_made(begin):
+    runner, page = begin(PaintedEngine(seconds_per_block=0.3), generous=True)
+    runner.start()
+    page.wait_for(lambda: runner.state().begun > runner.state().made)
+    runner.switch("a green square")
+    runner.reset()
+    page.wait_for(lambda: runner.state().run == 2 and runner.state().made > 0)
+    assert {record.prompt for record in runner.history} == {"a green square"}
+
+
+def test_an_error_that_is_kept_holds_nothing_of_the_video_that_it_ended(begin):
+    engine = PaintedEngine(fails_at=1)
+    runner, page = begin(engine, generous=True)
+    runner.start()
+    page.wait_for(lambda: runner.errors)
+    called = [frame for frame, _ in traceback.walk_tb(runner.errors[0].__traceback__)][1:]
+    assert called
+    page.wait_for(lambda: not any(frame.f_locals for frame in called))
 
 
 def test_callbacks_get_each_block_once_it_was_sent_and_an_error_in_one_ends_nothing(begin):

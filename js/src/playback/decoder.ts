@@ -28,6 +28,7 @@ export class Decoder {
   private video: VideoDecoder | undefined;
   private output: (frame: VideoFrame) => void = (frame) => frame.close();
   private last: Promise<unknown> = Promise.resolve();
+  private closed = false;
 
   constructor(private readonly h264: string | null) {}
 
@@ -38,14 +39,18 @@ export class Decoder {
     return decoded;
   }
 
-  /** Let go of the browser's decoder. */
+  /** Let go of the browser's decoder; nothing is decoded any more. */
   close(): void {
+    this.closed = true;
     if (this.video !== undefined && this.video.state !== "closed") {
       this.video.close();
     }
   }
 
   private begin({ codec, pictures }: CodedBlock): Promise<Picture[]> {
+    if (this.closed) {
+      throw new Error("the view is gone");
+    }
     switch (codec) {
       case "jpeg":
         return Promise.all(

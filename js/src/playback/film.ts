@@ -33,6 +33,13 @@ export class Film {
     }
   }
 
+  /** Leave out a block, if it is here. */
+  forget(block: number): void {
+    const at = this.takes.findIndex(({ record }) => record.block === block);
+    const [gone] = at === -1 ? [] : this.takes.splice(at, 1);
+    this.bytes -= gone === undefined ? 0 : sizeOf(gone);
+  }
+
   /** The block that holds a picture; where that never came, the last one before it. */
   find(picture: number): Take | undefined {
     const after = this.takes.findIndex((take) => take.record.first_picture > picture);

@@ -57,7 +57,8 @@ export class LookBack<Picture extends Disposable> {
   /** Go back or forth by seconds. */
   skip(seconds: number): void {
     this.look((review, nowMs, there) => {
-      review.seek(review.at(nowMs, there) + seconds * this.picturesPerSecond, nowMs);
+      const picture = review.at(nowMs, there) + seconds * this.picturesPerSecond;
+      review.seek(Math.min(Math.max(picture, there.first), there.last), nowMs);
     });
   }
 

@@ -61,7 +61,7 @@ export class Player {
     private readonly picturesPerSecond: number,
     h264: string | null,
     private readonly events: PlayerEvents,
-    signal: AbortSignal,
+    private readonly signal: AbortSignal,
   ) {
     this.lately = new Lately(picturesPerSecond);
     this.decoder = new Decoder(h264);
@@ -173,16 +173,31 @@ export class Player {
         this.put(message, decoded);
       })
       .catch((error) => {
+        this.miss(message);
         this.fail({ record, codec, pictures }, error);
       });
   }
 
+  /** A block that cannot be decoded gives its room back, and may come again in another codec. */
+  private miss({ run, record: { block } }: BlockMessage): void {
+    if (run === this.run) {
+      this.newest = Math.min(this.newest, block - 1);
+      this.back.film.forget(block);
+      this.owed.push({ run, block });
+      this.payBack();
+    }
+  }
+
   private fail({ record, codec }: Take, error: unknown): void {
+    if (this.signal.aborted) {
+      return; // its decoder was closed
+    }
     this.events.fail(`block ${record.block} could not be decoded (${codec}): ${error}`, codec);
   }
 
   private put({ run, record }: BlockMessage, pictures: Picture[]): void {
-    if (run !== this.run || this.status === "stopped" || this.status === "closed") {
+    const over = this.signal.aborted || this.status === "stopped" || this.status === "closed";
+    if (run !== this.run || over) {
       for (const picture of pictures) {
         picture.close();
       }

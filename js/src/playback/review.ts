@@ -25,8 +25,11 @@ export class Review {
     return this.round;
   }
 
-  /** The picture to be shown of those that there are. */
+  /** The picture to be shown of those that there are; at their end it waits for more. */
   at(nowMs: number, there: Stretch): number {
+    if (this.round === undefined && this.from + this.clock.at(nowMs) > there.last + 1) {
+      this.seek(there.last, nowMs);
+    }
     const position = this.from + this.clock.at(nowMs);
     const whole = Math.floor(position);
     if (this.round === undefined || !this.playing) {

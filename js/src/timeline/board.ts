@@ -45,7 +45,7 @@ export type Board = {
 };
 
 /** What a pull would make of the plan, over the part that was looked at when it began. */
-type Pull = { plan: Plan; span: Span; from: number };
+type Pull = { plan: Plan; span: Span; from: number; grip: Grip; part: number };
 
 export function timelineBoard(
   first: State,
@@ -339,7 +339,7 @@ export function timelineBoard(
     const refused = "refused" in edit;
     const made = refused ? { plan: editing.plan, index } : edit;
     const lands = { plan: made.plan, index: landingEntry(made.index, grip) };
-    pull = { plan: made.plan, span: over, from: index };
+    pull = { plan: made.plan, span: over, from: index, grip, part };
     selected = made.index;
     say(landingOf(refused ? edit : lands));
     landing.hidden = refused;
@@ -349,6 +349,9 @@ export function timelineBoard(
   }
 
   function letGo(): void {
+    if (pull !== undefined) {
+      pullBy(pull.from, pull.grip, pull.part); // a block may have begun since the pointer moved
+    }
     const made = pull?.plan;
     const at = selected;
     giveUp();

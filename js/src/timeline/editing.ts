@@ -78,8 +78,19 @@ export class Editing {
     }
   }
 
+  /** Whether a prompt was put where a block has begun by now: it would be lost on its way. */
+  private isTooLate(plan: Plan): boolean {
+    const [oldest] = this.kernel;
+    return plan.some(
+      (entry) =>
+        !isOpen(entry, this.terms) &&
+        entry.latent_frame >= (oldest?.latent_frame ?? 0) &&
+        !this.kernel.some((known) => known.latent_frame === entry.latent_frame),
+    );
+  }
+
   private hope(history: History | undefined): boolean {
-    if (history === undefined) {
+    if (history === undefined || this.isTooLate(history.present)) {
       return false;
     }
     if (this.sent !== undefined) {

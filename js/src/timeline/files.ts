@@ -1,7 +1,7 @@
 // The timeline's way into files and out of them. What they say is the kernel's to know.
 
 import type { Form } from "../protocol.ts";
-import { make } from "../view/elements.ts";
+import { download, make } from "../view/elements.ts";
 import { type Item, type Menu, menu } from "../view/menu.ts";
 
 const MOST_BYTES = 2 ** 20;
@@ -61,11 +61,7 @@ export function fileMenu(events: FileEvents, signal: AbortSignal): Menu {
 /** Give a text to the user: Python to paste, anything else as a file. What was done, in words. */
 export async function handOver(form: Form, name: string, text: string): Promise<string> {
   if (form !== "python") {
-    const link = make("a", "");
-    link.href = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
-    link.download = name;
-    link.click();
-    URL.revokeObjectURL(link.href);
+    download(name, new Blob([text], { type: "text/plain" }));
     return `saved as ${name}`;
   }
   try {

@@ -43,8 +43,26 @@ export function redone(history: History, terms: Terms): History | undefined {
   return undefined;
 }
 
-/** What is to come of one plan, after what has begun of another. */
+/**
+ * What is to come of one plan, after what has begun of another. A prompt whose place there has
+ * begun meanwhile stays where it is.
+ */
 function onTopOf(present: Plan, wanted: Plan, terms: Terms): Plan {
   const begun = present.filter((entry) => !isOpen(entry, terms));
-  return [...begun, ...wanted.filter((entry) => isOpen(entry, terms))];
+  const coming = wanted.filter((entry) => isOpen(entry, terms));
+  const late = wanted.filter(
+    (entry) =>
+      !isOpen(entry, terms) &&
+      !begun.some(({ latent_frame }) => latent_frame === entry.latent_frame),
+  );
+  const staying = present.filter(
+    (entry) =>
+      isOpen(entry, terms) &&
+      late.some(({ prompt }) => prompt === entry.prompt) &&
+      !coming.some(({ latent_frame }) => latent_frame === entry.latent_frame),
+  );
+  return [
+    ...begun,
+    ...[...coming, ...staying].sort((one, other) => one.latent_frame - other.latent_frame),
+  ];
 }

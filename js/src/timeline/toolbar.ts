@@ -48,7 +48,7 @@ export type Toolbar = {
 };
 
 export function toolbar(act: (act: Act) => void, signal: AbortSignal): Toolbar {
-  const element = make("div", "ll-tools");
+  const element = make("div", "ll-timeline-tools");
   const gap = make("div", "ll-gap");
   element.setAttribute("role", "group");
   element.setAttribute("aria-label", "Edit the timeline");

@@ -2,7 +2,14 @@
 
 import { make } from "./elements.ts";
 
-export type Shortcut = { key: string; name: string; says: string; act: () => void };
+/** `repeats`: it acts again and again while the key is held. */
+export type Shortcut = {
+  key: string;
+  name: string;
+  says: string;
+  act: () => void;
+  repeats?: boolean;
+};
 
 export type Shortcuts = {
   /** The sheet, which opens and closes itself. */
@@ -37,13 +44,7 @@ export function shortcuts(
   }
 
   function take(event: KeyboardEvent): void {
-    if (
-      event.defaultPrevented ||
-      event.ctrlKey ||
-      event.metaKey ||
-      event.altKey ||
-      isOthers(event)
-    ) {
+    if (event.defaultPrevented || isChord(event) || isOthers(event)) {
       return;
     }
     const found = known.find(({ key }) => key === event.key);
@@ -52,9 +53,19 @@ export function shortcuts(
     } else if (found !== undefined) {
       event.preventDefault();
       event.stopPropagation();
-      found.act();
+      press(found, event.repeat);
     }
   }
+}
+
+function press({ act, repeats }: Shortcut, held: boolean): void {
+  if (!held || repeats === true) {
+    act();
+  }
+}
+
+function isChord({ ctrlKey, metaKey, altKey }: KeyboardEvent): boolean {
+  return ctrlKey || metaKey || altKey;
 }
 
 /** Whether the element that has the focus does something of its own with the key. */
