@@ -10,18 +10,16 @@ from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 from uuid import uuid4
 
 import av
 import numpy as np
-from av.codec.codec import UnknownCodecError
 from av.container import OutputContainer
-from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from numpy.typing import NDArray
 
+from longlive_widget.engine.h264 import CODEC, codec_required, frame_of, say_colours
 from longlive_widget.errors import (
-    CapabilityError,
     GeometryError,
     OutputError,
     reachable,
@@ -30,7 +28,6 @@ from longlive_widget.errors import (
 from longlive_widget.geometry import PICTURES_PER_SECOND
 
 SUFFIX = ".mp4"
-CODEC: Final = "libx264"
 NAME_LETTERS = 40
 # With x264's macroblock tree, the same pictures gave other bytes from run to run (at 160 x 96).
 QUALITY = {"crf": "18", "preset": "medium", "x264-params": "mbtree=0"}
@@ -155,26 +152,18 @@ class VideoFile(Mp4File):
                 self._container.mux(self._stream.encode(self._coded(picture)))
 
     def _begin(self, container: OutputContainer) -> None:
-        try:
+        with codec_required(CODEC):
             stream = container.add_stream(CODEC, PICTURES_PER_SECOND, options=QUALITY)
-        except UnknownCodecError as error:
-            raise CapabilityError(
-                f"this PyAV has no {CODEC}: install the one from PyPI, `pip install av`"
-            ) from error
         stream.width, stream.height = self.width_px, self.height_px
         stream.pix_fmt = "yuv420p"
-        coding = stream.codec_context
-        coding.colorspace, coding.color_range = Colorspace.ITU709, ColorRange.MPEG
-        coding.color_primaries, coding.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
+        say_colours(stream.codec_context)
         self._stream = stream
 
     def _end(self, container: OutputContainer) -> None:
         container.mux(self._stream.encode())
 
     def _coded(self, picture: NDArray[np.uint8]) -> av.VideoFrame:
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24").reformat(
-            format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
-        )
+        frame = frame_of(picture, "yuv420p")
         frame.pts = self.pictures
         self.pictures += 1
         return frame

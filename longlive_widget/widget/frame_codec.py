@@ -5,16 +5,15 @@ A picture that stands is sent once more, as a PNG.
 
 from fractions import Fraction
 from io import BytesIO
-from typing import TYPE_CHECKING, Final, assert_never
+from typing import TYPE_CHECKING, assert_never
 
 import av
 import numpy as np
 import simplejpeg
-from av.codec.codec import UnknownCodecError
-from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from numpy.typing import NDArray
 from PIL import Image
 
+from longlive_widget.engine.h264 import CODEC, codec_required, frame_of, say_colours
 from longlive_widget.errors import CapabilityError
 from longlive_widget.geometry import PICTURES_PER_SECOND
 from longlive_widget.widget.protocol import Codec
@@ -28,7 +27,6 @@ SMALL_QUALITY, LARGE_QUALITY = 92, 80
 # Of tiny's pictures, 46.0 dB in 2.2 KiB each, where the JPEG has 44.6 in 3.4 (docs/log.md).
 SMALL_CRF, LARGE_CRF = 12, 20
 PNG_LEVEL = 1  # the fastest: somebody waits for it
-ENCODER: Final = "libx264"
 # No picture waits for later ones, and but for the first none is whole.
 H264_OPTIONS = {"preset": "superfast", "tune": "zerolatency", "g": "999", "sc_threshold": "0"}
 SEQUENCE_PARAMETERS = b"\x00\x00\x01\x67"
@@ -60,11 +58,7 @@ def encode_h264(frames: "Pictures") -> list[bytes]:
     encoder.thread_count = 1 if small else 0
     units = []
     for number, picture in enumerate(frames):
-        coded = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24").reformat(
-            format=encoder.pix_fmt,
-            dst_colorspace=Colorspace.ITU709,
-            dst_color_range=ColorRange.MPEG,
-        )
+        coded = frame_of(picture, encoder.pix_fmt)
         coded.pts = number
         units += [bytes(packet) for packet in encoder.encode(coded)]
     return units
@@ -106,14 +100,9 @@ def is_small(width_px: int, height_px: int) -> bool:
 
 
 def _h264_encoder() -> av.VideoCodecContext:
-    try:
-        encoder = av.CodecContext.create(ENCODER, "w")
-    except UnknownCodecError as error:
-        raise CapabilityError(
-            f"this PyAV has no {ENCODER}: install the one from PyPI, `pip install av`"
-        ) from error
+    with codec_required(CODEC):
+        encoder = av.CodecContext.create(CODEC, "w")
     encoder.time_base = Fraction(1, PICTURES_PER_SECOND)
     encoder.framerate = Fraction(PICTURES_PER_SECOND)
-    encoder.colorspace, encoder.color_range = Colorspace.ITU709, ColorRange.MPEG
-    encoder.color_primaries, encoder.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
+    say_colours(encoder)
     return encoder

@@ -5,7 +5,8 @@ import { cut, type Plan, type Transition } from "../protocol.ts";
 const PICTURES_PER_LATENT_FRAME = 4;
 const SHORTEST_SPAN = 48;
 const LONGEST_SPAN = 120;
-const PLAYHEAD_AT = 0.7;
+/** Where the playhead stands in the span that is looked at while that follows it. */
+export const PLAYHEAD_AT = 0.7;
 const TICK_STEPS_S = [0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300];
 const FRAME_STEPS = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 const MOST_FRAME_TICKS = 16;

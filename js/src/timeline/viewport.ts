@@ -1,12 +1,11 @@
 // Which part of the timeline is looked at. Pure.
 
 import type { Plan } from "../protocol.ts";
-import { neededFrames, type Span, visibleSpan } from "./geometry.ts";
+import { neededFrames, PLAYHEAD_AT, type Span, visibleSpan } from "./geometry.ts";
 import type { Act } from "./keys.ts";
 
 const SHORTEST = 12;
 const LONGEST = 9600;
-const PLAYHEAD_AT = 0.7;
 const ZOOM = 1.5;
 
 /** As long as the timeline needs where `length` is null; from `begin` on unless it is `following`. */

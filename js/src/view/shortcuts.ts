@@ -14,7 +14,6 @@ export type Shortcut = {
 export type Shortcuts = {
   /** The sheet, which opens and closes itself. */
   sheet: HTMLElement;
-  toggle: () => void;
 };
 
 /** Listen to keys inside of `root`, but to none that is typed, and to none that a part has taken. */
@@ -37,7 +36,7 @@ export function shortcuts(
   // the notebook would take the keys for its own shortcuts
   root.dataset["lmSuppressShortcuts"] = "true";
   root.addEventListener("keydown", take, { signal });
-  return { sheet, toggle };
+  return { sheet };
 
   function toggle(): void {
     sheet.hidden = !sheet.hidden;
