@@ -1,7 +1,14 @@
 // One view's line to its model in the kernel. Knows the host's model, but no element of the page.
 
 import type { AnyModel } from "@anywidget/types";
-import { type Command, type PageMessage, parse, parseState, type State } from "./protocol.ts";
+import {
+  type Command,
+  type PageMessage,
+  parse,
+  parseState,
+  type State,
+  type StateMessage,
+} from "./protocol.ts";
 
 export type Connection = {
   /** This view's name among all views of all pages. */
@@ -10,8 +17,12 @@ export type Connection = {
   send: (command: Command) => void;
 };
 
+/** What is told once; states come by a way of their own. */
+export type Message = Exclude<PageMessage, StateMessage>;
+
 export type Listener = {
-  onMessage: (message: PageMessage) => void;
+  onMessage: (message: Message) => void;
+  /** A state that is newer than all before; it comes as a message and as a trait. */
   onState: (state: State) => void;
   onError: (message: string) => void;
 };
@@ -25,18 +36,33 @@ export function connect(model: AnyModel, signal: AbortSignal, listener: Listener
       listener.onError(error instanceof Error ? error.message : String(error));
     }
   };
+  const now = () => parseState(model.get("page_state"));
+  let newest = now().told;
+  const takeState = (state: State) => {
+    if (state.told > newest) {
+      newest = state.told;
+      listener.onState(state);
+    }
+  };
   const take = (content: unknown, buffers: unknown) =>
-    guarded(() => listener.onMessage(parse(content, Array.isArray(buffers) ? buffers : [])));
-  const takeState = () => guarded(() => listener.onState(parseState(model.get("page_state"))));
+    guarded(() => {
+      const message = parse(content, Array.isArray(buffers) ? buffers : []);
+      if (message.type === "state") {
+        takeState(message.state);
+      } else {
+        listener.onMessage(message);
+      }
+    });
+  const takeTrait = () => guarded(() => takeState(now()));
   model.on("msg:custom", take);
-  model.on("change:page_state", takeState);
+  model.on("change:page_state", takeTrait);
   signal.addEventListener("abort", () => {
     model.off("msg:custom", take);
-    model.off("change:page_state", takeState);
+    model.off("change:page_state", takeTrait);
   });
   return {
     view: crypto.getRandomValues(new Uint32Array(2)).join("-"),
-    state: () => parseState(model.get("page_state")),
+    state: now,
     send: (command) => model.send(command),
   };
 }

@@ -75,6 +75,8 @@ export type BlockRecord = {
 
 /** All that a view must know to draw itself, pictures and measurements apart. */
 export type State = {
+  /** Counts the states that the kernel has told: of two, the one that counts more is newer. */
+  told: number;
   status: Status;
   run: number;
   model: string;
@@ -111,6 +113,8 @@ export type BlockMessage = {
   pictures: Uint8Array<ArrayBuffer>[];
 };
 
+export type StateMessage = { type: "state"; state: State };
+
 export type HistoryMessage = { type: "history"; view: string; run: number; records: BlockRecord[] };
 
 /** A picture as it was made, as a PNG; no bytes where the kernel has it no longer. */
@@ -125,7 +129,7 @@ export type StillMessage = {
 
 export type PageMessage =
   | BlockMessage
-  | { type: "state"; state: State }
+  | StateMessage
   | HistoryMessage
   | { type: "receipt"; landing: Landing }
   | { type: "failure"; message: string; details: string; topic: Topic }
@@ -229,6 +233,7 @@ export function parse(content: unknown, buffers: readonly unknown[] = []): PageM
 export function parseState(value: unknown): State {
   const fields = object(value, "the state");
   return {
+    told: number(fields, "told"),
     status: oneOf(fields, "status", statuses),
     run: number(fields, "run"),
     model: text(fields, "model"),

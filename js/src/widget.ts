@@ -5,7 +5,7 @@ import { latencyChart } from "./charts/latency-chart.ts";
 import { liveCharts } from "./charts/live-chart.ts";
 import { partsChart } from "./charts/parts-chart.ts";
 import { loadPlotly, sharedPlotly } from "./charts/plotly.ts";
-import { connect, expected } from "./connection.ts";
+import { connect, expected, type Message } from "./connection.ts";
 import { decodable } from "./playback/decoder.ts";
 import { isDropped } from "./playback/health.ts";
 import { Player, type ShownPicture } from "./playback/player.ts";
@@ -16,7 +16,6 @@ import type {
   ExportedMessage,
   HistoryMessage,
   Landing,
-  PageMessage,
   ReadingMessage,
   State,
 } from "./protocol.ts";
@@ -205,20 +204,17 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
     }
   }
 
-  function take(message: PageMessage): void {
+  function take(message: Message): void {
     const to = "view" in message ? message.view : null;
     if (to === null || to === connection.view) {
       takeOwn(message);
     }
   }
 
-  function takeOwn(message: PageMessage): void {
+  function takeOwn(message: Message): void {
     switch (message.type) {
       case "block":
         takeBlock(message);
-        break;
-      case "state":
-        follow(message.state);
         break;
       case "history":
         takeHistory(message);

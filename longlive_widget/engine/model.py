@@ -11,12 +11,11 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from transformers import PreTrainedTokenizerBase
 
 from longlive_widget.cache.text import TextMemory
 from longlive_widget.errors import CheckpointError, LongLiveError, true_or_false, whole_number
@@ -35,6 +34,9 @@ from longlive_widget.model.text_encoder import TextEncoder, TextEncoderConfig, l
 from longlive_widget.model.tiny_decoder import WIDTHS, TinyDecoder, Widths
 from longlive_widget.model.transformer import Transformer
 from longlive_widget.model.video_decoder import VideoDecoder, VideoDecoderConfig, VideoEncoder
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 Weights = Literal["trained", "random"]
 RANDOM_SEED = 0
@@ -238,7 +240,7 @@ def random_model(folder: Path, where: Placement) -> Model:
     return random_parts(Sizes.read(folder), tokenizer, where)
 
 
-def random_parts(sizes: Sizes, tokenizer: PreTrainedTokenizerBase, where: Placement) -> Model:
+def random_parts(sizes: Sizes, tokenizer: "PreTrainedTokenizerBase", where: Placement) -> Model:
     """A model of these sizes with random weights, made where it is to compute."""
     on_gpu = [where.device] if where.device.type == "cuda" else []
     with torch.random.fork_rng(devices=on_gpu):
@@ -300,7 +302,7 @@ def require_autoencoder(
     check_fit(expected, weights, "the autoencoder", path)
 
 
-def _parts(sizes: Sizes, tokenizer: PreTrainedTokenizerBase, where: Placement) -> Model:
+def _parts(sizes: Sizes, tokenizer: "PreTrainedTokenizerBase", where: Placement) -> Model:
     with where.device:
         transformer = Transformer(sizes.transformer).to(where.dtype)
         decoder = VideoDecoder(sizes.autoencoder).to(where.dtype)

@@ -11,15 +11,17 @@ Source: Chung et al. 2023, UniMax (umT5); Wan2.1 for the cleaning and the paddin
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from transformers import AutoTokenizer, PreTrainedTokenizerBase, UMT5Config, UMT5EncoderModel
 
 from longlive_widget.errors import CheckpointError, whole_number
 from longlive_widget.model.checkpoint import load_strictly, read_weights
 from longlive_widget.timeline import clean
+
+if TYPE_CHECKING:  # transformers takes seconds to load: wait for them where a text is read
+    from transformers import PreTrainedTokenizerBase, UMT5Config
 
 TOKEN_EMBEDDING = "token_embedding.weight"
 """Wan's name of the table that holds one row for each token."""
@@ -131,12 +133,14 @@ class TextEncoder(nn.Module):
     def __init__(
         self,
         config: TextEncoderConfig | None = None,
-        tokenizer: PreTrainedTokenizerBase | None = None,
+        tokenizer: "PreTrainedTokenizerBase | None" = None,
     ) -> None:
         super().__init__()
         self.config = config or TextEncoderConfig()
         self.tokenizer = tokenizer
         self.offloaded = False
+        from transformers import UMT5EncoderModel
+
         self.umt5 = UMT5EncoderModel(_umt5_config(self.config))
         self.register_state_dict_post_hook(_to_wan_names)
         self.register_load_state_dict_pre_hook(_from_wan_names)
@@ -146,7 +150,7 @@ class TextEncoder(nn.Module):
     def random(
         cls,
         config: TextEncoderConfig,
-        tokenizer: PreTrainedTokenizerBase,
+        tokenizer: "PreTrainedTokenizerBase",
         dtype: torch.dtype,
         *,
         kept_on: torch.device,
@@ -272,7 +276,7 @@ class TextEncoder(nn.Module):
         spans = zip(read["input_ids"], read["offset_mapping"], strict=True)
         return [_Token(token, *span) for token, span in spans]
 
-    def _require_tokenizer(self) -> PreTrainedTokenizerBase:
+    def _require_tokenizer(self) -> "PreTrainedTokenizerBase":
         if self.tokenizer is None:
             raise CheckpointError(
                 "this text encoder has no tokenizer: give one, or call it with token ids"
@@ -280,12 +284,14 @@ class TextEncoder(nn.Module):
         return self.tokenizer
 
 
-def load_tokenizer(folder: Path | str) -> PreTrainedTokenizerBase:
+def load_tokenizer(folder: Path | str) -> "PreTrainedTokenizerBase":
     """The tokenizer that a folder holds; nothing is fetched.
 
     Raises:
         CheckpointError: there is no folder, no tokenizer in it, or one without end and padding.
     """
+    from transformers import AutoTokenizer
+
     if not Path(folder).is_dir():
         raise CheckpointError(f"{folder} is not a folder: name the one that holds the tokenizer")
     try:
@@ -299,7 +305,9 @@ def load_tokenizer(folder: Path | str) -> PreTrainedTokenizerBase:
     return tokenizer
 
 
-def _umt5_config(config: TextEncoderConfig) -> UMT5Config:
+def _umt5_config(config: TextEncoderConfig) -> "UMT5Config":
+    from transformers import UMT5Config
+
     return UMT5Config(
         vocab_size=config.vocab,
         d_model=config.dim,

@@ -138,6 +138,7 @@ class Runner:
         self._clock_s = clock_s
         self._changed = threading.Condition(threading.RLock())
         self._status: Status = "idle"
+        self._told = 0
         self._run = 0
         self._revision = 0
         self._when_unseen = when_unseen
@@ -197,6 +198,7 @@ class Runner:
             past = len(self._timeline.before(begun, self._about.block_frames))
             return replace(
                 self._about,
+                told=self._told,
                 status=self._status,
                 run=self._run,
                 made=self._made,
@@ -589,7 +591,9 @@ class Runner:
         self._courier.put(lambda: self._send(message, buffers), self._keep)
 
     def _tell_state(self) -> None:
-        self._say(StateMessage(self.state()))
+        with self._changed:
+            self._told += 1
+            self._say(StateMessage(self.state()))
 
     def _work(self) -> None:
         while (stretch := self._next_stretch()) is not None:
@@ -703,6 +707,7 @@ def _clock_of(engine: "Engine") -> "Clock":
 def _about(engine: "Engine", seed: int, audience: Audience) -> State:
     """The part of the state that does not change, before anything was made."""
     return State(
+        told=0,
         status="idle",
         run=0,
         model=engine.name,

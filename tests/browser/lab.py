@@ -1,5 +1,6 @@
 """A JupyterLab of its own, and headless pages that each look at a notebook in it."""
 
+import base64
 import json
 import os
 import shutil
@@ -12,9 +13,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPResponse
+from io import BytesIO
 from pathlib import Path
 from tempfile import mkdtemp
 
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 from tests.browser.chromium import FLAGS, chromium_path
@@ -177,15 +182,17 @@ def data(page: Page) -> dict[str, str]:
     return page.evaluate("() => ({...[...document.querySelectorAll('.longlive')].at(-1).dataset})")
 
 
-def canvas_pixels(page: Page) -> list[int]:
-    """RGBA of the picture that the last player shows."""
-    return page.evaluate(
+def shown_picture(page: Page) -> tuple[int, NDArray[np.uint8]]:
+    """The number of the picture that the last player shows, and its pixels: RGB, `[H, W, 3]`."""
+    number, address = page.evaluate(
         """() => {
-          const canvas = [...document.querySelectorAll('.longlive canvas.ll-canvas')].at(-1);
-          const { width, height } = canvas;
-          return [...canvas.getContext('2d').getImageData(0, 0, width, height).data];
+          const player = [...document.querySelectorAll('.longlive')].at(-1);
+          const canvas = player.querySelector('canvas.ll-canvas');
+          return [+player.dataset.frame, canvas.toDataURL('image/png')];
         }"""
     )
+    png = base64.b64decode(address.partition(",")[2])
+    return number, np.asarray(Image.open(BytesIO(png)).convert("RGB"))
 
 
 def save_notebook(page: Page) -> None:

@@ -18,7 +18,6 @@ from longlive_widget.widget.protocol import (
     BlockRecord,
     Credit,
     State,
-    StateMessage,
     encode,
     parse,
 )
@@ -44,11 +43,30 @@ class Stream(anywidget.AnyWidget):
         )
         width_px, height_px = SIZE.width_px, SIZE.height_px
         state = State(
-            "running", 1, "prerecorded", "-", "trained", (), width_px, height_px, 3,
-            PICTURES_PER_SECOND, 0, 0, 0, None, h264_name(width_px, height_px), "h264", (),
-        )  # fmt: skip
+            told=0,
+            status="running",
+            run=1,
+            model="prerecorded",
+            preset="-",
+            weights="trained",
+            fallbacks=(),
+            width_px=width_px,
+            height_px=height_px,
+            block_frames=3,
+            pictures_per_second=PICTURES_PER_SECOND,
+            seed=0,
+            made=0,
+            dropped=0,
+            recording=None,
+            h264=h264_name(width_px, height_px),
+            codec="h264",
+            marks=(),
+            begun=0,
+            revision=0,
+            entries=(),
+            library=(),
+        )
         super().__init__(_esm=page, _css=style, page_state=asdict(state))
-        self._state = state
         self._blocks = [encode_h264(_scene(number)) for number in range(SCENES)]
         self._uncredited: set[int] = set()
         self._changed = threading.Condition()
@@ -68,7 +86,6 @@ class Stream(anywidget.AnyWidget):
                 self._thread.start()
 
     def _send_all(self) -> None:
-        self.send(encode(StateMessage(self._state)))
         begun_s = time.monotonic()
         number = 0
         while True:

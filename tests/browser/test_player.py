@@ -6,10 +6,10 @@ import pytest
 from longlive_widget.geometry import Geometry
 from tests.browser.lab import (
     KERNEL_IS,
-    canvas_pixels,
     data,
     run_all_cells,
     save_notebook,
+    shown_picture,
     studio,
     wait_for_data,
 )
@@ -53,17 +53,9 @@ def coded(cell, codec):
 
 def shown_and_painted(page, geometry):
     """The picture on the screen, and the one that was painted under its number."""
-    number, pixels = page.evaluate(
-        """() => {
-          const player = [...document.querySelectorAll('.longlive')].at(-1);
-          const { width, height } = player.querySelector('canvas.ll-canvas');
-          const context = player.querySelector('canvas.ll-canvas').getContext('2d');
-          return [+player.dataset.frame, [...context.getImageData(0, 0, width, height).data]];
-        }"""
-    )
+    number, shown = shown_picture(page)
     block = 0 if number < 9 else (number - 9) // 12 + 1
     picture = number if number < 9 else (number - 9) % 12
-    shown = np.array(pixels).reshape(geometry.height_px, geometry.width_px, 4)[..., :3]
     return shown, paint(BALL, block, geometry)[picture]
 
 
@@ -87,7 +79,7 @@ def send_at_once(page, *prompts):
 
 def is_painted(page, prompt):
     """Whether the shown picture has the hue that the painter has for this prompt."""
-    shown = np.array(canvas_pixels(page)).reshape(-1, 4)[:, :3].mean(axis=0)
+    shown = shown_picture(page)[1].mean(axis=(0, 1))
     painted = paint(prompt, 1, PaintedEngine().geometry).mean(axis=(0, 1, 2))
     return np.abs(shown / shown.sum() - painted / painted.sum()).max() < 0.02
 
@@ -97,11 +89,11 @@ def test_a_video_plays_is_steered_and_holds(lab, notebook_of, screenshots):
         run_all_cells(page)
         player = studio(page)
         wait_for_data(page, "+d.frame > 20")
-        before = canvas_pixels(page)
+        _, before = shown_picture(page)
         assert is_painted(page, BALL)
         assert "seed 1 · nothing is <i>compiled</i>" in player.locator(".ll-about").inner_text()
         wait_for_data(page, "+d.frame > 40")
-        assert canvas_pixels(page) != before
+        assert (shown_picture(page)[1] != before).any()
 
         page.locator(".ll-chart[data-ready]").nth(1).wait_for()
         player.locator(".ll-input").fill(MARKUP)
@@ -124,17 +116,18 @@ def test_a_video_plays_is_steered_and_holds(lab, notebook_of, screenshots):
 
         player.locator("[data-action=pause]").click()
         wait_for_data(page, "d.status === 'paused' && d.exact !== ''")
-        held, pixels = data(page)["frame"], canvas_pixels(page)
+        held, picture = shown_picture(page)
         page.wait_for_timeout(1500)
-        assert (data(page)["frame"], canvas_pixels(page)) == (held, pixels)
+        assert shown_picture(page)[0] == held
+        assert (shown_picture(page)[1] == picture).all()
 
         player.locator("[data-action=resume]").click()
-        wait_for_data(page, f"+d.frame > {int(held) + 12}")
+        wait_for_data(page, f"+d.frame > {held + 12}")
 
         player.locator("[data-action=stop]").click()
         wait_for_data(page, "d.status === 'stopped'")
         player.locator("[data-action=start]").click()
-        wait_for_data(page, "d.run === '2' && +d.frame >= 0 && +d.frame < 40")
+        wait_for_data(page, f"d.run === '2' && +d.frame < {held}")
 
 
 @pytest.mark.parametrize("codec", ["h264", "jpeg"])

@@ -5,9 +5,9 @@ import pytest
 
 from tests.browser.lab import (
     ROOT,
-    canvas_pixels,
     data,
     run_all_cells,
+    shown_picture,
     studio,
     wait_for_data,
 )
@@ -21,7 +21,7 @@ CELLS_S = 180
 
 
 def brightness(page):
-    return np.array(canvas_pixels(page)).reshape(-1, 4)[:, :3].mean()
+    return shown_picture(page)[1].mean()
 
 
 def test_the_quickstart_plays_lands_a_typed_prompt_and_holds(lab, screenshots):
@@ -30,9 +30,9 @@ def test_the_quickstart_plays_lands_a_typed_prompt_and_holds(lab, screenshots):
         page.locator(".longlive").last.wait_for(state="attached", timeout=1000 * CELLS_S)
         player = studio(page)
         wait_for_data(page, "+d.frame >= 0")
-        first, before = int(data(page)["frame"]), np.array(canvas_pixels(page))
+        first, before = shown_picture(page)
         wait_for_data(page, f"+d.frame > {first + 12}")
-        assert np.abs(np.array(canvas_pixels(page)) - before).mean() > 1
+        assert np.abs(shown_picture(page)[1] - before.astype(int)).mean() > 1
 
         wait_for_data(page, "d.prompt.includes('night')")
         prompt_before = data(page)["prompt"]
@@ -49,6 +49,7 @@ def test_the_quickstart_plays_lands_a_typed_prompt_and_holds(lab, screenshots):
 
         player.locator("[data-action=pause]").click()
         wait_for_data(page, "d.status === 'paused' && d.exact !== ''")
-        held, pixels = data(page)["frame"], canvas_pixels(page)
+        held, picture = shown_picture(page)
         page.wait_for_timeout(2500)
-        assert (data(page)["frame"], canvas_pixels(page)) == (held, pixels)
+        assert shown_picture(page)[0] == held
+        assert (shown_picture(page)[1] == picture).all()

@@ -64,7 +64,7 @@ ARC = Transition(4, "slerp", recache=False)
 ENTRIES = (Entry(0, "a red ball"), Entry(9, "a green square"), Entry(22, "a blue star", ARC))
 FILMED = ("longlive-1.mp4", "avc1.f4000a", "h264")
 PLANNED = (11, 4, ENTRIES, ("a red ball bounces",))
-STATE = State("running", 2, *ABOUT, 7, 10, 1, *FILMED, MARKS, *PLANNED)
+STATE = State(9, "running", 2, *ABOUT, 7, 10, 1, *FILMED, MARKS, *PLANNED)
 CUT = {"blocks": 0, "blend": "linear", "recache": True}
 ROWS = [{"latent_frame": 33, "prompt": "eine gelbe Kugel ⭐ <b>", "transition": CUT}]
 TO_PAGE = {

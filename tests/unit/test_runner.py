@@ -105,6 +105,20 @@ def begin():
         runner.close()
 
 
+def test_of_two_states_that_were_told_the_later_one_counts_more(begin):
+    runner, page = begin()
+    before = runner.state().told
+    runner.start()
+    runner.switch("a blue star")
+    runner.stop()
+    runner.start()
+    runner.stop()
+    page.wait_for(lambda: [m.state.run for m in page.of(StateMessage)][-1:] == [2])
+    page.wait_for_status("stopped")
+    told = [message.state.told for message in page.of(StateMessage)]
+    assert told == list(range(before + 1, before + 1 + len(told)))
+
+
 def test_blocks_are_made_to_the_end_without_any_page(begin):
     runner, _ = begin()
     runner.make(6).result(PATIENCE_S)
@@ -222,9 +236,9 @@ def test_a_pause_holds_and_a_resume_goes_on(begin):
     page.wait_for_blocks(1)
     runner.pause()
     page.wait_for_status("paused")
-    time.sleep(0.1)
+    time.sleep(0.5)  # for the block that was being made
     held = len(runner.history)
-    time.sleep(0.3)
+    time.sleep(1)  # live, the next one would be due in 0.75 s
     assert len(runner.history) == held
     runner.resume()
     page.wait_for_blocks(held + 1)

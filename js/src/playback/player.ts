@@ -154,13 +154,15 @@ export class Player {
     }
   }
 
-  /** Take in a block; one that has come before, or that belongs to an older video, is left out. */
+  /** Take in a block; one that has come before, or that belongs to another video, is left out. */
   take(message: BlockMessage): void {
     const { run, record, codec, pictures } = message;
-    if (run === this.run) {
-      this.lately.came(record);
+    if (run !== this.run) {
+      this.events.credit(run, record.block);
+      return;
     }
-    if (run !== this.run || record.block <= this.newest || pictures.length === 0) {
+    this.lately.came(record);
+    if (record.block <= this.newest || pictures.length === 0) {
       return;
     }
     this.newest = record.block;
@@ -201,6 +203,7 @@ export class Player {
       for (const picture of pictures) {
         picture.close();
       }
+      this.events.credit(run, record.block);
       return;
     }
     this.buffer.push({ record, pictures }, performance.now());

@@ -1,0 +1,100 @@
+// The player on a screen whose frames are called by hand, and with bitmaps that have no pixel.
+
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import fixtures from "../../tests/fixtures/protocol.json" with { type: "json" };
+import { Player } from "../src/playback/player.ts";
+import { type BlockMessage, parseState, type State, type Status } from "../src/protocol.ts";
+import { recordOf, takeOf } from "./video.ts";
+
+let due: FrameRequestCallback[];
+let end: AbortController;
+let decoding: Promise<unknown>;
+
+beforeEach(() => {
+  due = [];
+  end = new AbortController();
+  decoding = Promise.resolve();
+  vi.stubGlobal("requestAnimationFrame", (callback: FrameRequestCallback) => due.push(callback));
+  vi.stubGlobal("createImageBitmap", () => decoding.then(() => ({ close() {} })));
+});
+
+afterEach(() => {
+  end.abort();
+  vi.unstubAllGlobals();
+  vi.useRealTimers();
+});
+
+function stateOf(run: number, status: Status): State {
+  return { ...parseState(fixtures.to_page.state.state), run, status };
+}
+
+function blockOf(run: number, block: number, given = {}): BlockMessage {
+  const record = { ...recordOf(block), ...given };
+  const pictures = record.displayed ? [...takeOf(block).pictures] : [];
+  return { type: "block", run, record, codec: "jpeg", begun: block + 1, view: null, pictures };
+}
+
+function playing() {
+  const credits: [number, number][] = [];
+  const drawn: number[] = [];
+  const landed: string[] = [];
+  const player = new Player(
+    16,
+    null,
+    {
+      draw: ({ number }) => drawn.push(number),
+      land: ({ prompt }) => landed.push(prompt),
+      stand: () => {},
+      credit: (run, block) => credits.push([run, block]),
+      fail: () => {},
+    },
+    end.signal,
+  );
+  return { player, credits, drawn, landed };
+}
+
+/** Let the blocks that have come be decoded, and the screen draw for so long. */
+async function pass(ms: number): Promise<void> {
+  for (let now = 0; now < ms; now += 16) {
+    await vi.advanceTimersByTimeAsync(16);
+    for (const draw of due.splice(0)) {
+      draw(performance.now());
+    }
+  }
+}
+
+describe("a player", () => {
+  beforeEach(() => vi.useFakeTimers({ toFake: ["setTimeout", "performance"] }));
+
+  it("gives each block that it has taken in back once, as room for another", async () => {
+    const { player, credits, drawn } = playing();
+    player.follow(stateOf(1, "running"));
+    player.take(blockOf(1, 0));
+    player.take(blockOf(1, 1));
+    await pass(400);
+    expect(credits).toEqual([
+      [1, 0],
+      [1, 1],
+    ]);
+    expect(drawn[0]).toBe(0);
+  });
+
+  it("gives a block of a video that it does not know of back too", async () => {
+    const { player, credits, drawn } = playing();
+    player.follow(stateOf(1, "running"));
+    player.take(blockOf(2, 0));
+    await pass(100);
+    expect(credits).toEqual([[2, 0]]);
+    expect(drawn).toEqual([]);
+  });
+
+  it("gives a block back whose video was over before it was decoded", async () => {
+    const { player, credits, drawn } = playing();
+    player.follow(stateOf(1, "running"));
+    player.take(blockOf(1, 0));
+    player.follow(stateOf(2, "running"));
+    await pass(100);
+    expect(credits).toEqual([[1, 0]]);
+    expect(drawn).toEqual([]);
+  });
+});
