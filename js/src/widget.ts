@@ -258,9 +258,11 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
     if (message.view === null) {
       count(message);
     }
-    // before the kernel has heard of this view, it sends what most pages decode
     if (decodes.includes(message.codec)) {
       player.take(message);
+    } else if (decodes.length > 0) {
+      // coded before the kernel heard what this view decodes: the room for it is free again
+      send({ type: "credit", run: message.run, block: message.record.block });
     }
   }
 
@@ -320,13 +322,16 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
       return;
     }
     received += record.displayed ? 1 : 0;
+    root.dataset["blocks"] = String(received);
+    if (record.block < state.made) {
+      return; // late: it was counted when it came without pictures
+    }
     state = {
       ...state,
       made: record.block + 1,
       begun: Math.max(state.begun, begun),
       dropped: state.dropped + (isDropped(record) ? 1 : 0),
     };
-    root.dataset["blocks"] = String(received);
     root.dataset["dropped"] = String(state.dropped);
     charts.add([record]);
     timeline.follow(state);

@@ -97,4 +97,20 @@ describe("a player", () => {
     expect(credits).toEqual([[1, 0]]);
     expect(drawn).toEqual([]);
   });
+
+  it("tells each prompt once, as the video comes to it, though its block was not displayed", async () => {
+    const { player, landed } = playing();
+    const landing = (prompt: string, block: number) => ({
+      landed: { prompt, asked_at: 3 * block, lands_at: 3 * block, block, replaced_by: null },
+    });
+    player.follow(stateOf(1, "running"));
+    player.take(blockOf(1, 0, landing("a red ball", 0)));
+    player.take(blockOf(1, 1, { displayed: false, ...landing("a blue star", 1) }));
+    player.take(blockOf(1, 2, landing("a green square", 2)));
+    player.take(blockOf(1, 2, landing("a green square", 2)));
+    await pass(300);
+    expect(landed).toEqual(["a red ball"]);
+    await pass(600);
+    expect(landed).toEqual(["a red ball", "a blue star", "a green square"]);
+  });
 });

@@ -43,11 +43,6 @@ class Audience:
         return "h264" if self.h264 is not None and everyone else "jpeg"
 
     @property
-    def views(self) -> tuple[str, ...]:
-        """All views, seen or not."""
-        return tuple(self._views)
-
-    @property
     def looking(self) -> bool:
         """Whether somebody looks."""
         return bool(self._looking)

@@ -246,8 +246,8 @@ class State:
 class BlockMessage:
     """A block; its pictures follow as buffers if it is displayed, coded as `codec`.
 
-    With a `view`, it repeats the newest block for that view alone. `begun` blocks of this video
-    have been begun by now.
+    One that was not displayed may come again once there is room for it. With a `view`, it repeats
+    the newest block for that view alone. `begun` blocks of this video have been begun by now.
     """
 
     run: int

@@ -29,11 +29,11 @@ from longlive_widget.timeline import (
     require_prompt,
 )
 from longlive_widget.timeline_forms import Form, file_name, timeline_as
-from longlive_widget.tiny.library import LIBRARY
 from longlive_widget.widget.archive import Archive
 from longlive_widget.widget.audience import Audience
 from longlive_widget.widget.courier import GOODBYE_S, Courier
 from longlive_widget.widget.frame_codec import encode_block, encode_png, h264_name, is_small
+from longlive_widget.widget.library import prompts_for
 from longlive_widget.widget.pace import Pace
 from longlive_widget.widget.protocol import (
     BlockMessage,
@@ -44,6 +44,7 @@ from longlive_widget.widget.protocol import (
     Exported,
     Failure,
     History,
+    Notice,
     PageMessage,
     Reading,
     Receipt,
@@ -187,6 +188,12 @@ class Runner:
             return tuple(landing for landing in self._asked if landing.block < self._made)
 
     @property
+    def prompt(self) -> str:
+        """What steers the block that begins next; before a video, the one that it begins with."""
+        with self._changed:
+            return [mark.prompt for mark in self._asked if mark.block <= self._begun()][-1]
+
+    @property
     def timeline(self) -> Timeline:
         """What this video follows, and the next one too: live switches are in it."""
         return self._timeline
@@ -294,7 +301,7 @@ class Runner:
             self._open_engine()
             if self._session is None:
                 raise SessionError(f"there is no video to reset, it is {self._status}: start() it")
-            prompt = [mark.prompt for mark in self._asked if mark.block <= self._begun()][-1]
+            prompt = self.prompt
             self.stop()
             self._follow(Timeline.of(prompt))
             self._tell_state()
@@ -350,6 +357,14 @@ class Runner:
             self.post(partial(_require_read, engine, prompt))
             return landing
 
+    def steer_by(self, prompt: str) -> None:
+        """Go on with this prompt, or begin with it where no video has begun."""
+        with self._changed:
+            if self._session is not None:
+                self.switch(prompt)
+            else:
+                self.replan(Timeline((*Timeline.of(prompt).entries, *self._timeline.entries[1:])))
+
     def replan(self, timeline: Timeline) -> None:
         """Follow this timeline: from the next block on, where a video has begun.
 
@@ -370,6 +385,26 @@ class Runner:
             for entry in timeline.entries:
                 if self._session is not None and entry.prompt not in known:
                     self.post(partial(_require_read, engine, entry.prompt))
+
+    def follow_file(self, name: str, timeline: Timeline) -> None:
+        """Follow the timeline of a file; where a video has begun, with its own past before it.
+
+        One that has nothing to come for a video that has begun is a `TimelineError`.
+        """
+        with self._changed:
+            begun, frames = self._begun(), self._about.block_frames
+            kept = self._timeline.before(begun, frames)
+            if kept == timeline.before(begun, frames):
+                self.replan(timeline)
+                return
+            coming = timeline.entries[len(timeline.before(begun, frames)) :]
+            if not coming:
+                raise TimelineError(
+                    f"{name} has no prompt from latent frame {begun * frames} on, where this video "
+                    "could still follow it: stop the video to begin with that timeline"
+                )
+            self.replan(Timeline((*kept, *coming)))
+            self._say(Notice(f"what has begun stays; to come is {name} from block {begun} on"))
 
     def edit(self, edit: Edit) -> None:
         """Follow the timeline that a view asks for, and tell it whether that is so."""
@@ -422,8 +457,7 @@ class Runner:
                 self._history[-1] = sent = replace(late, displayed=True)
                 self._dropped -= 1
                 self._uncredited.add(sent.block)
-                for view in self._audience.views:
-                    self._say(BlockMessage(self._run, sent, codec, self._begun(), view), buffers)
+                self._say(BlockMessage(self._run, sent, codec, self._begun()), buffers)
                 self._tell_state()
 
     def _late(self) -> BlockRecord | None:
@@ -728,7 +762,7 @@ def _about(engine: "Engine", seed: int, audience: Audience) -> State:
         begun=0,
         revision=0,
         entries=(),
-        library=LIBRARY if engine.name == "tiny" else (),
+        library=prompts_for(engine.name),
     )
 
 

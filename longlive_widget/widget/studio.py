@@ -5,6 +5,7 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import wait
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, assert_never, get_args
 
@@ -34,12 +35,14 @@ from longlive_widget.timeline import (
     timeline_of,
 )
 from longlive_widget.timeline_forms import form_of, timeline_from
+from longlive_widget.widget.followed import Followed, Told
 from longlive_widget.widget.frame_codec import encode_png
 from longlive_widget.widget.freed import Freed, freed_since, reserved_bytes
 from longlive_widget.widget.protocol import (
     Asset,
     AssetRequest,
     Attach,
+    BlockMessage,
     BlockRecord,
     ClipRequest,
     Command,
@@ -92,19 +95,6 @@ _FIGURES: "dict[str, Callable[[Sequence[BlockRecord]], go.Figure]]" = {
 _open_studios: "weakref.WeakSet[LongLiveWidget]" = weakref.WeakSet()
 
 
-class _RunningTimeline(traitlets.TraitType[Timeline, Timeline | str]):
-    """The timeline that the runner follows, as a trait to assign and to observe."""
-
-    def get(self, obj: traitlets.HasTraits, cls: type[Any] | None = None) -> Timeline:
-        """What the runner follows now; `cls` is not asked for."""
-        del cls
-        return _studio_of(obj)._runner.timeline
-
-    def set(self, obj: traitlets.HasTraits, value: Timeline | str) -> None:
-        """Have the runner follow it; observers are told once it does."""
-        _studio_of(obj)._runner.replan(timeline_of(value))
-
-
 class LongLiveWidget(anywidget.AnyWidget):
     """The player, the timeline and the latency chart of one video after another.
 
@@ -115,8 +105,13 @@ class LongLiveWidget(anywidget.AnyWidget):
     decode it, which browsers do on https and localhost. None do while the player is scrolled away
     or its tab hidden; `when_unseen` says whether a video that was started is held then.
 
-    `timeline` is what the video follows: it may be assigned and observed at any time. What has
-    landed on a block that was begun can no longer be changed; that is a `TimelineError`.
+    Traits to observe and to link, beside those of every widget:
+
+    - `status`, which only the verbs change: idle, running, paused, done, stopped, failed or closed;
+    - `prompt`, which steers the block that begins next: assigning it is a `switch`, and before a
+      video has begun it is what that begins with;
+    - `timeline`, which the video follows: it may be assigned at any time. What has landed on a
+      block that was begun can no longer be changed; that is a `TimelineError`.
 
     Raises:
         SessionError: the seed is no whole number from 0 to 2**32 - 1, or a choice does not exist.
@@ -127,7 +122,14 @@ class LongLiveWidget(anywidget.AnyWidget):
     _esm = traitlets.Unicode().tag(sync=True)
     _css = traitlets.Unicode().tag(sync=True)
     page_state = traitlets.Dict().tag(sync=True)
-    timeline = _RunningTimeline()
+    status: Followed[Status, Status] = Followed(lambda studio: studio._runner.status)
+    prompt: Followed[str, str] = Followed(
+        lambda studio: studio._runner.prompt, lambda studio, prompt: studio._runner.steer_by(prompt)
+    )
+    timeline: Followed[Timeline, Timeline | str] = Followed(
+        lambda studio: studio._runner.timeline,
+        lambda studio, plan: studio._runner.replan(timeline_of(plan)),
+    )
     _engine: "Engine | None" = None
 
     def __init__(
@@ -149,19 +151,14 @@ class LongLiveWidget(anywidget.AnyWidget):
             engine, plan, seed, self._tell_page, codec=codec, when_unseen=when_unseen
         )
         self._engine = engine  # from here on there is something to close
-        self._told_timeline = plan
         super().__init__(_esm=page, _css=style, page_state=asdict(self._runner.state()))
+        self._told = Told(self, "status", "prompt", "timeline")
         self.on_msg(self._on_page_message)
         self._close_predecessors()
         _open_studios.add(self)
 
     def __repr__(self) -> str:
         return self._about
-
-    @property
-    def status(self) -> Status:
-        """What is going on: idle, running, paused, done, stopped, failed or closed."""
-        return self._runner.status
 
     @property
     def history(self) -> tuple[BlockRecord, ...]:
@@ -363,27 +360,22 @@ class LongLiveWidget(anywidget.AnyWidget):
     def _tell_page(self, message: PageMessage, buffers: Sequence[bytes] = ()) -> None:
         self.send(encode(message), list(buffers))
         if isinstance(message, StateMessage):
-            self._sync(asdict(message.state))
+            self._on_the_loop(partial(self._write, asdict(message.state)))
+        if isinstance(message, StateMessage | BlockMessage):
+            self._on_the_loop(self._told.tell)
 
-    def _sync(self, state: dict[str, object]) -> None:
-        """Bring the trait up to date, on the one thread that writes it and that holds no lock then.
+    def _on_the_loop(self, act: Callable[[], None]) -> None:
+        """Do it on the one thread that writes traits and that holds no lock then.
 
         In a notebook it is the loop's, in a plain program the courier's.
         """
         if self._loop is None:
-            self._write(state)
+            act()
         elif not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._write, state)
+            self._loop.call_soon_threadsafe(act)
 
     def _write(self, state: dict[str, object]) -> None:
         self.page_state = state
-        old, self._told_timeline = self._told_timeline, self.timeline
-        if old != self._told_timeline:
-            self.notify_change(
-                traitlets.Bunch(
-                    name="timeline", old=old, new=self._told_timeline, owner=self, type="change"
-                )
-            )
 
     def _on_page_message(self, _widget: object, content: object, _buffers: object) -> None:
         self._runner.post(lambda: self._obey(parse(content)))
@@ -416,7 +408,7 @@ class LongLiveWidget(anywidget.AnyWidget):
             case Export(view, form):
                 self._runner.export(view, form)
             case Import(name, text):
-                self._runner.replan(timeline_from(text, form_of(name)))
+                self._runner.follow_file(name, timeline_from(text, form_of(name)))
             case _:
                 assert_never(command)
 
@@ -456,13 +448,6 @@ class LongLiveWidget(anywidget.AnyWidget):
                 self.switch(prompt, transition)
             case _:
                 assert_never(command)
-
-
-def _studio_of(owner: traitlets.HasTraits) -> LongLiveWidget:
-    """The owner of the trait, which is always a studio."""
-    if not isinstance(owner, LongLiveWidget):
-        raise TypeError(f"{owner!r} has no runner to follow a timeline")
-    return owner
 
 
 def _bundled(name: str) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 import traitlets
+from ipywidgets import Text
 from nbclient import NotebookClient
 from PIL import Image
 
@@ -200,6 +201,46 @@ def test_a_timeline_is_assigned_and_observed(studio):
     studio.switch("a blue star")
     wait_until(lambda: len(changes) == 2)
     assert changes[-1].new == studio.timeline == plan.with_entry(Entry(6, "a blue star"))
+
+
+def test_a_status_is_observed_and_cannot_be_assigned(studio):
+    seen = []
+    studio.observe(lambda change: seen.append((change.old, change.new)), "status")
+    studio.run(blocks=1)
+    studio.stop()
+    wait_until(lambda: len(seen) == 3)
+    assert seen == [("idle", "running"), ("running", "done"), ("done", "stopped")]
+    with pytest.raises(traitlets.TraitError, match="read-only"):
+        studio.status = "running"
+
+
+def test_a_prompt_is_assigned_linked_and_observed_as_it_lands(studio):
+    seen = []
+    studio.observe(lambda change: seen.append(change.new), "prompt")
+    field = Text("a red ball")
+    traitlets.link((studio, "prompt"), (field, "value"))
+    studio.timeline = Timeline.of("a red ball", (6, "a green square"))
+    field.value = "a blue star"
+    assert studio.timeline == Timeline.of("a blue star", (6, "a green square"))
+    studio.run(blocks=3)
+    wait_until(lambda: seen == ["a blue star", "a green square"])
+    assert field.value == "a green square"
+    studio.prompt = "a sea"
+    assert studio.prompt == "a sea"
+    assert studio.timeline.at(9) == Entry(9, "a sea")
+    with pytest.raises(TimelineError, match="is empty"):
+        studio.prompt = " "
+
+
+def test_a_file_that_comes_while_a_video_runs_changes_what_is_to_come(studio):
+    studio.run(blocks=2)
+    text = "a green square\n3: a sea\n9: a blue star"
+    studio._handle_custom_msg({"type": "import", "name": "mine.txt", "text": text}, [])
+    wait_until(lambda: studio.timeline == Timeline.of("a red ball", (9, "a blue star")))
+    short = {"type": "import", "name": "short.txt", "text": "a green square"}
+    studio._handle_custom_msg(short, [])
+    wait_until(lambda: studio.errors)
+    assert "short.txt has no prompt from latent frame 6 on" in str(studio.errors[-1])
 
 
 def test_an_edit_of_the_page_is_seen_by_whoever_observes(studio):

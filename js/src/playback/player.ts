@@ -52,6 +52,8 @@ export class Player {
   private shownSinceMs = 0;
   private stood = false;
   private liveBlock = -1;
+  /** Blocks that brought a prompt, and that the video as it is made has not come to. */
+  private landing: BlockRecord[] = [];
   /** The picture of the video as it is made, -1 before there is one; another is shown to who looks back. */
   liveNumber = -1;
   private lately: Lately;
@@ -162,6 +164,9 @@ export class Player {
       return;
     }
     this.lately.came(record);
+    if (record.landed !== null && record.block > (this.landing.at(-1)?.block ?? this.liveBlock)) {
+      this.landing.push(record);
+    }
     if (record.block <= this.newest || pictures.length === 0) {
       return;
     }
@@ -220,6 +225,7 @@ export class Player {
     this.newest = -1;
     this.shownNumber = -1;
     this.liveBlock = -1;
+    this.landing = [];
     this.liveNumber = -1;
     this.owed = [];
     this.status = "idle";
@@ -249,12 +255,13 @@ export class Player {
     if (live === undefined) {
       return;
     }
-    const { record, number } = live;
-    this.liveNumber = number;
-    if (record.block !== this.liveBlock) {
-      this.liveBlock = record.block;
-      if (record.landed !== null) {
-        this.events.land(record.landed, record);
+    this.liveNumber = live.number;
+    this.liveBlock = live.record.block;
+    // a block that was not displayed may have brought a prompt too
+    for (let next = this.landing[0]; next && next.block <= this.liveBlock; next = this.landing[0]) {
+      this.landing.shift();
+      if (next.landed !== null) {
+        this.events.land(next.landed, next);
       }
     }
   }
