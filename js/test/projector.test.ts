@@ -47,6 +47,16 @@ describe("a projector", () => {
     expect(made).toHaveLength(3);
   });
 
+  it("decodes what was asked for last, and leaves out what a scrub has passed by", async () => {
+    for (const number of [2, 10, 22, 34, 46, 58]) {
+      projector.at(number);
+    }
+    await settled();
+    expect(projector.at(58)?.picture.number).toBe(58);
+    expect(made.map((pictures) => pictures[0]?.number)).not.toContain(9);
+    expect(made.map((pictures) => pictures[0]?.number)).not.toContain(21);
+  });
+
   it("keeps open what it shows and closes what it has left", async () => {
     for (const number of [2, 50, 2, 30, 2, 40]) {
       const shown = await shownAt(number);

@@ -6,11 +6,15 @@ import type { Disposable, Shown } from "./jitter-buffer.ts";
 
 const HELD_BLOCKS = 3;
 
-type Held<Picture> = { take: Take; pictures: Picture[] | undefined };
+type Held<Picture> = { take: Take; begun: boolean; pictures: Picture[] | undefined };
 
-/** Decodes the block of the picture that is asked for, and the one after it. */
+/**
+ * Decodes the block of the picture that is asked for, and the one after it. One at a time, and what was asked for
+ * last comes first: a scrub over many blocks leaves no queue behind.
+ */
 export class Projector<Picture extends Disposable> {
   private held: Held<Picture>[] = [];
+  private busy = false;
 
   constructor(
     private readonly film: Film,
@@ -44,18 +48,22 @@ export class Projector<Picture extends Disposable> {
 
   private hold(take: Take): Held<Picture> {
     const found = this.held.find((each) => each.take === take);
-    const held = found ?? { take, pictures: undefined };
+    const held = found ?? { take, begun: false, pictures: undefined };
     this.held = [...this.held.filter((each) => each !== held), held];
     while (this.held.length > HELD_BLOCKS) {
       dispose(this.held.shift()?.pictures);
     }
-    if (found === undefined) {
-      this.begin(held);
-    }
+    this.decodeNewest();
     return held;
   }
 
-  private begin(held: Held<Picture>): void {
+  private decodeNewest(): void {
+    const held = this.held.findLast(({ begun }) => !begun);
+    if (this.busy || held === undefined) {
+      return;
+    }
+    held.begun = true;
+    this.busy = true;
     this.decode(held.take)
       .then((pictures) => {
         if (this.held.includes(held)) {
@@ -64,7 +72,11 @@ export class Projector<Picture extends Disposable> {
           dispose(pictures);
         }
       })
-      .catch((error) => this.fail(held.take, error));
+      .catch((error) => this.fail(held.take, error))
+      .finally(() => {
+        this.busy = false;
+        this.decodeNewest();
+      });
   }
 }
 
