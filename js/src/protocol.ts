@@ -25,6 +25,7 @@ export type Command =
   | { type: "leave"; view: string }
   | { type: "look"; view: string; looking: boolean }
   | { type: "still"; view: string; run: number; picture: number }
+  | { type: "block"; view: string; run: number; block: number }
   | { type: "asset"; name: "plotly" }
   | { type: "edit"; view: string; revision: number; from_block: number; entries: Plan }
   | { type: "read"; view: string; prompt: string }
@@ -127,6 +128,9 @@ export type StillMessage = {
   bytes: Uint8Array<ArrayBuffer> | undefined;
 };
 
+/** A block that the view wanted is no longer kept, nor are those before it. */
+export type GoneMessage = { type: "gone"; view: string; run: number; block: number };
+
 export type PageMessage =
   | BlockMessage
   | StateMessage
@@ -136,6 +140,7 @@ export type PageMessage =
   | { type: "notice"; message: string }
   | { type: "clip"; view: string; name: string; bytes: Uint8Array<ArrayBuffer> }
   | StillMessage
+  | GoneMessage
   | { type: "asset"; name: string; bytes: Uint8Array<ArrayBuffer> }
   | { type: "edited"; view: string; accepted: boolean }
   | ReadingMessage
@@ -205,6 +210,13 @@ export function parse(content: unknown, buffers: readonly unknown[] = []): PageM
       };
     case "still":
       return parseStill(fields, buffers);
+    case "gone":
+      return {
+        type,
+        view: text(fields, "view"),
+        run: number(fields, "run"),
+        block: number(fields, "block"),
+      };
     case "asset":
       return { type, name: text(fields, "name"), bytes: bytesOf(buffers[0]) };
     case "edited":

@@ -104,6 +104,8 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
       land,
       stand: (run, picture) => send({ type: "still", view: connection.view, run, picture }),
       credit: (run, block) => send({ type: "credit", run, block }),
+      ask: (run, block) => send({ type: "block", view: connection.view, run, block }),
+      filled: timeline.fill,
       fail,
     },
     signal,
@@ -236,6 +238,9 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
         if (message.run === state.run) {
           exact.take(message);
         }
+        break;
+      case "gone":
+        player.lose(message);
         break;
       case "asset":
         plotlySource.came(message.bytes);

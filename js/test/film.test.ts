@@ -10,7 +10,7 @@ describe("a film", () => {
 
   const appendAll = (blocks: number[], bytes = 1) => {
     for (const block of blocks) {
-      film.append(takeOf(block, bytes));
+      film.add(takeOf(block, bytes));
     }
   };
   const blockAt = (picture: number) => film.find(picture)?.record.block;
@@ -46,7 +46,7 @@ describe("a film", () => {
     film.forget(1);
     film.forget(7);
     expect([9, 20].map(blockAt)).toEqual([0, 0]);
-    film.append(takeOf(3, 40));
+    film.add(takeOf(3, 40));
     expect(film.stretch).toEqual({ first: 0, last: 44 });
   });
 
@@ -54,7 +54,28 @@ describe("a film", () => {
     appendAll([0, 1, 2, 3], 40);
     expect(film.stretch).toEqual({ first: 21, last: 44 });
     expect([film.nearest(0), blockAt(0)]).toEqual([21, 2]);
-    film.append(takeOf(4, 400));
+    film.add(takeOf(4, 400));
     expect(film.stretch).toEqual({ first: 45, last: 56 });
+  });
+
+  it("names the newest block that is missing, until it is here or cannot come", () => {
+    expect(film.gap).toBeUndefined();
+    appendAll([3, 5]);
+    expect(film.gap).toBe(4);
+    appendAll([4]);
+    expect(film.gap).toBe(2);
+    expect([35, 47, 60].map(blockAt)).toEqual([3, 4, 5]);
+    film.lose(1);
+    expect(film.gap).toBe(2);
+    appendAll([2]);
+    expect(film.gap).toBeUndefined();
+    expect([film.has(2), film.has(1)]).toEqual([true, false]);
+  });
+
+  it("does not want what it had no room for", () => {
+    appendAll([2, 3], 40);
+    appendAll([1], 40);
+    expect(film.stretch).toEqual({ first: 21, last: 44 });
+    expect(film.gap).toBeUndefined();
   });
 });

@@ -37,7 +37,7 @@ describe("somebody who looks back", () => {
     vi.spyOn(performance, "now").mockImplementation(() => nowMs);
     back = new LookBack(16, decoder, { from: () => onScreen, fail: () => undefined });
     for (const block of [0, 1, 2, 3, 4, 5]) {
-      back.film.append(takeOf(block));
+      back.film.add(takeOf(block));
     }
   });
 

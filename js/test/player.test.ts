@@ -38,6 +38,8 @@ function playing() {
   const credits: [number, number][] = [];
   const drawn: number[] = [];
   const landed: string[] = [];
+  const asked: number[] = [];
+  const filled: number[] = [];
   const player = new Player(
     16,
     null,
@@ -46,11 +48,13 @@ function playing() {
       land: ({ prompt }) => landed.push(prompt),
       stand: () => {},
       credit: (run, block) => credits.push([run, block]),
+      ask: (_, block) => asked.push(block),
+      filled: ({ record }) => filled.push(record.block),
       fail: () => {},
     },
     end.signal,
   );
-  return { player, credits, drawn, landed };
+  return { player, credits, drawn, landed, asked, filled };
 }
 
 /** Let the blocks that have come be decoded, and the screen draw for so long. */
@@ -112,5 +116,33 @@ describe("a player", () => {
     expect(landed).toEqual(["a red ball"]);
     await pass(600);
     expect(landed).toEqual(["a red ball", "a blue star", "a green square"]);
+  });
+
+  it("asks for the blocks that it never had, one after the other, back to one that is gone", async () => {
+    const { player, asked, filled } = playing();
+    const again = (block: number) => ({ ...blockOf(1, block), view: "12-34" });
+    player.follow(stateOf(1, "paused"));
+    player.take(again(4));
+    await pass(50);
+    expect(asked).toEqual([3]);
+    player.take(again(3));
+    player.take(again(3));
+    await pass(50);
+    expect(asked).toEqual([3, 2]);
+    player.lose({ type: "gone", view: "12-34", run: 1, block: 2 });
+    await pass(50);
+    expect([asked, filled]).toEqual([[3, 2], [3]]);
+    expect(player.back.film.stretch).toEqual({ first: 33, last: 56 });
+  });
+
+  it("asks for nothing while the video waits for its next block", async () => {
+    const { player, asked } = playing();
+    player.follow(stateOf(1, "running"));
+    player.take(blockOf(1, 4));
+    await pass(300);
+    expect(asked).toEqual([]);
+    player.take(blockOf(1, 5));
+    await pass(50);
+    expect(asked).toEqual([3]);
   });
 });

@@ -25,7 +25,7 @@ describe("a projector", () => {
   beforeEach(() => {
     film = new Film(10_000);
     for (const block of [0, 1, 2, 3, 4, 5]) {
-      film.append(takeOf(block));
+      film.add(takeOf(block));
     }
     made = [];
     failed = [];

@@ -23,6 +23,7 @@ const commands: Record<string, Command> = {
   leave: { type: "leave", view: "12-34" },
   look: { type: "look", view: "12-34", looking: false },
   still: { type: "still", view: "12-34", run: 2, picture: 98 },
+  block: { type: "block", view: "12-34", run: 2, block: 3 },
   asset: { type: "asset", name: "plotly" },
   edit: {
     type: "edit",

@@ -123,6 +123,15 @@ class StillRequest:
 
 
 @dataclass(frozen=True)
+class BlockRequest:
+    """A view wants block `block` of video `run`, which it never had or has no longer."""
+
+    view: str
+    run: int
+    block: int
+
+
+@dataclass(frozen=True)
 class AssetRequest:
     """The page wants a file that is too large to travel with each widget."""
 
@@ -169,7 +178,7 @@ class Import:
 
 Command = (
     Start | Pause | Resume | Stop | Reset | Record | Cut | Switch | Edit | Read | Export | Import
-    | Credit | Attach | Leave | Look | ClipRequest | StillRequest | AssetRequest
+    | Credit | Attach | Leave | Look | ClipRequest | StillRequest | BlockRequest | AssetRequest
 )  # fmt: skip
 
 
@@ -247,7 +256,7 @@ class BlockMessage:
     """A block; its pictures follow as buffers if it is displayed, coded as `codec`.
 
     One that was not displayed may come again once there is room for it. With a `view`, it repeats
-    the newest block for that view alone. `begun` blocks of this video have been begun by now.
+    a block for that view alone. `begun` blocks of this video have been begun by now.
     """
 
     run: int
@@ -321,6 +330,15 @@ class Still:
 
 
 @dataclass(frozen=True)
+class Gone:
+    """A block that a view wanted is no longer kept, nor are those before it."""
+
+    view: str
+    run: int
+    block: int
+
+
+@dataclass(frozen=True)
 class Asset:
     """A file that the page asked for; its bytes follow as the only buffer."""
 
@@ -356,8 +374,8 @@ class Exported:
 
 
 PageMessage = (
-    BlockMessage | StateMessage | History | Receipt | Failure | Notice | Clip | Still | Asset
-    | Edited | Reading | Exported
+    BlockMessage | StateMessage | History | Receipt | Failure | Notice | Clip | Still | Gone
+    | Asset | Edited | Reading | Exported
 )  # fmt: skip
 
 _NAMES: dict[type[PageMessage], str] = {
@@ -369,6 +387,7 @@ _NAMES: dict[type[PageMessage], str] = {
     Notice: "notice",
     Clip: "clip",
     Still: "still",
+    Gone: "gone",
     Asset: "asset",
     Edited: "edited",
     Reading: "reading",
@@ -480,6 +499,9 @@ _PARSERS: dict[str, Callable[[Fields], Command]] = {
     "look": lambda content: Look(_text(content, "view"), _true_or_false(content, "looking")),
     "still": lambda content: StillRequest(
         _text(content, "view"), _whole_number(content, "run"), _whole_number(content, "picture")
+    ),
+    "block": lambda content: BlockRequest(
+        _text(content, "view"), _whole_number(content, "run"), _whole_number(content, "block")
     ),
     "asset": lambda content: AssetRequest(_asset(content)),
 }

@@ -62,6 +62,13 @@ class Reel:
                 return picture
         return None
 
+    def shot(self, latent_frame: int) -> Shot | None:
+        """The block that begins at a latent frame; None where neither form of it is kept."""
+        units = next((units for at, units in self._coded if at == latent_frame), ())
+        made = (block.frames for block in self._blocks if block.latent_frame == latent_frame)
+        frames = next(made, None)
+        return Shot(latent_frame, units, frames) if units or frames is not None else None
+
     def lately(self, seconds: float) -> list[Shot]:
         """The newest blocks, oldest first, of at least `seconds`: fewer where they are not kept."""
         frames = {block.latent_frame: block.frames for block in self._blocks}

@@ -43,6 +43,7 @@ from longlive_widget.widget.protocol import (
     Edited,
     Exported,
     Failure,
+    Gone,
     History,
     Notice,
     PageMessage,
@@ -541,6 +542,21 @@ class Runner:
         png = [] if picture is None else [encode_png(picture)]
         self._say(Still(view, run, number, kept=picture is not None), png)
 
+    def repeat(self, view: str, run: int, block: int) -> None:
+        """Send a view a block once more, or word that it is gone, and those before it."""
+        with self._changed:
+            codec, begun = self._audience.codec, self._begun()
+            first = self._history[0].block if self._history else 0
+            known = run == self._run and 0 <= block - first < len(self._history)
+            record = self._history[block - first] if known else None
+            shot = self.reel.shot(record.latent_frame) if record is not None else None
+        buffers = _coded_as(codec, shot) if shot is not None else []
+        if record is None or not buffers:
+            self._say(Gone(view, run, block))
+        else:
+            again = BlockMessage(run, replace(record, displayed=True), codec, begun, view)
+            self._say(again, buffers)
+
     def on_block(self, callback: "Callable[[Block], None]") -> None:
         """Call it with each block from now on, on the worker's thread, once the block was sent.
 
@@ -764,6 +780,13 @@ def _about(engine: "Engine", seed: int, audience: Audience) -> State:
         entries=(),
         library=prompts_for(engine.name),
     )
+
+
+def _coded_as(codec: Codec, shot: Shot) -> Sequence[bytes]:
+    """A block's pictures for the page; none where those that are kept are coded otherwise."""
+    if codec == "h264" and shot.units:
+        return shot.units
+    return [] if shot.frames is None else encode_block(shot.frames, codec)
 
 
 def _promise() -> Future[None]:

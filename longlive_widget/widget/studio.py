@@ -44,6 +44,7 @@ from longlive_widget.widget.protocol import (
     Attach,
     BlockMessage,
     BlockRecord,
+    BlockRequest,
     ClipRequest,
     Command,
     Credit,
@@ -390,7 +391,7 @@ class LongLiveWidget(anywidget.AnyWidget):
                 self._runner.leave(view)
             case Look(view, looking):
                 self._runner.look(view, looking=looking)
-            case ClipRequest() | StillRequest() | AssetRequest():
+            case ClipRequest() | StillRequest() | BlockRequest() | AssetRequest():
                 self._answer(command)
             case Record() | Cut():
                 self._film(command)
@@ -412,12 +413,14 @@ class LongLiveWidget(anywidget.AnyWidget):
             case _:
                 assert_never(command)
 
-    def _answer(self, request: ClipRequest | StillRequest | AssetRequest) -> None:
+    def _answer(self, request: ClipRequest | StillRequest | BlockRequest | AssetRequest) -> None:
         match request:
             case ClipRequest(view, seconds):
                 self._runner.clip(view, seconds)
             case StillRequest(view, run, picture):
                 self._runner.still(view, run, picture)
+            case BlockRequest(view, run, block):
+                self._runner.repeat(view, run, block)
             case AssetRequest(name):
                 self._tell_page(Asset(name), [(STATIC / f"{name}.js").read_bytes()])
             case _:

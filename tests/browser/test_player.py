@@ -237,6 +237,14 @@ def test_a_reloaded_page_goes_on_with_the_running_video(lab, notebook_of, screen
         wait_for_data(page, "d.run === '1' && +d.frame > 40")
         first = int(data(page)["frame"])
         wait_for_data(page, f"+d.frame > {first + 24}")
+        page.wait_for_function("document.querySelector('.longlive .ll-scrub').min === '0'")
+        player.locator(".ll-thumbnail[data-block='0']").wait_for()
+        player.locator(".ll-scrub").evaluate(
+            "track => { track.value = 30; track.dispatchEvent(new Event('input')); }"
+        )
+        wait_for_data(page, "d.live === 'false' && d.frame === '30'")
+        assert is_painted(page, BALL)
+        player.locator("[data-action=live]").click()
         page.locator(".ll-chart[data-ready]").nth(1).wait_for()
         page.set_viewport_size({"width": 900, "height": 1000})
         page.wait_for_timeout(700)

@@ -27,6 +27,7 @@ from longlive_widget.widget.protocol import (
     Edited,
     Exported,
     Failure,
+    Gone,
     History,
     Notice,
     Reading,
@@ -163,6 +164,39 @@ def test_each_credit_makes_room_for_one_block(begin):
     assert all(record.displayed for record in runner.history)
     assert runner.state().dropped == 0
     assert all(jpegs for message, jpegs in page.sent if isinstance(message, BlockMessage))
+
+
+def test_a_view_gets_the_blocks_that_it_missed_as_far_as_they_are_kept(begin):
+    runner, page = begin(generous=True)
+    runner.make(4).result(PATIENCE_S)
+    runner.attach("12-34", ("jpeg",))
+    page.wait_for_blocks(5)  # the newest one comes by itself
+    page.sent.clear()
+    runner.repeat("12-34", 1, 2)
+    page.wait_for_blocks(1)
+    message, pictures = page.sent[-1]
+    assert (message.view, message.record, message.codec) == ("12-34", runner.history[2], "jpeg")
+    shown = np.asarray(Image.open(io.BytesIO(pictures[3])))
+    assert np.abs(shown - runner.reel.blocks[2].frames[3].astype(float)).mean() < 2
+    for run, block in [(1, 4), (1, -1), (2, 2), (0, 0)]:
+        runner.repeat("12-34", run, block)
+    page.wait_for(lambda: len(page.of(Gone)) == 4)
+    assert page.of(Gone)[0] == Gone("12-34", 1, 4)
+    assert len(page.of(BlockMessage)) == 1
+
+
+def test_a_large_block_is_sent_again_as_it_was_coded_though_its_pictures_are_gone(begin):
+    runner, page = begin(PaintedEngine(geometry=Geometry(832, 480)), generous=True, codec="h264")
+    runner.attach("12-34", BOTH)
+    runner.make(2).result(PATIENCE_S)
+    sent = {m.record.block: pictures for m, pictures in page.sent if isinstance(m, BlockMessage)}
+    runner.reel.limit_bytes = 1
+    runner.make(1).result(PATIENCE_S)
+    assert [block.index for block in runner.reel.blocks] == [2]
+    page.sent.clear()
+    runner.repeat("12-34", 1, 0)
+    page.wait_for_blocks(1)
+    assert page.sent[-1][1] == sent[0]
 
 
 def test_a_block_that_had_no_room_is_sent_once_there_is_unless_another_one_came(begin):

@@ -8,10 +8,12 @@ export type Take = CodedBlock & { record: BlockRecord };
 /** Numbers of pictures, `last` included. */
 export type Stretch = { first: number; last: number };
 
-/** The newest blocks; the oldest go when `limitBytes` is full. Blocks that never came are gaps. */
+/** The newest blocks; the oldest go when `limitBytes` is full. Blocks that have not come are gaps. */
 export class Film {
   private takes: Take[] = [];
   private bytes = 0;
+  /** This block and those before it will not be here again. */
+  private lost = -1;
 
   constructor(private readonly limitBytes: number) {}
 
@@ -23,14 +25,34 @@ export class Film {
       : { first: oldest.record.first_picture, last: lastPicture(newest) };
   }
 
-  /** Keep a block that follows on those before it. */
-  append(take: Take): void {
-    this.takes.push(take);
+  /** The newest block that is missing before the newest one that is here, if it may still come. */
+  get gap(): number | undefined {
+    let next = this.takes.at(-1)?.record.block ?? -1;
+    for (let at = this.takes.length - 1; at >= 0 && this.takes[at]?.record.block === next; at--) {
+      next -= 1;
+    }
+    return next > this.lost ? next : undefined;
+  }
+
+  has(block: number): boolean {
+    return this.takes.some(({ record }) => record.block === block);
+  }
+
+  /** Keep a block, in its place among the others. */
+  add(take: Take): void {
+    const at = this.takes.findLastIndex(({ record }) => record.block < take.record.block);
+    this.takes.splice(at + 1, 0, take);
     this.bytes += sizeOf(take);
     while (this.bytes > this.limitBytes && this.takes.length > 1) {
       const oldest = this.takes.shift();
       this.bytes -= oldest === undefined ? 0 : sizeOf(oldest);
+      this.lose(oldest?.record.block ?? this.lost);
     }
+  }
+
+  /** This block and those before it will not come. */
+  lose(block: number): void {
+    this.lost = Math.max(this.lost, block);
   }
 
   /** Leave out a block, if it is here. */

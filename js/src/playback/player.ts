@@ -1,6 +1,14 @@
 // The way of a block on the page: keep, decode, buffer, show in time, give the credit back.
 
-import type { BlockMessage, BlockRecord, Codec, Landing, State, Status } from "../protocol.ts";
+import type {
+  BlockMessage,
+  BlockRecord,
+  Codec,
+  GoneMessage,
+  Landing,
+  State,
+  Status,
+} from "../protocol.ts";
 import { Decoder, type Picture } from "./decoder.ts";
 import type { Stretch, Take } from "./film.ts";
 import { Lately, type Vitals } from "./health.ts";
@@ -32,6 +40,10 @@ export type PlayerEvents = {
   /** A picture stands still: it may be asked for without loss. */
   stand: (run: number, picture: number) => void;
   credit: (run: number, block: number) => void;
+  /** A block is missing in the film of what was shown. */
+  ask: (run: number, block: number) => void;
+  /** A block has come that was missing. */
+  filled: (take: Take) => void;
   fail: (message: string, codec: Codec) => void;
 };
 
@@ -42,6 +54,8 @@ export type PlayerEvents = {
 export class Player {
   private run = -1;
   private newest = -1;
+  /** The block that was asked for and has not come. */
+  private asked: number | undefined;
   private status: Status = "idle";
   private buffer: JitterBuffer<Picture>;
   private readonly decoder: Decoder;
@@ -158,9 +172,13 @@ export class Player {
 
   /** Take in a block; one that has come before, or that belongs to another video, is left out. */
   take(message: BlockMessage): void {
-    const { run, record, codec, pictures } = message;
+    const { run, record, codec, pictures, view } = message;
     if (run !== this.run) {
       this.events.credit(run, record.block);
+      return;
+    }
+    if (view !== null && record.block <= this.newest) {
+      this.fillWith({ record, codec, pictures });
       return;
     }
     this.lately.came(record);
@@ -171,7 +189,7 @@ export class Player {
       return;
     }
     this.newest = record.block;
-    this.back.film.append({ record, codec, pictures });
+    this.back.film.add({ record, codec, pictures });
     const cameMs = performance.now();
     this.decoder
       .decode(message)
@@ -183,6 +201,34 @@ export class Player {
         this.miss(message);
         this.fail({ record, codec, pictures }, error);
       });
+  }
+
+  /** A block that this view wanted is gone, and with it those before it. */
+  lose({ run, block }: GoneMessage): void {
+    if (run === this.run) {
+      this.asked = undefined;
+      this.back.film.lose(block);
+    }
+  }
+
+  private fillWith(take: Take): void {
+    if (take.record.block === this.asked) {
+      this.asked = undefined;
+    }
+    if (!this.back.film.has(take.record.block)) {
+      this.back.film.add(take);
+      this.events.filled(take);
+    }
+  }
+
+  /** Ask for one block that is missing in the film, while the video needs nothing more urgently. */
+  private fill(): void {
+    const { gap } = this.back.film;
+    const dry = this.status === "running" && this.buffer.waiting === 0;
+    if (gap !== undefined && this.asked === undefined && !dry) {
+      this.asked = gap;
+      this.events.ask(this.run, gap);
+    }
   }
 
   /** A block that cannot be decoded gives its room back, and may come again in another codec. */
@@ -223,6 +269,7 @@ export class Player {
     this.back.begin();
     this.run = run;
     this.newest = -1;
+    this.asked = undefined;
     this.shownNumber = -1;
     this.liveBlock = -1;
     this.landing = [];
@@ -249,6 +296,7 @@ export class Player {
       this.events.draw(shown, !looking);
     }
     this.stand(nowMs);
+    this.fill();
   }
 
   private land(live: ShownPicture | undefined): void {

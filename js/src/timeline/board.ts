@@ -1,5 +1,6 @@
 // The timeline: prompts as blocks on a ruler, what is made, where the viewer stands, and all edits.
 
+import type { Take } from "../playback/film.ts";
 import type { ShownPicture } from "../playback/player.ts";
 import { cut, type Plan, type State } from "../protocol.ts";
 import { make } from "../view/elements.ts";
@@ -36,6 +37,8 @@ export type Board = {
   follow: (state: State) => void;
   /** The viewer is at this picture; undefined before the first one. */
   show: (shown: ShownPicture | undefined) => void;
+  /** A block has come that is shown only to who looks back. */
+  fill: (take: Take) => Promise<void>;
   /** The kernel's answer to the last edit. */
   answered: (accepted: boolean) => void;
   /** The kernel says how a prompt is read. */
@@ -68,7 +71,7 @@ export function timelineBoard(
   const playhead = make("div", "ll-playhead");
   const landing = make("div", "ll-landing");
   const words = typing(() => prompts.focus(), ask, signal);
-  const film = filmstrip(signal);
+  const film = filmstrip(state.h264, signal);
   const tools = toolbar(act, signal);
   const manner = menu("How the chosen prompt takes over", manners, signal);
   const scale = ruler(
@@ -98,7 +101,7 @@ export function timelineBoard(
   const sized = new ResizeObserver(() => drawMoving());
   sized.observe(field);
   signal.addEventListener("abort", () => sized.disconnect());
-  return { element, follow, show, answered, mark: words.mark, say };
+  return { element, follow, show, fill, answered, mark: words.mark, say };
 
   function follow(next: State): void {
     if (next.run !== state.run) {
@@ -115,6 +118,11 @@ export function timelineBoard(
     if (next !== undefined) {
       film.take(next);
     }
+    drawMoving();
+  }
+
+  async function fill(take: Take): Promise<void> {
+    await film.fill(take);
     drawMoving();
   }
 

@@ -1,6 +1,7 @@
 // One small picture of each block that was shown, beneath the prompts.
 
-import { aspectOf } from "../playback/decoder.ts";
+import { aspectOf, Decoder, type Picture } from "../playback/decoder.ts";
+import type { Take } from "../playback/film.ts";
 import type { ShownPicture } from "../playback/player.ts";
 import { make } from "../view/elements.ts";
 import { blocksToShow, fraction, percent, type Span } from "./geometry.ts";
@@ -13,12 +14,14 @@ export type Filmstrip = {
   element: HTMLElement;
   /** Keep the picture on the screen, if it is the first one of its block. */
   take: (shown: ShownPicture) => void;
+  /** Keep the first picture of a block that is shown only to who looks back. */
+  fill: (take: Take) => Promise<void>;
   /** Lay out what is kept over a span. */
   lay: (span: Span, blockFrames: number, madeBlocks: number) => void;
   clear: () => void;
 };
 
-export function filmstrip(signal: AbortSignal): Filmstrip {
+export function filmstrip(h264: string | null, signal: AbortSignal): Filmstrip {
   const element = make("div", "ll-film");
   element.setAttribute("aria-hidden", "true");
   const kept = new Map<number, HTMLImageElement>();
@@ -27,20 +30,47 @@ export function filmstrip(signal: AbortSignal): Filmstrip {
   let aspect = 16 / 9;
   let taken = -1;
   let video = 0;
-  signal.addEventListener("abort", clear);
-  return { element, take, lay, clear };
+  const decoder = new Decoder(h264);
+  signal.addEventListener("abort", () => {
+    clear();
+    decoder.close();
+  });
+  return { element, take, fill, lay, clear };
 
   function take({ picture, record: { block } }: ShownPicture): void {
-    if (block === taken || kept.has(block) || context === null) {
+    if (block !== taken && !kept.has(block)) {
+      taken = block;
+      shrink(picture, block);
+    }
+  }
+
+  async function fill({ codec, pictures, record: { block } }: Take): Promise<void> {
+    if (kept.has(block) || kept.size >= MOST_PICTURES) {
       return;
     }
-    taken = block;
+    const of = video;
+    // one that cannot be decoded has no thumbnail: the player tells of it when it is looked at
+    const decoded = await decoder.decode({ codec, pictures: pictures.slice(0, 1) }).catch(() => []);
+    if (of === video) {
+      await Promise.all(decoded.map((picture) => shrink(picture, block)));
+    }
+    for (const picture of decoded) {
+      picture.close();
+    }
+  }
+
+  async function shrink(picture: Picture, block: number): Promise<void> {
+    const of = video;
     aspect = aspectOf(picture);
     canvas.height = HEIGHT_PX;
     canvas.width = Math.round(HEIGHT_PX * aspect);
-    context.drawImage(picture, 0, 0, canvas.width, canvas.height);
-    const of = video;
-    canvas.toBlob((jpeg) => jpeg && of === video && keep(block, jpeg), "image/jpeg", QUALITY);
+    context?.drawImage(picture, 0, 0, canvas.width, canvas.height);
+    const jpeg = await new Promise<Blob | null>((made) =>
+      canvas.toBlob(made, "image/jpeg", QUALITY),
+    );
+    if (jpeg !== null && of === video) {
+      keep(block, jpeg);
+    }
   }
 
   function keep(block: number, jpeg: Blob): void {
@@ -50,9 +80,8 @@ export function filmstrip(signal: AbortSignal): Filmstrip {
     image.dataset["block"] = String(block);
     image.src = URL.createObjectURL(jpeg);
     kept.set(block, image);
-    const oldest = kept.keys().next().value;
-    if (kept.size > MOST_PICTURES && oldest !== undefined) {
-      forget(oldest);
+    if (kept.size > MOST_PICTURES) {
+      forget(Math.min(...kept.keys()));
     }
   }
 
