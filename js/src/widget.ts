@@ -36,11 +36,17 @@ import "./widget.css";
 
 const MEASURE_MS = 250;
 
-function render({ model, el, signal }: RenderProps): void {
-  el.append(view(model, signal));
+/** One studio on one page, and all its views there. */
+function widget() {
+  const company = new Set<Player>();
+  return {
+    render({ model, el, signal }: RenderProps): void {
+      el.append(view(model, company, signal));
+    },
+  };
 }
 
-function view(model: AnyModel, signal: AbortSignal): HTMLElement {
+function view(model: AnyModel, company: Set<Player>, signal: AbortSignal): HTMLElement {
   const root = make("div", "longlive");
   const errors = errorPanel(signal);
   const plotlySource = expected<Uint8Array<ArrayBuffer>>(signal);
@@ -99,6 +105,7 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
   const player = new Player(
     rate,
     state.h264,
+    company,
     {
       draw,
       land,
@@ -372,4 +379,4 @@ function view(model: AnyModel, signal: AbortSignal): HTMLElement {
   }
 }
 
-export default { render };
+export default widget;

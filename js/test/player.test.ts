@@ -34,7 +34,7 @@ function blockOf(run: number, block: number, given = {}): BlockMessage {
   return { type: "block", run, record, codec: "jpeg", begun: block + 1, view: null, pictures };
 }
 
-function playing() {
+function playing(company = new Set<Player>()) {
   const credits: [number, number][] = [];
   const drawn: number[] = [];
   const landed: string[] = [];
@@ -43,6 +43,7 @@ function playing() {
   const player = new Player(
     16,
     null,
+    company,
     {
       draw: ({ number }) => drawn.push(number),
       land: ({ prompt }) => landed.push(prompt),
@@ -144,5 +145,40 @@ describe("a player", () => {
     player.take(blockOf(1, 5));
     await pass(50);
     expect(asked).toEqual([3]);
+  });
+
+  it("joins another that shows the video already, and is in step with it", async () => {
+    const company = new Set<Player>();
+    const first = playing(company);
+    first.player.follow(stateOf(1, "running"));
+    for (const block of [0, 1, 2]) {
+      first.player.take(blockOf(1, block));
+    }
+    await pass(1000);
+    const second = playing(company);
+    second.player.follow(stateOf(1, "running"));
+    second.player.take({ ...blockOf(1, 2), view: "12-34" });
+    await pass(50);
+    expect(second.drawn[0]).toBeGreaterThan(9);
+    expect(second.player.liveNumber).toBe(first.player.liveNumber);
+    await pass(700);
+    expect(second.player.liveNumber).toBe(first.player.liveNumber);
+    expect(second.player.back.film.stretch).toEqual({ first: 0, last: 32 });
+    expect(second.player.liveNumber).toBeGreaterThan(21);
+  });
+
+  it("joins another that is held, on its picture", async () => {
+    const company = new Set<Player>();
+    const first = playing(company);
+    first.player.follow(stateOf(1, "running"));
+    first.player.take(blockOf(1, 0));
+    first.player.take(blockOf(1, 1));
+    await pass(400);
+    first.player.follow(stateOf(1, "paused"));
+    const second = playing(company);
+    second.player.follow(stateOf(1, "paused"));
+    second.player.take({ ...blockOf(1, 1), view: "12-34" });
+    await pass(400);
+    expect(second.drawn).toEqual([first.player.liveNumber]);
   });
 });

@@ -34,6 +34,11 @@ export class Film {
     return next > this.lost ? next : undefined;
   }
 
+  /** The blocks from one on, oldest first. */
+  from(block: number): readonly Take[] {
+    return this.takes.filter(({ record }) => record.block >= block);
+  }
+
   has(block: number): boolean {
     return this.takes.some(({ record }) => record.block === block);
   }

@@ -49,6 +49,27 @@ export class JitterBuffer<Picture extends Disposable> {
     }
   }
 
+  /** Where the video is, in its own pictures, fractions counted; undefined before the first one came. */
+  place(nowMs: number): number | undefined {
+    const position = this.settle(nowMs);
+    const block = this.blocks[0];
+    return block === undefined ? undefined : block.record.first_picture + position - block.begin;
+  }
+
+  /** Be where another one is that shows the same video, if the pictures for that are here. */
+  keepStep(place: number, nowMs: number): void {
+    const own = this.place(nowMs);
+    const block = this.blocks[0];
+    if (own === undefined || block === undefined || Math.abs(place - own) < 1) {
+      return;
+    }
+    const position = block.begin + place - block.record.first_picture;
+    if (position < this.end) {
+      this.clock.moveTo(position, nowMs);
+      this.flowsAtMs = this.held ? null : nowMs;
+    }
+  }
+
   /** The picture to be shown now, undefined before the first one came. */
   at(nowMs: number): Shown<Picture> | undefined {
     const position = this.settle(nowMs);

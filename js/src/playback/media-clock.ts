@@ -24,6 +24,12 @@ export class MediaClock {
     this.since ??= nowMs;
   }
 
+  /** Go on, or stand, from another position. */
+  moveTo(position: number, nowMs: number): void {
+    this.position = position;
+    this.since = this.since === null ? null : nowMs;
+  }
+
   /** Stand still, at most at `limit`. */
   hold(nowMs: number, limit: number = Number.POSITIVE_INFINITY): void {
     this.position = this.at(nowMs, limit);

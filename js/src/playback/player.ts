@@ -12,7 +12,7 @@ import type {
 import { Decoder, type Picture } from "./decoder.ts";
 import type { Stretch, Take } from "./film.ts";
 import { Lately, type Vitals } from "./health.ts";
-import { JitterBuffer, type Shown } from "./jitter-buffer.ts";
+import { type BufferedBlock, JitterBuffer, type Shown } from "./jitter-buffer.ts";
 import { LookBack } from "./look-back.ts";
 
 const DELAY_MS = 120;
@@ -50,6 +50,9 @@ export type PlayerEvents = {
 /**
  * Plays one video at a time: the newest run. Draws nothing itself. Whoever looks back leaves the video as it
  * is made running behind, so that the way back to it is none.
+ *
+ * The players of a page that show the same video are a `company`: one that comes later takes over what another
+ * has, and is in step with it.
  */
 export class Player {
   private run = -1;
@@ -76,9 +79,11 @@ export class Player {
   constructor(
     private readonly picturesPerSecond: number,
     h264: string | null,
+    private readonly company: Set<Player>,
     private readonly events: PlayerEvents,
     private readonly signal: AbortSignal,
   ) {
+    company.add(this);
     this.lately = new Lately(picturesPerSecond);
     this.decoder = new Decoder(h264);
     this.back = new LookBack(picturesPerSecond, new Decoder(h264), {
@@ -94,6 +99,7 @@ export class Player {
     };
     requestAnimationFrame(tick);
     signal.addEventListener("abort", () => {
+      company.delete(this);
       this.buffer.clear();
       this.decoder.close();
       this.back.close();
@@ -171,36 +177,66 @@ export class Player {
   }
 
   /** Take in a block; one that has come before, or that belongs to another video, is left out. */
-  take(message: BlockMessage): void {
-    const { run, record, codec, pictures, view } = message;
+  take({ run, record, codec, pictures, view }: BlockMessage): void {
+    const take = { record, codec, pictures };
     if (run !== this.run) {
       this.events.credit(run, record.block);
       return;
     }
-    if (view !== null && record.block <= this.newest) {
-      this.fillWith({ record, codec, pictures });
-      return;
+    if (this.newest < 0) {
+      this.join();
     }
+    if (view !== null && record.block <= this.newest) {
+      this.fillWith(take);
+    } else {
+      this.takeNew(take);
+    }
+  }
+
+  private takeNew(take: Take): void {
+    const { record, pictures } = take;
     this.lately.came(record);
     if (record.landed !== null && record.block > (this.landing.at(-1)?.block ?? this.liveBlock)) {
       this.landing.push(record);
     }
-    if (record.block <= this.newest || pictures.length === 0) {
-      return;
+    if (record.block > this.newest && pictures.length > 0) {
+      this.back.film.add(take);
+      this.play(take);
     }
-    this.newest = record.block;
-    this.back.film.add({ record, codec, pictures });
+  }
+
+  private play(take: Take): void {
+    const { run } = this;
+    this.newest = take.record.block;
     const cameMs = performance.now();
     this.decoder
-      .decode(message)
+      .decode(take)
       .then((decoded) => {
-        this.lately.decoded(performance.now() - cameMs, codec);
-        this.put(message, decoded);
+        this.lately.decoded(performance.now() - cameMs, take.codec);
+        this.put(run, take.record, decoded);
       })
       .catch((error) => {
-        this.miss(message);
-        this.fail({ record, codec, pictures }, error);
+        this.miss(run, take.record.block);
+        this.fail(take, error);
       });
+  }
+
+  /** Take over what another player of this video has, the block on its screen first. */
+  private join(): void {
+    const leader = this.leader();
+    for (const take of leader?.back.film.from(0) ?? []) {
+      this.back.film.add(take);
+      this.events.filled(take);
+    }
+    for (const take of leader?.back.film.from(leader.liveBlock) ?? []) {
+      this.play(take);
+    }
+  }
+
+  /** The first player of the company that shows this video, unless that is this one. */
+  private leader(): Player | undefined {
+    const first = [...this.company].find((one) => one.run === this.run && one.liveBlock >= 0);
+    return first === this ? undefined : first;
   }
 
   /** A block that this view wanted is gone, and with it those before it. */
@@ -232,7 +268,7 @@ export class Player {
   }
 
   /** A block that cannot be decoded gives its room back, and may come again in another codec. */
-  private miss({ run, record: { block } }: BlockMessage): void {
+  private miss(run: number, block: number): void {
     if (run === this.run) {
       this.newest = Math.min(this.newest, block - 1);
       this.back.film.forget(block);
@@ -248,18 +284,30 @@ export class Player {
     this.events.fail(`block ${record.block} could not be decoded (${codec}): ${error}`, codec);
   }
 
-  private put({ run, record }: BlockMessage, pictures: Picture[]): void {
-    const over = this.signal.aborted || this.status === "stopped" || this.status === "closed";
-    if (run !== this.run || over) {
+  private put(run: number, record: BlockRecord, pictures: Picture[]): void {
+    const still = this.status === "stopped" || this.status === "closed";
+    const over = run !== this.run || this.signal.aborted || (still && this.shownNumber >= 0);
+    if (over || !this.buffered({ record, pictures })) {
       for (const picture of pictures) {
         picture.close();
       }
-      this.events.credit(run, record.block);
-      return;
     }
-    this.buffer.push({ record, pictures }, performance.now());
     this.owed.push({ run, block: record.block });
     this.payBack();
+  }
+
+  /** Put a block into the buffer, unless the player in whose step this one goes is past it. */
+  private buffered(block: BufferedBlock<Picture>): boolean {
+    const nowMs = performance.now();
+    const place = this.leader()?.buffer.place(nowMs) ?? -1;
+    if (place >= block.record.first_picture + block.pictures.length) {
+      return false;
+    }
+    this.buffer.push(block, nowMs);
+    if (place >= 0) {
+      this.buffer.keepStep(place, nowMs);
+    }
+    return true;
   }
 
   private begin(run: number): void {
