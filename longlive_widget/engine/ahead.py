@@ -18,6 +18,11 @@ class OneAhead(Generic[_Made]):
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="longlive-ahead")
         self._begun: Future[_Made] | None = None
 
+    @property
+    def under_way(self) -> bool:
+        """Whether the next thing has been begun, or is made already."""
+        return self._begun is not None
+
     def next(self, make: Callable[[], _Made], *, go_on: bool) -> _Made:
         """The next result of `make`, waited for if need be; with `go_on` one more is begun."""
         begun, self._begun = self._begun, None

@@ -1,6 +1,7 @@
 """The front door: a model under a preset, ready to make videos."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -9,19 +10,15 @@ import torch
 from longlive_widget.cache.text import PromptCache
 from longlive_widget.engine.attention import AttentionChoice, attention_in
 from longlive_widget.engine.capability import within_reach
+from longlive_widget.engine.changeover import changeover
 from longlive_widget.engine.compiling import compile_model
 from longlive_widget.engine.decode import require_decoder
 from longlive_widget.engine.gpu import current
-from longlive_widget.engine.layers import (
-    prepare_layers,
-    require_layers,
-    require_own_layers,
-    same_layers,
-)
+from longlive_widget.engine.layers import prepare_layers, require_layers, require_own_layers
 from longlive_widget.engine.memory import require_memory, require_room
 from longlive_widget.engine.model import Model, Placement, Weights
 from longlive_widget.engine.official import OfficialFiles
-from longlive_widget.engine.session import Session
+from longlive_widget.engine.session import Means, Session
 from longlive_widget.engine.source import Source, source_of
 from longlive_widget.engine.watch import Watch
 from longlive_widget.engine.windows import Positions, new_window
@@ -29,6 +26,8 @@ from longlive_widget.errors import (
     CapabilityError,
     CheckpointError,
     GeometryError,
+    LongLiveError,
+    PresetError,
     SessionError,
     one_of,
 )
@@ -41,6 +40,37 @@ Dtype = Literal["float32", "bfloat16"]
 _DTYPES: dict[Dtype, torch.dtype] = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
+@dataclass(frozen=True, eq=False)
+class Origin:
+    """Where an engine's model comes from, and how it was to be loaded: enough to do it again.
+
+    `told` are sentences on what stands in for something, whatever the preset.
+    """
+
+    source: Source
+    weights: Weights
+    device: torch.device
+    dtype: torch.dtype
+    allow_fallback: bool
+    emulate: bool
+    told: tuple[str, ...]
+
+    def checked(self, preset: Preset) -> tuple[Preset, tuple[str, ...]]:
+        """The preset as it can run there, and a sentence on each thing that stands in.
+
+        One that this model cannot run is a `PresetError`, something that is not here a
+        `CapabilityError`. Whether there is room is not looked at.
+        """
+        chosen, others = within_reach(
+            preset, self.device, allow_fallback=self.allow_fallback, emulate=self.emulate
+        )
+        sizes = self.source.sizes
+        require_memory(chosen, sizes)
+        require_decoder(chosen, sizes)
+        require_layers(chosen, sizes, self.dtype, allow_fallback=self.allow_fallback)
+        return chosen, (*self.told, *others)
+
+
 class Engine:
     """A loaded model and the preset that it runs under; sessions share both.
 
@@ -49,6 +79,7 @@ class Engine:
     the kernel that computes it, and why that one if the preset asks for the fastest.
 
     A preset that this model cannot run, or whose layers it was not loaded with, is a `PresetError`.
+    `origin` is known of an engine that was loaded.
     """
 
     def __init__(
@@ -59,6 +90,7 @@ class Engine:
         fallbacks: Sequence[str] = (),
         attention: AttentionChoice | None = None,
         emulate: bool = False,
+        origin: Origin | None = None,
     ) -> None:
         require_memory(preset, model.sizes)
         require_decoder(preset, model.sizes)
@@ -69,6 +101,7 @@ class Engine:
         self.fallbacks = tuple(fallbacks)
         self.attention = attention or AttentionChoice(attention_in(model))
         self.prompts = PromptCache(preset.prompt_cache)
+        self._origin = origin
 
     @classmethod
     def load(
@@ -108,34 +141,113 @@ class Engine:
         one_of("kind of weights", weights, get_args(Weights), CheckpointError)
         if dtype is not None:
             one_of("dtype", dtype, tuple(_DTYPES), CapabilityError)
-        chosen = preset if isinstance(preset, Preset) else preset_named(preset)
-        place, fallbacks = _placed(device, allow_fallback=allow_fallback)
-        chosen, others = within_reach(chosen, place, allow_fallback=allow_fallback, emulate=emulate)
+        place, told = _placed(device, allow_fallback=allow_fallback)
         source = source_of(model)
         numbers = source.dtype if dtype is None else _DTYPES[dtype]
-        require_memory(chosen, source.sizes)
-        require_decoder(chosen, source.sizes)
-        require_layers(chosen, source.sizes, numbers, allow_fallback=allow_fallback)
-        where = Placement(place, numbers, chosen.offload_text_encoder)
+        origin = Origin(source, weights, place, numbers, allow_fallback, emulate, told)
+        return cls._loaded(origin, preset, beside)
+
+    @classmethod
+    def _loaded(
+        cls, origin: Origin, preset: str | Preset, beside: Iterable["Engine"] = ()
+    ) -> "Engine":
+        asked = preset if isinstance(preset, Preset) else preset_named(preset)
+        chosen, known = origin.checked(asked)
+        where = Placement(origin.device, origin.dtype, chosen.offload_text_encoder)
         for other in beside:
-            if other.model.is_at(where) and same_layers(other.preset, chosen):
-                known = (*fallbacks, *others)
+            has_layers = changeover(other.preset, chosen).how != "reload"
+            if other.model.is_at(where) and has_layers:
                 return cls(
                     other.model,
                     chosen,
                     fallbacks=known,
                     attention=other.attention,
-                    emulate=emulate,
+                    emulate=origin.emulate,
+                    origin=origin,
                 )
             where = other.model.beside(where)
+        source, fallback = origin.source, origin.allow_fallback
         require_room(chosen, source.sizes, where)
-        loaded = source.random(where) if weights == "random" else source.load(where)
-        with current(place):
-            attention, chosen, told = prepare_layers(loaded, chosen, allow_fallback=allow_fallback)
+        loaded = source.random(where) if origin.weights == "random" else source.load(where)
+        with current(origin.device):
+            attention, chosen, told = prepare_layers(loaded, chosen, allow_fallback=fallback)
         if chosen.compiled is not None:
             compile_model(loaded, chosen.compiled)
-        known = (*fallbacks, *others, *told)
-        return cls(loaded, chosen, fallbacks=known, attention=attention, emulate=emulate)
+        return cls(
+            loaded,
+            chosen,
+            fallbacks=(*known, *told),
+            attention=attention,
+            emulate=origin.emulate,
+            origin=origin,
+        )
+
+    def under(self, preset: str | Preset, *, beside: Iterable["Engine"] = ()) -> "Engine":
+        """The same model under another preset, loaded as this one was, with its adapters.
+
+        Nothing is loaded where this engine, or one of those `beside`, has the layers that the
+        preset asks for.
+
+        An unknown preset, one that this model cannot run, and one for which a model would have to
+        be loaded that was never loaded from anywhere, are a `PresetError`; else as `load`.
+        """
+        asked = preset if isinstance(preset, Preset) else preset_named(preset)
+        if self._origin is not None:
+            other = Engine._loaded(self._origin, asked, (self, *beside))
+            other.model.adapters.follow(self.model.adapters)
+            return other
+        way = changeover(self.preset, asked)
+        if way.how == "reload":
+            raise PresetError(
+                f"preset {asked.name!r}: {way.reasons[0]}, and this one was made in memory: use "
+                "Engine.load"
+            )
+        return Engine(self.model, asked, fallbacks=self.fallbacks, attention=self.attention)
+
+    def why_not(self, preset: Preset) -> str:
+        """Why this model cannot run under that preset here, in a sentence; '' if it can.
+
+        Whether there is room for it is not looked at.
+        """
+        try:
+            if self._origin is not None:
+                self._origin.checked(preset)
+            else:
+                self.under(preset)
+        except LongLiveError as error:
+            return str(error)
+        return ""
+
+    def take_over(self, session: Session) -> int:
+        """Have a session go on under this engine from its next block on; returns that block.
+
+        Memory is kept, and so is all that the settings of the two presets do not change.
+
+        Raises:
+            SessionError: the presets differ in what a video keeps from its first block on, or the
+                session is one of another model.
+        """
+        way = changeover(session.preset, self.preset)
+        if not way.goes_on:
+            raise SessionError(
+                f"this video cannot go on under preset {self.preset.name!r} ({way.reasons[-1]}): "
+                "begin a new session"
+            )
+        model = session.model
+        if (model.sizes, model.device, model.dtype) != (
+            self.model.sizes,
+            self.device,
+            self.model.dtype,
+        ):
+            raise SessionError(
+                f"this video is one of {model.sizes.name!r} on '{model.device}': begin a new "
+                "session for another model, device or other numbers"
+            )
+        return session.adopt(self._means)
+
+    @property
+    def _means(self) -> Means:
+        return Means(self.model, self.preset, self.prompts, self.fallbacks)
 
     @property
     def name(self) -> str:
@@ -196,17 +308,7 @@ class Engine:
                 "'absolute' no two are alike: use 'relative', or cuda_graphs=False"
             )
         window = new_window(self.preset, self.model.sizes, geometry, positions)
-        return Session(
-            self.model,
-            self.preset,
-            geometry,
-            plan,
-            seed,
-            window,
-            self.prompts,
-            watch,
-            self.fallbacks,
-        )
+        return Session(self._means, geometry, plan, seed, window, watch)
 
     @property
     def adapters(self) -> dict[str, float]:

@@ -15,9 +15,6 @@ from longlive_widget.errors import PresetError
 from longlive_widget.model.fp8 import MULTIPLE, is_in_fp8
 from longlive_widget.presets import LinearDtype, Preset
 
-_OF_A_MODEL = ("linear_dtype", "attention", "compiled", "offload_text_encoder")
-"""The settings that a model is loaded with; all others are a session's."""
-
 
 def require_layers(
     preset: Preset, sizes: Sizes, dtype: torch.dtype, *, allow_fallback: bool = False
@@ -61,11 +58,6 @@ def prepare_layers(
         f"{asked!r}, which {choice.passed_over[asked]}"
     )
     return choice, replace(preset, attention=choice.kernel), (told,)
-
-
-def same_layers(one: Preset, other: Preset) -> bool:
-    """Whether a model that was loaded for one preset has the layers that the other asks for."""
-    return all(getattr(one, setting) == getattr(other, setting) for setting in _OF_A_MODEL)
 
 
 def require_own_layers(preset: Preset, model: Model) -> None:

@@ -21,7 +21,8 @@ class Rollout:
     """The latents of one video. It is steered by a prompt first, and again as often as wanted.
 
     All its blocks have as many latent frames as the first. `global_sink` keeps the sink over prompt
-    switches, as interactive use does; `context` and `recache` are the preset's.
+    switches, as interactive use does; `context` and `recache` are the preset's. What makes the
+    blocks may be another denoiser on the same window, from any block on.
     """
 
     def __init__(
@@ -42,6 +43,19 @@ class Rollout:
         self._latest: list[Tensor] = []
         self._next_frame = 0
         self._unsettled: Tensor | None = None
+
+    @property
+    def settled(self) -> bool:
+        """Whether what the last block leaves in memory is written, or there is none."""
+        return self._unsettled is None
+
+    def go_on_with(
+        self, denoiser: Denoiser, levels: Sequence[Level], context: Context, recache: Recache
+    ) -> None:
+        """Make the next blocks so; what the last one leaves in memory is written as before."""
+        self.settle()
+        self._denoiser, self._levels = denoiser, levels
+        self._context, self._recache = context, recache
 
     def steer(self, text: TextMemory) -> None:
         """Follow this prompt from the next block on: memory is computed again under it."""

@@ -4,7 +4,7 @@ Axes: B batch, F latent frames, C channels, H rows, W columns.
 """
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -26,6 +26,7 @@ from longlive_widget.engine.watch import Unwatched, Watch
 from longlive_widget.errors import SessionError, whole_number
 from longlive_widget.geometry import Geometry
 from longlive_widget.model.adapters import Sum
+from longlive_widget.model.stream import DecoderStream
 from longlive_widget.presets import Preset
 from longlive_widget.timeline import CUT, Entry, Landing, Timeline, Transition, require_seed
 
@@ -48,6 +49,29 @@ class Block:
 
 
 @dataclass(frozen=True, eq=False)
+class Means:
+    """With what blocks are made: a model under a preset, and the prompts that it has read.
+
+    `fallbacks` has a sentence on each thing that stands in for one that this machine does not have.
+    """
+
+    model: Model
+    preset: Preset
+    prompts: PromptCache
+    fallbacks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class _Begun:
+    """A block of which nothing is computed yet: what lands on it, and with what it is made."""
+
+    index: int
+    landed: Landing | None
+    entry: Entry | None
+    means: Means
+
+
+@dataclass(frozen=True, eq=False)
 class _Latents:
     """A block before it is decoded."""
 
@@ -57,17 +81,16 @@ class _Latents:
     landed: Landing | None
     ready: torch.cuda.Event | None
     """On CUDA, that they are computed."""
+    means: Means
 
 
 class Session:
-    """A video in the making. The same model, preset, seed, timeline and switches give the same one.
+    """A video in the making. The same means, seed, timeline and switches give the same one.
 
     Blocks are made on the thread that iterates `blocks`; `switch` may come from any thread. If the
     preset decodes behind, a block is decoded there while a second thread begins the next one; then
-    a switch lands one block later than it would have. `window` is what it remembers. `fallbacks`
-    are the engine's: a sentence on each thing that stands in for one that this machine does not
-    have. `timeline` has the prompts of `switch` too: a new session that is given it makes the same
-    video.
+    a switch lands one block later than it would have. `window` is what it remembers. `timeline` has
+    the prompts of `switch` too: a new session that is given it makes the same video.
 
     Raises:
         SessionError: the seed is no whole number from 0 to 2**32 - 1.
@@ -75,49 +98,36 @@ class Session:
 
     def __init__(
         self,
-        model: Model,
-        preset: Preset,
+        means: Means,
         geometry: Geometry,
         timeline: Timeline,
         seed: int,
         window: Window,
-        prompts: PromptCache,
         watch: Watch | None = None,
-        fallbacks: Sequence[str] = (),
     ) -> None:
         self.timeline = timeline
         self.seed = require_seed(seed)
         self.geometry = geometry
-        self.fallbacks = tuple(fallbacks)
-        self._model = model
         self.window = window
-        self._steering = Steering(model, prompts)
+        self._means = self._next_means = means
+        self._steering = Steering(means.model, means.prompts)
         self._watch = watch or Unwatched()
-        replays = preset.cuda_graphs
-        self._denoiser = (
-            StaticDenoiser(model.transformer, window, GraphRecorder() if replays else None)
-            if preset.memory_pool
-            else Denoiser(model.transformer, window)
-        )
+        preset = means.preset
+        self._denoiser = _denoiser_of(means, window)
         self._rollout = Rollout(
             self._denoiser,
             levels(preset.denoise_steps),
             context=preset.context,
             recache=preset.recache,
         )
-        decoding = decoder_for(preset, model).stream()
-        self._outlet = PictureOutlet(
-            decoding,
-            in_place=preset.memory_pool,
-            record=GraphRecorder() if replays else None,
-            aside=preset.decode_behind,
-            at_once=preset.decode_frames,
-        )
+        self._decoding = decoder_for(preset, means.model).stream()
+        self._outlet = _outlet_of(means, self._decoding)
+        self._decodes = means
         self._weights: Sum | None = None
         self._asked = list(timeline.landings(geometry.block_frames))
         self._landed: list[Landing] = []
         self._begun = self._given = 0
-        self._ahead = OneAhead[_Latents]() if preset.decode_behind else None
+        self._ahead = OneAhead[_Latents]()
         self._failure: BaseException | None = None
         self._lock = threading.Lock()
 
@@ -125,6 +135,21 @@ class Session:
     def next_block(self) -> int:
         """The number of the block that begins next."""
         return self._begun
+
+    @property
+    def model(self) -> Model:
+        """That of the block that begins next."""
+        return self._next_means.model
+
+    @property
+    def preset(self) -> Preset:
+        """That of the block that begins next."""
+        return self._next_means.preset
+
+    @property
+    def fallbacks(self) -> tuple[str, ...]:
+        """A sentence on each thing that stands in there for one that this machine does not have."""
+        return self._next_means.fallbacks
 
     @property
     def landings(self) -> tuple[Landing, ...]:
@@ -189,23 +214,41 @@ class Session:
             self._given += 1
             yield block
 
+    def adopt(self, means: Means) -> int:
+        """Make blocks with these means from the next block on; returns the number of that block.
+
+        Memory, noise and the decoder's past go on as they are. Preset and model must be ones that
+        `Engine.take_over` lets through.
+        """
+        with self._lock:
+            self._next_means = means
+            return self._begun
+
     @torch.inference_mode()
     def _next(self, *, last: bool) -> Block:
-        with current(self._model.device):
-            if self._ahead is None:
-                with self._model.adapters.held():
-                    made = self._denoised()
-                    pictures = self._decoding(made)
-                    self._settle(made.index)
+        means = self._next_means
+        behind = means.preset.decode_behind
+        with current(means.model.device):
+            if behind or self._ahead.under_way:
+                made = self._ahead.next(self._denoised, go_on=behind and not last)
+                pictures = self._decoded(made)
             else:
-                made = self._ahead.next(self._denoised, go_on=not last)
-                pictures = self._decoding(made)
+                begun = self._begin()
+                with begun.means.model.adapters.held():
+                    made = self._latents(begun)
+                    pictures = self._decoded(made)
+                    self._settle(made.index)
             with self._watch.span("wait", made.index):
                 frames = pictures()
         first = made.index * self.geometry.block_frames
         return Block(made.index, first, frames, made.prompt, made.landed)
 
-    def _decoding(self, made: _Latents) -> Callable[[], Pictures]:
+    def _decoded(self, made: _Latents) -> Callable[[], Pictures]:
+        if made.means is not self._decodes:
+            self._decodes = made.means
+            decoder = decoder_for(made.means.preset, made.means.model)
+            self._decoding = replace(self._decoding, decoder=decoder)
+            self._outlet = _outlet_of(made.means, self._decoding)
         timed = self._watch.span("decode", made.index)
         return self._outlet.begin(made.clean_BFCHW, after=made.ready, timed=timed)
 
@@ -219,28 +262,46 @@ class Session:
 
     @torch.inference_mode()
     def _denoised(self) -> _Latents:
-        with current(self._model.device):
-            return self._made_latents()
+        begun = self._begin()
+        with current(begun.means.model.device):
+            return self._latents(begun)
 
-    def _made_latents(self) -> _Latents:
-        block, landed, entry = self._begin()
-        if entry is not None:
+    def _latents(self, begun: _Begun) -> _Latents:
+        block, model = begun.index, begun.means.model
+        other = model is not self._means.model
+        if begun.means is not self._means:
+            self._go_on_with(begun.means, block)
+        if begun.entry is not None:
             with self._watch.span("text", block):
-                self._steering.turn(entry)
+                self._steering.turn(begun.entry)
         noise = block_noise(self.seed, block, self.geometry)
-        with self._model.adapters.held() as weights:
+        with model.adapters.held() as weights:
             swapped = weights != self._weights
             if swapped:
                 self._denoiser.forget()
             self._weights = weights
-            if swapped or self._steering.turns:
-                self._steer(block, weights, recache=swapped or self._steering.recaches)
-            elif self._ahead is not None:
+            turns = self._steering.turns
+            if swapped or turns or other:
+                self._steer(block, weights, recache=swapped or (turns and self._steering.recaches))
+            elif not self._rollout.settled:
                 with self._watch.span("context", block - 1):
                     self._rollout.settle()
             with self._watch.span("steps", block):
                 latent_BFCHW = self._rollout.next_block(noise(), noise)
-        return _Latents(block, latent_BFCHW, self._steering.prompt, landed, _ready(latent_BFCHW))
+        prompt, ready = self._steering.prompt, _ready(latent_BFCHW)
+        return _Latents(block, latent_BFCHW, prompt, begun.landed, ready, begun.means)
+
+    def _go_on_with(self, means: Means, block: int) -> None:
+        """Make blocks so from `block` on; what the one before leaves is written as before."""
+        before, self._means = self._means, means
+        preset = means.preset
+        if means.model is not before.model or preset.memory_pool != before.preset.memory_pool:
+            self._denoiser = _denoiser_of(means, self.window)
+        self._steering.read_by(means.model, means.prompts)
+        with self._watch.span("context", block - 1):
+            self._rollout.go_on_with(
+                self._denoiser, levels(preset.denoise_steps), preset.context, preset.recache
+            )
 
     def _steer(self, block: int, weights: Sum, *, recache: bool) -> None:
         with self._watch.span("text", block):
@@ -252,18 +313,37 @@ class Session:
             with self._watch.span("context", block - 1):
                 self._rollout.follow(text)
 
-    def _begin(self) -> tuple[int, Landing | None, Entry | None]:
+    def _begin(self) -> _Begun:
         with self._lock:
             block = self._begun
             due = [landing for landing in self._asked if landing.block == block]
             self._asked = [landing for landing in self._asked if landing.block != block]
             self._begun += 1
             if not due:
-                return block, None, None
+                return _Begun(block, None, None, self._next_means)
             winner = replace(due[-1], replaced_by=None)
             self._landed += [replace(lost, replaced_by=winner.prompt) for lost in due[:-1]]
             self._landed.append(winner)
-            return block, winner, self.timeline.at(winner.asked_at)
+            return _Begun(block, winner, self.timeline.at(winner.asked_at), self._next_means)
+
+
+def _denoiser_of(means: Means, window: Window) -> Denoiser:
+    transformer = means.model.transformer
+    if not means.preset.memory_pool:
+        return Denoiser(transformer, window)
+    record = GraphRecorder() if means.preset.cuda_graphs else None
+    return StaticDenoiser(transformer, window, record)
+
+
+def _outlet_of(means: Means, stream: DecoderStream) -> PictureOutlet:
+    preset = means.preset
+    return PictureOutlet(
+        stream,
+        in_place=preset.memory_pool,
+        record=GraphRecorder() if preset.cuda_graphs else None,
+        aside=preset.decode_behind,
+        at_once=preset.decode_frames,
+    )
 
 
 def _ready(latent_BFCHW: Tensor) -> torch.cuda.Event | None:

@@ -68,6 +68,10 @@ class Steering:
         self._done = 0
         self._turned = True
 
+    def read_by(self, model: Model, prompts: PromptCache) -> None:
+        """Have this model read from the next block on; `prompts` are those that it has read."""
+        self._model, self._prompts = model, prompts
+
     def read(self, weights: Sum) -> TextMemory:
         """The text of the next block, read by the transformer with these adapters."""
         self._turned = False

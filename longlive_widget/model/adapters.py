@@ -152,6 +152,18 @@ class Adapters:
             wanted |= {name: _checked_scale(name, scale) for name, scale in scales.items()}
             self._change(self._known, wanted)
 
+    def follow(self, other: "Adapters") -> None:
+        """Know the adapters of another transformer of the same weights, and use them as it does."""
+        with other.held():
+            known, scales, given = dict(other._known), dict(other._scales), other._given
+        with self._lock:
+            if (known.keys(), scales) == (self._known.keys(), self._scales) and all(
+                known[name].number == own.number for name, own in self._known.items()
+            ):
+                return
+            self._given = given
+            self._change(known, scales)
+
     def quantize(self, transformer: nn.Module) -> None:
         """Put layers in FP8 in the place of this transformer's linear layers, but those kept.
 
