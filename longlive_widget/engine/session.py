@@ -5,6 +5,7 @@ Axes: B batch, F latent frames, C channels, H rows, W columns.
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 
 import torch
@@ -14,6 +15,7 @@ from longlive_widget.cache.text import PromptCache
 from longlive_widget.cache.window import Window
 from longlive_widget.engine.ahead import OneAhead
 from longlive_widget.engine.captured import GraphRecorder
+from longlive_widget.engine.compile_gate import GATE
 from longlive_widget.engine.decode import PictureOutlet, Pictures, decoder_for
 from longlive_widget.engine.denoise import Denoiser
 from longlive_widget.engine.gpu import current
@@ -231,10 +233,12 @@ class Session:
         with current(means.model.device):
             if behind or self._ahead.under_way:
                 made = self._ahead.next(self._denoised, go_on=behind and not last)
-                pictures = self._decoded(made)
+                with _beside_compiling(made.means.model):
+                    pictures = self._decoded(made)
             else:
                 begun = self._begin()
-                with begun.means.model.adapters.held():
+                model = begun.means.model
+                with _beside_compiling(model), model.adapters.held():
                     made = self._latents(begun)
                     pictures = self._decoded(made)
                     self._settle(made.index)
@@ -263,7 +267,8 @@ class Session:
     @torch.inference_mode()
     def _denoised(self) -> _Latents:
         begun = self._begin()
-        with current(begun.means.model.device):
+        model = begun.means.model
+        with current(model.device), _beside_compiling(model):
             return self._latents(begun)
 
     def _latents(self, begun: _Begun) -> _Latents:
@@ -325,6 +330,14 @@ class Session:
             self._landed += [replace(lost, replaced_by=winner.prompt) for lost in due[:-1]]
             self._landed.append(winner)
             return _Begun(block, winner, self.timeline.at(winner.asked_at), self._next_means)
+
+
+def _beside_compiling(model: Model) -> AbstractContextManager[None]:
+    """Inside, no other network is compiled: that would change what is computed meanwhile.
+
+    Networks that are compiled themselves see to it call by call.
+    """
+    return GATE.together() if model.transformer.compiled is None else nullcontext()
 
 
 def _denoiser_of(means: Means, window: Window) -> Denoiser:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from longlive_widget import PRESETS, Engine
-from longlive_widget.engine.compile_gate import CompileGate, through_gate
+from longlive_widget.engine.compile_gate import GATE, CompileGate, through_gate
 
 PATIENCE_S = 20.0
 SOON_S = 0.2
@@ -150,3 +150,17 @@ def test_a_compiled_models_decoder_waits_while_its_transformer_compiles(threads)
 def _all_end(*calls: "Future[Tensor]") -> None:
     for call in calls:
         call.result(PATIENCE_S)
+
+
+@pytest.mark.parametrize("preset", ["reference", "quality"])
+def test_a_session_that_is_not_compiled_makes_no_block_while_another_network_compiles(
+    threads, preset
+):
+    session = Engine.load("tiny", preset).session("a red ball bounces", size_px=(32, 32))
+    blocks = session.blocks()
+    next(blocks)
+    with GATE.alone():
+        made = threads.submit(next, blocks)
+        with pytest.raises(TimeoutError):
+            made.result(SOON_S)
+    assert made.result(PATIENCE_S).index == 1
