@@ -1,6 +1,6 @@
 // The floors of the page: a module imports only from floors below its own, and those that share
 // a floor do not know each other.
-const floors = ["protocol", "connection", "playback", "(view|charts|timeline)", "widget"];
+const floors = ["fields", "panel", "protocol", "connection", "playback", "(view|charts|timeline)", "widget"];
 const path = (name) => `^src/${name}(\\.ts|/)`;
 const neighbours = ["view", "charts", "timeline"];
 
@@ -28,7 +28,7 @@ module.exports = {
     {
       name: "playback-is-pure",
       severity: "error",
-      from: { path: "^src/(protocol|playback)" },
+      from: { path: "^src/(fields|panel|protocol|playback)" },
       to: { path: "@anywidget" },
     },
   ],

@@ -33,6 +33,25 @@ UNSEEN = (
     "offload_text_encoder",
 )
 """The settings that leave pictures as they are, to the bit."""
+PICTURE = {
+    "denoise_steps": "another picture",
+    "window_frames": "another picture, as soon as the window is full",
+    "window_cache": "the same picture, up to rounding",
+    "window_dtype": "nearly the same picture",
+    "prompt_cache": "the same picture, to the bit",
+    "context": "the same picture, to the bit",
+    "recache": "the same picture, up to rounding",
+    "memory_pool": "the same picture, to the bit",
+    "cuda_graphs": "the same picture, to the bit",
+    "decoder": "another picture of the same latents",
+    "decode_frames": "the same picture, up to rounding",
+    "decode_behind": "the same picture, to the bit; a live switch lands a block later",
+    "offload_text_encoder": "the same picture, to the bit",
+    "compiled": "the same picture, up to rounding",
+    "linear_dtype": "nearly the same picture",
+    "attention": "the same picture, up to rounding; with fa3-fp8 nearly the same",
+}
+"""What another value of each setting does to the pictures."""
 Context = Literal["needed", "always"]
 Recache = Literal["needed", "window"]
 LinearDtype = Literal["model", "fp8"]

@@ -5,6 +5,7 @@ Loads no torch. Knows no session: a timeline is a plan, what really happened is 
 
 import html
 import json
+import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import pairwise, zip_longest
@@ -244,6 +245,11 @@ def timeline_of(plan: object) -> Timeline:
 def require_seed(seed: object) -> int:
     """The seed as an `int`; all but a whole number from 0 to 2**32 - 1 is a `SessionError`."""
     return whole_number("seed", seed, SessionError, least=0, most=MOST_SEED - 1)
+
+
+def drawn_seed() -> int:
+    """A seed by chance, from all that there are."""
+    return secrets.randbelow(MOST_SEED)
 
 
 def clean(prompt: str) -> str:

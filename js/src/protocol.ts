@@ -1,6 +1,21 @@
 // The messages between page and kernel, in both directions: the other side of widget/protocol.py.
 // All that comes in is unknown until it has been parsed here.
 
+import {
+  boolean,
+  bytesOf,
+  type Fields,
+  list,
+  number,
+  numbers,
+  object,
+  oneOf,
+  ProtocolError,
+  text,
+  texts,
+} from "./fields.ts";
+import { type Panel, parsePanel, type Value } from "./panel.ts";
+
 export const statuses = [
   "idle",
   "running",
@@ -30,7 +45,12 @@ export type Command =
   | { type: "edit"; view: string; revision: number; from_block: number; entries: Plan }
   | { type: "read"; view: string; prompt: string }
   | { type: "export"; view: string; form: Form }
-  | { type: "import"; name: string; text: string };
+  | { type: "import"; name: string; text: string }
+  | { type: "use"; preset: string }
+  | { type: "change"; setting: string; value: Value }
+  | { type: "seed"; seed: number | null }
+  | { type: "lock"; locked: boolean }
+  | { type: "size"; width_px: number; height_px: number };
 
 const forms = ["json", "yaml", "longlive", "scope", "text", "python"] as const;
 /** The forms of a timeline as a file. */
@@ -144,7 +164,8 @@ export type PageMessage =
   | { type: "asset"; name: string; bytes: Uint8Array<ArrayBuffer> }
   | { type: "edited"; view: string; accepted: boolean }
   | ReadingMessage
-  | ExportedMessage;
+  | ExportedMessage
+  | { type: "panel"; panel: Panel };
 
 /** The timeline as the text of a file. */
 export type ExportedMessage = {
@@ -163,8 +184,6 @@ export type ReadingMessage = {
   unknown: string[];
   unread: string;
 };
-
-export class ProtocolError extends Error {}
 
 /** The message that the kernel has sent, with its buffers in one form whatever the host gave. */
 export function parse(content: unknown, buffers: readonly unknown[] = []): PageMessage {
@@ -237,6 +256,8 @@ export function parse(content: unknown, buffers: readonly unknown[] = []): PageM
         name: text(fields, "name"),
         text: text(fields, "text"),
       };
+    case "panel":
+      return { type, panel: parsePanel(fields["panel"]) };
     default:
       throw new ProtocolError(`no message is called ${JSON.stringify(type)}`);
   }
@@ -326,78 +347,4 @@ function parseLanding(value: unknown): Landing {
     block: number(fields, "block"),
     replaced_by: fields["replaced_by"] === null ? null : text(fields, "replaced_by"),
   };
-}
-
-/** The bytes of a buffer: hosts hand over a DataView, an ArrayBuffer or a typed array. */
-export function bytesOf(buffer: unknown): Uint8Array<ArrayBuffer> {
-  if (buffer instanceof ArrayBuffer) {
-    return new Uint8Array(buffer);
-  }
-  if (ArrayBuffer.isView(buffer)) {
-    return new Uint8Array(buffer.buffer as ArrayBuffer, buffer.byteOffset, buffer.byteLength);
-  }
-  throw new ProtocolError(`a buffer is missing, or no bytes: ${String(buffer)}`);
-}
-
-type Fields = Record<string, unknown>;
-
-function object(value: unknown, what: string): Fields {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    throw new ProtocolError(`${what} is no object: ${JSON.stringify(value)}`);
-  }
-  return value as Fields;
-}
-
-function number(fields: Fields, name: string): number {
-  const value = fields[name];
-  if (typeof value !== "number" || !Number.isFinite(value)) {
-    throw new ProtocolError(`${name} is no number: ${JSON.stringify(value)}`);
-  }
-  return value;
-}
-
-function numbers(fields: Fields, name: string): Record<string, number> {
-  const values = object(fields[name], name);
-  return Object.fromEntries(Object.keys(values).map((key) => [key, number(values, key)]));
-}
-
-function text(fields: Fields, name: string): string {
-  const value = fields[name];
-  if (typeof value !== "string") {
-    throw new ProtocolError(`${name} is no text: ${JSON.stringify(value)}`);
-  }
-  return value;
-}
-
-function boolean(fields: Fields, name: string): boolean {
-  const value = fields[name];
-  if (typeof value !== "boolean") {
-    throw new ProtocolError(`${name} is neither true nor false: ${JSON.stringify(value)}`);
-  }
-  return value;
-}
-
-function list(fields: Fields, name: string): unknown[] {
-  const value = fields[name];
-  if (!Array.isArray(value)) {
-    throw new ProtocolError(`${name} is no list: ${JSON.stringify(value)}`);
-  }
-  return value;
-}
-
-function texts(fields: Fields, name: string): string[] {
-  const values = list(fields, name);
-  if (!values.every((value) => typeof value === "string")) {
-    throw new ProtocolError(`${name} are not all text: ${JSON.stringify(values)}`);
-  }
-  return values;
-}
-
-function oneOf<T extends string>(fields: Fields, name: string, allowed: readonly T[]): T {
-  const value = text(fields, name);
-  const found = allowed.find((candidate) => candidate === value);
-  if (found === undefined) {
-    throw new ProtocolError(`${name} ${JSON.stringify(value)} is none of ${allowed.join(", ")}`);
-  }
-  return found;
 }

@@ -26,6 +26,7 @@ import { attention } from "./view/attention.ts";
 import { download, make } from "./view/elements.ts";
 import { errorPanel } from "./view/error-panel.ts";
 import { filmBar } from "./view/film-bar.ts";
+import { presetsPanel } from "./view/presets/presets-panel.ts";
 import { promptBar } from "./view/prompt-bar.ts";
 import { screen } from "./view/screen.ts";
 import { shortcuts } from "./view/shortcuts.ts";
@@ -40,13 +41,36 @@ const MEASURE_MS = 250;
 function widget() {
   const company = new Set<Player>();
   return {
+    /** A view, and another one in its place where pictures come in another size. */
     render({ model, el, signal }: RenderProps): void {
-      el.append(view(model, company, signal));
+      show();
+
+      function show(state?: State, open = false): void {
+        const ends = new AbortController();
+        const again = (next: State, opened: boolean) => {
+          ends.abort();
+          show(next, opened);
+        };
+        const both = AbortSignal.any([signal, ends.signal]);
+        el.replaceChildren(view(model, company, { state, open, again }, both));
+      }
     },
   };
 }
 
-function view(model: AnyModel, company: Set<Player>, signal: AbortSignal): HTMLElement {
+/** What a view begins with, and how it gives way to one for a state of another size. */
+type Beginning = {
+  state: State | undefined;
+  open: boolean;
+  again: (state: State, open: boolean) => void;
+};
+
+function view(
+  model: AnyModel,
+  company: Set<Player>,
+  beginning: Beginning,
+  signal: AbortSignal,
+): HTMLElement {
   const root = make("div", "longlive");
   const errors = errorPanel(signal);
   const plotlySource = expected<Uint8Array<ArrayBuffer>>(signal);
@@ -56,7 +80,7 @@ function view(model: AnyModel, company: Set<Player>, signal: AbortSignal): HTMLE
     onError: errors.show,
   });
   const { send } = connection;
-  let state = connection.state();
+  let state = beginning.state ?? connection.state();
   let shown: ShownPicture | undefined;
   let received = 0;
   let plain = false;
@@ -166,11 +190,12 @@ function view(model: AnyModel, company: Set<Player>, signal: AbortSignal): HTMLE
   below.append(film.element, display.tools);
   theatre.append(display.element, below);
   stage.append(theatre, charts.element);
+  const presets = presetsPanel(send, beginning.open, signal);
   const controls = make("div", "ll-controls");
   controls.append(buttons.element, prompts.element);
   const frame = make("div", "ll-frame");
   frame.append(status.element, stage, timeline.element, controls, prompts.receipt, errors.element);
-  frame.append(keys.sheet);
+  frame.append(presets.progress, presets.element, keys.sheet);
   root.append(frame);
   root.dataset["frame"] = "-1";
   root.dataset["prompt"] = "";
@@ -261,6 +286,9 @@ function view(model: AnyModel, company: Set<Player>, signal: AbortSignal): HTMLE
       case "exported":
         takeFile(message);
         break;
+      case "panel":
+        presets.update(message.panel);
+        break;
       default:
         message satisfies never;
     }
@@ -310,6 +338,10 @@ function view(model: AnyModel, company: Set<Player>, signal: AbortSignal): HTMLE
   }
 
   function follow(next: State): void {
+    if (!isOfSize(next, state)) {
+      beginning.again(next, presets.element.open);
+      return;
+    }
     if (next.run !== state.run) {
       charts.clear();
       shown = undefined;
@@ -322,6 +354,8 @@ function view(model: AnyModel, company: Set<Player>, signal: AbortSignal): HTMLE
     buttons.update(state);
     prompts.update(state);
     timeline.follow(state);
+    presets.follow(state);
+    root.dataset["preset"] = state.preset;
     root.dataset["status"] = state.status;
     root.dataset["run"] = String(state.run);
     root.dataset["dropped"] = String(state.dropped);
@@ -377,6 +411,10 @@ function view(model: AnyModel, company: Set<Player>, signal: AbortSignal): HTMLE
     const first = pictureOfFrame(landing.lands_at);
     return player.liveNumber < 0 ? 0 : (first - player.liveNumber) / rate;
   }
+}
+
+function isOfSize(one: State, other: State): boolean {
+  return one.width_px === other.width_px && one.height_px === other.height_px;
 }
 
 export default widget;

@@ -2,7 +2,8 @@
 
 import { describe, expect, it } from "vitest";
 import fixtures from "../../tests/fixtures/protocol.json" with { type: "json" };
-import { bytesOf, type Command, cut, ProtocolError, parse } from "../src/protocol.ts";
+import { bytesOf, ProtocolError } from "../src/fields.ts";
+import { type Command, cut, parse } from "../src/protocol.ts";
 
 const commands: Record<string, Command> = {
   start: { type: "start" },
@@ -35,6 +36,12 @@ const commands: Record<string, Command> = {
   export: { type: "export", view: "12-34", form: "scope" },
   import: { type: "import", name: "mine.txt", text: "a red ball" },
   read: { type: "read", view: "12-34", prompt: "a striped zebra" },
+  use: { type: "use", preset: "turbo" },
+  change: { type: "change", setting: "denoise_steps", value: [1000, 500] },
+  seed: { type: "seed", seed: 7 },
+  dice: { type: "seed", seed: null },
+  lock: { type: "lock", locked: false },
+  size: { type: "size", width_px: 96, height_px: 64 },
 };
 
 describe("a message from the kernel", () => {

@@ -1,6 +1,6 @@
 """The front door: a model under a preset, ready to make videos."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -36,6 +36,7 @@ from longlive_widget.model.adapters import peft_adapter
 from longlive_widget.presets import Preset, preset_named
 from longlive_widget.timeline import Timeline, timeline_of
 
+Stage = Literal["loading weights", "preparing layers"]
 Dtype = Literal["float32", "bfloat16"]
 _DTYPES: dict[Dtype, torch.dtype] = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -149,11 +150,16 @@ class Engine:
 
     @classmethod
     def _loaded(
-        cls, origin: Origin, preset: str | Preset, beside: Iterable["Engine"] = ()
+        cls,
+        origin: Origin,
+        preset: str | Preset,
+        beside: Iterable["Engine"] = (),
+        tell: Callable[[Stage], None] = lambda _: None,
     ) -> "Engine":
         asked = preset if isinstance(preset, Preset) else preset_named(preset)
         chosen, known = origin.checked(asked)
         where = Placement(origin.device, origin.dtype, chosen.offload_text_encoder)
+        beside = tuple(beside)
         for other in beside:
             has_layers = changeover(other.preset, chosen).how != "reload"
             if other.model.is_at(where) and has_layers:
@@ -167,8 +173,10 @@ class Engine:
                 )
             where = other.model.beside(where)
         source, fallback = origin.source, origin.allow_fallback
-        require_room(chosen, source.sizes, where)
+        require_room(chosen, source.sizes, where, beside=bool(beside))
+        tell("loading weights")
         loaded = source.random(where) if origin.weights == "random" else source.load(where)
+        tell("preparing layers")
         with current(origin.device):
             attention, chosen, told = prepare_layers(loaded, chosen, allow_fallback=fallback)
         if chosen.compiled is not None:
@@ -182,18 +190,25 @@ class Engine:
             origin=origin,
         )
 
-    def under(self, preset: str | Preset, *, beside: Iterable["Engine"] = ()) -> "Engine":
+    def under(
+        self,
+        preset: str | Preset,
+        *,
+        beside: Iterable["Engine"] = (),
+        tell: Callable[[Stage], None] = lambda _: None,
+    ) -> "Engine":
         """The same model under another preset, loaded as this one was, with its adapters.
 
         Nothing is loaded where this engine, or one of those `beside`, has the layers that the
-        preset asks for.
+        preset asks for. `tell` hears of each stage as it begins. The first blocks of a preset that
+        compiles take longer.
 
         An unknown preset, one that this model cannot run, and one for which a model would have to
         be loaded that was never loaded from anywhere, are a `PresetError`; else as `load`.
         """
         asked = preset if isinstance(preset, Preset) else preset_named(preset)
         if self._origin is not None:
-            other = Engine._loaded(self._origin, asked, (self, *beside))
+            other = Engine._loaded(self._origin, asked, (self, *beside), tell)
             other.model.adapters.follow(self.model.adapters)
             return other
         way = changeover(self.preset, asked)
@@ -218,6 +233,15 @@ class Engine:
             return str(error)
         return ""
 
+    def why_not_take_over(self, session: Session) -> str:
+        """Why a session cannot go on under this engine, as the end of a sentence; '' if it can."""
+        way = changeover(session.preset, self.preset)
+        if not way.goes_on:
+            return way.reasons[-1]
+        one, other = session.model, self.model
+        same = (one.sizes, one.device, one.dtype) == (other.sizes, other.device, other.dtype)
+        return "" if same else "it is another model, or on another device or in other numbers"
+
     def take_over(self, session: Session) -> int:
         """Have a session go on under this engine from its next block on; returns that block.
 
@@ -227,21 +251,10 @@ class Engine:
             SessionError: the presets differ in what a video keeps from its first block on, or the
                 session is one of another model.
         """
-        way = changeover(session.preset, self.preset)
-        if not way.goes_on:
+        if why := self.why_not_take_over(session):
             raise SessionError(
-                f"this video cannot go on under preset {self.preset.name!r} ({way.reasons[-1]}): "
-                "begin a new session"
-            )
-        model = session.model
-        if (model.sizes, model.device, model.dtype) != (
-            self.model.sizes,
-            self.device,
-            self.model.dtype,
-        ):
-            raise SessionError(
-                f"this video is one of {model.sizes.name!r} on '{model.device}': begin a new "
-                "session for another model, device or other numbers"
+                f"this video cannot go on under preset {self.preset.name!r} ({why}): begin a new "
+                "session"
             )
         return session.adopt(self._means)
 

@@ -50,10 +50,11 @@ def require_memory(preset: Preset, sizes: Sizes) -> None:
         )
 
 
-def require_room(preset: Preset, sizes: Sizes, where: Placement) -> None:
+def require_room(preset: Preset, sizes: Sizes, where: Placement, *, beside: bool = False) -> None:
     """Make sure that what a model needs is free on the device, before anything is loaded.
 
-    Where a device does not tell what is free, nothing is checked.
+    Where a device does not tell what is free, nothing is checked. `beside` says that others of its
+    kind are there and stay.
 
     Raises:
         CapabilityError: it is not; the message says which preset would fit.
@@ -64,9 +65,11 @@ def require_room(preset: Preset, sizes: Sizes, where: Placement) -> None:
         needed -= text_bytes(preset, sizes, where.dtype, where.device)
     if free is None or needed <= free:
         return
+    there = " beside what is loaded" if beside else ""
     raise CapabilityError(
         f"{sizes.name!r} under preset {preset.name!r} needs {_size(needed)} on device "
-        f"'{where.device}', and {_size(free)} are free: {_way_out(preset, sizes, where, free)}"
+        f"'{where.device}', and {_size(free)} are free{there}: "
+        f"{_way_out(preset, sizes, where, free)}"
     )
 
 

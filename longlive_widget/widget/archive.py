@@ -28,13 +28,13 @@ class Say(Protocol):
 class Archive:
     """One recording at a time, over all videos of a studio, and any number of clips.
 
-    `about` has their size and model; `changed` is called when a recording begins or ends, `tell`
-    with each error.
+    `about` tells their size and model now; `changed` is called when a recording begins or ends,
+    `tell` with each error.
     """
 
     def __init__(
         self,
-        about: State,
+        about: Callable[[], State],
         say: Say,
         tell: Callable[[Exception], None],
         changed: Callable[[], None],
@@ -63,7 +63,8 @@ class Archive:
             if self._recorder is not None:
                 raise SessionError(f"{self.recording!r} is being recorded: cut() it first")
             name = f"longlive-{datetime.now():%Y%m%d-%H%M%S}.mp4"
-            recorder = Recorder(path or name, self._about.width_px, self._about.height_px)
+            about = self._about()
+            recorder = Recorder(path or name, about.width_px, about.height_px)
             self._recorder = recorder
         self._changed()
         return recorder.path
@@ -112,12 +113,14 @@ class Archive:
         if not shots:
             raise SessionError("nothing was made yet: start() first")
 
+        about = self._about()
+
         def write() -> None:
             with TemporaryDirectory() as folder:
                 path = Path(folder) / "clip.mp4"
-                write_shots(path, shots, self._about.width_px, self._about.height_px)
+                write_shots(path, shots, about.width_px, about.height_px)
                 content = path.read_bytes()
-            name = f"{self._about.model}-{run}-{shots[0].latent_frame}.mp4"
+            name = f"{about.model}-{run}-{shots[0].latent_frame}.mp4"
             self._say(Clip(view, name), [content])
 
         self._archivist.put(write, self._tell)

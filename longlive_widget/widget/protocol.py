@@ -19,6 +19,7 @@ from longlive_widget.timeline import (
     transition_of,
 )
 from longlive_widget.timeline_forms import Form
+from longlive_widget.widget.panel import Panel
 
 Status = Literal["idle", "running", "paused", "done", "stopped", "failed", "closed"]
 AssetName = Literal["plotly"]
@@ -176,9 +177,50 @@ class Import:
     text: str
 
 
+@dataclass(frozen=True)
+class Use:
+    """Make videos under the preset of that name."""
+
+    preset: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """Make videos under the present preset with another value of one setting.
+
+    What came is judged where a preset that is made in Python is judged too.
+    """
+
+    setting: str
+    value: object
+
+
+@dataclass(frozen=True)
+class Reseed:
+    """Make videos from this seed; None draws one."""
+
+    seed: int | None
+
+
+@dataclass(frozen=True)
+class Lock:
+    """Have all videos begin with one seed, or each with one that is drawn."""
+
+    locked: bool
+
+
+@dataclass(frozen=True)
+class Resize:
+    """Make pictures of another size."""
+
+    width_px: int
+    height_px: int
+
+
 Command = (
     Start | Pause | Resume | Stop | Reset | Record | Cut | Switch | Edit | Read | Export | Import
     | Credit | Attach | Leave | Look | ClipRequest | StillRequest | BlockRequest | AssetRequest
+    | Use | Change | Reseed | Lock | Resize
 )  # fmt: skip
 
 
@@ -373,9 +415,16 @@ class Exported:
     text: str
 
 
+@dataclass(frozen=True)
+class PanelMessage:
+    """What may be chosen has changed, or what is known of it."""
+
+    panel: Panel
+
+
 PageMessage = (
     BlockMessage | StateMessage | History | Receipt | Failure | Notice | Clip | Still | Gone
-    | Asset | Edited | Reading | Exported
+    | Asset | Edited | Reading | Exported | PanelMessage
 )  # fmt: skip
 
 _NAMES: dict[type[PageMessage], str] = {
@@ -392,6 +441,7 @@ _NAMES: dict[type[PageMessage], str] = {
     Edited: "edited",
     Reading: "reading",
     Exported: "exported",
+    PanelMessage: "panel",
 }
 _CODECS: tuple[Codec, ...] = get_args(Codec)
 
@@ -504,4 +554,13 @@ _PARSERS: dict[str, Callable[[Fields], Command]] = {
         _text(content, "view"), _whole_number(content, "run"), _whole_number(content, "block")
     ),
     "asset": lambda content: AssetRequest(_asset(content)),
+    "use": lambda content: Use(_text(content, "preset")),
+    "change": lambda content: Change(_text(content, "setting"), content.get("value")),
+    "seed": lambda content: Reseed(
+        None if content.get("seed") is None else _whole_number(content, "seed")
+    ),
+    "lock": lambda content: Lock(_true_or_false(content, "locked")),
+    "size": lambda content: Resize(
+        _whole_number(content, "width_px"), _whole_number(content, "height_px")
+    ),
 }

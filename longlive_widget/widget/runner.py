@@ -19,12 +19,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from longlive_widget.errors import LongLiveError, SessionError, TimelineError, whole_number
-from longlive_widget.geometry import PICTURES_PER_SECOND, pictures_before
+from longlive_widget.geometry import PICTURES_PER_SECOND, Geometry, pictures_before
 from longlive_widget.timeline import (
     CUT,
     Landing,
     Timeline,
     Transition,
+    drawn_seed,
     entries_of,
     require_prompt,
 )
@@ -132,11 +133,13 @@ class Runner:
     ) -> None:
         self._engine: Engine | None = engine
         self._timeline = timeline
-        self._seed = seed
+        self.seed_locked = True
+        self._seed_is_fresh = True
+        self._size_px: tuple[int, int] | None = None
         self._send = send
         geometry = engine.geometry
         self._audience = Audience(codec, h264_name(geometry.width_px, geometry.height_px))
-        self._about = _about(engine, seed, self._audience)
+        self._about = _about(engine, geometry, seed, self._audience)
         self._clock_s = clock_s
         self._changed = threading.Condition(threading.RLock())
         self._status: Status = "idle"
@@ -151,7 +154,7 @@ class Runner:
         self._clear()
         self._errors: deque[Exception] = deque(maxlen=ERRORS)
         self._courier = Courier()
-        self._archive = Archive(self._about, self._say, self._tell, self._tell_state)
+        self._archive = Archive(lambda: self._about, self._say, self._tell, self._tell_state)
         self._callbacks: tuple[Callable[[Block], None], ...] = ()
         self._thread = threading.Thread(target=self._work, name="longlive-runner", daemon=True)
         self._thread.start()
@@ -198,6 +201,23 @@ class Runner:
     def timeline(self) -> Timeline:
         """What this video follows, and the next one too: live switches are in it."""
         return self._timeline
+
+    @property
+    def seed(self) -> int:
+        """That of this video, or of the one to come; see `use` and `seed_locked`."""
+        return self._about.seed
+
+    @property
+    def size_px(self) -> tuple[int, int] | None:
+        """Width and height of the pictures; None for the model's own."""
+        return self._size_px
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """The number of the video, and of its block, that begins next."""
+        with self._changed:
+            fresh = self._session is None
+            return self._run + fresh, self._begun()
 
     def state(self) -> State:
         """What a view must know to draw itself."""
@@ -307,6 +327,44 @@ class Runner:
             self._follow(Timeline.of(prompt))
             self._tell_state()
             self.start()
+
+    def use(self, engine: "Engine", seed: int, size_px: tuple[int, int] | None) -> None:
+        """Make videos with these: the present one from its next block on, if it can go on so.
+
+        Else it begins anew if it plays, and ends if it does not. While `seed_locked` is false, a
+        video whose seed was used already begins with one that is drawn.
+
+        Where a `make` goes on that would have to begin anew, where pictures of another size are
+        being recorded, and in a closed studio, it is a `SessionError`, and all is as it was.
+        """
+        geometry = engine.geometry_at(size_px)
+        with self._changed:
+            self.require_open()
+            session, as_before = self._session, (seed, size_px) == (self.seed, self._size_px)
+            goes_on = session is None or (as_before and not engine.why_not_take_over(session))
+            if not goes_on:
+                self._require_may_begin_anew(resized=size_px != self._size_px)
+            self._engine, self._size_px = engine, size_px
+            self._seed_is_fresh = session is None or not goes_on
+            self._audience.h264 = h264_name(geometry.width_px, geometry.height_px)
+            self._about = _about(engine, geometry, seed, self._audience)
+            if session is not None and goes_on:
+                engine.take_over(session)
+            elif session is not None:
+                played = self._status == "running"
+                self.stop()
+                if played:
+                    self.start()
+            self._tell_state()
+
+    def _require_may_begin_anew(self, *, resized: bool) -> None:
+        if self._status == "running" and not self._is_live():
+            raise SessionError("run() is making blocks, and this needs a new video: wait for it")
+        if resized and self._archive.recording is not None:
+            raise SessionError(
+                f"{self._archive.recording!r} is being recorded, and a file has one size: cut() it "
+                "first"
+            )
 
     def record(self, path: str | Path | None = None) -> Path:
         """Write each block from the next one on to an MP4 file; returns where it will be.
@@ -600,6 +658,10 @@ class Runner:
         self._courier.close()
         atexit.unregister(self.close)
 
+    def require_open(self) -> None:
+        """Nothing, unless the studio is closed: that is a `SessionError`."""
+        self._open_engine()
+
     def _open_engine(self) -> "Engine":
         if self._engine is None:
             raise SessionError(CLOSED)
@@ -609,7 +671,12 @@ class Runner:
         engine = self._open_engine()
         if self._session is None:
             self._clock = _clock_of(engine)
-            self._session = engine.session(self._timeline, self._seed, watch=self._clock)
+            if not (self.seed_locked or self._seed_is_fresh):
+                self._about = replace(self._about, seed=drawn_seed())
+            self._seed_is_fresh = False
+            self._session = engine.session(
+                self._timeline, self.seed, size_px=self._size_px, watch=self._clock
+            )
             self._run += 1
             self._clear()
             for entry in self._timeline.entries:
@@ -754,8 +821,8 @@ def _clock_of(engine: "Engine") -> "Clock":
     return Clock(engine.device)
 
 
-def _about(engine: "Engine", seed: int, audience: Audience) -> State:
-    """The part of the state that does not change, before anything was made."""
+def _about(engine: "Engine", geometry: Geometry, seed: int, audience: Audience) -> State:
+    """The part of the state that says with what videos are made, before anything was."""
     return State(
         told=0,
         status="idle",
@@ -764,9 +831,9 @@ def _about(engine: "Engine", seed: int, audience: Audience) -> State:
         preset=engine.preset.name,
         weights=engine.weights,
         fallbacks=engine.fallbacks,
-        width_px=engine.geometry.width_px,
-        height_px=engine.geometry.height_px,
-        block_frames=engine.geometry.block_frames,
+        width_px=geometry.width_px,
+        height_px=geometry.height_px,
+        block_frames=geometry.block_frames,
         pictures_per_second=PICTURES_PER_SECOND,
         seed=seed,
         made=0,

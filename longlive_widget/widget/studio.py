@@ -3,7 +3,7 @@
 import asyncio
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import wait
+from concurrent.futures import Future, wait
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -26,6 +26,8 @@ from longlive_widget.errors import (
     whole_number,
 )
 from longlive_widget.geometry import pictures_before
+from longlive_widget.measure.records import read
+from longlive_widget.presets import Preset
 from longlive_widget.timeline import (
     CUT,
     Landing,
@@ -45,6 +47,7 @@ from longlive_widget.widget.protocol import (
     BlockMessage,
     BlockRecord,
     BlockRequest,
+    Change,
     ClipRequest,
     Command,
     Credit,
@@ -53,12 +56,16 @@ from longlive_widget.widget.protocol import (
     Export,
     Import,
     Leave,
+    Lock,
     Look,
     PageMessage,
+    PanelMessage,
     Pause,
     Read,
     Record,
+    Reseed,
     Reset,
+    Resize,
     Resume,
     Start,
     StateMessage,
@@ -67,12 +74,14 @@ from longlive_widget.widget.protocol import (
     Stop,
     Switch,
     Unseen,
+    Use,
     WantedCodec,
     encode,
     parse,
 )
 from longlive_widget.widget.recorder import write_shots
 from longlive_widget.widget.runner import CLOSED, Runner
+from longlive_widget.widget.setup import Setup
 from longlive_widget.widget.still import (
     latency_figure,
     parts_figure,
@@ -85,6 +94,7 @@ if TYPE_CHECKING:
 
     from longlive_widget.engine.engine import Engine
     from longlive_widget.engine.session import Block
+    from longlive_widget.measure.recommend import Recommendation
 
 STATIC = Path(__file__).parents[1] / "static"
 PATIENCE_S = 0.2
@@ -112,7 +122,17 @@ class LongLiveWidget(anywidget.AnyWidget):
     - `prompt`, which steers the block that begins next: assigning it is a `switch`, and before a
       video has begun it is what that begins with;
     - `timeline`, which the video follows: it may be assigned at any time. What has landed on a
-      block that was begun can no longer be changed; that is a `TimelineError`.
+      block that was begun can no longer be changed; that is a `TimelineError`;
+    - `preset`, by name ("recommended" asks `recommendation`) or one of your own. The running video
+      goes on under it from its next block where it can, or else begins anew once a model for it is
+      loaded; what it cannot have leaves all as it was. The assignment waits for that, the video
+      does not;
+    - `seed`: assigning it begins a playing video anew, and None draws one. While `seed_locked` is
+      False, every video but a first one begins with a seed that is drawn;
+    - `size_px`: width and height, None for the model's own; a playing video begins anew.
+
+    `records` is a file of measurements, as `longlive-widget benchmark --out` writes it: those that
+    were made on this machine are shown beside the presets, and `recommendation` asks them.
 
     Raises:
         SessionError: the seed is no whole number from 0 to 2**32 - 1, or a choice does not exist.
@@ -131,6 +151,20 @@ class LongLiveWidget(anywidget.AnyWidget):
         lambda studio: studio._runner.timeline,
         lambda studio, plan: studio._runner.replan(timeline_of(plan)),
     )
+    preset: Followed[Preset, Preset | str] = Followed(
+        lambda studio: studio._setup.preset,
+        lambda studio, preset: studio._until_done(studio._setup.use(preset)),
+    )
+    seed: Followed[int, int | None] = Followed(
+        lambda studio: studio._runner.seed, lambda studio, seed: studio._setup.reseed(seed)
+    )
+    seed_locked: Followed[bool, bool] = Followed(
+        lambda studio: studio._runner.seed_locked,
+        lambda studio, locked: studio._setup.lock_seed(locked=locked),
+    )
+    size_px: Followed[tuple[int, int] | None, tuple[int, int] | None] = Followed(
+        lambda studio: studio._runner.size_px, lambda studio, size: studio._setup.resize(size)
+    )
     _engine: "Engine | None" = None
 
     def __init__(
@@ -141,25 +175,39 @@ class LongLiveWidget(anywidget.AnyWidget):
         *,
         codec: WantedCodec = "auto",
         when_unseen: Unseen = "go on",
+        records: str | Path | None = None,
     ) -> None:
+        measured = () if records is None else read(records)
         plan, seed = timeline_of(timeline), require_seed(seed)
         one_of("when_unseen", when_unseen, get_args(Unseen), SessionError)
         page, style = _bundled("widget.js"), _bundled("widget.css")
-        self._about = f"LongLiveWidget({engine.name!r}, preset={engine.preset.name!r}, seed={seed})"
         self._cell, self._execution = _current_cell()
         self._loop = _running_loop()
         self._runner = Runner(
             engine, plan, seed, self._tell_page, codec=codec, when_unseen=when_unseen
         )
+        self._setup = Setup(self._runner, engine, self._tell_page_later, measured)
         self._engine = engine  # from here on there is something to close
         super().__init__(_esm=page, _css=style, page_state=asdict(self._runner.state()))
-        self._told = Told(self, "status", "prompt", "timeline")
+        self._told = Told(
+            self, "status", "prompt", "timeline", "preset", "seed", "seed_locked", "size_px"
+        )
         self.on_msg(self._on_page_message)
         self._close_predecessors()
         _open_studios.add(self)
 
     def __repr__(self) -> str:
-        return self._about
+        about = self._runner.state()
+        return f"LongLiveWidget({about.model!r}, preset={about.preset!r}, seed={about.seed})"
+
+    @property
+    def recommendation(self) -> "Recommendation | None":
+        """Which preset to take on this machine, and why; None where nothing was measured.
+
+        It is asked of `records`, if some of them are of this model, device and size, or else of the
+        blocks that this studio has made.
+        """
+        return self._setup.recommendation
 
     @property
     def history(self) -> tuple[BlockRecord, ...]:
@@ -260,14 +308,16 @@ class LongLiveWidget(anywidget.AnyWidget):
         """
         made = self._runner.make(blocks)
         try:
-            while not made.done():
-                wait(
-                    [made], timeout=PATIENCE_S
-                )  # a wait without end does not hear Ctrl-C everywhere
-            made.result()
+            self._until_done(made)
         except KeyboardInterrupt:
             self._runner.stop()
             raise
+
+    @staticmethod
+    def _until_done(promise: "Future[None]") -> None:
+        while not promise.done():
+            wait([promise], timeout=PATIENCE_S)  # without end it does not hear Ctrl-C everywhere
+        promise.result()
 
     async def arun(self, *, blocks: int) -> None:
         """Make that many blocks as `run` does, while the kernel goes on listening to the page."""
@@ -290,6 +340,7 @@ class LongLiveWidget(anywidget.AnyWidget):
         device = self._engine.device
         before_bytes = reserved_bytes(device)
         self._runner.close()
+        self._setup.close()
         self._engine = None
         _open_studios.discard(self)
         super().close()
@@ -362,8 +413,13 @@ class LongLiveWidget(anywidget.AnyWidget):
         self.send(encode(message), list(buffers))
         if isinstance(message, StateMessage):
             self._on_the_loop(partial(self._write, asdict(message.state)))
-        if isinstance(message, StateMessage | BlockMessage):
+        if isinstance(message, StateMessage | BlockMessage | PanelMessage):
             self._on_the_loop(self._told.tell)
+        if isinstance(message, BlockMessage):
+            self._setup.heard(message)
+
+    def _tell_page_later(self, message: PageMessage) -> None:
+        self._runner.post(partial(self._tell_page, message))
 
     def _on_the_loop(self, act: Callable[[], None]) -> None:
         """Do it on the one thread that writes traits and that holds no lock then.
@@ -383,22 +439,32 @@ class LongLiveWidget(anywidget.AnyWidget):
 
     def _obey(self, command: Command) -> None:
         match command:
-            case Credit(run, block):
-                self._runner.credit(run, block)
-            case Attach(view, codecs):
-                self._runner.attach(view, codecs)
-            case Leave(view):
-                self._runner.leave(view)
-            case Look(view, looking):
-                self._runner.look(view, looking=looking)
+            case Credit() | Attach() | Leave() | Look():
+                self._mind(command)
             case ClipRequest() | StillRequest() | BlockRequest() | AssetRequest():
                 self._answer(command)
             case Record() | Cut():
                 self._film(command)
             case Edit() | Read() | Export() | Import():
                 self._plan(command)
+            case Use() | Change() | Reseed() | Lock() | Resize():
+                self._setup.obey(command)
             case _:
                 self._steer(command)
+
+    def _mind(self, news: Credit | Attach | Leave | Look) -> None:
+        match news:
+            case Credit(run, block):
+                self._runner.credit(run, block)
+            case Attach(view, codecs):
+                self._setup.tell()
+                self._runner.attach(view, codecs)
+            case Leave(view):
+                self._runner.leave(view)
+            case Look(view, looking):
+                self._runner.look(view, looking=looking)
+            case _:
+                assert_never(news)
 
     def _plan(self, command: Edit | Read | Export | Import) -> None:
         match command:

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -28,11 +28,28 @@ class PaintedEngine:
     weights: str = "trained"
     fallbacks: tuple[str, ...] = ()
     preset: object = PRESETS["reference"]
+    model: object = field(default_factory=object)
     geometry: Geometry = field(default_factory=lambda: Geometry(160, 96))
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
-    def session(self, timeline, seed=0, *, watch=None):
-        return PaintedSession(self, timeline, seed, watch)
+    def session(self, timeline, seed=0, *, size_px=None, watch=None):
+        return PaintedSession(self, timeline, seed, watch, self.geometry_at(size_px))
+
+    def geometry_at(self, size_px):
+        return self.geometry if size_px is None else Geometry(*size_px)
+
+    def under(self, preset, *, beside=(), tell=None):  # noqa: ARG002  nothing is loaded
+        return replace(self, preset=preset)
+
+    def why_not(self, preset):
+        return "" if preset.linear_dtype == "model" else "no FP8 in this paint"
+
+    def why_not_take_over(self, session):
+        return "" if session.engine.preset.window_frames == self.preset.window_frames else "window"
+
+    def take_over(self, session):
+        session.engine = self
+        return session.next_block
 
     def unread(self, prompt):
         return prompt[self.reads :]
@@ -46,8 +63,9 @@ class PaintedEngine:
 
 
 class PaintedSession:
-    def __init__(self, engine, timeline, seed, watch=None) -> None:
+    def __init__(self, engine, timeline, seed, watch=None, geometry=None) -> None:
         self.engine = engine
+        self.geometry = geometry or engine.geometry
         self.watch = watch or Unwatched()
         self.timeline = Timeline.of(timeline) if isinstance(timeline, str) else timeline
         self.seed = seed
@@ -92,7 +110,7 @@ class PaintedSession:
             raise RuntimeError("the painter ran out of paint")
         frame = index * self.engine.geometry.block_frames
         with self.watch.span("decode", index), self.watch.span("wait", index):
-            frames = paint(self._prompt, index, self.engine.geometry)
+            frames = paint(self._prompt, index, self.geometry)
         return Block(index, frame, frames, self._prompt, landed[-1] if landed else None)
 
 

@@ -219,9 +219,13 @@ def test_another_model_comes_with_the_adapters_of_the_first(engine):
 
 
 def test_nothing_is_loaded_where_the_layers_are_there(engine):
-    offloaded = engine.under("low_memory")
+    stages = []
+    offloaded = engine.under("low_memory", tell=stages.append)
     assert offloaded.model is not engine.model
-    assert offloaded.under("reference", beside=[engine]).model is engine.model
+    assert stages == ["loading weights", "preparing layers"]
+    back = offloaded.under("reference", beside=[engine], tell=stages.append)
+    assert back.model is engine.model
+    assert len(stages) == 2
     again = engine.under(PRESETS["low_memory"].with_(window_frames=9), beside=[offloaded])
     assert again.model is offloaded.model
 
@@ -237,7 +241,7 @@ def test_a_video_refuses_what_it_keeps_from_its_first_block_on(engine, setting):
 
 def test_a_video_of_another_model_is_not_taken_over(engine):
     in_16_bits = Engine.load("tiny", dtype="bfloat16")
-    with pytest.raises(SessionError, match="is one of 'tiny' on 'cpu': begin a new session"):
+    with pytest.raises(SessionError, match=r"it is another model, .*: begin a new session"):
         in_16_bits.take_over(engine.session(RED, size_px=SMALL_PX))
 
 

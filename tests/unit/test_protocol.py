@@ -9,6 +9,14 @@ import pytest
 
 from longlive_widget.errors import LongLiveError
 from longlive_widget.timeline import Entry, Landing, Transition
+from longlive_widget.widget.panel import (
+    Loading,
+    Measured,
+    Panel,
+    PresetOffer,
+    SettingOffer,
+    ValueOffer,
+)
 from longlive_widget.widget.protocol import (
     Asset,
     AssetRequest,
@@ -16,6 +24,7 @@ from longlive_widget.widget.protocol import (
     BlockMessage,
     BlockRecord,
     BlockRequest,
+    Change,
     Clip,
     ClipRequest,
     Credit,
@@ -29,14 +38,18 @@ from longlive_widget.widget.protocol import (
     History,
     Import,
     Leave,
+    Lock,
     Look,
     Notice,
+    PanelMessage,
     Pause,
     Read,
     Reading,
     Receipt,
     Record,
+    Reseed,
     Reset,
+    Resize,
     Resume,
     Start,
     State,
@@ -45,6 +58,7 @@ from longlive_widget.widget.protocol import (
     StillRequest,
     Stop,
     Switch,
+    Use,
     encode,
     parse,
 )
@@ -69,7 +83,46 @@ PLANNED = (11, 4, ENTRIES, ("a red ball bounces",))
 STATE = State(9, "running", 2, *ABOUT, 7, 10, 1, *FILMED, MARKS, *PLANNED)
 CUT = {"blocks": 0, "blend": "linear", "recache": True}
 ROWS = [{"latent_frame": 33, "prompt": "eine gelbe Kugel ⭐ <b>", "transition": CUT}]
+REFERENCE = PresetOffer(
+    "reference",
+    "what all others are compared with",
+    {},
+    "now",
+    "",
+    Measured(310.5, 38.6, 12, on_record=False),
+    recommended=True,
+)
+CHANGES = {
+    "denoise_steps": (1000, 500, 250),
+    "compiled": "default",
+    "memory_pool": True,
+    "prompt_cache": 8,
+}
+WHY = "compiled needs a model with code that is compiled for it"
+TURBO = PresetOffer("turbo", "3 steps <b>", CHANGES, "reload", WHY, None, recommended=False)
+OFF, ON = ValueOffer(value=False, way="now", why=""), ValueOffer(value=True, way="live", why="")
+NONE, TUNED = ValueOffer(None, "now", ""), ValueOffer("max-autotune", "refused", "no graphs here")
+BITS, ROUNDED = "the same picture, to the bit", "the same picture, up to rounding"
+STEPS = (1000, 750, 500, 250)
+SETTINGS = (
+    SettingOffer("memory_pool", "switch", False, False, BITS, (OFF, ON), "live"),  # noqa: FBT003
+    SettingOffer("denoise_steps", "steps", STEPS, STEPS, "another picture", (), "live"),
+    SettingOffer("decode_frames", "number", None, None, ROUNDED, (), "live"),
+    SettingOffer("compiled", "choice", None, None, ROUNDED, (NONE, TUNED), "reload"),
+)
+PANEL = Panel(
+    preset="reference",
+    seed_locked=True,
+    own_size=(160, 96),
+    presets=(REFERENCE, TURBO),
+    settings=SETTINGS,
+    advice="reference: 310.5 ms a block",
+    loading=Loading("turbo", "loading weights", 1.5, None),
+)
+AT_REST = Panel("reference", False, (160, 96), (), (), "", None)  # noqa: FBT003
 TO_PAGE = {
+    "panel": PanelMessage(PANEL),
+    "panel at rest": PanelMessage(AT_REST),
     "block": BlockMessage(2, SHOWN, "h264", 11),
     "block for one view": BlockMessage(2, SHOWN, "jpeg", 11, "12-34"),
     "block that is not displayed": BlockMessage(2, UNSEEN, "h264", 11),
@@ -89,6 +142,12 @@ TO_PAGE = {
     "reading": Reading("12-34", "a striped zebra", ("striped", "zebra"), ""),
 }
 TO_KERNEL = {
+    "use": Use("turbo"),
+    "change": Change("denoise_steps", [1000, 500]),
+    "seed": Reseed(7),
+    "dice": Reseed(None),
+    "lock": Lock(locked=False),
+    "size": Resize(96, 64),
     "start": Start(),
     "pause": Pause(),
     "resume": Resume(),

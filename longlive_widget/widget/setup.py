@@ -1,0 +1,291 @@
+"""With what a studio's videos are made: the preset, the seed, the size; and how that is changed.
+
+The running video goes on meanwhile. Knows the runner and engines, but neither comms nor the page.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, assert_never
+
+from longlive_widget.engine.changeover import OF_A_MODEL
+from longlive_widget.errors import PresetError, SessionError, true_or_false
+from longlive_widget.presets import PRESETS, Preset
+from longlive_widget.timeline import drawn_seed, require_seed
+from longlive_widget.widget.figures import Figures
+from longlive_widget.widget.offers import Offers, from_base
+from longlive_widget.widget.panel import Loading, Panel
+from longlive_widget.widget.protocol import (
+    BlockMessage,
+    Change,
+    Lock,
+    PageMessage,
+    PanelMessage,
+    Reseed,
+    Resize,
+    Use,
+)
+from longlive_widget.widget.runner import CLOSED, Runner
+
+if TYPE_CHECKING:
+    from longlive_widget.engine.engine import Engine
+    from longlive_widget.geometry import Geometry
+    from longlive_widget.measure.recommend import Recommendation
+    from longlive_widget.measure.record import Record
+
+_EVERY_BLOCKS = 16
+"""The panel's figures are told anew after so many blocks, and after the first few."""
+RECOMMENDED = "recommended"
+_took_s: dict[tuple[object, ...], float] = {}
+"""What loading took in this process, by model, device and what is loaded."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Engines:
+    """The engine that a studio was built with, and the one that makes its videos now."""
+
+    given: "Engine"
+    present: "Engine"
+    offers: Offers
+
+    def then(self, engine: "Engine") -> "_Engines":
+        """These, once that engine makes the videos."""
+        return _Engines(self.given, engine, Offers(engine, (self.given,)))
+
+
+@dataclass(frozen=True)
+class _Load:
+    """A preset on its way: the stage that it is in, since when, and how long it took before."""
+
+    preset: str
+    stage: str
+    begun_s: float
+    usual_s: float | None
+
+    def shown(self) -> Loading:
+        """As the page is told of it."""
+        elapsed_s = round(time.monotonic() - self.begun_s, 1)
+        usual_s = None if self.usual_s is None else round(self.usual_s, 1)
+        return Loading(self.preset, self.stage, elapsed_s, usual_s)
+
+
+class Setup:
+    """The choices of one studio.
+
+    Args:
+        runner: what makes the videos.
+        engine: what it makes them with, to begin with; it is kept, and shared where it can be.
+        say: brings a message to the page.
+        records: measurements that were made before, some of them on this machine.
+    """
+
+    def __init__(
+        self,
+        runner: Runner,
+        engine: "Engine",
+        say: Callable[[PageMessage], None],
+        records: Sequence["Record"] = (),
+    ) -> None:
+        self._runner = runner
+        self._kept: _Engines | None = _Engines(engine, engine, Offers(engine))
+        self._base = self.preset = engine.preset
+        self._say = say
+        self._loader = ThreadPoolExecutor(1, thread_name_prefix="longlive-loader")
+        self._loading: _Load | None = None
+        self._lock = threading.RLock()
+        self._figures = Figures(records)
+        self._begin_era(engine)
+        if records:
+            self._figures.recommendation(engine, engine.geometry)  # or say what is wrong with them
+
+    @property
+    def recommendation(self) -> "Recommendation | None":
+        """Which preset to take on this machine; None where nothing was measured."""
+        engine = self._engines().present
+        return self._figures.recommendation(engine, self._geometry(engine))
+
+    def use(self, preset: str | Preset) -> Future[None]:
+        """Make videos under this preset: from the next block on, or a new one, once it is loaded.
+
+        "recommended" is the one that `recommendation` has chosen.
+
+        Returns:
+            What is done once it is so, or has the error for which all is as it was.
+
+        A name that there is not is a `PresetError`; where another one is being loaded or the studio
+        is closed, it is a `SessionError`.
+        """
+        asked = preset if isinstance(preset, Preset) else self._named(preset)
+        return self._begin(asked, base=asked)
+
+    def _named(self, name: str) -> Preset:
+        if name != RECOMMENDED:
+            return self._engines().offers.named(name)
+        advice = self.recommendation
+        if advice is None:
+            raise PresetError(
+                "nothing was measured on this machine, so that no preset is recommended: make some "
+                "blocks, or give the studio records of `longlive-widget benchmark`"
+            )
+        if advice.chosen is None:
+            raise PresetError(f"no preset is recommended: {advice.sentence}")
+        name = advice.chosen.name
+        return PRESETS.get(name, advice.chosen.preset)
+
+    def change(self, setting: str, value: object) -> Future[None]:
+        """As `use`, the present preset with another setting."""
+        with self._lock:
+            base, present = self._base, self.preset
+        return self._begin(from_base(base, present, setting, value), base=base)
+
+    def _begin(self, asked: Preset, *, base: Preset) -> Future[None]:
+        with self._lock:
+            engines = self._engines()
+            if self._loading is not None:
+                raise SessionError(f"preset {self._loading.preset!r} is being loaded: wait for it")
+            usual_s = _took_s.get(self._key(engines.present, asked))
+            self._loading = _Load(asked.name, "checking", time.monotonic(), usual_s)
+            return self._loader.submit(self._bring, engines, asked, base)
+
+    def reseed(self, seed: int | None) -> None:
+        """Make videos from this seed's noise, or from one that is drawn: the present one anew."""
+        chosen = drawn_seed() if seed is None else require_seed(seed)
+        engine = self._engines().present
+        self._runner.use(engine, chosen, self._runner.size_px)
+        self._begin_era(engine)
+
+    def lock_seed(self, *, locked: bool) -> None:
+        """Have all videos begin with the seed, or each with one that is drawn as it begins."""
+        true_or_false("seed_locked", locked, SessionError)
+        self._runner.seed_locked = locked
+        self.tell()
+
+    def resize(self, size_px: tuple[int, int] | None) -> None:
+        """Make videos of this width and height, None for the model's own: the present one anew."""
+        engine = self._engines().present
+        geometry = engine.geometry_at(size_px)
+        if geometry != self._geometry(engine):
+            size = None if geometry == engine.geometry else (geometry.width_px, geometry.height_px)
+            self._runner.use(engine, self._runner.seed, size)
+            self._begin_era(engine)
+            self.tell()
+
+    def close(self) -> None:
+        """Let go of the engines; one that is being loaded is thrown away."""
+        with self._lock:
+            self._kept = None
+        self._loader.shutdown(wait=False, cancel_futures=True)
+
+    def obey(self, command: Use | Change | Reseed | Lock | Resize) -> None:
+        """Do what the page asks for; of an error that comes later it is told then."""
+        match command:
+            case Use(name):
+                self._tell_of_failure(self.use(name))
+            case Change(setting, value):
+                self._tell_of_failure(self.change(setting, value))
+            case Reseed(seed):
+                self.reseed(seed)
+            case Lock(locked):
+                self.lock_seed(locked=locked)
+            case Resize(width_px, height_px):
+                self.resize((width_px, height_px))
+            case _:
+                assert_never(command)
+
+    def _tell_of_failure(self, done: Future[None]) -> None:
+        done.add_done_callback(lambda ended: self._runner.post(ended.result))
+
+    def heard(self, message: BlockMessage) -> None:
+        """A block was made: its time counts, and now and then the page is told.
+
+        Not while something loads beside it: that takes as much of the machine as it can.
+        """
+        if message.view is not None or self._loading is not None:
+            return
+        counted = self._figures.heard(message.run, message.record)
+        if counted in {3, 8} or (counted and counted % _EVERY_BLOCKS == 0):
+            self.tell()
+
+    def tell(self) -> None:
+        """Bring the page up to date, if the studio is open."""
+        with self._lock:
+            if self._kept is not None:
+                self._say(PanelMessage(self.panel()))
+
+    def panel(self) -> Panel:
+        """All that the page shows of this."""
+        with self._lock:
+            engines, loading = self._engines(), self._loading
+        engine, geometry = engines.present, self._geometry(engines.present)
+        advice = self._figures.recommendation(engine, geometry)
+        chosen = advice.chosen if advice else None
+        presets = engines.offers.presets(
+            lambda preset: self._figures.of(preset, engine, geometry),
+            chosen.name if chosen else None,
+        )
+        return Panel(
+            preset=engine.preset.name,
+            seed_locked=self._runner.seed_locked,
+            own_size=(engine.geometry.width_px, engine.geometry.height_px),
+            presets=tuple(presets),
+            settings=engines.offers.settings,
+            advice=advice.sentence if advice else "",
+            loading=None if loading is None else loading.shown(),
+        )
+
+    def _bring(self, engines: _Engines, asked: Preset, base: Preset) -> None:
+        """Have the engine made and taken, on the loader's thread."""
+        begun_s = time.monotonic()
+        present = engines.present
+        try:
+            engine = present.under(asked, beside=(engines.given,), tell=self._stage)
+            if engine.model is not present.model and engine.model is not engines.given.model:
+                if engine.preset.compiled is not None:
+                    self._warm_up(engine)
+                _took_s[self._key(present, asked)] = time.monotonic() - begun_s
+            with self._lock:
+                self._engines()
+                self._runner.use(engine, self._runner.seed, self._runner.size_px)
+                self._kept = engines.then(engine)
+                self._base, self.preset = base, engine.preset
+                self._begin_era(engine)
+        finally:
+            with self._lock:
+                self._loading = None
+            self.tell()
+
+    def _warm_up(self, engine: "Engine") -> None:
+        """Have torch compile what blocks call: while memory fills, once it is full, at a switch."""
+        prompt, size_px = self._runner.timeline.entries[0].prompt, self._runner.size_px
+        blocks = -(-engine.preset.window_frames // engine.geometry.block_frames) + 2
+        session = engine.session(prompt, size_px=size_px)
+        for block in range(blocks):
+            self._engines()
+            self._stage(f"compiling, block {block + 1} of {blocks}")
+            if block == blocks - 1:
+                session.switch(prompt)
+            next(session.blocks(1))
+
+    def _stage(self, stage: str) -> None:
+        with self._lock:
+            if self._loading is not None:
+                self._loading = replace(self._loading, stage=stage)
+        self.tell()
+
+    def _engines(self) -> _Engines:
+        if self._kept is None:
+            raise SessionError(CLOSED)
+        return self._kept
+
+    def _begin_era(self, engine: "Engine") -> None:
+        run, block = self._runner.place
+        self._figures.begin(run, block, engine.preset, self._geometry(engine))
+
+    def _geometry(self, engine: "Engine") -> "Geometry":
+        return engine.geometry_at(self._runner.size_px)
+
+    def _key(self, engine: "Engine", preset: Preset) -> tuple[object, ...]:
+        layers = tuple(getattr(preset, setting) for setting in OF_A_MODEL)
+        return engine.name, str(engine.device), layers, preset.window_frames, self._runner.size_px
