@@ -30,6 +30,18 @@ export function number(fields: Fields, name: string): number {
   return value;
 }
 
+export function numberOrNull(fields: Fields, name: string): number | null {
+  return fields[name] === null ? null : number(fields, name);
+}
+
+export function numberList(fields: Fields, name: string): number[] {
+  const values = list(fields, name);
+  if (!values.every((value) => typeof value === "number" && Number.isFinite(value))) {
+    throw new ProtocolError(`${name} are not all numbers: ${JSON.stringify(values)}`);
+  }
+  return values as number[];
+}
+
 export function numbers(fields: Fields, name: string): Record<string, number> {
   const values = object(fields[name], name);
   return Object.fromEntries(Object.keys(values).map((key) => [key, number(values, key)]));

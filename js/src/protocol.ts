@@ -7,6 +7,8 @@ import {
   type Fields,
   list,
   number,
+  numberList,
+  numberOrNull,
   numbers,
   object,
   oneOf,
@@ -32,10 +34,11 @@ export type Topic = (typeof topics)[number];
 export type Status = (typeof statuses)[number];
 
 export type Command =
-  | { type: "start" | "pause" | "resume" | "stop" | "reset" | "record" | "cut" }
+  | { type: "start" | "pause" | "resume" | "stop" | "reset" | "record" | "cut" | "profile" }
   | { type: "clip"; view: string; seconds: number }
   | { type: "switch"; prompt: string; transition: Transition }
-  | { type: "credit"; run: number; block: number }
+  | ({ type: "credit"; run: number; block: number } & PageTimes)
+  | { type: "time"; view: string; asked_ms: number }
   | { type: "attach"; view: string; codecs: readonly Codec[] }
   | { type: "leave"; view: string }
   | { type: "look"; view: string; looking: boolean }
@@ -79,6 +82,23 @@ export type Landing = {
   replaced_by: string | null;
 };
 
+/** What a page has measured of a block's way to it, as far as it is known. */
+export type PageTimes = {
+  wire_ms: number | null;
+  /** The wire is right to within so much: kernel and page have clocks of their own. */
+  wire_within_ms: number | null;
+  decode_ms: number | null;
+};
+
+/** The latent frames that the window held while a block was made, in the order of their places. */
+export type Occupancy = {
+  window_frames: number;
+  frames: number[];
+  sink: number[];
+  opened: number[];
+  evicted_next: number[];
+};
+
 /** What was measured of one block. */
 export type BlockRecord = {
   block: number;
@@ -92,6 +112,23 @@ export type BlockRecord = {
   encode_ms: number;
   credits: number;
   displayed: boolean;
+  window: Occupancy;
+  window_bytes: number;
+  host_bytes: number;
+  device_bytes: number | null;
+  device_reserved_bytes: number | null;
+  profiled: boolean;
+  page: PageTimes;
+};
+
+/** Where the time of one block went, the longest part first. */
+export type BlockProfile = {
+  block: number;
+  block_ms: number;
+  /** What blocks before it took that were not profiled. */
+  unprofiled_ms: number | null;
+  gaps_ms: number;
+  parts: { name: string; ms: number; gap_ms: number; calls: number }[];
 };
 
 /** All that a view must know to draw itself, pictures and measurements apart. */
@@ -129,6 +166,8 @@ export type BlockMessage = {
   record: BlockRecord;
   codec: Codec;
   begun: number;
+  /** By the kernel's clock. */
+  sent_ms: number;
   view: string | null;
   /** Each picture as it was coded; none of a block that is not displayed. */
   pictures: Uint8Array<ArrayBuffer>[];
@@ -161,6 +200,8 @@ export type PageMessage =
   | { type: "clip"; view: string; name: string; bytes: Uint8Array<ArrayBuffer> }
   | StillMessage
   | GoneMessage
+  | { type: "time"; view: string; asked_ms: number; kernel_ms: number }
+  | { type: "profile"; run: number; profile: BlockProfile }
   | { type: "asset"; name: string; bytes: Uint8Array<ArrayBuffer> }
   | { type: "edited"; view: string; accepted: boolean }
   | ReadingMessage
@@ -197,6 +238,7 @@ export function parse(content: unknown, buffers: readonly unknown[] = []): PageM
         record: parseRecord(fields["record"]),
         codec: oneOf(fields, "codec", codecs),
         begun: number(fields, "begun"),
+        sent_ms: number(fields, "sent_ms"),
         view: fields["view"] === null ? null : text(fields, "view"),
         pictures: buffers.map(bytesOf),
       };
@@ -236,6 +278,15 @@ export function parse(content: unknown, buffers: readonly unknown[] = []): PageM
         run: number(fields, "run"),
         block: number(fields, "block"),
       };
+    case "time":
+      return {
+        type,
+        view: text(fields, "view"),
+        asked_ms: number(fields, "asked_ms"),
+        kernel_ms: number(fields, "kernel_ms"),
+      };
+    case "profile":
+      return { type, run: number(fields, "run"), profile: parseProfile(fields["profile"]) };
     case "asset":
       return { type, name: text(fields, "name"), bytes: bytesOf(buffers[0]) };
     case "edited":
@@ -335,6 +386,52 @@ function parseRecord(value: unknown): BlockRecord {
     encode_ms: number(fields, "encode_ms"),
     credits: number(fields, "credits"),
     displayed: boolean(fields, "displayed"),
+    window: parseOccupancy(fields["window"]),
+    window_bytes: number(fields, "window_bytes"),
+    host_bytes: number(fields, "host_bytes"),
+    device_bytes: numberOrNull(fields, "device_bytes"),
+    device_reserved_bytes: numberOrNull(fields, "device_reserved_bytes"),
+    profiled: boolean(fields, "profiled"),
+    page: parsePageTimes(fields["page"]),
+  };
+}
+
+function parseOccupancy(value: unknown): Occupancy {
+  const fields = object(value, "a window");
+  return {
+    window_frames: number(fields, "window_frames"),
+    frames: numberList(fields, "frames"),
+    sink: numberList(fields, "sink"),
+    opened: numberList(fields, "opened"),
+    evicted_next: numberList(fields, "evicted_next"),
+  };
+}
+
+function parsePageTimes(value: unknown): PageTimes {
+  const fields = object(value, "a page's times");
+  return {
+    wire_ms: numberOrNull(fields, "wire_ms"),
+    wire_within_ms: numberOrNull(fields, "wire_within_ms"),
+    decode_ms: numberOrNull(fields, "decode_ms"),
+  };
+}
+
+function parseProfile(value: unknown): BlockProfile {
+  const fields = object(value, "a profile");
+  return {
+    block: number(fields, "block"),
+    block_ms: number(fields, "block_ms"),
+    unprofiled_ms: numberOrNull(fields, "unprofiled_ms"),
+    gaps_ms: number(fields, "gaps_ms"),
+    parts: list(fields, "parts").map((row) => {
+      const part = object(row, "a part");
+      return {
+        name: text(part, "name"),
+        ms: number(part, "ms"),
+        gap_ms: number(part, "gap_ms"),
+        calls: number(part, "calls"),
+      };
+    }),
   };
 }
 

@@ -1,16 +1,16 @@
 // A view: the parts of the page put together, and each message brought to those that it concerns.
 
 import type { AnyModel, RenderProps } from "@anywidget/types";
-import { latencyChart } from "./charts/latency-chart.ts";
-import { liveCharts } from "./charts/live-chart.ts";
-import { partsChart } from "./charts/parts-chart.ts";
+import { chartPanel } from "./charts/panel.ts";
 import { loadPlotly, sharedPlotly } from "./charts/plotly.ts";
 import { connect, expected, type Message } from "./connection.ts";
 import { decodable } from "./playback/decoder.ts";
 import { isDropped } from "./playback/health.ts";
 import { Player, type ShownPicture } from "./playback/player.ts";
+import { Way } from "./playback/way.ts";
 import type {
   BlockMessage,
+  BlockProfile,
   BlockRecord,
   Codec,
   ExportedMessage,
@@ -36,6 +36,8 @@ import { transport } from "./view/transport.ts";
 import "./widget.css";
 
 const MEASURE_MS = 250;
+const ASK_TIME_MS = 10_000;
+const FIRST_ANSWERS = 3;
 
 /** One studio on one page, and all its views there. */
 function widget() {
@@ -125,7 +127,17 @@ function view(
     send({ type: "asset", name: "plotly" });
     return loadPlotly(await source);
   });
-  const charts = liveCharts([latencyChart(rate), partsChart(rate)], plotly, signal);
+  const charts = chartPanel(
+    rate,
+    plotly,
+    {
+      seek: (record) => back.goTo(record),
+      profile: () => send({ type: "profile" }),
+      name: () => `${state.model}-${state.run}`,
+    },
+    signal,
+  );
+  const way = new Way();
   const player = new Player(
     rate,
     state.h264,
@@ -134,9 +146,10 @@ function view(
       draw,
       land,
       stand: (run, picture) => send({ type: "still", view: connection.view, run, picture }),
-      credit: (run, block) => send({ type: "credit", run, block }),
+      credit,
       ask: (run, block) => send({ type: "block", view: connection.view, run, block }),
       filled: timeline.fill,
+      decoded,
       fail,
     },
     signal,
@@ -201,7 +214,11 @@ function view(
   root.dataset["prompt"] = "";
   root.dataset["landed"] = "";
   const measuring = setInterval(measure, MEASURE_MS);
-  signal.addEventListener("abort", () => clearInterval(measuring));
+  const askingTime = setInterval(askTime, ASK_TIME_MS);
+  signal.addEventListener("abort", () => {
+    clearInterval(measuring);
+    clearInterval(askingTime);
+  });
   follow(state);
   measure();
   decodable(state.h264)
@@ -217,7 +234,12 @@ function view(
       decodes = codecs;
       send({ type: "attach", view: connection.view, codecs });
       attention(theatre, look, signal);
+      askTime();
     }
+  }
+
+  function askTime(): void {
+    send({ type: "time", view: connection.view, asked_ms: performance.now() });
   }
 
   function look(looking: boolean): void {
@@ -274,6 +296,14 @@ function view(
       case "gone":
         player.lose(message);
         break;
+      case "time":
+        if (way.heard(message.asked_ms, message.kernel_ms, performance.now()) < FIRST_ANSWERS) {
+          askTime();
+        }
+        break;
+      case "profile":
+        takeProfile(message.run, message.profile);
+        break;
       case "asset":
         plotlySource.came(message.bytes);
         break;
@@ -299,11 +329,23 @@ function view(
       count(message);
     }
     if (decodes.includes(message.codec)) {
+      way.came(message.run, message.record.block, message.sent_ms, performance.now());
       player.take(message);
     } else if (decodes.length > 0) {
       // coded before the kernel heard what this view decodes: the room for it is free again
-      send({ type: "credit", run: message.run, block: message.record.block });
+      credit(message.run, message.record.block);
     }
+  }
+
+  function decoded(run: number, block: number, elapsedMs: number): void {
+    way.decoded(run, block, elapsedMs);
+    if (run === state.run) {
+      charts.measured(block, way.of(run, block));
+    }
+  }
+
+  function credit(run: number, block: number): void {
+    send({ type: "credit", run, block, ...way.of(run, block) });
   }
 
   function takeAnswer(accepted: boolean): void {
@@ -324,8 +366,13 @@ function view(
 
   function takeHistory({ run, records }: HistoryMessage): void {
     if (run === state.run) {
-      charts.clear();
       charts.add(records);
+    }
+  }
+
+  function takeProfile(run: number, profile: BlockProfile): void {
+    if (run === state.run) {
+      charts.profiled(profile);
     }
   }
 
@@ -389,6 +436,7 @@ function view(
     display.update(next);
     film.update(player.place);
     timeline.show(next);
+    charts.light(record.block);
     root.dataset["frame"] = String(number);
     root.dataset["live"] = String(live);
     root.dataset["exact"] = "";

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { CodedBlock } from "../src/playback/decoder.ts";
 import { LookBack } from "../src/playback/look-back.ts";
-import { Picture, takeOf } from "./video.ts";
+import { Picture, recordOf, takeOf } from "./video.ts";
 
 const PICTURE_MS = 62.5;
 
@@ -42,6 +42,22 @@ describe("somebody who looks back", () => {
   });
 
   afterEach(() => vi.restoreAllMocks());
+
+  it("goes to a block and stands on its first picture, or is told why not", async () => {
+    expect(back.goTo(recordOf(2))).toBeUndefined();
+    expect(await shown()).toBe(recordOf(2).first_picture);
+    expect(back.review?.playing).toBe(false);
+    back.film.forget(3);
+    expect(back.goTo(recordOf(3))).toBe(
+      "the pictures of block 3 have not come to this page yet: try again in a moment",
+    );
+    back.film.forget(0);
+    back.film.lose(0);
+    expect(back.goTo(recordOf(0))).toBe(
+      "the pictures of block 0 are no longer kept: choose a later block",
+    );
+    expect(await shown()).toBe(recordOf(2).first_picture);
+  });
 
   it("sees nothing of it before that", async () => {
     expect(await shown()).toBeUndefined();

@@ -31,7 +31,8 @@ function stateOf(run: number, status: Status): State {
 function blockOf(run: number, block: number, given = {}): BlockMessage {
   const record = { ...recordOf(block), ...given };
   const pictures = record.displayed ? [...takeOf(block).pictures] : [];
-  return { type: "block", run, record, codec: "jpeg", begun: block + 1, view: null, pictures };
+  const sent = { codec: "jpeg", begun: block + 1, sent_ms: 0, view: null } as const;
+  return { type: "block", run, record, ...sent, pictures };
 }
 
 function playing(company = new Set<Player>()) {
@@ -51,6 +52,7 @@ function playing(company = new Set<Player>()) {
       credit: (run, block) => credits.push([run, block]),
       ask: (_, block) => asked.push(block),
       filled: ({ record }) => filled.push(record.block),
+      decoded: () => {},
       fail: () => {},
     },
     end.signal,

@@ -3,9 +3,8 @@ import { type Plotly, sharedPlotly } from "../src/charts/plotly.ts";
 import { expected } from "../src/connection.ts";
 
 const plotly: Plotly = {
-  newPlot: async () => undefined,
-  extendTraces: async () => undefined,
-  relayout: async () => undefined,
+  react: () => Promise.reject(new Error("nothing is drawn here")),
+  toImage: async () => "",
   purge: () => undefined,
   Plots: { resize: async () => undefined },
 };

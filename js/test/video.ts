@@ -16,6 +16,13 @@ export function recordOf(block: number): BlockRecord {
     encode_ms: 1,
     credits: 1,
     displayed: true,
+    window: { window_frames: 12, frames: [], sink: [], opened: [], evicted_next: [] },
+    window_bytes: 0,
+    host_bytes: 0,
+    device_bytes: null,
+    device_reserved_bytes: null,
+    profiled: false,
+    page: { wire_ms: null, wire_within_ms: null, decode_ms: null },
   };
 }
 

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from longlive_widget.cache.occupancy import Occupancy
 from longlive_widget.cache.storage import Parts, PlainStorage, Storage
 from longlive_widget.errors import SessionError
 
@@ -51,7 +52,7 @@ class Window(ABC):
     @property
     def frames(self) -> tuple[int, ...]:
         """The latent frames in memory, in the order of their keys."""
-        known = (*self._kept_frames, *self._open_frames)
+        known = self._in_time
         return tuple(known[rank] for rank in self._ranks)
 
     @property
@@ -92,15 +93,25 @@ class Window(ABC):
         Evicts as many of the oldest frames after the sink as overflow.
         """
         self._close_block()
-        overflow = len(self._kept_frames) + frames - self.window_frames
+        evicted = len(self._evicted_by(frames))
         sink = min(self.sink_frames, len(self._kept_frames))
-        if overflow > len(self._kept_frames) - sink:
+        if self._filled - evicted + frames > self.window_frames:
             raise SessionError(
                 f"a window of {self.window_frames} latent frames cannot hold a sink of {sink} and "
                 f"a block of {frames}: use a window of {sink + frames} or more"
             )
-        self._evict(sink, overflow)
+        self._evict(sink, evicted)
         self._open_frames = list(range(first_frame, first_frame + frames))
+
+    def occupancy(self, next_frames: int) -> Occupancy:
+        """What is in memory now, and what of it gives way once `next_frames` more are opened."""
+        return Occupancy(
+            window_frames=self.window_frames,
+            frames=self.frames,
+            sink=self._in_time[: self.sink_frames],
+            opened=tuple(self._open_frames),
+            evicted_next=self._evicted_by(next_frames),
+        )
 
     def keeps_open_block(self, next_frames: int) -> bool:
         """Whether a frame of the open block stays once `next_frames` more are opened after it."""
@@ -126,6 +137,11 @@ class Window(ABC):
         self._kept_frames += self._open_frames
         self._open_frames = []
 
+    def _evicted_by(self, frames: int) -> tuple[int, ...]:
+        """The frames that overflow as `frames` more are opened: the oldest after the sink."""
+        overflow = max(0, self._filled + frames - self.window_frames)
+        return self._in_time[self.sink_frames :][:overflow]
+
     def _evict(self, sink: int, frames: int) -> None:
         if frames > 0:
             del self._kept_frames[sink : sink + frames]
@@ -149,6 +165,11 @@ class Window(ABC):
     def _ranks(self) -> tuple[int, ...]:
         """The number of each frame in the order of time, in the order of their keys."""
         return tuple(sorted(range(self._filled), key=self._slot))
+
+    @property
+    def _in_time(self) -> tuple[int, ...]:
+        """The latent frames in memory, in the order of time."""
+        return (*self._kept_frames, *self._open_frames)
 
     @property
     def _filled(self) -> int:

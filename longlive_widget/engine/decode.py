@@ -75,6 +75,7 @@ class PictureOutlet:
         *,
         after: torch.cuda.Event | None = None,
         timed: AbstractContextManager[object] | None = None,
+        copying: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> Callable[[], Pictures]:
         """Begin to decode a block; the result waits for its pictures, uint8 RGB `FHWC`.
 
@@ -84,6 +85,7 @@ class PictureOutlet:
             latent_BFCHW: the clean latents.
             after: on CUDA, that they are computed; None waits for all that was begun before.
             timed: what surrounds the work.
+            copying: what surrounds, inside of it, each copy from a GPU to the host.
         """
         timed = timed or nullcontext()
         if not latent_BFCHW.is_cuda:
@@ -93,7 +95,7 @@ class PictureOutlet:
             return lambda: whole
         if not self._aside:
             with timed:
-                return self._begun(latent_BFCHW)
+                return self._begun(latent_BFCHW, copying)
         if self._own is None:
             self._own = torch.cuda.Stream(latent_BFCHW.device)
         if after is None:
@@ -102,9 +104,11 @@ class PictureOutlet:
             self._own.wait_event(after)
         latent_BFCHW.record_stream(self._own)
         with torch.cuda.stream(self._own), timed:
-            return self._begun(latent_BFCHW)
+            return self._begun(latent_BFCHW, copying)
 
-    def _begun(self, latent_BFCHW: Tensor) -> Callable[[], Pictures]:
+    def _begun(
+        self, latent_BFCHW: Tensor, copying: Callable[[], AbstractContextManager[object]]
+    ) -> Callable[[], Pictures]:
         count = 0
         for part_BFCHW in self._parts(latent_BFCHW):
             bytes_FHWC = self._decoded(part_BFCHW)[0]
@@ -112,7 +116,8 @@ class PictureOutlet:
                 most = PICTURES_PER_LATENT_FRAME * latent_BFCHW.shape[1]
                 shape = (most, *bytes_FHWC.shape[1:])
                 self._host = torch.empty(shape, dtype=torch.uint8, pin_memory=True)
-            self._host[count : count + len(bytes_FHWC)].copy_(bytes_FHWC, non_blocking=True)
+            with copying():
+                self._host[count : count + len(bytes_FHWC)].copy_(bytes_FHWC, non_blocking=True)
             count += len(bytes_FHWC)
         done = torch.cuda.Event(blocking=True)
         done.record()

@@ -12,6 +12,7 @@ from torch import Tensor
 from longlive_widget.cache.text import TextMemory
 from longlive_widget.cache.window import Window
 from longlive_widget.engine.noise_schedule import Level
+from longlive_widget.engine.watch import Timed, untimed
 from longlive_widget.model.transformer import Transformer
 
 
@@ -33,6 +34,7 @@ class Denoiser:
         renoise: Callable[[int], Tensor],
         text: TextMemory,
         levels: Sequence[Level],
+        timed: Timed = untimed,
     ) -> Tensor:
         """The clean latents of the block that is open in the window.
 
@@ -41,12 +43,14 @@ class Denoiser:
             renoise: fresh noise of the same shape for the way from step i to step i + 1.
             text: the prompt.
             levels: one noise level a step, from high to low.
+            timed: what surrounds each step.
         """
         x = self._placed(noise_BFCHW)
         for step, level in enumerate(levels):
-            x0 = level.clean(x, self.flow(x, level.timestep, text))
-            if step + 1 < len(levels):
-                x = levels[step + 1].noisy(x0, self._placed(renoise(step)))
+            with timed(step + 1):
+                x0 = level.clean(x, self.flow(x, level.timestep, text))
+                if step + 1 < len(levels):
+                    x = levels[step + 1].noisy(x0, self._placed(renoise(step)))
         return x0
 
     def write_context(self, latent_BFCHW: Tensor, text: TextMemory) -> None:

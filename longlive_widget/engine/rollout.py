@@ -13,6 +13,7 @@ from torch import Tensor
 from longlive_widget.cache.text import TextMemory
 from longlive_widget.engine.denoise import Denoiser
 from longlive_widget.engine.noise_schedule import Level
+from longlive_widget.engine.watch import Timed, untimed
 from longlive_widget.errors import SessionError
 from longlive_widget.presets import Context, Recache
 
@@ -77,7 +78,12 @@ class Rollout:
         self.settle()
         self._text = text
 
-    def next_block(self, noise_BFCHW: Tensor, renoise: Callable[[int], Tensor]) -> Tensor:
+    def next_block(
+        self,
+        noise_BFCHW: Tensor,
+        renoise: Callable[[int], Tensor],
+        timed: Timed = untimed,
+    ) -> Tensor:
         """The clean latents of the next block, from noise of the same shape.
 
         What it leaves in memory is written by `settle`, at the latest before the next block.
@@ -85,6 +91,7 @@ class Rollout:
         Args:
             noise_BFCHW: where denoising begins.
             renoise: fresh noise of the same shape for the way from step i to step i + 1.
+            timed: what surrounds each step.
 
         Raises:
             SessionError: no prompt steers yet, or the block is not as long as those before.
@@ -99,7 +106,7 @@ class Rollout:
             )
         self.settle()
         self._denoiser.window.open_block(self._next_frame, frames)
-        latent_BFCHW = self._denoiser.denoise(noise_BFCHW, renoise, self._text, self._levels)
+        latent_BFCHW = self._denoiser.denoise(noise_BFCHW, renoise, self._text, self._levels, timed)
         self._unsettled = latent_BFCHW
         self._next_frame += frames
         self._remember(latent_BFCHW)

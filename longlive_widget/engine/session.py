@@ -7,10 +7,12 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import torch
 from torch import Tensor
 
+from longlive_widget.cache.occupancy import Occupancy
 from longlive_widget.cache.text import PromptCache
 from longlive_widget.cache.window import Window
 from longlive_widget.engine.ahead import OneAhead
@@ -40,7 +42,8 @@ class Block:
     """The pictures of latent frames that were denoised together.
 
     `latent_frame` is the first of them; `frames` are uint8 RGB, `FHWC`; `prompt` steered them;
-    `landed` is set where a new prompt took effect with this block.
+    `landed` is set where a new prompt took effect with this block; `window` is what memory held
+    while it was denoised.
     """
 
     index: int
@@ -48,6 +51,7 @@ class Block:
     frames: Pictures = field(repr=False)
     prompt: str
     landed: Landing | None
+    window: Occupancy
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,6 +85,7 @@ class _Latents:
     clean_BFCHW: Tensor
     prompt: str
     landed: Landing | None
+    window: Occupancy
     ready: torch.cuda.Event | None
     """On CUDA, that they are computed."""
     means: Means
@@ -245,7 +250,7 @@ class Session:
             with self._watch.span("wait", made.index):
                 frames = pictures()
         first = made.index * self.geometry.block_frames
-        return Block(made.index, first, frames, made.prompt, made.landed)
+        return Block(made.index, first, frames, made.prompt, made.landed, made.window)
 
     def _decoded(self, made: _Latents) -> Callable[[], Pictures]:
         if made.means is not self._decodes:
@@ -253,8 +258,12 @@ class Session:
             decoder = decoder_for(made.means.preset, made.means.model)
             self._decoding = replace(self._decoding, decoder=decoder)
             self._outlet = _outlet_of(made.means, self._decoding)
-        timed = self._watch.span("decode", made.index)
-        return self._outlet.begin(made.clean_BFCHW, after=made.ready, timed=timed)
+        return self._outlet.begin(
+            made.clean_BFCHW,
+            after=made.ready,
+            timed=self._watch.span("decode", made.index),
+            copying=partial(self._watch.span, "transfer", made.index),
+        )
 
     def _settle(self, block: int) -> None:
         """Write what a block leaves in memory, unless the next text may compute that again."""
@@ -292,9 +301,11 @@ class Session:
                 with self._watch.span("context", block - 1):
                     self._rollout.settle()
             with self._watch.span("steps", block):
-                latent_BFCHW = self._rollout.next_block(noise(), noise)
+                each = partial(self._watch.span, "step", block)
+                latent_BFCHW = self._rollout.next_block(noise(), noise, each)
+        window = self.window.occupancy(self.geometry.block_frames)
         prompt, ready = self._steering.prompt, _ready(latent_BFCHW)
-        return _Latents(block, latent_BFCHW, prompt, begun.landed, ready, begun.means)
+        return _Latents(block, latent_BFCHW, prompt, begun.landed, window, ready, begun.means)
 
     def _go_on_with(self, means: Means, block: int) -> None:
         """Make blocks so from `block` on; what the one before leaves is written as before."""

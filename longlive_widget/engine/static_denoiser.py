@@ -14,6 +14,7 @@ from longlive_widget.cache.text import TextMemory
 from longlive_widget.engine.captured import Recorder, Step
 from longlive_widget.engine.denoise import Denoiser
 from longlive_widget.engine.noise_schedule import Level
+from longlive_widget.engine.watch import Timed, untimed
 from longlive_widget.geometry import LATENTS_PER_TOKEN
 
 
@@ -41,13 +42,16 @@ class StaticDenoiser(Denoiser):
         renoise: Callable[[int], Tensor],
         text: TextMemory,
         levels: Sequence[Level],
+        timed: Timed = untimed,
     ) -> Tensor:
-        """As `Denoiser.denoise`; all noise is drawn first."""
+        """As `Denoiser.denoise`; all noise is drawn first. Recorded steps are not timed."""
         places = self._places_for(noise_BFCHW.shape)
         places.take([noise_BFCHW, *(renoise(step) for step in range(len(levels) - 1))])
         steering = self._put_in_place(text)
         denoise = super().denoise  # no `super` inside another function
-        made = partial(denoise, places.noise[0], lambda i: places.noise[i + 1], steering, levels)
+        timed = timed if self.record is None else untimed
+        noises = places.noise[0], lambda i: places.noise[i + 1]
+        made = partial(denoise, *noises, steering, levels, timed)
         step = lambda: places.latent_BFCHW.copy_(made())  # noqa: E731
         self._do_or_replay(("denoise", tuple(levels)), places, step)
         return places.hand_out()

@@ -1,27 +1,42 @@
 """Who wants to know where a block's time goes. The engine itself knows no clock."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Literal, Protocol
 
-SpanName = Literal["text", "re-cache", "steps", "decode", "context", "wait"]
+SpanName = Literal["text", "re-cache", "steps", "step", "decode", "transfer", "context", "wait"]
 """The parts of a block: reading its prompt, computing memory again for it, all denoising steps, its
-decoding and the copy to the host, the context pass, and what the host then still waits for."""
+decoding and the copy to the host, the context pass, and what the host then still waits for. Inside
+of "steps" each "step" that is not replayed as a part of one graph, and inside of "decode" on a GPU
+each "transfer" to the host."""
+Timed = Callable[[int], AbstractContextManager[None]]
+"""What surrounds each step; they count from 1."""
 
 
 class Watch(Protocol):
     """Is told when a part of a block begins and ends.
 
     Parts of two blocks may be under way on two threads at once, and on two CUDA streams: each is
-    entered and left with its own stream current.
+    entered and left with its own stream current. Each "step" says which one it is, from 1 on.
     """
 
-    def span(self, name: SpanName, block: int) -> AbstractContextManager[None]:
+    def span(
+        self, name: SpanName, block: int, step: int | None = None
+    ) -> AbstractContextManager[None]:
         """What surrounds that part of that block."""
 
 
 class Unwatched:
     """Nobody wants to know."""
 
-    def span(self, name: SpanName, block: int) -> AbstractContextManager[None]:  # noqa: ARG002
+    def span(
+        self, name: SpanName, block: int, step: int | None = None
+    ) -> AbstractContextManager[None]:
         """Nothing."""
+        del name, block, step
         return nullcontext()
+
+
+def untimed(_step: int) -> AbstractContextManager[None]:
+    """Nothing surrounds a step."""
+    return nullcontext()

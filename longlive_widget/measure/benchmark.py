@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import psutil
 import torch
 from torch import nn
 
@@ -21,6 +20,7 @@ from longlive_widget.engine.watch import SpanName
 from longlive_widget.geometry import PICTURES_PER_LATENT_FRAME
 from longlive_widget.measure.clock import Clock, Span
 from longlive_widget.measure.environment import measured
+from longlive_widget.measure.memory import host_bytes
 from longlive_widget.measure.reading import text_peak_bytes
 from longlive_widget.measure.record import Fact, Record
 from longlive_widget.measure.statistics import Summary
@@ -327,14 +327,14 @@ class _Memory:
         """Inside, only this preset computes."""
         if not torch.cuda.is_available():
             yield
-            self._host = max(self._host, _host_bytes())
+            self._host = max(self._host, host_bytes())
             return
         others = _device_bytes() - self._own
         idle = bytes_in_graphs(torch.cuda.memory_snapshot())
         torch.cuda.reset_peak_memory_stats()
         yield
         self._most = max(self._most, torch.cuda.max_memory_allocated() + idle - others)
-        self._host = max(self._host, _host_bytes())
+        self._host = max(self._host, host_bytes())
         _give_back()
 
     def facts(self, device: torch.device) -> dict[str, float]:
@@ -349,11 +349,6 @@ def _shared(engine: Engine, others: Iterable[Engine]) -> list[nn.Module]:
     """The parts of an engine's model that others have too."""
     taken = [part for other in others for part in other.model.parts()]
     return [part for part in engine.model.parts() if any(part is other for other in taken)]
-
-
-def _host_bytes() -> int:
-    """What this process has in the host's memory."""
-    return int(psutil.Process().memory_info().rss)
 
 
 def _device_bytes() -> int:

@@ -14,15 +14,16 @@ import torch
 from longlive_widget.engine.watch import SpanName
 
 _Mark = float | torch.cuda.Event
-_Marked = tuple[SpanName, int, _Mark, _Mark]
+_Marked = tuple[SpanName, int, int | None, _Mark, _Mark]
 
 
 @dataclass(frozen=True)
 class Span:
-    """One part of one block, in ms since the clock was made."""
+    """One part of one block, in ms since the clock was made; of a "step", which one."""
 
     name: SpanName
     block: int
+    step: int | None
     begin_ms: float
     end_ms: float
 
@@ -47,14 +48,14 @@ class Clock:
         self._lock = threading.Lock()
 
     @contextmanager
-    def span(self, name: SpanName, block: int) -> Iterator[None]:
+    def span(self, name: SpanName, block: int, step: int | None = None) -> Iterator[None]:
         """Remember when what is inside begins and ends."""
         on_host = name == "wait"
         begin = time.perf_counter() if on_host else self._mark()
         yield
         end = time.perf_counter() if on_host else self._mark()
         with self._lock:
-            self._marks.append((name, block, begin, end))
+            self._marks.append((name, block, step, begin, end))
 
     def take(self) -> tuple[Span, ...]:
         """The spans that have ended by now, each of them once; waits for nothing."""
@@ -75,7 +76,10 @@ class Clock:
         return self._told(marks)
 
     def _told(self, marks: Iterable[_Marked]) -> tuple[Span, ...]:
-        return tuple(Span(name, block, self._ms(a), self._ms(b)) for name, block, a, b in marks)
+        return tuple(
+            Span(name, block, step, self._ms(begin), self._ms(end))
+            for name, block, step, begin, end in marks
+        )
 
     def _mark(self) -> _Mark:
         if not self._on_gpu:

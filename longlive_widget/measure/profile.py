@@ -89,6 +89,14 @@ def traced(engine: Engine, session: Session, ranges: Ranges) -> Iterator[list[Bl
     The first block of all is slow, for the profiler begins with it. `ranges` watch the session.
     """
     found: list[BlockTrace] = []
+    with recorded(engine, session, ranges) as profiler:
+        yield found
+    found += traces_of(profiler, engine.device)
+
+
+@contextmanager
+def recorded(engine: Engine, session: Session, ranges: Ranges) -> Iterator[profile]:
+    """As `traced`, but what was recorded is still to be read, which takes a second or two."""
     on_gpu = engine.device.type == "cuda"
     activities = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if on_gpu else [])]
     everywhere = _ExperimentalConfig(
@@ -99,11 +107,18 @@ def traced(engine: Engine, session: Session, ranges: Ranges) -> Iterator[list[Bl
         marked(engine, session, ranges),
         profile(activities=activities, experimental_config=everywhere) as profiler,
     ):
-        yield found
+        yield profiler
+
+
+def traces_of(profiler: profile, device: torch.device) -> tuple[BlockTrace, ...]:
+    """The blocks in a `BLOCK` range, out of what was recorded; on whatever thread.
+
+    A GPU whose kernels torch's profiler does not see is a `CapabilityError`.
+    """
     with TemporaryDirectory() as folder:
         path = Path(folder, "trace.json")
         profiler.export_chrome_trace(str(path))
-        found += read_trace(path, on_gpu=on_gpu)
+        return read_trace(path, on_gpu=device.type == "cuda")
 
 
 class _Run:

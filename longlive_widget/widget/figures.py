@@ -1,136 +1,276 @@
-"""What blocks take under each preset on this machine: in this studio, and on record.
+"""The charts of a video as Plotly figures, which stay in a saved notebook.
 
-Nothing is guessed: what was not measured here has no figure.
+`js/src/charts/` draws the same ones live.
 """
 
-import math
-from collections import deque
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
-from statistics import median
+import html
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from longlive_widget.geometry import PICTURES_PER_LATENT_FRAME, Geometry
-from longlive_widget.measure.recommend import (
-    Candidate,
-    Limits,
-    Recommendation,
-    candidates_in,
-    case_of,
-    recommend,
-    tells_of_pictures,
-)
-from longlive_widget.presets import PRESETS, Preset
-from longlive_widget.widget.panel import Measured
-from longlive_widget.widget.protocol import BlockRecord
+from longlive_widget.errors import SessionError
+from longlive_widget.geometry import PICTURES_PER_SECOND
+from longlive_widget.widget.metrics import count_steps, decode_ms
+from longlive_widget.widget.protocol import BlockProfile, BlockRecord
 
 if TYPE_CHECKING:
-    from longlive_widget.engine.engine import Engine
-    from longlive_widget.measure.record import Record
+    import plotly.graph_objects as go
 
-LEAST_BLOCKS = 3
-_WARM_UP_BLOCKS = 2
-_NEWEST_BLOCKS = 500
-_BEHIND = ("decode",)
-"""What of a block's work may go on beside the rest of it."""
+RULE, LATENCY_COLOUR, SWITCH_COLOUR, REST_COLOUR = "#8a929c", "#3d7dca", "#c8762b", "#d5d8dc"
+STEP_COLOURS = ("#2f66a8", "#3d7dca", "#5d97dc", "#83b2ea")
+PART_COLOURS = {
+    "text": "#8a6fc9",
+    "re-cache": "#d08a3c",
+    "steps": "#24507f",
+    "context": "#a9cbee",
+    "decode": "#3f9c77",
+    "transfer": "#8cc4a6",
+    "rest": REST_COLOUR,
+    "encode": "#b7894f",
+    "wire": "#c9627d",
+    "page decode": "#dda0b1",
+}
+"""The parts of a block, from the bottom of a stack up, the single steps left out."""
+SINK_COLOUR, KEPT_COLOURS, OPEN_COLOUR = "#8a6fc9", ("#3d7dca", "#c3d9f2"), "#3f9c77"
+MIB = 2**20
 
 
-class Figures:
-    """The times of blocks, by preset and size.
+def latency_figure(records: Sequence[BlockRecord]) -> "go.Figure":
+    """The latency of each block, with the switches and the line above which no video keeps up."""
+    import plotly.graph_objects as go
 
-    Those of one era are made under one preset: its first two blocks are left out, which may
-    compile, and so are blocks on which a prompt lands. `records` are looked through for those of
-    this model, device and size.
+    figure = go.Figure(
+        go.Scatter(
+            x=[record.block for record in records],
+            y=[record.latency_ms for record in records],
+            mode="lines+markers",
+            name="latency",
+            line={"color": LATENCY_COLOUR, "width": 1.5},
+            marker={"size": 5},
+            customdata=[html.escape(record.prompt) for record in records],
+            hovertemplate="block %{x}: %{y:.0f} ms<br>%{customdata}<extra></extra>",
+        )
+    )
+    return _with_real_time(_over_blocks(figure, records, "latency, ms"), records)
+
+
+def parts_figure(records: Sequence[BlockRecord]) -> "go.Figure":
+    """Where the time of each block goes, from its prompt to the page's pictures, stacked.
+
+    Up to "rest" it is the latency; where a part runs beside another one, the stack is higher.
     """
+    import plotly.graph_objects as go
 
-    def __init__(self, records: Sequence["Record"] = ()) -> None:
-        self._records = records
-        self._took: dict[tuple[Preset, Geometry], deque[float]] = {}
-        self._eras: deque[tuple[int, int, Preset, Geometry]] = deque(maxlen=64)
-        self._heard = (0, -1)
-        self._candidates: dict[Geometry, tuple[Candidate, ...]] = {}
+    stacks = [stack(record) for record in records]
+    steps = max(map(count_steps, records), default=0)
+    names = list(PART_COLOURS)
+    at = names.index("steps") + 1
+    names[at:at] = [f"step {number}" for number in range(1, steps + 1)]
+    bars = [
+        go.Bar(
+            x=[record.block for record in records],
+            y=[heights.get(name, 0.0) for heights in stacks],
+            name=name,
+            marker={"color": part_colour(name)},
+            hovertemplate=f"block %{{x}}: {name} %{{y:.0f}} ms<extra></extra>",
+        )
+        for name in names
+        if any(heights.get(name) for heights in stacks)
+    ]
+    figure = go.Figure(bars).update_layout(barmode="stack")
+    figure = _with_real_time(_over_blocks(figure, records, "time, ms"), records)
+    return figure.update_layout(showlegend=True, legend={"traceorder": "normal"})
 
-    def begin(self, run: int, block: int, preset: Preset, geometry: Geometry) -> None:
-        """From that block of that video on, blocks are made under this preset."""
-        self._eras.append((run, block, preset, geometry))
 
-    def heard(self, run: int, record: BlockRecord) -> int:
-        """A block was made; returns how many count under its preset, 0 if this one does not."""
-        if (run, record.block) <= self._heard:
-            return 0
-        self._heard = run, record.block
-        eras = [era for era in self._eras if era[:2] <= self._heard]
-        if not eras:
-            return 0
-        since_run, since_block, preset, geometry = eras[-1]
-        since = since_block if since_run == run else 0
-        if record.block < since + _WARM_UP_BLOCKS or record.landed is not None:
-            return 0
-        took = self._took.setdefault((_settings(preset), geometry), deque(maxlen=_NEWEST_BLOCKS))
-        took.append(_work_ms(record))
-        return len(took)
+def stack(record: BlockRecord) -> dict[str, float]:
+    """The parts of a block in ms, from the bottom of a stack up; 0 is left out.
 
-    def of(self, preset: Preset, engine: "Engine", geometry: Geometry) -> Measured | None:
-        """What is known of a preset at that size: of this studio, or else from the records."""
-        took = self._took.get((_settings(preset), geometry), ())
-        if len(took) >= LEAST_BLOCKS:
-            block_ms = median(took)
-            return Measured(
-                round(block_ms, 1), round(_rate(block_ms, geometry), 1), len(took), on_record=False
+    "steps" is what of all steps is in none of them.
+    """
+    parts, page = record.parts_ms, record.page
+    single = {name: ms for name, ms in parts.items() if name.startswith("step ")}
+    engine = {
+        "text": parts.get("text", 0.0),
+        "re-cache": parts.get("re-cache", 0.0),
+        "steps": parts.get("steps", 0.0) - sum(single.values()),
+        **single,
+        "context": parts.get("context", 0.0),
+        "decode": decode_ms(record),
+        "transfer": parts.get("transfer", 0.0),
+    }
+    whole = {
+        **engine,
+        "rest": record.latency_ms - sum(engine.values()),
+        "encode": record.encode_ms,
+        "wire": page.wire_ms or 0.0,
+        "page decode": page.decode_ms or 0.0,
+    }
+    return {name: ms for name, ms in whole.items() if ms > 0}
+
+
+def part_colour(name: str) -> str:
+    """The colour of a part of a stack."""
+    if name.startswith("step "):
+        return STEP_COLOURS[(int(name.removeprefix("step ")) - 1) % len(STEP_COLOURS)]
+    return PART_COLOURS[name]
+
+
+def window_figure(records: Sequence[BlockRecord]) -> "go.Figure":
+    """What the window held as each block was made: a cell for each latent frame, in its place.
+
+    Sink, what is remembered (the older, the paler), what gives way next, and the block itself.
+    """
+    import plotly.graph_objects as go
+
+    kinds: dict[str, list[tuple[int, int, int]]] = {
+        "sink": [], "remembered": [], "goes next": [], "this block": [],
+    }  # fmt: skip
+    for record in records:
+        window = record.window
+        for place, frame in enumerate(window.frames):
+            age = record.latent_frame - frame
+            kinds[kind_of(frame, record)].append((record.block, place, age))
+    longest = max((record.window.window_frames for record in records), default=1)
+    colours: dict[str, dict[str, object]] = {
+        "sink": {"color": SINK_COLOUR},
+        "remembered": {
+            "color": [age for *_, age in kinds["remembered"]],
+            "colorscale": [[0, KEPT_COLOURS[0]], [1, KEPT_COLOURS[1]]],
+            "cmin": 0,
+            "cmax": longest,
+        },
+        "goes next": {"color": SWITCH_COLOUR},
+        "this block": {"color": OPEN_COLOUR},
+    }
+    figure = go.Figure(
+        [
+            go.Bar(
+                x=[block for block, *_ in cells],
+                y=[1] * len(cells),
+                base=[place for _, place, _ in cells],
+                width=0.9,
+                name=kind,
+                marker=colours[kind],
+                customdata=[age for *_, age in cells],
+                hovertemplate=f"block %{{x}}, place %{{base}}: {kind}, "
+                "%{customdata} latent frames old<extra></extra>",
             )
-        for one in self._on_record(engine, geometry):
-            if one.preset == _settings(preset):
-                blocks = len(one.samples("block_ms"))
-                rate = round(one.pictures_per_s, 1)
-                return Measured(round(one.block_ms, 1), rate, blocks, on_record=True)
-        return None
-
-    def recommendation(self, engine: "Engine", geometry: Geometry) -> Recommendation | None:
-        """Which preset to take: from records if there are any of this case, or else from here.
-
-        None where nothing was measured. Of pictures that were not compared it knows those alone
-        that are the reference's to the bit.
-        """
-        candidates = self._on_record(engine, geometry) or tuple(self._here(geometry))
-        return recommend(candidates, Limits()) if candidates else None
-
-    def _here(self, geometry: Geometry) -> Iterable[Candidate]:
-        reference = PRESETS["reference"].as_seen()
-        for (preset, size), took in self._took.items():
-            if size == geometry and len(took) >= LEAST_BLOCKS:
-                block_ms = median(took)
-                alike = math.inf if preset.as_seen() == reference else None
-                yield Candidate(preset, block_ms, _rate(block_ms, geometry), None, alike, alike)
-
-    def _on_record(self, engine: "Engine", geometry: Geometry) -> tuple[Candidate, ...]:
-        if geometry not in self._candidates:
-            self._candidates[geometry] = _of_this_case(self._records, engine, geometry)
-        return self._candidates[geometry]
+            for kind, cells in kinds.items()
+        ]
+    ).update_layout(barmode="overlay")
+    figure = _over_blocks(figure, records, "place in the window")
+    return figure.update_layout(showlegend=True, yaxis={"range": [0, longest]})
 
 
-def _of_this_case(
-    records: Sequence["Record"], engine: "Engine", geometry: Geometry
-) -> tuple[Candidate, ...]:
-    if not records:
-        return ()
-    from longlive_widget.measure.environment import measured  # asks git and the system
-
-    case = case_of(measured("benchmark", engine, geometry=geometry))
-    timed = [one for one in records if one.kind == "benchmark" and case_of(one) == case]
-    alike = [one for one in records if tells_of_pictures(one)]
-    return candidates_in((*timed, *alike)) if timed else ()
+def kind_of(frame: int, record: BlockRecord) -> str:
+    """What a latent frame is in the window of a block."""
+    window = record.window
+    if frame in window.evicted_next:
+        return "goes next"
+    if frame in window.sink:
+        return "sink"
+    return "this block" if frame in window.opened else "remembered"
 
 
-def _settings(preset: Preset) -> Preset:
-    """As `recommend` tells presets apart."""
-    return replace(preset, summary="")
+def memory_figure(records: Sequence[BlockRecord]) -> "go.Figure":
+    """What the process took of host and device as each block was made, and its window of that."""
+    import plotly.graph_objects as go
+
+    lines: dict[str, Sequence[int | None]] = {
+        "host, the whole process": [record.host_bytes for record in records],
+        "device, held by torch": [record.device_reserved_bytes for record in records],
+        "device, tensors": [record.device_bytes for record in records],
+        "window": [record.window_bytes for record in records],
+    }
+    colours = (RULE, SWITCH_COLOUR, LATENCY_COLOUR, OPEN_COLOUR)
+    figure = go.Figure(
+        [
+            go.Scatter(
+                x=[record.block for record in records],
+                y=[None if size is None else size / MIB for size in sizes],
+                name=name,
+                mode="lines",
+                line={"color": colour, "width": 1.5},
+                hovertemplate=f"block %{{x}}: {name} %{{y:,.1f}} MiB<extra></extra>",
+            )
+            for (name, sizes), colour in zip(lines.items(), colours, strict=True)
+            if any(size is not None for size in sizes)
+        ]
+    )
+    return _over_blocks(figure, records, "memory, MiB").update_layout(showlegend=True)
 
 
-def _rate(block_ms: float, geometry: Geometry) -> float:
-    return 1000 * geometry.block_frames * PICTURES_PER_LATENT_FRAME / max(block_ms, 1e-3)
+def kernels_figure(profile: BlockProfile | None) -> "go.Figure":
+    """The share of the profiled block that each part of the model took; the longest on top.
+
+    Raises:
+        SessionError: there is none.
+    """
+    from longlive_widget.measure.block_time import BlockTrace, PartTime
+    from longlive_widget.measure.breakdown import breakdown
+    from longlive_widget.measure.profile_charts import shares_figure
+
+    if profile is None:
+        raise SessionError(
+            "no block of this video was profiled yet: call profile(), and make two blocks"
+        )
+    parts = {
+        part.name: PartTime(part.ms, part.ms, part.gap_ms, part.calls) for part in profile.parts
+    }
+    found = breakdown([profile.block_ms], [], [BlockTrace(profile.block_ms, parts)], {})
+    return shares_figure(found).update_layout(
+        title={"text": told_overhead(profile), "font": {"size": 12}},
+        margin={"l": 16, "r": 16, "t": 40, "b": 44},
+    )
 
 
-def _work_ms(record: BlockRecord) -> float:
-    """How often a block may come at most: one that was begun ahead is waited for less than that."""
-    behind = sum(ms for name, ms in record.parts_ms.items() if name in _BEHIND)
-    return max(record.latency_ms, behind, sum(record.parts_ms.values()) - behind)
+def told_overhead(profile: BlockProfile) -> str:
+    """Which block was profiled, and what that has cost it."""
+    told = f"block {profile.block} took {profile.block_ms:.0f} ms while it was profiled"
+    if profile.unprofiled_ms is None:
+        return told
+    return f"{told}; those before it, which were not, {profile.unprofiled_ms:.0f} ms"
+
+
+def _over_blocks(figure: "go.Figure", records: Sequence[BlockRecord], what: str) -> "go.Figure":
+    """A figure over blocks, with a line for each switch."""
+    for record in records:
+        if record.landed is not None and record.block > 0:
+            figure.add_vline(
+                x=record.block,
+                line={"color": SWITCH_COLOUR, "width": 1, "dash": "dot"},
+                annotation={
+                    "text": html.escape(_short(record.landed.prompt)),
+                    "font": {"size": 11, "color": SWITCH_COLOUR},
+                },
+                annotation_position="top right",
+            )
+    figure.update_layout(
+        height=280,
+        margin={"l": 56, "r": 16, "t": 24, "b": 44},
+        template="plotly_white",
+        showlegend=False,
+        xaxis={"title": "block"},
+        yaxis={"title": what, "rangemode": "tozero"},
+    )
+    return figure
+
+
+def _with_real_time(figure: "go.Figure", records: Sequence[BlockRecord]) -> "go.Figure":
+    """The line above which no video keeps up."""
+    if records:
+        figure.add_hline(
+            y=real_time_ms(records[-1]),
+            line={"color": RULE, "width": 1, "dash": "dash"},
+            annotation={"text": "real time", "font": {"size": 11, "color": RULE}},
+            annotation_position="bottom right",
+        )
+    return figure
+
+
+def real_time_ms(record: BlockRecord) -> float:
+    """How long the pictures of a block play: it must be made in less."""
+    return 1e3 * record.pictures / PICTURES_PER_SECOND
+
+
+def _short(prompt: str, limit: int = 36) -> str:
+    return prompt if len(prompt) <= limit else prompt[: limit - 1].rstrip() + "…"

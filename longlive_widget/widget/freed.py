@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import torch
 
+from longlive_widget.measure.memory import reserved_bytes
+
 
 @dataclass(frozen=True)
 class Freed:
@@ -23,11 +25,6 @@ class Freed:
         )
 
     __repr__ = __str__
-
-
-def reserved_bytes(device: torch.device) -> int:
-    """What this process holds of the device's memory; 0 on a processor."""
-    return torch.cuda.memory_reserved(device) if device.type == "cuda" else 0
 
 
 def freed_since(device: torch.device, before_bytes: int) -> Freed:

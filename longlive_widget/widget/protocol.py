@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Literal, get_args
 
+from longlive_widget.cache.occupancy import Occupancy
 from longlive_widget.errors import MessageError
 from longlive_widget.timeline import (
     CUT,
@@ -73,6 +74,11 @@ class ClipRequest:
 
 
 @dataclass(frozen=True)
+class Profile:
+    """Tell where the time of the next block goes."""
+
+
+@dataclass(frozen=True)
 class Switch:
     """Steer by `prompt` from the next block on; `transition` is how it takes over."""
 
@@ -81,11 +87,34 @@ class Switch:
 
 
 @dataclass(frozen=True)
+class PageTimes:
+    """What a page has measured of a block's way to it; None is not known.
+
+    `wire_ms` is the time from the kernel's sending to the page's having it, right to within
+    `wire_within_ms`, for the two have clocks of their own. `decode_ms` is the time from there to
+    its pictures.
+    """
+
+    wire_ms: float | None = None
+    wire_within_ms: float | None = None
+    decode_ms: float | None = None
+
+
+@dataclass(frozen=True)
 class Credit:
     """A page has taken in block `block` of video `run` and has room for another one."""
 
     run: int
     block: int
+    times: PageTimes
+
+
+@dataclass(frozen=True)
+class TimeRequest:
+    """A view whose own clock says `asked_ms` wants to know what the kernel's says."""
+
+    view: str
+    asked_ms: float
 
 
 @dataclass(frozen=True)
@@ -218,9 +247,9 @@ class Resize:
 
 
 Command = (
-    Start | Pause | Resume | Stop | Reset | Record | Cut | Switch | Edit | Read | Export | Import
-    | Credit | Attach | Leave | Look | ClipRequest | StillRequest | BlockRequest | AssetRequest
-    | Use | Change | Reseed | Lock | Resize
+    Start | Pause | Resume | Stop | Reset | Record | Cut | Profile | Switch | Edit | Read | Export
+    | Import | Credit | Attach | Leave | Look | ClipRequest | StillRequest | AssetRequest
+    | BlockRequest | TimeRequest | Use | Change | Reseed | Lock | Resize
 )  # fmt: skip
 
 
@@ -232,9 +261,15 @@ class BlockRecord:
     the engine for the block to having its pictures, `encode_ms` the time to code them for the page,
     0 where they are not sent.
     `parts_ms` is what of the engine's work has ended since the block before, by the engine's names
-    for it: with what runs behind or on a GPU, also of that block. A block that is not `displayed`
+    for it: with what runs behind or on a GPU, also of that block. "step 1" and so on are inside of
+    "steps", "transfer" inside of "decode". A block that is not `displayed`
     was made while the page had no room for it, or while nobody looked. `credits` is how many
     more blocks the page had room for then.
+
+    `window` is what memory held while the block was denoised, in `window_bytes`. The process then
+    took `host_bytes`; of a GPU its tensors took `device_bytes`, and torch held
+    `device_reserved_bytes`. A block that was `profiled` is slower by that. `page` is what the first
+    page to take the block in has measured.
     """
 
     block: int
@@ -248,6 +283,13 @@ class BlockRecord:
     encode_ms: float
     credits: int
     displayed: bool
+    window: Occupancy
+    window_bytes: int
+    host_bytes: int
+    device_bytes: int | None
+    device_reserved_bytes: int | None
+    profiled: bool = False
+    page: PageTimes = PageTimes()
 
 
 @dataclass(frozen=True)
@@ -298,13 +340,15 @@ class BlockMessage:
     """A block; its pictures follow as buffers if it is displayed, coded as `codec`.
 
     One that was not displayed may come again once there is room for it. With a `view`, it repeats
-    a block for that view alone. `begun` blocks of this video have been begun by now.
+    a block for that view alone. `begun` blocks of this video have been begun by now, which is
+    `sent_ms` by the kernel's clock.
     """
 
     run: int
     record: BlockRecord
     codec: Codec
     begun: int
+    sent_ms: float
     view: str | None = None
 
 
@@ -381,6 +425,51 @@ class Gone:
 
 
 @dataclass(frozen=True)
+class Time:
+    """What the kernel's clock said as a view asked, and what that view's own said before."""
+
+    view: str
+    asked_ms: float
+    kernel_ms: float
+
+
+@dataclass(frozen=True)
+class PartProfile:
+    """One part of a profiled block: its share of the time, and how long nothing ran in it.
+
+    `calls` are operators that were called from the model, or kernels on a GPU.
+    """
+
+    name: str
+    ms: float
+    gap_ms: float
+    calls: int
+
+
+@dataclass(frozen=True)
+class BlockProfile:
+    """Where the time of one block went, the longest part first; parts and `gaps_ms` are all of it.
+
+    `unprofiled_ms` is the median of blocks before it that were not profiled: by so much it is
+    slower. None where there was none.
+    """
+
+    block: int
+    block_ms: float
+    unprofiled_ms: float | None
+    gaps_ms: float
+    parts: tuple[PartProfile, ...]
+
+
+@dataclass(frozen=True)
+class ProfileMessage:
+    """The last block that was profiled of video `run`."""
+
+    run: int
+    profile: BlockProfile
+
+
+@dataclass(frozen=True)
 class Asset:
     """A file that the page asked for; its bytes follow as the only buffer."""
 
@@ -424,7 +513,7 @@ class PanelMessage:
 
 PageMessage = (
     BlockMessage | StateMessage | History | Receipt | Failure | Notice | Clip | Still | Gone
-    | Asset | Edited | Reading | Exported | PanelMessage
+    | Asset | Edited | Reading | Exported | PanelMessage | Time | ProfileMessage
 )  # fmt: skip
 
 _NAMES: dict[type[PageMessage], str] = {
@@ -442,6 +531,8 @@ _NAMES: dict[type[PageMessage], str] = {
     Reading: "reading",
     Exported: "exported",
     PanelMessage: "panel",
+    Time: "time",
+    ProfileMessage: "profile",
 }
 _CODECS: tuple[Codec, ...] = get_args(Codec)
 
@@ -495,6 +586,21 @@ def _whole_number(content: Fields, field: str) -> int:
     return value
 
 
+def _number(content: Fields, field: str) -> float:
+    value = content.get(field)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise MessageError(f"{field} {value!r} of command {content['type']!r} is no number")
+    return float(value)
+
+
+def _credit(content: Fields) -> Credit:
+    def known(field: str) -> float | None:
+        return None if content.get(field) is None else _number(content, field)
+
+    times = PageTimes(known("wire_ms"), known("wire_within_ms"), known("decode_ms"))
+    return Credit(_whole_number(content, "run"), _whole_number(content, "block"), times)
+
+
 def _true_or_false(content: Fields, field: str) -> bool:
     value = content.get(field)
     if not isinstance(value, bool):
@@ -541,9 +647,9 @@ _PARSERS: dict[str, Callable[[Fields], Command]] = {
     "read": lambda content: Read(_text(content, "view"), _text(content, "prompt")),
     "export": _export,
     "import": lambda content: Import(_text(content, "name"), _text(content, "text")),
-    "credit": lambda content: Credit(
-        _whole_number(content, "run"), _whole_number(content, "block")
-    ),
+    "profile": lambda _: Profile(),
+    "time": lambda content: TimeRequest(_text(content, "view"), _number(content, "asked_ms")),
+    "credit": _credit,
     "attach": lambda content: Attach(_text(content, "view"), _codecs(content)),
     "leave": lambda content: Leave(_text(content, "view")),
     "look": lambda content: Look(_text(content, "view"), _true_or_false(content, "looking")),

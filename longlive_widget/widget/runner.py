@@ -13,9 +13,11 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Protocol
 
 from longlive_widget.errors import LongLiveError, SessionError, TimelineError, whole_number
@@ -38,6 +40,7 @@ from longlive_widget.widget.library import prompts_for
 from longlive_widget.widget.pace import Pace
 from longlive_widget.widget.protocol import (
     BlockMessage,
+    BlockProfile,
     BlockRecord,
     Codec,
     Edit,
@@ -48,12 +51,16 @@ from longlive_widget.widget.protocol import (
     History,
     Notice,
     PageMessage,
+    PageTimes,
+    PartProfile,
+    ProfileMessage,
     Reading,
     Receipt,
     State,
     StateMessage,
     Status,
     Still,
+    Time,
     Topic,
     Unseen,
     WantedCodec,
@@ -66,13 +73,15 @@ if TYPE_CHECKING:
 
     from longlive_widget.engine.engine import Engine
     from longlive_widget.engine.session import Block, Session
-    from longlive_widget.measure.clock import Clock
+    from longlive_widget.measure.block_time import BlockTrace
+    from longlive_widget.widget.gauges import Gauges
 
 CREDITS = 2
 HISTORY_BLOCKS = 10_000
 PAGE_HISTORY_BLOCKS = 500
 MARKS = 200
 ERRORS = 100
+COMPARED_BLOCKS = 20
 CLOSED = "this studio is closed: make a new LongLiveWidget"
 
 log = logging.getLogger(__name__)
@@ -149,7 +158,9 @@ class Runner:
         self._when_unseen = when_unseen
         self._waits_for_view = False
         self._session: Session | None = None
-        self._clock: Clock | None = None
+        self._gauges: Gauges | None = None
+        self._profile_wanted = False
+        self._reader: threading.Thread | None = None
         self._stretch: Stretch | None = None
         self._clear()
         self._errors: deque[Exception] = deque(maxlen=ERRORS)
@@ -167,6 +178,7 @@ class Runner:
         self._uncredited: set[int] = set()
         self._dropped = 0
         self._made = 0
+        self._profile: BlockProfile | None = None
 
     @property
     def status(self) -> Status:
@@ -196,6 +208,11 @@ class Runner:
         """What steers the block that begins next; before a video, the one that it begins with."""
         with self._changed:
             return [mark.prompt for mark in self._asked if mark.block <= self._begun()][-1]
+
+    @property
+    def profiled(self) -> BlockProfile | None:
+        """The last block of this video that was profiled, if one was."""
+        return self._profile
 
     @property
     def timeline(self) -> Timeline:
@@ -393,6 +410,15 @@ class Runner:
             run, shots = self._run, self.reel.lately(seconds)
         self._archive.clip(view, run, shots)
 
+    def profile(self) -> None:
+        """Profile a block as soon as may be: the second of those that are made from now on.
+
+        The profiler begins with the first one. Where the studio is closed, it is a `SessionError`.
+        """
+        with self._changed:
+            self._open_engine()
+            self._profile_wanted = True
+
     def switch(self, prompt: str, transition: Transition = CUT) -> Landing:
         """Steer by `prompt` from the next block on; returns where it lands.
 
@@ -498,7 +524,11 @@ class Runner:
         self._timeline = timeline
         self._revision += 1
 
-    def credit(self, run: int, block: int) -> None:
+    def tell_time(self, view: str, asked_ms: float) -> None:
+        """Tell a view what the kernel's clock says now."""
+        self._say(Time(view, asked_ms, _now_ms()))
+
+    def credit(self, run: int, block: int, times: PageTimes | None = None) -> None:
         """A page has taken in a block; a second page's word for the same one changes nothing.
 
         If the newest block was made while there was no room for it, it is sent now.
@@ -506,6 +536,8 @@ class Runner:
         with self._changed:
             if run != self._run:
                 return
+            if block in self._uncredited and times is not None:
+                self._note(block, times)
             self._uncredited.discard(block)
             late, codec, newest = self._late(), self._audience.codec, self.reel.blocks[-1:]
         if late is None:
@@ -516,8 +548,15 @@ class Runner:
                 self._history[-1] = sent = replace(late, displayed=True)
                 self._dropped -= 1
                 self._uncredited.add(sent.block)
-                self._say(BlockMessage(self._run, sent, codec, self._begun()), buffers)
+                again = BlockMessage(self._run, sent, codec, self._begun(), _now_ms())
+                self._say(again, buffers)
                 self._tell_state()
+
+    def _note(self, block: int, times: PageTimes) -> None:
+        """Keep what a page has measured of a block."""
+        at = block - self._history[0].block if self._history else -1
+        if 0 <= at < len(self._history):
+            self._history[at] = replace(self._history[at], page=times)
 
     def _late(self) -> BlockRecord | None:
         """The newest block, if somebody waits for it for whom there was no room and now is."""
@@ -537,6 +576,8 @@ class Runner:
             self._audience.enter(view, codecs)
             self._tell_state()
             self._say(History(view, self._run, tuple(self._history)[-PAGE_HISTORY_BLOCKS:]))
+            if self._profile is not None:
+                self._say(ProfileMessage(self._run, self._profile))
             self._mind_who_looks()
         self._audience.require_seen_by(view)
         self._show_newest(view)
@@ -580,8 +621,8 @@ class Runner:
             run, codec, begun = self._run, self._audience.codec, self._begun()
             newest, records = self.reel.blocks[-1:], tuple(self._history)[-1:]
         for block, record in zip(newest, records, strict=True):
-            again = BlockMessage(run, replace(record, displayed=True), codec, begun, view)
-            self._say(again, encode_block(block.frames, codec))
+            buffers, seen = encode_block(block.frames, codec), replace(record, displayed=True)
+            self._say(BlockMessage(run, seen, codec, begun, _now_ms(), view), buffers)
 
     def lately(self, seconds: float) -> list[Shot]:
         """The newest blocks of at least so many seconds, as far as they are kept."""
@@ -612,8 +653,8 @@ class Runner:
         if record is None or not buffers:
             self._say(Gone(view, run, block))
         else:
-            again = BlockMessage(run, replace(record, displayed=True), codec, begun, view)
-            self._say(again, buffers)
+            seen = replace(record, displayed=True)
+            self._say(BlockMessage(run, seen, codec, begun, _now_ms(), view), buffers)
 
     def on_block(self, callback: "Callable[[Block], None]") -> None:
         """Call it with each block from now on, on the worker's thread, once the block was sent.
@@ -655,6 +696,8 @@ class Runner:
         self._archive.close()
         if threading.current_thread() is not self._thread:
             self._thread.join(GOODBYE_S)
+        if self._reader is not None:
+            self._reader.join(GOODBYE_S)
         self._courier.close()
         atexit.unregister(self.close)
 
@@ -670,12 +713,12 @@ class Runner:
     def _session_to_go_on(self) -> "Session":
         engine = self._open_engine()
         if self._session is None:
-            self._clock = _clock_of(engine)
+            self._gauges = _gauges_of(engine)
             if not (self.seed_locked or self._seed_is_fresh):
                 self._about = replace(self._about, seed=drawn_seed())
             self._seed_is_fresh = False
             self._session = engine.session(
-                self._timeline, self.seed, size_px=self._size_px, watch=self._clock
+                self._timeline, self.seed, size_px=self._size_px, watch=self._gauges
             )
             self._run += 1
             self._clear()
@@ -685,7 +728,7 @@ class Runner:
 
     def _end(self, error: Exception | None) -> None:
         """Let go of the session, and of whoever waits for its blocks."""
-        self._session = None
+        self._session = self._gauges = None
         self._finish_stretch(error)
 
     def _finish_stretch(self, error: Exception | None) -> None:
@@ -714,7 +757,46 @@ class Runner:
 
     def _work(self) -> None:
         while (stretch := self._next_stretch()) is not None:
-            self._make_one(stretch)
+            session, gauges = self._session, self._gauges
+            if self._profile_wanted and session is not None and gauges is not None:
+                self._profile_one(stretch, session, gauges)
+            else:
+                self._make_one(stretch)
+
+    def _profile_one(self, stretch: Stretch, session: "Session", gauges: "Gauges") -> None:
+        """Make two blocks in a row, and have it told where the time of the second one went.
+
+        Where the stretch ends with the first one, the profile is still wanted.
+        """
+        made = None
+        try:
+            with gauges.profiling(session) as profiler:
+                made = self._make_one(stretch, profiled=True)
+                if made is not None:
+                    made = self._make_one(stretch, profiled=True, around=gauges.in_block())
+        except Exception as error:
+            log.exception("a block could not be profiled")
+            self._profile_wanted = False
+            self._tell(error)
+            return
+        if made is not None:
+            self._profile_wanted = False
+            read = partial(self._read_profile, made, partial(gauges.trace_of, profiler), self._run)
+            self._reader = threading.Thread(target=read, name="longlive-profile", daemon=True)
+            self._reader.start()
+
+    def _read_profile(self, block: "Block", trace: "Callable[[], BlockTrace]", run: int) -> None:
+        """Tell what was found, on a thread of its own: the video goes on meanwhile."""
+        try:
+            found = trace()
+        except Exception as error:
+            log.exception("a profile could not be read")
+            self._tell(error)
+            return
+        with self._changed:
+            if self._run == run:
+                self._profile = _profile_of(block, found, self._history)
+                self._say(ProfileMessage(run, self._profile))
 
     def _next_stretch(self) -> Stretch | None:
         """The stretch whose next block is due, once there is one; None when all is over."""
@@ -730,28 +812,37 @@ class Runner:
                 self._changed.wait(wait_s)
         return None
 
-    def _make_one(self, stretch: Stretch) -> None:
+    def _make_one(
+        self,
+        stretch: Stretch,
+        *,
+        profiled: bool = False,
+        around: AbstractContextManager[object] | None = None,
+    ) -> "Block | None":
+        """Make the next block, and show it; None if there was none, or it is no longer wanted."""
         begun_s = time.perf_counter()
         try:
-            block = next(stretch.blocks, None)
+            with around or nullcontext():
+                block = next(stretch.blocks, None)
             latency_ms = 1e3 * (time.perf_counter() - begun_s)
             coded = None if block is None else self._coded(block)
         except Exception as error:
             log.exception("a block could not be made")
             self._fail(stretch, error)
-            return
+            return None
         with self._changed:
             if self._stretch is not stretch:
-                return
+                return None
             if block is None or coded is None:
                 self._become("done")
                 self._finish_stretch(None)
             else:
-                self._show(block, coded, latency_ms)
+                self._show(block, coded, latency_ms, profiled=profiled)
                 if stretch.pace is not None:
                     stretch.pace.made(len(block.frames), self._clock_s())
         if block is not None:
             self._call_back(block)
+        return block
 
     def _call_back(self, block: "Block") -> None:
         for callback in self._callbacks:
@@ -779,8 +870,10 @@ class Runner:
             self._end(error)
         _let_go(error)
 
-    def _show(self, block: "Block", coded: Coded, latency_ms: float) -> None:
-        displayed = bool(coded.buffers)
+    def _show(self, block: "Block", coded: Coded, latency_ms: float, *, profiled: bool) -> None:
+        displayed, session, gauges = bool(coded.buffers), self._session, self._gauges
+        assert session is not None and gauges is not None
+        memory = gauges.memory()
         record = BlockRecord(
             block=block.index,
             latent_frame=block.latent_frame,
@@ -789,10 +882,16 @@ class Runner:
             prompt=block.prompt,
             landed=block.landed,
             latency_ms=round(latency_ms, 3),
-            parts_ms=self._parts_ms(),
+            parts_ms=gauges.parts_ms(),
             encode_ms=round(coded.encode_ms, 3),
             credits=CREDITS - len(self._uncredited),
             displayed=displayed,
+            window=block.window,
+            window_bytes=session.window_bytes,
+            host_bytes=memory.host_bytes,
+            device_bytes=memory.device_bytes,
+            device_reserved_bytes=memory.device_reserved_bytes,
+            profiled=profiled,
         )
         self._made += 1
         self._dropped += self._audience.looking and not displayed
@@ -803,22 +902,39 @@ class Runner:
         if displayed:
             self._uncredited.add(block.index)
         begun = max(self._begun(), block.index + 1)
-        message = BlockMessage(self._run, record, coded.codec, begun)
+        message = BlockMessage(self._run, record, coded.codec, begun, _now_ms())
         self._say(message, coded.buffers)
 
-    def _parts_ms(self) -> dict[str, float]:
-        """What of the engine's work has ended since the block before; not what the host waits."""
-        parts: dict[str, float] = {}
-        for span in self._clock.take() if self._clock is not None else ():
-            if span.name != "wait":
-                parts[span.name] = parts.get(span.name, 0.0) + span.ms
-        return {name: round(ms, 3) for name, ms in parts.items()}
+
+def _gauges_of(engine: "Engine") -> "Gauges":
+    from longlive_widget.widget.gauges import Gauges  # loads torch, as the engine has
+
+    return Gauges(engine)
 
 
-def _clock_of(engine: "Engine") -> "Clock":
-    from longlive_widget.measure.clock import Clock  # loads torch, as the engine has
+def _now_ms() -> float:
+    """The clock that pages compare with their own; it never jumps."""
+    return 1e3 * time.monotonic()
 
-    return Clock(engine.device)
+
+def _profile_of(
+    block: "Block", trace: "BlockTrace", history: Sequence[BlockRecord]
+) -> BlockProfile:
+    """A profiled block beside the newest ones that were not, the first one and switches apart."""
+    steady = [one for one in history if one.block and one.landed is None and not one.profiled]
+    compared_ms = [record.latency_ms for record in steady[-COMPARED_BLOCKS:]]
+    parts = [
+        PartProfile(name, round(part.ms, 3), round(part.gap_ms, 3), part.calls)
+        for name, part in trace.parts.items()
+    ]
+    busy_ms = sum(part.ms for part in trace.parts.values())
+    return BlockProfile(
+        block=block.index,
+        block_ms=round(trace.elapsed_ms, 3),
+        unprofiled_ms=round(median(compared_ms), 3) if compared_ms else None,
+        gaps_ms=round(trace.elapsed_ms - busy_ms, 3),
+        parts=tuple(sorted(parts, key=lambda part: (-part.ms, part.name))),
+    )
 
 
 def _about(engine: "Engine", geometry: Geometry, seed: int, audience: Audience) -> State:

@@ -14,7 +14,6 @@ from longlive_widget.engine.changeover import OF_A_MODEL
 from longlive_widget.errors import PresetError, SessionError, true_or_false
 from longlive_widget.presets import PRESETS, Preset
 from longlive_widget.timeline import drawn_seed, require_seed
-from longlive_widget.widget.figures import Figures
 from longlive_widget.widget.offers import Offers, from_base
 from longlive_widget.widget.panel import Loading, Panel
 from longlive_widget.widget.protocol import (
@@ -28,6 +27,7 @@ from longlive_widget.widget.protocol import (
     Use,
 )
 from longlive_widget.widget.runner import CLOSED, Runner
+from longlive_widget.widget.timings import Figures
 
 if TYPE_CHECKING:
     from longlive_widget.engine.engine import Engine

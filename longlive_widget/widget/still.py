@@ -1,4 +1,4 @@
-"""What stays in a saved notebook, where no widget can draw: pictures, a table, a chart."""
+"""What stays in a saved notebook, where no widget can draw: pictures and a table."""
 
 import html
 from collections.abc import Sequence
@@ -10,27 +10,17 @@ from PIL import Image, ImageDraw, ImageFont
 
 from longlive_widget.errors import SessionError
 from longlive_widget.geometry import PICTURES_PER_SECOND, pictures_before
+from longlive_widget.widget.figures import real_time_ms
 from longlive_widget.widget.protocol import BlockRecord
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
     from longlive_widget.engine.session import Block
 
 GAP_PX = 6
 LINE_PX = 16
 TEXT_PX = 12
 GROUND, INK, RULE = "#ffffff", "#33383f", "#8a929c"
-LATENCY_COLOUR, SWITCH_COLOUR, REST_COLOUR = "#3d7dca", "#c8762b", "#d5d8dc"
 CAPTION_LINES = 3
-PART_COLOURS = {
-    "text": "#8a6fc9",
-    "re-cache": "#d08a3c",
-    "steps": "#3d7dca",
-    "context": "#7fb3e6",
-    "decode": "#3f9c77",
-}
-"""The parts of a block, from the bottom of a stack up."""
 
 
 def picture_strip(
@@ -84,82 +74,6 @@ def picture_strip(
     return strip
 
 
-def latency_figure(records: Sequence[BlockRecord]) -> "go.Figure":
-    """The latency of each block, with the switches and the line above which no video keeps up."""
-    import plotly.graph_objects as go
-
-    figure = go.Figure(
-        go.Scatter(
-            x=[record.block for record in records],
-            y=[record.latency_ms for record in records],
-            mode="lines+markers",
-            name="latency",
-            line={"color": LATENCY_COLOUR, "width": 1.5},
-            marker={"size": 5},
-            customdata=[html.escape(record.prompt) for record in records],
-            hovertemplate="block %{x}: %{y:.0f} ms<br>%{customdata}<extra></extra>",
-        )
-    )
-    return _with_marks(figure, records, "latency, ms")
-
-
-def parts_figure(records: Sequence[BlockRecord]) -> "go.Figure":
-    """Where the time of each block goes, stacked up to its latency; parts may overlap."""
-    import plotly.graph_objects as go
-
-    blocks = [record.block for record in records]
-    known = {name: [record.parts_ms.get(name, 0.0) for record in records] for name in PART_COLOURS}
-    sums = [sum(parts) for parts in zip(*known.values(), strict=True)]
-    rest = [max(0.0, r.latency_ms - ms) for r, ms in zip(records, sums, strict=True)]
-    stacked = [*known.items(), ("rest", rest)]
-    figure = go.Figure(
-        [
-            go.Bar(
-                x=blocks,
-                y=ms,
-                name=name,
-                marker={"color": PART_COLOURS.get(name, REST_COLOUR)},
-                hovertemplate=f"block %{{x}}: {name} %{{y:.0f}} ms<extra></extra>",
-            )
-            for name, ms in stacked
-        ]
-    )
-    figure.update_layout(barmode="stack")
-    figure = _with_marks(figure, records, "time, ms")
-    return figure.update_layout(showlegend=True, legend={"traceorder": "normal"})
-
-
-def _with_marks(figure: "go.Figure", records: Sequence[BlockRecord], what: str) -> "go.Figure":
-    """A figure over blocks with the switches, and the line above which no video keeps up."""
-    for record in records:
-        if record.landed is not None and record.block > 0:
-            figure.add_vline(
-                x=record.block,
-                line={"color": SWITCH_COLOUR, "width": 1, "dash": "dot"},
-                annotation={
-                    "text": html.escape(_short(record.landed.prompt)),
-                    "font": {"size": 11, "color": SWITCH_COLOUR},
-                },
-                annotation_position="top right",
-            )
-    if records:
-        figure.add_hline(
-            y=real_time_ms(records[-1]),
-            line={"color": RULE, "width": 1, "dash": "dash"},
-            annotation={"text": "real time", "font": {"size": 11, "color": RULE}},
-            annotation_position="bottom right",
-        )
-    figure.update_layout(
-        height=280,
-        margin={"l": 56, "r": 16, "t": 24, "b": 44},
-        template="plotly_white",
-        showlegend=False,
-        xaxis={"title": "block"},
-        yaxis={"title": what, "rangemode": "tozero"},
-    )
-    return figure
-
-
 def record_table(records: Sequence[BlockRecord]) -> str:
     """Blocks, rate and switches as a Markdown table.
 
@@ -194,21 +108,12 @@ def record_table(records: Sequence[BlockRecord]) -> str:
     return "\n".join(["| | |", "|---|---|", *lines])
 
 
-def real_time_ms(record: BlockRecord) -> float:
-    """How long the pictures of a block play: it must be made in less."""
-    return 1e3 * record.pictures / PICTURES_PER_SECOND
-
-
 def _seconds(picture: int) -> float:
     return picture / PICTURES_PER_SECOND
 
 
 def _time_s(block: "Block") -> float:
     return _seconds(pictures_before(block.latent_frame) + len(block.frames) // 2)
-
-
-def _short(prompt: str, limit: int = 36) -> str:
-    return prompt if len(prompt) <= limit else prompt[: limit - 1].rstrip() + "…"
 
 
 def _cell(prompt: str) -> str:

@@ -26,6 +26,7 @@ from longlive_widget.errors import (
     whole_number,
 )
 from longlive_widget.geometry import pictures_before
+from longlive_widget.measure.memory import reserved_bytes
 from longlive_widget.measure.records import read
 from longlive_widget.presets import Preset
 from longlive_widget.timeline import (
@@ -37,14 +38,23 @@ from longlive_widget.timeline import (
     timeline_of,
 )
 from longlive_widget.timeline_forms import form_of, timeline_from
+from longlive_widget.widget.figures import (
+    kernels_figure,
+    latency_figure,
+    memory_figure,
+    parts_figure,
+    window_figure,
+)
 from longlive_widget.widget.followed import Followed, Told
 from longlive_widget.widget.frame_codec import encode_png
-from longlive_widget.widget.freed import Freed, freed_since, reserved_bytes
+from longlive_widget.widget.freed import Freed, freed_since
+from longlive_widget.widget.metrics import metrics_of
 from longlive_widget.widget.protocol import (
     Asset,
     AssetRequest,
     Attach,
     BlockMessage,
+    BlockProfile,
     BlockRecord,
     BlockRequest,
     Change,
@@ -61,6 +71,7 @@ from longlive_widget.widget.protocol import (
     PageMessage,
     PanelMessage,
     Pause,
+    Profile,
     Read,
     Record,
     Reseed,
@@ -73,6 +84,7 @@ from longlive_widget.widget.protocol import (
     StillRequest,
     Stop,
     Switch,
+    TimeRequest,
     Unseen,
     Use,
     WantedCodec,
@@ -82,14 +94,10 @@ from longlive_widget.widget.protocol import (
 from longlive_widget.widget.recorder import write_shots
 from longlive_widget.widget.runner import CLOSED, Runner
 from longlive_widget.widget.setup import Setup
-from longlive_widget.widget.still import (
-    latency_figure,
-    parts_figure,
-    picture_strip,
-    record_table,
-)
+from longlive_widget.widget.still import picture_strip, record_table
 
 if TYPE_CHECKING:
+    import pandas as pd
     import plotly.graph_objects as go
 
     from longlive_widget.engine.engine import Engine
@@ -99,15 +107,12 @@ if TYPE_CHECKING:
 STATIC = Path(__file__).parents[1] / "static"
 PATIENCE_S = 0.2
 
-_FIGURES: "dict[str, Callable[[Sequence[BlockRecord]], go.Figure]]" = {
-    "latency": latency_figure,
-    "parts": parts_figure,
-}
+Chart = Literal["latency", "parts", "window", "memory", "kernels"]
 _open_studios: "weakref.WeakSet[LongLiveWidget]" = weakref.WeakSet()
 
 
 class LongLiveWidget(anywidget.AnyWidget):
-    """The player, the timeline and the latency chart of one video after another.
+    """The player, the timeline and the charts of one video after another.
 
     `start()` returns at once: the video is made on a thread of its own, at its own rate. An engine
     has one open studio: a second one closes the first, and so does running the same cell again.
@@ -215,6 +220,16 @@ class LongLiveWidget(anywidget.AnyWidget):
         return self._runner.history
 
     @property
+    def metrics(self) -> "pd.DataFrame":
+        """`history` as a table, a row for each block and a unit in each name."""
+        return metrics_of(self.history)
+
+    @property
+    def profiled(self) -> BlockProfile | None:
+        """Where the time of the block went that was profiled last, None before one was."""
+        return self._runner.profiled
+
+    @property
     def errors(self) -> tuple[Exception, ...]:
         """What went wrong, oldest first."""
         return self._runner.errors
@@ -286,6 +301,14 @@ class LongLiveWidget(anywidget.AnyWidget):
         """End the recording; returns where it is. A stop does not end it, closing does."""
         return self._runner.cut().result()
 
+    def profile(self) -> None:
+        """Profile a block of the running video, or of the next one; `profiled` is what was found.
+
+        It is the second block that is made from now on, as the profiler begins with the first. Both
+        are slower by that, the others as fast as ever.
+        """
+        self._runner.profile()
+
     def on_block(self, callback: "Callable[[Block], None]") -> None:
         """Call it with each block from now on, right after it was put on its way to the page.
 
@@ -346,13 +369,28 @@ class LongLiveWidget(anywidget.AnyWidget):
         super().close()
         return freed_since(device, before_bytes)
 
-    def figure(self, name: Literal["latency", "parts"] = "latency") -> "go.Figure":
-        """A chart of this video: the latency of each block, or the parts that it is made of.
+    def figure(self, name: Chart = "latency") -> "go.Figure":
+        """A chart of this video, as the page draws it.
 
-        Another name is a `SessionError`.
+        The latency of each block, the parts that it is made of, what its window held, what it took
+        of memory; or the parts of the block that was profiled last.
+
+        Another name is a `SessionError`, and so is "kernels" before a block was profiled.
         """
-        one_of("chart", name, tuple(_FIGURES), SessionError)
-        return _FIGURES[name](self.history)
+        one_of("chart", name, get_args(Chart), SessionError)
+        match name:
+            case "latency":
+                return latency_figure(self.history)
+            case "parts":
+                return parts_figure(self.history)
+            case "window":
+                return window_figure(self.history)
+            case "memory":
+                return memory_figure(self.history)
+            case "kernels":
+                return kernels_figure(self.profiled)
+            case _:
+                assert_never(name)
 
     def save(self, path: str | Path, *, seconds: float | None = None) -> None:
         """Write the pictures of `blocks` to an MP4 file, at the video's own rate.
@@ -441,7 +479,7 @@ class LongLiveWidget(anywidget.AnyWidget):
         match command:
             case Credit() | Attach() | Leave() | Look():
                 self._mind(command)
-            case ClipRequest() | StillRequest() | BlockRequest() | AssetRequest():
+            case ClipRequest() | StillRequest() | BlockRequest() | AssetRequest() | TimeRequest():
                 self._answer(command)
             case Record() | Cut():
                 self._film(command)
@@ -479,7 +517,9 @@ class LongLiveWidget(anywidget.AnyWidget):
             case _:
                 assert_never(command)
 
-    def _answer(self, request: ClipRequest | StillRequest | BlockRequest | AssetRequest) -> None:
+    def _answer(
+        self, request: ClipRequest | StillRequest | BlockRequest | AssetRequest | TimeRequest
+    ) -> None:
         match request:
             case ClipRequest(view, seconds):
                 self._runner.clip(view, seconds)
@@ -487,6 +527,8 @@ class LongLiveWidget(anywidget.AnyWidget):
                 self._runner.still(view, run, picture)
             case BlockRequest(view, run, block):
                 self._runner.repeat(view, run, block)
+            case TimeRequest(view, asked_ms):
+                self._runner.tell_time(view, asked_ms)
             case AssetRequest(name):
                 self._tell_page(Asset(name), [(STATIC / f"{name}.js").read_bytes()])
             case _:
@@ -501,7 +543,7 @@ class LongLiveWidget(anywidget.AnyWidget):
             case _:
                 assert_never(command)
 
-    def _steer(self, command: Start | Pause | Resume | Stop | Reset | Switch) -> None:
+    def _steer(self, command: Start | Pause | Resume | Stop | Reset | Profile | Switch) -> None:
         match command:
             case Start():
                 self.start()
@@ -513,6 +555,8 @@ class LongLiveWidget(anywidget.AnyWidget):
                 self.stop()
             case Reset():
                 self.reset()
+            case Profile():
+                self.profile()
             case Switch(prompt, transition):
                 self.switch(prompt, transition)
             case _:

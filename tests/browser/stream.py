@@ -8,6 +8,7 @@ import anywidget
 import numpy as np
 import traitlets
 
+from longlive_widget.cache.occupancy import Occupancy
 from longlive_widget.errors import LongLiveError
 from longlive_widget.geometry import Geometry
 from longlive_widget.widget import studio
@@ -27,6 +28,7 @@ SIZE = Geometry(832, 480)
 PICTURES_PER_SECOND = 60
 PICTURES, SCENES = 12, 8
 CREDITS = 3
+NO_WINDOW = Occupancy(0, (), (), (), ())
 
 
 class Stream(anywidget.AnyWidget):
@@ -94,9 +96,10 @@ class Stream(anywidget.AnyWidget):
                 self._uncredited.add(number)
             record = BlockRecord(
                 number, 3 * number, PICTURES * number, PICTURES, "prerecorded", None,
-                1.0, {}, 0.0, 1, displayed=True,
+                1.0, {}, 0.0, 1, displayed=True, window=NO_WINDOW, window_bytes=0, host_bytes=0,
+                device_bytes=None, device_reserved_bytes=None,
             )  # fmt: skip
-            message = BlockMessage(1, record, "h264")
+            message = BlockMessage(1, record, "h264", number + 1, 1e3 * time.monotonic())
             self.send(encode(message), list(self._blocks[number % SCENES]))
             number += 1
             due_s = begun_s + (number - 1) * PICTURES / PICTURES_PER_SECOND

@@ -95,7 +95,7 @@ def test_a_video_plays_is_steered_and_holds(lab, notebook_of, screenshots):
         wait_for_data(page, "+d.frame > 40")
         assert (shown_picture(page)[1] != before).any()
 
-        page.locator(".ll-chart[data-ready]").nth(1).wait_for()
+        page.locator(".ll-chart[data-ready]").wait_for()
         player.locator(".ll-input").fill(MARKUP)
         player.locator(".ll-input").press("Enter")
         wait_for_data(page, f"d.landed === '{MARKUP}'")
@@ -263,7 +263,7 @@ def test_a_reloaded_page_goes_on_with_the_running_video(lab, notebook_of, screen
         wait_for_data(page, "d.live === 'false' && d.frame === '30'")
         assert is_painted(page, BALL)
         player.locator("[data-action=live]").click()
-        page.locator(".ll-chart[data-ready]").nth(1).wait_for()
+        page.locator(".ll-chart[data-ready]").wait_for()
         page.set_viewport_size({"width": 900, "height": 1000})
         page.wait_for_timeout(700)
         player.screenshot(path=screenshots / "reloaded-narrow.png")

@@ -42,7 +42,7 @@ def test_the_quickstart_plays_lands_a_typed_prompt_and_holds(lab, screenshots):
         wait_for_data(page, f"d.landed === '{PROMPT}'")
         assert prompt_before != data(page)["prompt"] == PROMPT
         assert brightness(page) > BRIGHT
-        page.locator(".ll-chart[data-ready]").nth(1).wait_for()
+        page.locator(".ll-chart[data-ready]").wait_for()
         page.wait_for_timeout(500)
         player.screenshot(path=screenshots / "quickstart.png")
         page.screenshot(path=screenshots / "quickstart-page.png")

@@ -7,11 +7,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 
+from longlive_widget.cache.window import RingWindow
 from longlive_widget.engine.session import Block
 from longlive_widget.engine.watch import Unwatched
 from longlive_widget.geometry import Geometry, pictures_before
 from longlive_widget.presets import PRESETS
 from longlive_widget.timeline import CUT, Entry, Landing, Timeline
+
+STEPS = 4
 
 
 @dataclass(eq=False)
@@ -70,6 +73,8 @@ class PaintedSession:
         self.timeline = Timeline.of(timeline) if isinstance(timeline, str) else timeline
         self.seed = seed
         self.next_block = 0
+        self.window_bytes = 0
+        self._window = RingWindow(0, 1, window_frames=12, sink_frames=3)
         self._asked = list(self.timeline.landings(engine.geometry.block_frames))
         self._prompt = ""
         self._lock = threading.Lock()
@@ -104,14 +109,18 @@ class PaintedSession:
             self.next_block += 1
             landed = [landing for landing in self._asked if landing.block == index]
             self._prompt = landed[-1].prompt if landed else self._prompt
+        self._window.open_block(index * self.engine.geometry.block_frames, 3)
+        window = self._window.occupancy(3)
         with self.watch.span("steps", index):
-            time.sleep(self.engine.seconds_per_block)
+            for step in range(1, STEPS + 1):
+                with self.watch.span("step", index, step):
+                    time.sleep(self.engine.seconds_per_block / STEPS)
         if index == self.engine.fails_at:
             raise RuntimeError("the painter ran out of paint")
         frame = index * self.engine.geometry.block_frames
         with self.watch.span("decode", index), self.watch.span("wait", index):
             frames = paint(self._prompt, index, self.geometry)
-        return Block(index, frame, frames, self._prompt, landed[-1] if landed else None)
+        return Block(index, frame, frames, self._prompt, landed[-1] if landed else None, window)
 
 
 def paint(prompt, block, geometry):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from longlive_widget.cache.occupancy import Occupancy
 from longlive_widget.errors import LongLiveError
 from longlive_widget.timeline import Entry, Landing, Transition
 from longlive_widget.widget.panel import (
@@ -22,6 +23,7 @@ from longlive_widget.widget.protocol import (
     AssetRequest,
     Attach,
     BlockMessage,
+    BlockProfile,
     BlockRecord,
     BlockRequest,
     Change,
@@ -41,8 +43,12 @@ from longlive_widget.widget.protocol import (
     Lock,
     Look,
     Notice,
+    PageTimes,
     PanelMessage,
+    PartProfile,
     Pause,
+    Profile,
+    ProfileMessage,
     Read,
     Reading,
     Receipt,
@@ -58,6 +64,8 @@ from longlive_widget.widget.protocol import (
     StillRequest,
     Stop,
     Switch,
+    Time,
+    TimeRequest,
     Use,
     encode,
     parse,
@@ -72,9 +80,23 @@ MARKS = (
     Landing("eine gelbe Kugel ⭐ <b>", 9, 9, 3, replaced_by="a green square"),
     STAR,
 )
-PARTS_MS = {"re-cache": 30.5, "steps": 250.0, "decode": 120.25}
-SHOWN = BlockRecord(8, 24, 93, 12, "a blue star", STAR, 412.5, PARTS_MS, 3.25, 1, displayed=True)
-UNSEEN = BlockRecord(9, 27, 105, 12, "a blue star", None, 380.0, {}, 3.0, 0, displayed=False)
+STEPS_MS = {"steps": 250.0, "step 1": 130.5, "step 2": 119.0}
+PARTS_MS = {"re-cache": 30.5, **STEPS_MS, "decode": 120.25, "transfer": 2.25}
+SHOWN_IN = Occupancy(9, (0, 1, 2, 24, 25, 26, 21, 22, 23), (0, 1, 2), (24, 25, 26), (21, 22, 23))
+UNSEEN_IN = Occupancy(9, (0, 1, 2, 24, 25, 26, 27, 28, 29), (0, 1, 2), (27, 28, 29), (24, 25, 26))
+MIB = 2**20
+SHOWN = BlockRecord(
+    8, 24, 93, 12, "a blue star", STAR, 412.5, PARTS_MS, 3.25, 1, displayed=True,
+    window=SHOWN_IN, window_bytes=6 * MIB, host_bytes=900 * MIB, device_bytes=None,
+    device_reserved_bytes=None, page=PageTimes(4.5, 2.0, 31.25),
+)  # fmt: skip
+UNSEEN = BlockRecord(
+    9, 27, 105, 12, 'a "blue" star, <b>', None, 380.0, {}, 3.0, 0, displayed=False,
+    window=UNSEEN_IN, window_bytes=6 * MIB, host_bytes=901 * MIB, device_bytes=300 * MIB,
+    device_reserved_bytes=512 * MIB, profiled=True,
+)  # fmt: skip
+PARTS = (PartProfile("self attention", 96.5, 0.5, 40), PartProfile("feed-forward up", 80.0, 0, 40))
+FOUND = BlockProfile(9, 380.0, 350.5, 12.25, PARTS)
 ABOUT = ("tiny", "reference", "trained", ("the window is in int8 instead of FP8",), 160, 96, 3, 16)
 ARC = Transition(4, "slerp", recache=False)
 ENTRIES = (Entry(0, "a red ball"), Entry(9, "a green square"), Entry(22, "a blue star", ARC))
@@ -123,9 +145,9 @@ AT_REST = Panel("reference", False, (160, 96), (), (), "", None)  # noqa: FBT003
 TO_PAGE = {
     "panel": PanelMessage(PANEL),
     "panel at rest": PanelMessage(AT_REST),
-    "block": BlockMessage(2, SHOWN, "h264", 11),
-    "block for one view": BlockMessage(2, SHOWN, "jpeg", 11, "12-34"),
-    "block that is not displayed": BlockMessage(2, UNSEEN, "h264", 11),
+    "block": BlockMessage(2, SHOWN, "h264", 11, 98765.5),
+    "block for one view": BlockMessage(2, SHOWN, "jpeg", 11, 98765.5, "12-34"),
+    "block that is not displayed": BlockMessage(2, UNSEEN, "h264", 11, 98765.5),
     "state": StateMessage(STATE),
     "history": History("12-34", 2, (SHOWN, UNSEEN)),
     "receipt": Receipt(STAR),
@@ -137,6 +159,9 @@ TO_PAGE = {
     "still that is gone": Still("12-34", 1, 98, kept=False),
     "block that is gone": Gone("12-34", 2, 3),
     "asset": Asset("plotly"),
+    "time": Time("12-34", 5000.25, 98765.5),
+    "profile": ProfileMessage(2, FOUND),
+    "profile of a first block": ProfileMessage(2, BlockProfile(1, 380.0, None, 380.0, ())),
     "edited": Edited("12-34", accepted=True),
     "exported": Exported("12-34", "text", "timeline.txt", "0: a red ball\n"),
     "reading": Reading("12-34", "a striped zebra", ("striped", "zebra"), ""),
@@ -157,7 +182,10 @@ TO_KERNEL = {
     "cut": Cut(),
     "clip": ClipRequest("12-34", 30),
     "switch": Switch("eine gelbe Kugel ⭐ <b>", ARC),
-    "credit": Credit(2, 8),
+    "profile": Profile(),
+    "credit": Credit(2, 8, PageTimes(4.5, 2.0, 31.25)),
+    "credit of a block whose way is not known": Credit(2, 8, PageTimes()),
+    "time": TimeRequest("12-34", 5000.25),
     "attach": Attach("12-34", ("h264", "jpeg")),
     "leave": Leave("12-34"),
     "look": Look("12-34", looking=False),

@@ -21,11 +21,12 @@ from nbclient import NotebookClient
 from PIL import Image
 
 from longlive_widget.errors import CapabilityError, OutputError, SessionError, TimelineError
+from longlive_widget.measure.memory import reserved_bytes
 from longlive_widget.timeline import Entry, Timeline, Transition
 from longlive_widget.widget import studio as studio_module
-from longlive_widget.widget.freed import Freed, freed_since, reserved_bytes
+from longlive_widget.widget.freed import Freed, freed_since
 from longlive_widget.widget.reel import Reel
-from longlive_widget.widget.still import latency_figure, picture_strip, record_table
+from longlive_widget.widget.still import picture_strip, record_table
 from longlive_widget.widget.studio import LongLiveWidget
 from tests.unit.painted_engine import PaintedEngine, PaintedSession
 
@@ -448,35 +449,9 @@ def test_prompts_in_the_table_are_text_not_markup(studio):
     assert html.unescape(row.split("|")[2].strip()) == MARKUP
 
 
-def test_the_latency_figure_marks_switches_and_real_time(studio):
-    studio.run(blocks=6)
-    figure = studio.figure("latency")
-    assert list(figure.data[0].y) == [record.latency_ms for record in studio.history]
-    lines = {(shape.x0, shape.y0) for shape in figure.layout.shapes}
-    assert lines == {(3, 0), (0, 750.0)}
-    assert all("<b>" not in note.text for note in figure.layout.annotations)
-    assert latency_figure(()).data[0].y == ()
-    with pytest.raises(
-        SessionError, match="chart 'speed' does not exist: use 'latency' or 'parts'"
-    ):
-        studio.figure("speed")
-
-
-def test_the_parts_figure_stacks_each_block_up_to_its_latency(studio):
-    studio.run(blocks=6)
-    figure = studio.figure("parts")
-    names = [trace.name for trace in figure.data]
-    assert names == ["text", "re-cache", "steps", "context", "decode", "rest"]
-    for record in studio.history:
-        assert set(record.parts_ms) == {"steps", "decode"}
-        heights = [trace.y[record.block] for trace in figure.data]
-        assert sum(heights) == pytest.approx(record.latency_ms, abs=0.01)
-    assert (3, 0) in {(shape.x0, shape.y0) for shape in figure.layout.shapes}
-
-
 def test_what_has_ended_is_told_once_and_what_goes_on_with_a_later_block(studio):
     studio.run(blocks=2)
-    clock = studio._runner._clock
+    clock = studio._runner._gauges.clock
     assert clock.take() == ()
     with clock.span("steps", 2):
         assert clock.take() == ()

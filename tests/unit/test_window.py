@@ -67,6 +67,17 @@ def _check_frames(window: Window, list_: Remembered) -> None:
     assert window.query_positions == asked
 
 
+def _check_occupancy(window: Window, list_: Remembered, evicted: tuple[int, ...]) -> None:
+    """What was foretold of the block that is open now has come true."""
+    assert not set(evicted) & list_.numbers.keys()
+    told = window.occupancy(len(list_.opened))
+    assert told.window_frames == list_.window_frames
+    assert told.frames == window.frames
+    assert told.sink == tuple(list_.numbers)[: list_.sink_frames]
+    assert told.opened == tuple(list_.opened)
+    assert set(told.evicted_next) <= set(told.frames) - set(told.sink)
+
+
 def _check_kept(window: Window, list_: Remembered) -> None:
     expected = list(list_.kept.values())
     assert len(window.kept) == (LAYERS if expected else 0)
@@ -86,10 +97,13 @@ def test_any_window_sees_the_frames_of_a_plain_list(kind: type[Window], seed: in
 
     def open_block(first: int, frames: int) -> None:
         before, some_stay = set(list_.opened), window.keeps_open_block(frames)
+        held, evicted = set(window.frames), window.occupancy(frames).evicted_next
         for memory in (window, list_):
             memory.open_block(first, frames)
         assert some_stay == bool(before & list_.numbers.keys()) or not before
+        assert set(evicted) == held - list_.numbers.keys()
         _check_frames(window, list_)
+        _check_occupancy(window, list_, evicted)
         for _step in range(rng.randint(1, 3)):
             _write(window, list_, rng)
         _check_kept(window, list_)

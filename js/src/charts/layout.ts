@@ -1,28 +1,22 @@
-// What all charts look like, and what moves in them as blocks come, in Plotly's words. Pure.
+// What all charts look like, and what is marked in those over blocks, in Plotly's words. Pure.
 
 import type { BlockRecord } from "../protocol.ts";
-import { blockRange, realTimeMs, switches } from "./series.ts";
+import type { View } from "./drawing.ts";
+import { realTimeMs, switches } from "./series.ts";
 import type { Colours } from "./theme.ts";
 
-/** A chart over blocks, in milliseconds, under a title. */
-export function layout(title: string, { ink, faint, rule, font }: Colours): object {
-  const axis = {
-    gridcolor: rule,
-    linecolor: rule,
-    zeroline: false,
-    fixedrange: true,
-    tickfont: { color: faint },
-  };
+/** A chart under a title. */
+export function layout(title: string, look: Colours): object {
   return {
-    margin: { l: 44, r: 32, t: 26, b: 34 },
+    margin: { l: 44, r: 34, t: 26, b: 34 },
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
-    font: { family: font, size: 11, color: ink },
+    font: { family: look.font, size: 11, color: look.ink },
+    hoverlabel: { bgcolor: look.ground, bordercolor: look.rule, font: { color: look.ink } },
     showlegend: false,
-    hovermode: "closest",
     title: {
       text: title,
-      font: { size: 11, color: faint },
+      font: { size: 11, color: look.faint },
       x: 0,
       xref: "container",
       xanchor: "left",
@@ -30,43 +24,48 @@ export function layout(title: string, { ink, faint, rule, font }: Colours): obje
       yanchor: "top",
       pad: { l: 8, t: 7 },
     },
-    xaxis: {
-      ...axis,
-      range: blockRange(0),
-      showgrid: false,
-      title: { text: "block", standoff: 4, font: { size: 11, color: faint } },
-    },
-    yaxis: { ...axis, rangemode: "tozero", nticks: 5 },
   };
 }
 
-/** What moves as blocks come: the range, the line of real time, a line for each switch. */
-export function marks(
-  records: readonly BlockRecord[],
-  picturesPerSecond: number,
-  { warning, faint }: Colours,
-): object {
+export function axis({ rule, faint }: Colours): object {
+  return { gridcolor: rule, linecolor: rule, zeroline: false, tickfont: { color: faint } };
+}
+
+type OverBlocks = { shapes: object[]; [name: string]: unknown };
+
+/** A chart whose blocks go from left to right, with the switches and the block that is shown. */
+export function overBlocks(title: string, view: View, yaxis: object = {}): OverBlocks {
+  const { look, range } = view;
+  const marked = switches(view.inRange).map((record) => upright(record, look));
+  return {
+    ...layout(title, look),
+    hovermode: "x unified",
+    dragmode: "zoom",
+    xaxis: {
+      ...axis(look),
+      range: [...range],
+      showgrid: false,
+      unifiedhovertitle: { text: "block %{x}" },
+      title: { text: "block", standoff: 4, font: { size: 11, color: look.faint } },
+    },
+    yaxis: { ...axis(look), rangemode: "tozero", nticks: 5, fixedrange: true, ...yaxis },
+    shapes: [...litBlock(view), ...marked],
+  };
+}
+
+/** The line above which no video keeps up. */
+export function realTime({ records, picturesPerSecond, look }: View): {
+  shape: object[];
+  annotations: object[];
+} {
   const newest = records.at(-1);
   if (newest === undefined) {
-    return {};
+    return { shape: [], annotations: [] };
   }
-  const realTime = realTimeMs(newest, picturesPerSecond);
-  const range = blockRange(newest.block);
-  const across = { type: "line", xref: "paper", x0: 0, x1: 1, y0: realTime, y1: realTime };
-  const upright = switches(records)
-    .filter(({ block }) => block >= range[0])
-    .map(({ block }) => ({
-      type: "line",
-      yref: "paper",
-      x0: block,
-      x1: block,
-      y0: 0,
-      y1: 1,
-      line: { color: warning, width: 1, dash: "dot" },
-    }));
+  const y = realTimeMs(newest, picturesPerSecond);
+  const line = { color: look.faint, width: 1, dash: "dash" };
   return {
-    "xaxis.range": range,
-    shapes: [{ ...across, line: { color: faint, width: 1, dash: "dash" } }, ...upright],
+    shape: [{ type: "line", xref: "paper", x0: 0, x1: 1, y0: y, y1: y, line }],
     annotations: [
       {
         text: "real<br>time",
@@ -74,11 +73,29 @@ export function marks(
         xref: "paper",
         x: 1,
         xanchor: "left",
-        y: realTime,
+        y,
         yanchor: "middle",
         showarrow: false,
-        font: { size: 10, color: faint },
+        font: { size: 10, color: look.faint },
       },
     ],
   };
+}
+
+/** A band behind the block, and a frame around it, since bars may hide the band. */
+function litBlock({ lit, look }: View): object[] {
+  if (lit === undefined) {
+    return [];
+  }
+  const place = { type: "rect", yref: "paper", x0: lit - 0.5, x1: lit + 0.5, y0: 0, y1: 1 };
+  const band = { layer: "below", opacity: 0.25, fillcolor: look.accent, line: { width: 0 } };
+  return [
+    { ...place, ...band },
+    { ...place, line: { color: look.ink, width: 1 } },
+  ];
+}
+
+function upright({ block }: BlockRecord, { warning }: Colours): object {
+  const line = { color: warning, width: 1, dash: "dot" };
+  return { type: "line", yref: "paper", x0: block, x1: block, y0: 0, y1: 1, line };
 }

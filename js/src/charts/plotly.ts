@@ -1,19 +1,15 @@
 // Plotly, which comes from the kernel once a page, and only when a chart is wanted.
 
+/** An element that holds a plot, and tells what is done to it. */
+export type Plotted = HTMLElement & { on: (event: string, act: (told: unknown) => void) => void };
+
 export type Plotly = {
-  newPlot: (
-    element: HTMLElement,
-    data: object[],
-    layout: object,
-    config: object,
-  ) => Promise<unknown>;
-  extendTraces: (
-    element: HTMLElement,
-    values: Record<string, unknown[][]>,
-    traces: number[],
-    mostPoints: number,
-  ) => Promise<unknown>;
-  relayout: (element: HTMLElement, changes: object) => Promise<unknown>;
+  /** Draws it, or brings what is drawn up to date. */
+  react: (element: HTMLElement, data: object[], layout: object, config: object) => Promise<Plotted>;
+  toImage: (
+    figure: { data: object[]; layout: object },
+    options: { format: "png"; width: number; height: number; scale: number },
+  ) => Promise<string>;
   purge: (element: HTMLElement) => void;
   Plots: { resize: (element: HTMLElement) => Promise<unknown> };
 };

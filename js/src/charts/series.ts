@@ -1,4 +1,4 @@
-// Records into what the latency chart draws. Pure.
+// Records into what charts draw. Pure.
 
 import type { BlockRecord } from "../protocol.ts";
 
@@ -6,16 +6,8 @@ export const BLOCKS_IN_VIEW = 60;
 const FEWEST_IN_VIEW = 12;
 const LONGEST_LABEL = 80;
 
-/** Values for Plotly's `extendTraces`: the latencies, and the switches among them. */
-export type Points = { x: number[]; y: number[]; text: string[] };
-
-export function latencyPoints(records: readonly BlockRecord[]): Points {
-  return {
-    x: records.map((record) => record.block),
-    y: records.map((record) => record.latency_ms),
-    text: records.map((record) => asText(record.prompt)),
-  };
-}
+/** From block to block, half a block more at either end. */
+export type Range = readonly [number, number];
 
 /** Blocks at which a prompt took over from another one. */
 export function switches(records: readonly BlockRecord[]): BlockRecord[] {
@@ -23,14 +15,44 @@ export function switches(records: readonly BlockRecord[]): BlockRecord[] {
 }
 
 /** The blocks to be in view: all of them, until there are many. */
-export function blockRange(newest: number): [number, number] {
+export function blockRange(newest: number): Range {
   const last = Math.max(newest, FEWEST_IN_VIEW - 1);
   return [Math.max(0, last - BLOCKS_IN_VIEW + 1) - 0.6, last + 0.6];
+}
+
+/** The range around `middle`, half as wide or twice; it ends where the blocks do. */
+export function zoomed(range: Range, middle: number, by: "in" | "out", newest: number): Range {
+  const width = (range[1] - range[0]) * (by === "in" ? 0.5 : 2);
+  const share = (middle - range[0]) / (range[1] - range[0]);
+  const from = Math.max(-0.6, middle - Math.min(1, Math.max(0, share)) * width);
+  return [from, Math.min(Math.max(newest, FEWEST_IN_VIEW - 1) + 0.6, from + Math.max(4, width))];
+}
+
+export function within(records: readonly BlockRecord[], range: Range): BlockRecord[] {
+  return records.filter(({ block }) => block >= range[0] - 1 && block <= range[1] + 1);
 }
 
 /** How long the pictures of a block play: it must be made in less. */
 export function realTimeMs(record: BlockRecord, picturesPerSecond: number): number {
   return (1000 * record.pictures) / picturesPerSecond;
+}
+
+/** The latency that a share of blocks keeps to; blocks that were profiled are left out. */
+export function latencyQuantiles(
+  records: readonly BlockRecord[],
+): { p50: number; p95: number; max: number } | undefined {
+  const sorted = records
+    .filter(({ profiled }) => !profiled)
+    .map(({ latency_ms }) => latency_ms)
+    .sort((a, b) => a - b);
+  const max = sorted.at(-1);
+  return max === undefined ? undefined : { p50: at(sorted, 0.5), p95: at(sorted, 0.95), max };
+}
+
+function at(sorted: readonly number[], share: number): number {
+  const place = share * (sorted.length - 1);
+  const [below, above] = [sorted[Math.floor(place)] ?? 0, sorted[Math.ceil(place)] ?? 0];
+  return below + (above - below) * (place - Math.floor(place));
 }
 
 /** A prompt for Plotly, which would take some of it for markup. */

@@ -1,6 +1,7 @@
 // The notebook's colours for Plotly, which does not read style sheets.
 
 export type Colours = {
+  ground: string;
   ink: string;
   faint: string;
   rule: string;
@@ -22,6 +23,7 @@ export function colours(element: HTMLElement): Colours {
     return colour;
   };
   return {
+    ground: resolved("--ll-panel"),
     ink: resolved("--ll-ink"),
     faint: resolved("--ll-faint"),
     rule: resolved("--ll-rule"),

@@ -60,6 +60,10 @@ export class Film {
     this.lost = Math.max(this.lost, block);
   }
 
+  isLost(block: number): boolean {
+    return block <= this.lost;
+  }
+
   /** Leave out a block, if it is here. */
   forget(block: number): void {
     const at = this.takes.findIndex(({ record }) => record.block === block);

@@ -1,5 +1,6 @@
 // Somebody looks back at what was shown, while the video goes on.
 
+import type { BlockRecord } from "../protocol.ts";
 import type { CodedBlock } from "./decoder.ts";
 import { Film, type Stretch, type Take } from "./film.ts";
 import type { Disposable, Shown } from "./jitter-buffer.ts";
@@ -44,6 +45,21 @@ export class LookBack<Picture extends Disposable> {
 
   seek(picture: number): void {
     this.look((review, nowMs) => review.seek(picture, nowMs));
+  }
+
+  /** Stand on the first picture of a block, or say why that cannot be. */
+  goTo({ block, first_picture: picture }: BlockRecord): string | undefined {
+    if (this.film.has(block)) {
+      this.look((review, nowMs, there) => {
+        review.hold(nowMs, there);
+        review.seek(picture, nowMs);
+      });
+      return undefined;
+    }
+    const pictures = `the pictures of block ${block}`;
+    return this.film.isLost(block)
+      ? `${pictures} are no longer kept: choose a later block`
+      : `${pictures} have not come to this page yet: try again in a moment`;
   }
 
   /** Stand on the picture before or after the present one. */

@@ -44,6 +44,8 @@ export type PlayerEvents = {
   ask: (run: number, block: number) => void;
   /** A block has come that was missing. */
   filled: (take: Take) => void;
+  /** A block was decoded, so long after it came. */
+  decoded: (run: number, block: number, elapsedMs: number) => void;
   fail: (message: string, codec: Codec) => void;
 };
 
@@ -212,7 +214,9 @@ export class Player {
     this.decoder
       .decode(take)
       .then((decoded) => {
-        this.lately.decoded(performance.now() - cameMs, take.codec);
+        const elapsedMs = performance.now() - cameMs;
+        this.lately.decoded(elapsedMs, take.codec);
+        this.events.decoded(run, take.record.block, elapsedMs);
         this.put(run, take.record, decoded);
       })
       .catch((error) => {

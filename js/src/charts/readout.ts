@@ -1,0 +1,16 @@
+// The line below a chart, which says of the shown block, or of the profile, what the chart draws. Pure.
+
+import type { BlockProfile, BlockRecord } from "../protocol.ts";
+import { toldOverhead } from "./kernels-chart.ts";
+
+export function readoutOf(shown: BlockRecord | undefined): string {
+  if (shown === undefined) {
+    return "";
+  }
+  const slow = shown.profiled ? ", profiled" : "";
+  return `shown: block ${shown.block}, ${shown.latency_ms.toFixed(0)} ms${slow}, “${shown.prompt}”`;
+}
+
+export function profileReadout(profile: BlockProfile | undefined): string {
+  return profile === undefined ? "" : toldOverhead(profile);
+}

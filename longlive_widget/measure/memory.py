@@ -1,0 +1,36 @@
+"""What this process takes of memory right now. Waits for no device."""
+
+from dataclasses import dataclass
+
+import psutil
+import torch
+
+
+@dataclass(frozen=True)
+class MemoryUse:
+    """Bytes of the host, and of a GPU those of tensors and those that torch holds for more.
+
+    On a processor there are none of a device.
+    """
+
+    host_bytes: int
+    device_bytes: int | None
+    device_reserved_bytes: int | None
+
+
+def memory_use(device: torch.device) -> MemoryUse:
+    """What the process takes at this moment, whoever of it does."""
+    if device.type != "cuda":
+        return MemoryUse(host_bytes(), None, None)
+    allocated = torch.cuda.memory_allocated(device)
+    return MemoryUse(host_bytes(), allocated, reserved_bytes(device))
+
+
+def host_bytes() -> int:
+    """What this process has in the host's memory."""
+    return int(psutil.Process().memory_info().rss)
+
+
+def reserved_bytes(device: torch.device) -> int:
+    """What this process holds of the device's memory; 0 on a processor."""
+    return torch.cuda.memory_reserved(device) if device.type == "cuda" else 0

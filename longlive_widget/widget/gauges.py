@@ -1,0 +1,66 @@
+"""What is measured of a session while it plays: the time of its parts, memory, one block's profile.
+
+Knows neither messages nor the page.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+
+from torch.profiler import profile, record_function
+
+from longlive_widget.engine.engine import Engine
+from longlive_widget.engine.session import Session
+from longlive_widget.engine.watch import SpanName
+from longlive_widget.measure.block_time import BlockTrace
+from longlive_widget.measure.clock import Clock
+from longlive_widget.measure.memory import MemoryUse, memory_use
+from longlive_widget.measure.parts import BLOCK, PREFIX, Ranges
+from longlive_widget.measure.profile import recorded, traces_of
+
+
+class Gauges:
+    """The watch of one session, to be given to it as such."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.clock = Clock(engine.device)
+        self._ranges = Ranges()
+
+    @contextmanager
+    def span(self, name: SpanName, block: int, step: int | None = None) -> Iterator[None]:
+        """A part of a block, for the clock and for a profiler."""
+        with ExitStack() as watched:
+            for watch in (self.clock, self._ranges):
+                watched.enter_context(watch.span(name, block, step))
+            yield
+
+    def parts_ms(self) -> dict[str, float]:
+        """What of the engine's work has ended since the last call; not what the host waits."""
+        parts: dict[str, float] = {}
+        for span in self.clock.take():
+            if span.name != "wait":
+                name = span.name if span.step is None else f"{span.name} {span.step}"
+                parts[name] = parts.get(name, 0.0) + span.ms
+        return {name: round(ms, 3) for name, ms in parts.items()}
+
+    def memory(self) -> MemoryUse:
+        """What the process takes now."""
+        return memory_use(self._engine.device)
+
+    def profiling(self, session: Session) -> AbstractContextManager[profile]:
+        """Inside, the session is profiled; its first block is slow, for the profiler begins."""
+        os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # else it prints, into whatever cell runs
+        return recorded(self._engine, session, self._ranges)
+
+    def trace_of(self, profiler: profile) -> BlockTrace:
+        """What was found of the block that was made `in_block`; takes a second or two.
+
+        A GPU whose kernels torch's profiler does not see is a `CapabilityError`.
+        """
+        return traces_of(profiler, self._engine.device)[-1]
+
+    @staticmethod
+    def in_block() -> AbstractContextManager[None]:
+        """Around the call for the block that is to be broken down."""
+        return record_function(PREFIX + BLOCK)
