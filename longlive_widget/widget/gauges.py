@@ -20,10 +20,10 @@ from longlive_widget.measure.profile import recorded, traces_of
 
 
 class Gauges:
-    """The watch of one session, to be given to it as such."""
+    """The watch of one session, to be given to it as such; `engine` is what it is made with now."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        self.engine = engine
         self.clock = Clock(engine.device)
         self._ranges = Ranges()
 
@@ -46,19 +46,19 @@ class Gauges:
 
     def memory(self) -> MemoryUse:
         """What the process takes now."""
-        return memory_use(self._engine.device)
+        return memory_use(self.engine.device)
 
     def profiling(self, session: Session) -> AbstractContextManager[profile]:
         """Inside, the session is profiled; its first block is slow, for the profiler begins."""
         os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # else it prints, into whatever cell runs
-        return recorded(self._engine, session, self._ranges)
+        return recorded(self.engine, session, self._ranges)
 
     def trace_of(self, profiler: profile) -> BlockTrace:
         """What was found of the block that was made `in_block`; takes a second or two.
 
         A GPU whose kernels torch's profiler does not see is a `CapabilityError`.
         """
-        return traces_of(profiler, self._engine.device)[-1]
+        return traces_of(profiler, self.engine.device)[-1]
 
     @staticmethod
     def in_block() -> AbstractContextManager[None]:

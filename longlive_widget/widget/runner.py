@@ -367,6 +367,8 @@ class Runner:
             self._about = _about(engine, geometry, seed, self._audience)
             if session is not None and goes_on:
                 engine.take_over(session)
+                if self._gauges is not None:
+                    self._gauges.engine = engine
             elif session is not None:
                 played = self._status == "running"
                 self.stop()
