@@ -10,10 +10,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from longlive_widget.engine.branches import Branches as Branches
     from longlive_widget.engine.engine import Engine as Engine
     from longlive_widget.engine.official import OfficialFiles as OfficialFiles
     from longlive_widget.presets import PRESETS as PRESETS
     from longlive_widget.presets import Preset as Preset
+    from longlive_widget.runs.manifest import Manifest as Manifest
+    from longlive_widget.runs.recording import Recording as Recording
+    from longlive_widget.runs.replay import replay as replay
     from longlive_widget.timeline import Entry as Entry
     from longlive_widget.timeline import Timeline as Timeline
     from longlive_widget.timeline import Transition as Transition
@@ -26,27 +30,35 @@ __version__ = "0.1.0"
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # docs/decisions/0001-threads-that-sleep.md
 
 _HOMES = {
+    "Branches": "longlive_widget.engine.branches",
     "Engine": "longlive_widget.engine.engine",
     "Entry": "longlive_widget.timeline",
     "LongLiveWidget": "longlive_widget.widget.studio",
+    "Manifest": "longlive_widget.runs.manifest",
     "OfficialFiles": "longlive_widget.engine.official",
     "PRESETS": "longlive_widget.presets",
     "Preset": "longlive_widget.presets",
     "Timeline": "longlive_widget.timeline",
     "Transition": "longlive_widget.timeline",
+    "Recording": "longlive_widget.runs.recording",
+    "replay": "longlive_widget.runs.replay",
     "read_timeline": "longlive_widget.timeline_forms",
     "write_timeline": "longlive_widget.timeline_forms",
 }
 __all__ = [
     "PRESETS",
+    "Branches",
     "Engine",
     "Entry",
     "LongLiveWidget",
+    "Manifest",
     "OfficialFiles",
     "Preset",
+    "Recording",
     "Timeline",
     "Transition",
     "read_timeline",
+    "replay",
     "write_timeline",
 ]
 

@@ -54,6 +54,10 @@ class RecordError(LongLiveError, ValueError):
     """Measurements, or a file of them, that cannot be recorded, read or compared."""
 
 
+class ManifestError(LongLiveError, ValueError):
+    """A kept run, or its manifest, that cannot be read, written or made again."""
+
+
 def whole_number(
     name: str, value: object, error: type[LongLiveError], *, least: int, most: int | None = None
 ) -> int:

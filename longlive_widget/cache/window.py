@@ -8,7 +8,8 @@ Axes: B batch, T tokens (latent frame, row, column), H heads, D head size.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -16,6 +17,29 @@ from torch import Tensor
 from longlive_widget.cache.occupancy import Occupancy
 from longlive_widget.cache.storage import Parts, PlainStorage, Storage
 from longlive_widget.errors import SessionError
+
+
+@dataclass(frozen=True, eq=False)
+class WindowState:
+    """What a window holds after a block: its frames, and each layer's parts in the order of slots.
+
+    `overwritten` is a ring's. As `Window.held` gives it, the tensors are views of the window.
+    """
+
+    kept_frames: tuple[int, ...]
+    open_frames: tuple[int, ...]
+    dtype: torch.dtype
+    memory: tuple[Parts, ...]
+    overwritten: int = 0
+
+    def copied(self, copy: Callable[[Tensor], Tensor]) -> "WindowState":
+        """The same with other tensors, each made by `copy`."""
+        return replace(self, memory=tuple(tuple(map(copy, parts)) for parts in self.memory))
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of its tensors."""
+        return sum(part.nbytes for parts in self.memory for part in parts)
 
 
 class Window(ABC):
@@ -133,6 +157,23 @@ class Window(ABC):
         sink = min(self.sink_frames, len(self._kept_frames)) if keep_sink else 0
         self._evict(sink, len(self._kept_frames) - sink)
 
+    def held(self) -> WindowState:
+        """What is in memory, as views that the next block overwrites: copy them."""
+        filled = self._filled
+        memory = (tuple(self._tokens(p, 0, filled) for p in parts) for parts in self._memory)
+        kept, opened = tuple(self._kept_frames), tuple(self._open_frames)
+        return WindowState(kept, opened, self._dtype, tuple(memory))
+
+    def restore(self, state: WindowState) -> None:
+        """Hold what a window of this kind and size held; the tensors are this window's from now."""
+        self._kept_frames, self._open_frames = list(state.kept_frames), list(state.open_frames)
+        self._dtype = state.dtype
+        self._memory = [tuple(map(self._laid, parts)) for parts in state.memory]
+
+    def _laid(self, part: Tensor) -> Tensor:
+        """What is filled of one part, where this window holds it."""
+        return part
+
     def _close_block(self) -> None:
         self._kept_frames += self._open_frames
         self._open_frames = []
@@ -236,6 +277,11 @@ class _PreallocatedWindow(Window):
         self._put(buffers, written)
         return tuple(self._tokens(buffer, 0, self._filled) for buffer in buffers)
 
+    def _laid(self, part: Tensor) -> Tensor:
+        buffer = self._buffer(part)
+        self._tokens(buffer, 0, self._filled).copy_(part)
+        return buffer
+
     def _buffer(self, part: Tensor) -> Tensor:
         batch, _, *rest = part.shape
         return part.new_empty(batch, self.window_frames * self._tokens_per_frame, *rest)
@@ -274,6 +320,15 @@ class RingWindow(_PreallocatedWindow):
         """Forget everything, or everything but the sink."""
         super().clear(keep_sink=keep_sink)
         self._overwritten = 0
+
+    def held(self) -> WindowState:
+        """What is in memory, as views that the next block overwrites: copy them."""
+        return replace(super().held(), overwritten=self._overwritten)
+
+    def restore(self, state: WindowState) -> None:
+        """Hold what a ring of this size held; the tensors are this window's from now."""
+        super().restore(state)
+        self._overwritten = state.overwritten
 
     def _slot(self, rank: int) -> int:
         sink = self.sink_frames

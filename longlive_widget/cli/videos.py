@@ -5,6 +5,7 @@ import math
 import shlex
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
@@ -12,6 +13,7 @@ from tqdm import tqdm
 from longlive_widget.cli.arguments import (
     add_preset,
     add_running,
+    path_to_write,
     preset_of,
     records_in,
     seed,
@@ -21,6 +23,7 @@ from longlive_widget.errors import TimelineError
 from longlive_widget.geometry import PICTURES_PER_SECOND, Geometry, pictures_before
 from longlive_widget.presets import PRESETS
 from longlive_widget.presets_page import page
+from longlive_widget.runs.manifest import Manifest, picture_hashes
 from longlive_widget.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 
 PROGRESS = "|{bar}| {n_fmt} of {total_fmt} pictures, {rate_noinv_fmt}, {remaining} left"
 _UNKNOWN_FRAME = "LATENT_FRAME"
+DIFFERENT = 1
 
 
 def generate(chosen: argparse.Namespace) -> None:
@@ -39,10 +43,12 @@ def generate(chosen: argparse.Namespace) -> None:
 
     from longlive_widget.engine.recording import VideoFile, writable_video_path
 
-    out = writable_video_path(chosen.out)
+    out, manifest = writable_video_path(chosen.out), path_to_write(chosen.manifest)
 
     from longlive_widget.engine.engine import Engine
     from longlive_widget.engine.source import source_of
+    from longlive_widget.measure.clock import Clock
+    from longlive_widget.runs.logbook import Logbook
 
     source = source_of(chosen.model)
     geometry = source.geometry
@@ -64,11 +70,17 @@ def generate(chosen: argparse.Namespace) -> None:
         )
         for sentence in _remarks(engine, timeline, geometry):
             print(sentence)
-        session = engine.session(timeline, seed=chosen.seed, size_px=chosen.size)
-        started_s = time.perf_counter()
+        clock = Clock(engine.device)
+        session = engine.session(timeline, seed=chosen.seed, size_px=chosen.size, watch=clock)
+        logbook = Logbook(engine, session)
+        started_s = begun_s = time.perf_counter()
         for block in _with_progress(session.blocks(chosen.blocks), pictures):
+            latency_ms = 1e3 * (time.perf_counter() - begun_s)
             stopped.again()
             video.append(block.frames)
+            hashes = picture_hashes(block.frames)
+            logbook.add(session, block.index, hashes, latency_ms, clock.take_parts_ms())
+            begun_s = time.perf_counter()
     elapsed_s = time.perf_counter() - started_s
 
     for landing in session.landings:
@@ -78,6 +90,42 @@ def generate(chosen: argparse.Namespace) -> None:
         f"{elapsed_s:.1f} s: {pictures / elapsed_s:.1f} pictures/s"
     )
     print(out)
+    if manifest is not None:
+        print(logbook.write(manifest))
+
+
+def replay(chosen: argparse.Namespace) -> int:
+    """Make a video again from its manifest; 1 where a picture is another."""
+    run = Manifest.read(chosen.manifest)
+
+    from longlive_widget.engine.recording import VideoFile
+    from longlive_widget.runs.replay import load_for, replay
+
+    size = run.geometry
+    with ExitStack() as open_files:
+        stopped = open_files.enter_context(stopped_in_order())
+        video = None
+        if chosen.out is not None:
+            video = open_files.enter_context(VideoFile(chosen.out, size.width_px, size.height_px))
+        engine = load_for(
+            run, chosen.model, device=chosen.device, allow_fallback=chosen.allow_fallback
+        )
+        for sentence in engine.fallbacks:
+            print(sentence)
+        total = pictures_before(run.end * size.block_frames)
+        with tqdm(total=total, unit=" pictures", bar_format=PROGRESS) as progress:
+
+            def take(block: "Block") -> None:
+                stopped.again()
+                if video is not None:
+                    video.append(block.frames)
+                progress.update(len(block.frames))
+
+            found = replay(run, engine=engine, on_block=take)
+    print(found)
+    if video is not None:
+        print(video.path)
+    return 0 if found.equal else DIFFERENT
 
 
 def _remarks(engine: "Engine", timeline: Timeline, geometry: Geometry) -> Iterator[str]:
@@ -189,8 +237,27 @@ def _add_generate(commands: "argparse._SubParsersAction[Any]") -> None:
         "--blocks", type=_block_count, default=16, help="blocks to make (default: 16, 12 s)"
     )
     parser.add_argument("--seed", type=seed, default=0, help="the noise to begin with (default: 0)")
+    parser.add_argument(
+        "--manifest",
+        metavar="FILE",
+        help="write what made the video there, as JSON, with a hash of each picture: for `replay`",
+    )
     add_preset(parser)
     add_running(parser)
+
+
+def _add_replay(commands: "argparse._SubParsersAction[Any]") -> None:
+    parser = commands.add_parser("replay", help="make a video again, and compare each picture")
+    parser.set_defaults(run=replay)
+    parser.add_argument("manifest", help="what `generate --manifest` or a studio has written")
+    parser.add_argument("--out", help="the video to write, ending in .mp4")
+    parser.add_argument("--model", help="where the model is (default: what the manifest names)")
+    parser.add_argument("--device", help="where to compute (default: the kind that it was made on)")
+    parser.add_argument(
+        "--allow-fallback",
+        action="store_true",
+        help="run the nearest thing where this machine lacks something, and say so",
+    )
 
 
 def _add_presets(commands: "argparse._SubParsersAction[Any]") -> None:
@@ -205,4 +272,5 @@ def _add_presets(commands: "argparse._SubParsersAction[Any]") -> None:
 def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
     """Name the commands of this module with their options."""
     _add_generate(commands)
+    _add_replay(commands)
     _add_presets(commands)

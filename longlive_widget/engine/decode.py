@@ -5,6 +5,7 @@ Axes: B batch, F frames, C channels, H rows, W columns.
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -41,6 +42,19 @@ def require_decoder(preset: Preset, sizes: Sizes) -> None:
             f"preset {preset.name!r} decodes by the small decoder, and {sizes.name!r} has none: "
             "put TAEHV's taew2_1.pth beside its files, or use decoder='full'"
         )
+
+
+@dataclass(frozen=True, eq=False)
+class DecoderState:
+    """What a decoder remembers between two blocks."""
+
+    memory: tuple[Tensor, ...]
+    latent_shape: tuple[int, ...] | None
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of its tensors."""
+        return sum(tensor.nbytes for tensor in self.memory)
 
 
 class PictureOutlet:
@@ -105,6 +119,16 @@ class PictureOutlet:
         latent_BFCHW.record_stream(self._own)
         with torch.cuda.stream(self._own), timed:
             return self._begun(latent_BFCHW, copying)
+
+    def kept(self, copy: Callable[[Tensor], Tensor]) -> DecoderState:
+        """What is remembered of all blocks that were begun; each tensor is made by `copy`."""
+        with torch.cuda.stream(self._own):
+            return DecoderState(tuple(map(copy, self._stream.state)), self._stream.latent_shape)
+
+    def restore(self, state: DecoderState) -> None:
+        """Go on from there, before any block was begun."""
+        self._stream.state = list(state.memory)
+        self._stream.latent_shape = state.latent_shape
 
     def _begun(
         self, latent_BFCHW: Tensor, copying: Callable[[], AbstractContextManager[object]]

@@ -20,6 +20,7 @@ from longlive_widget.engine.model import Model, Placement, Weights
 from longlive_widget.engine.official import OfficialFiles
 from longlive_widget.engine.session import Means, Session
 from longlive_widget.engine.source import Source, source_of
+from longlive_widget.engine.state import Keeper, SessionState
 from longlive_widget.engine.watch import Watch
 from longlive_widget.engine.windows import Positions, new_window
 from longlive_widget.errors import (
@@ -298,6 +299,8 @@ class Engine:
         size_px: tuple[int, int] | None = None,
         positions: Positions = "relative",
         watch: Watch | None = None,
+        keeper: Keeper | None = None,
+        begin: SessionState | None = None,
     ) -> Session:
         """A new video.
 
@@ -308,6 +311,9 @@ class Engine:
             size_px: width and height of the pictures; None takes the model's own.
             positions: "relative" to the window, for videos without end; "absolute" is the paper's.
             watch: who is told when each part of a block begins and ends.
+            keeper: who keeps its states; see `Branches`.
+            begin: the state of another session with this timeline's past, to go on from; it must be
+                of this engine and size.
 
         An empty prompt is a `TimelineError`, a size that is no multiple of 16 a `GeometryError`,
         a seed out of range or an unknown kind of positions a `SessionError`.
@@ -321,7 +327,7 @@ class Engine:
                 "'absolute' no two are alike: use 'relative', or cuda_graphs=False"
             )
         window = new_window(self.preset, self.model.sizes, geometry, positions)
-        return Session(self._means, geometry, plan, seed, window, watch)
+        return Session(self._means, geometry, plan, seed, window, watch, keeper, begin)
 
     @property
     def adapters(self) -> dict[str, float]:

@@ -10,7 +10,7 @@ from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 from uuid import uuid4
 
 import av
@@ -28,6 +28,7 @@ from longlive_widget.errors import (
 from longlive_widget.geometry import PICTURES_PER_SECOND
 
 SUFFIX = ".mp4"
+LOSSLESS_CODEC: Final = "libx264rgb"
 NAME_LETTERS = 40
 # With x264's macroblock tree, the same pictures gave other bytes from run to run (at 160 x 96).
 QUALITY = {"crf": "18", "preset": "medium", "x264-params": "mbtree=0"}
@@ -164,6 +165,28 @@ class VideoFile(Mp4File):
 
     def _coded(self, picture: NDArray[np.uint8]) -> av.VideoFrame:
         frame = frame_of(picture, "yuv420p")
+        frame.pts = self.pictures
+        self.pictures += 1
+        return frame
+
+
+class LosslessVideoFile(VideoFile):
+    """A video that holds each picture to the bit: H.264 of RGB, which few players show.
+
+    Written as `Mp4File` says; a PyAV without the encoder is a `CapabilityError`.
+    """
+
+    def _begin(self, container: OutputContainer) -> None:
+        with codec_required(LOSSLESS_CODEC):
+            stream = container.add_stream(
+                LOSSLESS_CODEC, PICTURES_PER_SECOND, options={"qp": "0", "preset": "medium"}
+            )
+        stream.width, stream.height = self.width_px, self.height_px
+        stream.pix_fmt = "rgb24"
+        self._stream = stream
+
+    def _coded(self, picture: NDArray[np.uint8]) -> av.VideoFrame:
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
         frame.pts = self.pictures
         self.pictures += 1
         return frame

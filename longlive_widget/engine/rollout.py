@@ -6,16 +6,42 @@ Axes: B batch, F latent frames, C channels, H rows, W columns.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from longlive_widget.cache.text import TextMemory
+from longlive_widget.cache.window import WindowState
 from longlive_widget.engine.denoise import Denoiser
 from longlive_widget.engine.noise_schedule import Level
 from longlive_widget.engine.watch import Timed, untimed
 from longlive_widget.errors import SessionError
 from longlive_widget.presets import Context, Recache
+
+
+@dataclass(frozen=True, eq=False)
+class RolloutState:
+    """A rollout between two blocks: the prompt, the last latents, and what the window holds.
+
+    `settled` is whether the last block has left in memory what it leaves.
+    """
+
+    text: TextMemory | None
+    latest: tuple[Tensor, ...]
+    next_frame: int
+    settled: bool
+    window: WindowState
+
+    def copied(self, copy: Callable[[Tensor], Tensor]) -> "RolloutState":
+        """The same with other tensors, each made by `copy`; the prompt's are never written to."""
+        return replace(self, latest=tuple(map(copy, self.latest)), window=self.window.copied(copy))
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of its tensors, the prompt's too."""
+        said = () if self.text is None else (t for layer in self.text.layers for t in layer)
+        return self.window.nbytes + sum(tensor.nbytes for tensor in (*self.latest, *said))
 
 
 class Rollout:
@@ -111,6 +137,24 @@ class Rollout:
         self._next_frame += frames
         self._remember(latent_BFCHW)
         return latent_BFCHW
+
+    def held(self) -> RolloutState:
+        """Where it is, between two blocks; the next one overwrites these tensors: copy them."""
+        return RolloutState(
+            self._text,
+            tuple(self._latest),
+            self._next_frame,
+            settled=self._unsettled is None,
+            window=self._denoiser.window.held(),
+        )
+
+    def restore(self, state: RolloutState) -> None:
+        """Go on from there; the tensors are this rollout's from now on."""
+        self._text = state.text
+        self._latest = list(state.latest)
+        self._next_frame = state.next_frame
+        self._unsettled = None if state.settled else self._latest[-1]
+        self._denoiser.window.restore(state.window)
 
     def replace_last(self, latent_BFCHW: Tensor) -> None:
         """Go on from these latents in place of those of the last block, before it is settled."""

@@ -6,6 +6,7 @@ Axes: B batch, F latent frames, C channels, H rows, W columns.
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -24,9 +25,18 @@ from longlive_widget.engine.gpu import current
 from longlive_widget.engine.model import Model
 from longlive_widget.engine.noise_schedule import levels
 from longlive_widget.engine.rollout import Rollout
+from longlive_widget.engine.state import (
+    Keeper,
+    SessionState,
+    decoder_on,
+    memory_on_host,
+    on_host,
+    rollout_on,
+)
 from longlive_widget.engine.static_denoiser import StaticDenoiser
 from longlive_widget.engine.steering import Steering
 from longlive_widget.engine.watch import Unwatched, Watch
+from longlive_widget.engine.windows import Positions
 from longlive_widget.errors import SessionError, whole_number
 from longlive_widget.geometry import Geometry
 from longlive_widget.model.adapters import Sum
@@ -111,6 +121,8 @@ class Session:
         seed: int,
         window: Window,
         watch: Watch | None = None,
+        keeper: Keeper | None = None,
+        begin: SessionState | None = None,
     ) -> None:
         self.timeline = timeline
         self.seed = require_seed(seed)
@@ -131,12 +143,28 @@ class Session:
         self._outlet = _outlet_of(means, self._decoding)
         self._decodes = means
         self._weights: Sum | None = None
+        self._adapters: list[tuple[int, dict[str, float]]] = []
         self._asked = list(timeline.landings(geometry.block_frames))
         self._landed: list[Landing] = []
         self._begun = self._given = 0
         self._ahead = OneAhead[_Latents]()
         self._failure: BaseException | None = None
         self._lock = threading.Lock()
+        self._keeper = keeper
+        if begin is not None:
+            self._go_on_from(begin)
+
+    @torch.inference_mode()
+    def _go_on_from(self, state: SessionState) -> None:
+        memory, device = state.memory, self._means.model.device
+        self._asked = [landing for landing in self._asked if landing.block >= memory.block]
+        self._landed = list(memory.landed)
+        self._begun = self._given = memory.block
+        self._steering = copy(memory.steering)
+        self._weights, self._adapters = memory.weights, list(memory.adapters)
+        with current(device):
+            self._rollout.restore(rollout_on(device, memory))
+            self._outlet.restore(decoder_on(device, state.decoder))
 
     @property
     def next_block(self) -> int:
@@ -163,6 +191,16 @@ class Session:
         """The prompts that have landed so far, those that lost their block to a later one too."""
         with self._lock:
             return tuple(self._landed)
+
+    @property
+    def positions(self) -> Positions:
+        """Whether time positions are counted inside the window, or from the video's beginning."""
+        return "relative" if self.window.relative else "absolute"
+
+    @property
+    def adapters(self) -> tuple[tuple[int, dict[str, float]], ...]:
+        """The blocks from which on adapters had other scales, with all that are in use, by name."""
+        return tuple(self._adapters)
 
     @property
     def window_bytes(self) -> int:
@@ -247,6 +285,7 @@ class Session:
                     made = self._latents(begun)
                     pictures = self._decoded(made)
                     self._settle(made.index)
+            self._keep_decoder(made.index + 1)
             with self._watch.span("wait", made.index):
                 frames = pictures()
         first = made.index * self.geometry.block_frames
@@ -265,6 +304,25 @@ class Session:
             copying=partial(self._watch.span, "transfer", made.index),
         )
 
+    def _keep_memory(self, block: int) -> None:
+        """Have the state at the beginning of a block kept, if it is wanted."""
+        if self._keeper is not None and self._keeper.wants(block):
+            self._keeper.take_memory(
+                memory_on_host(
+                    block,
+                    self._rollout.held(),
+                    self._steering,
+                    self._weights,
+                    self.adapters,
+                    tuple(landing for landing in self.landings if landing.block < block),
+                )
+            )
+
+    def _keep_decoder(self, block: int) -> None:
+        """The decoder's half, after all blocks before `block` were begun to be decoded."""
+        if self._keeper is not None and self._keeper.wants(block):
+            self._keeper.take_decoder(block, self._outlet.kept(on_host))
+
     def _settle(self, block: int) -> None:
         """Write what a block leaves in memory, unless the next text may compute that again."""
         with self._lock:
@@ -282,6 +340,7 @@ class Session:
 
     def _latents(self, begun: _Begun) -> _Latents:
         block, model = begun.index, begun.means.model
+        self._keep_memory(block)
         other = model is not self._means.model
         if begun.means is not self._means:
             self._go_on_with(begun.means, block)
@@ -293,6 +352,7 @@ class Session:
             swapped = weights != self._weights
             if swapped:
                 self._denoiser.forget()
+                self._adapters.append((block, model.adapters.scales_in(weights)))
             self._weights = weights
             turns = self._steering.turns
             if swapped or turns or other:

@@ -67,6 +67,18 @@ class Clock:
             self._marks = going_on
         return self._told(over)
 
+    def take_parts_ms(self) -> dict[str, float]:
+        """The ms of each part that has ended since they were taken last, but what the host waits.
+
+        By name; a part of several blocks is their sum. Waits for nothing.
+        """
+        parts: dict[str, float] = {}
+        for span in self.take():
+            if span.name != "wait":
+                name = span.name if span.step is None else f"{span.name} {span.step}"
+                parts[name] = parts.get(name, 0.0) + span.ms
+        return {name: round(ms, 3) for name, ms in parts.items()}
+
     def spans(self) -> tuple[Span, ...]:
         """All spans so far, in the order in which they ended; waits for the device."""
         if self._on_gpu:

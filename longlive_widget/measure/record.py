@@ -55,7 +55,7 @@ class Machine:
     system: str
 
     def __post_init__(self) -> None:
-        _require_types(self)
+        require_types(self)
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class Versions:
     transformers: str | None
 
     def __post_init__(self) -> None:
-        _require_types(self)
+        require_types(self)
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ class Commit:
     dirty: bool
 
     def __post_init__(self) -> None:
-        _require_types(self)
+        require_types(self)
 
     def __str__(self) -> str:
         return self.name[:7] + (" (changed since)" if self.dirty else "")
@@ -128,7 +128,7 @@ class Record:
             ("preset", Preset),
             ("geometry", Geometry),
         ):
-            _require_type(name, getattr(self, name), kind)
+            require_type(name, getattr(self, name), kind)
         for name in ("counts", "samples", "facts"):
             _require_names(name, getattr(self, name))
         for name, value in (
@@ -164,7 +164,7 @@ class Record:
             )
         if schema < 1:
             raise RecordError(f"schema {schema} does not exist: they begin with 1")
-        return _built(cls, said | _parts(said), "the record")
+        return built(cls, said | _parts(said), "the record")
 
 
 def _refuse_constant(name: str) -> None:
@@ -182,20 +182,24 @@ def _parts(said: Mapping[str, object]) -> dict[str, object]:
         ("geometry", Geometry),
     ):
         if name in said and not (name == "commit" and said[name] is None):
-            parts[name] = _built(kind, said[name], name)
+            parts[name] = built(kind, said[name], name)
     if "time" in said:
         parts["time"] = _time(said["time"])
     return parts
 
 
-def _built(kind: type[T], said: object, what: str) -> T:
-    """A dataclass from its fields by name, which check themselves."""
+def built(kind: type[T], said: object, what: str, form: str = f"schema {SCHEMA}") -> T:
+    """A dataclass from its fields by name, which check themselves.
+
+    Raises:
+        RecordError: a field lacks, is none of this `form`, or is wrong; the message names `what`.
+    """
     if not isinstance(said, dict):
         raise RecordError(f"{what} {short(said)} has no fields")
     known = fields(kind)
     for name in said:
         if name not in {one.name for one in known}:
-            raise RecordError(f"{what} has a field {name!r} that schema {SCHEMA} has not")
+            raise RecordError(f"{what} has a field {name!r} that {form} has not")
     for one in known:
         needed = one.default is MISSING and one.default_factory is MISSING
         if needed and one.name not in said:
@@ -221,12 +225,18 @@ def _utc(time: object) -> datetime:
     return time.astimezone(UTC)
 
 
-def _require_types(part: "DataclassInstance") -> None:
+def require_types(part: "DataclassInstance") -> None:
+    """Make sure that the fields of a dataclass are of their types, else it is a `RecordError`."""
     for one in fields(part):
-        _require_type(one.name, getattr(part, one.name), one.type)
+        require_type(one.name, getattr(part, one.name), one.type)
 
 
-def _require_type(name: str, value: object, kind: object) -> None:
+def require_type(name: str, value: object, kind: object) -> None:
+    """Make sure that a value is of a type, or of one in a union.
+
+    Raises:
+        RecordError: it is of another; the message calls it `name`.
+    """
     whole = isinstance(value, bool) and kind is not bool
     if whole or not isinstance(value, kind):  # type: ignore[arg-type]  # a class, or a union of some
         wanted = kind.__name__ if isinstance(kind, type) else kind

@@ -74,6 +74,21 @@ class Adapters:
         """The scale of each known adapter, in the order in which they are added up."""
         return dict(self._scales)
 
+    @property
+    def loaded(self) -> dict[str, Tensor]:
+        """The weights of the linear layers that adapters are added to, as they were loaded."""
+        return dict(self._loaded)
+
+    @property
+    def pairs(self) -> dict[str, Mapping[str, Pair]]:
+        """A and B of each layer that an adapter has, by the adapter's name."""
+        return {name: known.pairs for name, known in self._known.items()}
+
+    def scales_in(self, weights: Sum) -> dict[str, float]:
+        """The scale of each adapter in such a sum, by name; those are left out that are gone."""
+        names = {adapter.number: name for name, adapter in self._known.items()}
+        return {names[number]: scale for number, scale in weights if number in names}
+
     @contextmanager
     def held(self) -> Iterator[Sum]:
         """Inside, nobody else changes the weights. Equal sums are equal weights, to the bit."""

@@ -37,12 +37,7 @@ class Gauges:
 
     def parts_ms(self) -> dict[str, float]:
         """What of the engine's work has ended since the last call; not what the host waits."""
-        parts: dict[str, float] = {}
-        for span in self.clock.take():
-            if span.name != "wait":
-                name = span.name if span.step is None else f"{span.name} {span.step}"
-                parts[name] = parts.get(name, 0.0) + span.ms
-        return {name: round(ms, 3) for name, ms in parts.items()}
+        return self.clock.take_parts_ms()
 
     def memory(self) -> MemoryUse:
         """What the process takes now."""

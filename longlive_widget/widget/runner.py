@@ -20,8 +20,15 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Protocol
 
-from longlive_widget.errors import LongLiveError, SessionError, TimelineError, whole_number
+from longlive_widget.errors import (
+    LongLiveError,
+    ManifestError,
+    SessionError,
+    TimelineError,
+    whole_number,
+)
 from longlive_widget.geometry import PICTURES_PER_SECOND, Geometry, pictures_before
+from longlive_widget.runs.manifest import NOTHING_MADE, picture_hashes
 from longlive_widget.timeline import (
     CUT,
     Landing,
@@ -74,6 +81,8 @@ if TYPE_CHECKING:
     from longlive_widget.engine.engine import Engine
     from longlive_widget.engine.session import Block, Session
     from longlive_widget.measure.block_time import BlockTrace
+    from longlive_widget.runs.logbook import Logbook
+    from longlive_widget.runs.manifest import Manifest
     from longlive_widget.widget.gauges import Gauges
 
 CREDITS = 2
@@ -105,11 +114,15 @@ class Stretch:
 
 @dataclass(frozen=True, eq=False)
 class Coded:
-    """A block's pictures for the page, none where it has no room for them, and the time it took."""
+    """A block's pictures for the page, none where it has no room for them, and the time it took.
+
+    `hashes` are those of its pictures, for the manifest.
+    """
 
     codec: Codec
     buffers: list[bytes]
     encode_ms: float
+    hashes: tuple[str, ...]
 
 
 class Runner:
@@ -172,6 +185,7 @@ class Runner:
         atexit.register(self.close)
 
     def _clear(self) -> None:
+        self._logbook: Logbook | None = None
         self.reel = Reel()
         self._history: deque[BlockRecord] = deque(maxlen=HISTORY_BLOCKS)
         self._asked: tuple[Landing, ...] = self._timeline.landings(self._about.block_frames)
@@ -235,6 +249,19 @@ class Runner:
         with self._changed:
             fresh = self._session is None
             return self._run + fresh, self._begun()
+
+    def manifest(self) -> "Manifest":
+        """What this video was made by and of, so far; a hash of each picture.
+
+        Where nothing was made yet, it is a `ManifestError`; where the studio is closed, it is a
+        `SessionError`.
+        """
+        with self._changed:
+            self._open_engine()
+            logbook = self._logbook
+        if logbook is None:
+            raise ManifestError(NOTHING_MADE)
+        return logbook.manifest()
 
     def state(self) -> State:
         """What a view must know to draw itself."""
@@ -724,6 +751,7 @@ class Runner:
             )
             self._run += 1
             self._clear()
+            self._logbook = _logbook_of(engine, self._session)
             for entry in self._timeline.entries:
                 self.post(partial(_require_read, engine, entry.prompt))
         return self._session
@@ -861,7 +889,8 @@ class Runner:
             displayed = self._audience.expected and room > 0
         begun_s = time.perf_counter()
         buffers = encode_block(block.frames, codec) if displayed else []
-        return Coded(codec, buffers, 1e3 * (time.perf_counter() - begun_s))
+        encode_ms = 1e3 * (time.perf_counter() - begun_s)
+        return Coded(codec, buffers, encode_ms, picture_hashes(block.frames))
 
     def _fail(self, stretch: Stretch, error: Exception) -> None:
         with self._changed:
@@ -898,6 +927,10 @@ class Runner:
         self._made += 1
         self._dropped += self._audience.looking and not displayed
         self._history.append(record)
+        if self._logbook is not None and self._session is not None:
+            self._logbook.add(
+                self._session, block.index, coded.hashes, record.latency_ms, record.parts_ms
+            )
         small = is_small(self._about.width_px, self._about.height_px)
         shown = coded.buffers if coded.codec == "h264" and not small else ()
         self._archive.keep(self.reel.append(block, shown))
@@ -937,6 +970,12 @@ def _profile_of(
         gaps_ms=round(trace.elapsed_ms - busy_ms, 3),
         parts=tuple(sorted(parts, key=lambda part: (-part.ms, part.name))),
     )
+
+
+def _logbook_of(engine: "Engine", session: "Session") -> "Logbook":
+    from longlive_widget.runs.logbook import Logbook  # loads torch, as the engine has
+
+    return Logbook(engine, session)
 
 
 def _about(engine: "Engine", geometry: Geometry, seed: int, audience: Audience) -> State:

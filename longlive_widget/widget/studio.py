@@ -103,6 +103,7 @@ if TYPE_CHECKING:
     from longlive_widget.engine.engine import Engine
     from longlive_widget.engine.session import Block
     from longlive_widget.measure.recommend import Recommendation
+    from longlive_widget.runs.manifest import Manifest
 
 STATIC = Path(__file__).parents[1] / "static"
 PATIENCE_S = 0.2
@@ -427,6 +428,14 @@ class LongLiveWidget(anywidget.AnyWidget):
         path = reachable(path)
         require_place(path, "picture")
         path.write_bytes(encode_png(made))
+
+    def manifest(self) -> "Manifest":
+        """What this video is made by and of, so far, with a hash of each picture.
+
+        `manifest().write("run.json")` keeps it, and `replay("run.json")` makes the video again.
+        Where nothing was made yet, it is a `ManifestError`.
+        """
+        return self._runner.manifest()
 
     def report(self) -> None:
         """Show what stays in a saved notebook: a strip of pictures, and a table."""

@@ -66,6 +66,10 @@ class PaintedEngine:
 
 
 class PaintedSession:
+    positions = "relative"
+    adapters = ((0, {}),)
+    landings = ()
+
     def __init__(self, engine, timeline, seed, watch=None, geometry=None) -> None:
         self.engine = engine
         self.geometry = geometry or engine.geometry
@@ -78,6 +82,10 @@ class PaintedSession:
         self._asked = list(self.timeline.landings(engine.geometry.block_frames))
         self._prompt = ""
         self._lock = threading.Lock()
+
+    @property
+    def preset(self):
+        return self.engine.preset
 
     def switch(self, prompt, transition=CUT):
         with self._lock:

@@ -1,0 +1,135 @@
+"""What happened in a run, block by block, kept while it goes on and told as a manifest.
+
+However long the run, only some MiB are kept in memory: the rest lies in a file that has no name.
+"""
+
+import json
+import threading
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import SpooledTemporaryFile
+
+import torch
+
+from longlive_widget.engine.engine import Engine
+from longlive_widget.engine.fingerprint import fingerprint
+from longlive_widget.engine.session import Session
+from longlive_widget.errors import ManifestError
+from longlive_widget.measure.environment import commit, machine, versions
+from longlive_widget.presets import Preset
+from longlive_widget.runs.manifest import NOTHING_MADE, BlockLine, Maker, Manifest, Swap
+
+IN_MEMORY_BYTES = 4 * 2**20
+LIBRARIES = ("tokenizers", "ftfy")
+"""What reads prompts, beside what every record names."""
+
+
+class Logbook:
+    """The log of one session, which is not held. Threads may add and read at once."""
+
+    def __init__(self, engine: Engine, session: Session) -> None:
+        self._engine = engine
+        self._began = datetime.now(UTC)
+        self._seed = session.seed
+        self._geometry = session.geometry
+        self._positions = session.positions
+        self._lock = threading.Lock()
+        self._lines = SpooledTemporaryFile(IN_MEMORY_BYTES, "w+", encoding="utf-8")  # noqa: SIM115  # lives as long as this
+        weakref.finalize(self, self._lines.close)
+        self._added = 0
+        self._took_over: Preset | None = None
+        self._note(session)
+
+    def add(
+        self,
+        session: Session,
+        block: int,
+        pictures: Sequence[str],
+        latency_ms: float,
+        parts_ms: Mapping[str, float],
+    ) -> None:
+        """Note a block that the session has given.
+
+        Args:
+            session: the one that this is the log of.
+            block: its number.
+            pictures: a hash of each, by `picture_hashes`.
+            latency_ms: how long it took.
+            parts_ms: how long its parts took, by name.
+        """
+        line = BlockLine(block, latency_ms, dict(parts_ms), tuple(pictures))
+        with self._lock:
+            self._lines.write(json.dumps(asdict(line)) + "\n")
+            self._added += 1
+            self._note(session)
+
+    def manifest(self) -> Manifest:
+        """The run so far. Reads all weights once, for their hashes.
+
+        Raises:
+            ManifestError: there is no block, or the run went on under another preset on the way.
+        """
+        with self._lock:
+            if not self._added:
+                raise ManifestError(NOTHING_MADE)
+            if self._took_over is not None:
+                raise ManifestError(
+                    f"this video went on under preset {self._took_over.name!r} on the way, which "
+                    "no manifest says yet: make it under one preset from the start"
+                )
+            blocks = tuple(self._blocks())
+            timeline, landings, adapters = self._timeline, self._landings, self._adapters
+        end = blocks[-1].block + 1
+        return Manifest(
+            time=self._began,
+            maker=maker_of(self._engine),
+            seed=self._seed,
+            geometry=self._geometry,
+            positions=self._positions,
+            timeline=timeline,
+            landings=tuple(each for each in landings if each.block < end),
+            adapters=tuple(Swap(block, scales) for block, scales in adapters if block < end),
+            blocks=blocks,
+        )
+
+    def write(self, path: str | Path) -> Path:
+        """Write the manifest of the run so far to a file; returns where it is.
+
+        A place where no file can be is an `OutputError`.
+        """
+        return self.manifest().write(path)
+
+    def _note(self, session: Session) -> None:
+        self._timeline = session.timeline
+        self._landings = session.landings
+        self._adapters = session.adapters
+        if session.preset != self._engine.preset:
+            self._took_over = session.preset
+
+    def _blocks(self) -> Iterator[BlockLine]:
+        self._lines.seek(0)
+        for line in self._lines:  # and so to its end, where more is written
+            yield BlockLine(**json.loads(line))
+
+
+def maker_of(engine: Engine) -> Maker:
+    """What makes the runs of an engine, here and now."""
+    return Maker(
+        model=engine.name,
+        weights=engine.weights,
+        fingerprints=fingerprint(engine.model),
+        dtype=str(engine.model.dtype).removeprefix("torch."),
+        preset=engine.preset,
+        attention=engine.attention.kernel,
+        fallbacks=engine.fallbacks,
+        machine=machine(engine.device),
+        cpu_capability=torch.backends.cpu.get_cpu_capability(),
+        float32_matmul=torch.get_float32_matmul_precision(),
+        versions=versions(),
+        libraries={name: version(name) for name in LIBRARIES},
+        commit=commit(),
+    )

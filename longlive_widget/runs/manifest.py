@@ -1,0 +1,351 @@
+"""The manifest of a run: what made a video, what steered it, and a hash of each picture.
+
+One JSON file, with a line for each block. It names no host, no user and no folder. Loads no torch.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from reprlib import repr as short
+from typing import TYPE_CHECKING, Literal, cast, get_args
+from uuid import uuid4
+
+from longlive_widget.errors import (
+    LongLiveError,
+    ManifestError,
+    OutputError,
+    RecordError,
+    one_of,
+    reachable,
+    require_place,
+    whole_number,
+)
+from longlive_widget.geometry import Geometry
+from longlive_widget.measure.record import (
+    Commit,
+    Machine,
+    T,
+    Versions,
+    Weights,
+    built,
+    require_type,
+    require_types,
+)
+from longlive_widget.presets import Preset
+from longlive_widget.timeline import Landing, Timeline, entries_of, require_seed
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+FORMAT = "longlive-widget run"
+VERSION = 1
+"""Goes up with every change of what a manifest holds; a reader knows all up to its own."""
+PICTURE_HASH = "sha256 of the uint8 RGB rows"
+Positions = Literal["relative", "absolute"]
+Scales = Mapping[str, float]
+
+NOTHING_MADE = "nothing was made yet: make a block first"
+
+_HASH = re.compile(r"[0-9a-f]{64}")
+_FORM = f"version {VERSION}"
+
+
+def picture_hashes(frames: "NDArray[np.uint8]") -> tuple[str, ...]:
+    """The SHA-256 of each picture, of its RGB bytes row by row; uint8, `[F, H, W, 3]`."""
+    return tuple(hashlib.sha256(picture.tobytes()).hexdigest() for picture in frames)
+
+
+@dataclass(frozen=True)
+class Maker:
+    """What made a run: a model under a preset, on a machine, with what is installed there.
+
+    `fingerprints` are SHA-256 of the model's parts by name, as they were loaded. `preset` is the
+    one that ran, after any fallback, and `attention` the kernel that it ran on. `cpu_capability`
+    and `float32_matmul` are torch's: the instructions that it takes, and how exactly it multiplies.
+    `libraries` are the versions of others that read the prompts.
+    """
+
+    model: str
+    weights: Weights
+    fingerprints: Mapping[str, str]
+    dtype: str
+    preset: Preset
+    attention: str
+    fallbacks: tuple[str, ...]
+    machine: Machine
+    cpu_capability: str
+    float32_matmul: str
+    versions: Versions
+    libraries: Mapping[str, str]
+    commit: Commit | None
+
+    def __post_init__(self) -> None:
+        for name in ("model", "dtype", "attention", "cpu_capability", "float32_matmul"):
+            require_type(name, getattr(self, name), str)
+        one_of("weights", self.weights, get_args(Weights), RecordError)
+        for name in ("fingerprints", "libraries"):
+            require_type(name, getattr(self, name), dict)
+            for key, value in getattr(self, name).items():
+                require_type(f"{name} {key}", value, str)
+        require_type("fallbacks", self.fallbacks, list | tuple)
+        object.__setattr__(self, "fallbacks", tuple(self.fallbacks))
+        for sentence in self.fallbacks:
+            require_type("a fallback", sentence, str)
+
+
+@dataclass(frozen=True)
+class BlockLine:
+    """What is kept of a block: its number, the ms that it and its parts took, a hash a picture."""
+
+    block: int
+    latency_ms: float
+    parts_ms: Mapping[str, float]
+    pictures: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        whole_number("block", self.block, ManifestError, least=0)
+        require_type("latency_ms", self.latency_ms, int | float)
+        require_type("parts_ms", self.parts_ms, dict)
+        for name, ms in self.parts_ms.items():
+            require_type(f"parts_ms {name}", ms, int | float)
+        require_type("pictures", self.pictures, list | tuple)
+        object.__setattr__(self, "pictures", tuple(self.pictures))
+        for picture in self.pictures:
+            if not _HASH.fullmatch(str(picture)):
+                raise ManifestError(f"hash {short(picture)} of a picture is no SHA-256")
+
+
+@dataclass(frozen=True)
+class Swap:
+    """The scales of all adapters in use from a block on, by name."""
+
+    block: int
+    scales: Scales
+
+    def __post_init__(self) -> None:
+        whole_number("block of a swap", self.block, ManifestError, least=0)
+        require_type("scales", self.scales, dict)
+        for name, scale in self.scales.items():
+            require_type(f"scale of {name}", scale, int | float)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """One run: what made it, what steered it, and what came out.
+
+    `timeline` has the live switches too; `landings` say where each prompt took effect, as far as
+    the run went, those too that lost their block to another. `adapters` has the scales that the
+    run began with, and each change. `blocks` follow each other; those of a branch begin where it
+    left, and its timeline is that of the whole video.
+
+    Raises:
+        ManifestError: the parts do not belong together; the message says which.
+    """
+
+    time: datetime
+    maker: Maker
+    seed: int
+    geometry: Geometry
+    positions: Positions
+    timeline: Timeline
+    landings: tuple[Landing, ...]
+    adapters: tuple[Swap, ...]
+    blocks: tuple[BlockLine, ...]
+
+    def __post_init__(self) -> None:
+        require_seed(self.seed)
+        one_of("positions", self.positions, get_args(Positions), ManifestError)
+        if not self.blocks:
+            raise ManifestError("it has no block: a run begins with one")
+        self._require_blocks()
+        self._require_landings()
+        swaps = [swap.block for swap in self.adapters]
+        if swaps[:1] != [0] or swaps != sorted(set(swaps)) or swaps[-1] >= self.end:
+            raise ManifestError(f"adapters are said at blocks {swaps}: they begin at 0, and go up")
+
+    def _require_blocks(self) -> None:
+        for number, line in enumerate(self.blocks, self.first_block):
+            if line.block != number:
+                raise ManifestError(f"block {line.block} stands where block {number} belongs")
+            wanted = self.geometry.pictures_in_block(number)
+            if len(line.pictures) != wanted:
+                raise ManifestError(
+                    f"block {number} has {len(line.pictures)} pictures, and {wanted} belong there"
+                )
+
+    def _require_landings(self) -> None:
+        """What landed is what the timeline says, but for prompts that gave way to others."""
+        frames = self.geometry.block_frames
+        for landing in self.landings:
+            require_types(landing)
+            if landing.lands_at != landing.block * frames:
+                raise ManifestError(f"{landing.prompt!r} lands between two blocks")
+        planned = self.timeline.landings(frames)
+        told, meant = (
+            [(each.block, each.prompt, each.asked_at) for each in landings if _stays(each)]
+            for landings in (self.landings, [each for each in planned if each.block < self.end])
+        )
+        if told != meant:
+            raise ManifestError("its landings are not those of its timeline")
+
+    @property
+    def first_block(self) -> int:
+        """The number of the first block: 0, but for a branch."""
+        return self.blocks[0].block
+
+    @property
+    def end(self) -> int:
+        """The number of the block after the last one."""
+        return self.first_block + len(self.blocks)
+
+    @property
+    def pictures(self) -> int:
+        """How many pictures there are."""
+        return sum(len(line.pictures) for line in self.blocks)
+
+    def write(self, path: str | Path) -> Path:
+        """Write it to a file, whole or not at all; returns where it is.
+
+        It is written under a temporary name beside its own, and moved once it is whole.
+
+        Raises:
+            OutputError: no file can be there, or the disk is full.
+        """
+        path = reachable(path)
+        require_place(path, "manifest")
+        unfinished = path.with_name(f".{path.stem[:40]}.{uuid4().hex[:8]}.tmp")
+        try:
+            with unfinished.open("x", encoding="utf-8") as file:
+                file.writelines(self._text())
+            unfinished.replace(path)
+        except OSError as error:
+            raise OutputError(
+                f"{str(path)!r} could not be written ({error.strerror or error}): "
+                "free some space, or choose another place"
+            ) from error
+        finally:
+            unfinished.unlink(missing_ok=True)
+        return path
+
+    def _text(self) -> Iterator[str]:
+        """What the file says: a line for each block, and all else in lines of its own."""
+        yield json.dumps(self._head(), ensure_ascii=False, indent=1).removesuffix("\n}")
+        yield ',\n "blocks": ['
+        for place, line in enumerate(self.blocks):
+            yield f"{',' if place else ''}\n  {json.dumps(asdict(line))}"
+        yield "\n ]\n}\n"
+
+    def _head(self) -> dict[str, object]:
+        """All but the blocks."""
+        return {
+            "format": FORMAT,
+            "version": VERSION,
+            "time": self.time.isoformat(),
+            "maker": asdict(self.maker),
+            "seed": self.seed,
+            "geometry": asdict(self.geometry),
+            "positions": self.positions,
+            "picture_hash": PICTURE_HASH,
+            "timeline": json.loads(self.timeline.to_json()),
+            "landings": [asdict(landing) for landing in self.landings],
+            "adapters": [asdict(swap) for swap in self.adapters],
+        }
+
+    @classmethod
+    def read(cls, path: str | Path) -> "Manifest":
+        """The manifest in a file.
+
+        Raises:
+            ManifestError: it cannot be read, is none, is of a later version, is damaged, or its
+                parts do not belong together.
+        """
+        try:
+            text = Path(path).expanduser().read_text(encoding="utf-8")
+        except (OSError, ValueError, RuntimeError) as error:
+            reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+            raise ManifestError(
+                f"{str(path)!r} cannot be read ({reason}): give the manifest of a run"
+            ) from error
+        try:
+            return cls.from_json(text)
+        except ManifestError as error:
+            raise ManifestError(f"{str(path)!r}: {error}") from error
+
+    @classmethod
+    def from_json(cls, text: str) -> "Manifest":
+        """The manifest that such a file holds.
+
+        Raises:
+            ManifestError: as in `read`.
+        """
+        said = _loaded(text)
+        try:
+            fields = said | {
+                "time": datetime.fromisoformat(cast(str, said["time"])).astimezone(UTC),
+                "maker": _maker(said["maker"]),
+                "geometry": built(Geometry, said["geometry"], "geometry", _FORM),
+                "timeline": Timeline(entries_of(said["timeline"])),
+                "landings": _rows(Landing, said, "landings"),
+                "adapters": _rows(Swap, said, "adapters"),
+                "blocks": _rows(BlockLine, said, "blocks"),
+            }
+            return built(cls, fields, "the manifest", _FORM)
+        except KeyError as error:
+            raise ManifestError(f"this manifest has no {error}: it is damaged") from error
+        except LongLiveError as error:
+            raise ManifestError(f"this manifest is damaged: {error}") from error
+        except (TypeError, ValueError) as error:
+            raise ManifestError(f"this manifest is damaged: {error}") from error
+
+
+def _stays(landing: Landing) -> bool:
+    return landing.replaced_by is None
+
+
+def _loaded(text: str) -> dict[str, object]:
+    """The fields of a manifest of a version that is known here."""
+    try:
+        said = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise ManifestError(f"this is no whole JSON ({error}): it is damaged, or no run") from error
+    if not isinstance(said, dict) or said.pop("format", None) != FORMAT:
+        raise ManifestError(f"this is no manifest: its format is not {FORMAT!r}")
+    version = said.pop("version", None)
+    if type(version) is not int or version < 1:
+        raise ManifestError(f"version {short(version)} of a manifest does not exist: take another")
+    if version > VERSION:
+        raise ManifestError(
+            f"this manifest has version {version}, and versions up to {VERSION} are known here: "
+            "update longlive-widget"
+        )
+    if said.pop("picture_hash", None) != PICTURE_HASH:
+        raise ManifestError(f"its picture_hash is not {PICTURE_HASH!r}: it is damaged")
+    return said
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number")
+
+
+def _maker(said: object) -> Maker:
+    if not isinstance(said, dict):
+        raise ManifestError(f"maker {short(said)} has no fields")
+    parts = {
+        name: built(kind, said.get(name), name, _FORM)
+        for name, kind in (("preset", Preset), ("machine", Machine), ("versions", Versions))
+    }
+    if said.get("commit") is not None:
+        parts["commit"] = built(Commit, said["commit"], "commit", _FORM)
+    return built(Maker, said | parts, "maker", _FORM)
+
+
+def _rows(kind: type[T], said: Mapping[str, object], name: str) -> tuple[T, ...]:
+    rows = said[name]
+    if not isinstance(rows, Sequence) or isinstance(rows, str):
+        raise ManifestError(f"{name} {short(rows)} are no list")
+    return tuple(built(kind, row, f"one of {name}", _FORM) for row in rows)

@@ -1,0 +1,199 @@
+"""A run made again from its manifest, and held against it picture by picture."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import cast
+
+from longlive_widget.engine.engine import Dtype, Engine
+from longlive_widget.engine.fingerprint import ADAPTER
+from longlive_widget.engine.session import Block, Session
+from longlive_widget.engine.source import Source
+from longlive_widget.errors import ManifestError
+from longlive_widget.geometry import pictures_before
+from longlive_widget.measure.record import Versions
+from longlive_widget.presets import UNSEEN, Attention, Preset
+from longlive_widget.runs.logbook import maker_of
+from longlive_widget.runs.manifest import Maker, Manifest, Scales, Swap, picture_hashes
+
+_OF_A_MACHINE = ("device_type", "device", "compute_capability", "driver", "processor", "threads")
+_TOLD_ELSEWHERE = ("name", "summary", "attention")
+_UNKNOWN = (
+    "nothing that a manifest knows of is another: the file was changed, or this machine does not "
+    "compute alike each time"
+)
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What came of making a run again.
+
+    `different` are the numbers of the pictures that are not the run's, counted from the video's
+    beginning; `reasons` say what may have made them so: what is another here than it was there.
+    """
+
+    manifest: Manifest
+    different: tuple[int, ...]
+    reasons: tuple[str, ...]
+
+    @property
+    def equal(self) -> bool:
+        """Whether every picture is the run's, to the bit."""
+        return not self.different
+
+    @property
+    def different_block(self) -> int | None:
+        """The first block that has other pictures."""
+        if self.equal:
+            return None
+        frames = self.manifest.geometry.block_frames
+        blocks = range(self.manifest.first_block, self.manifest.end)
+        begins = (pictures_before(block * frames) for block in blocks)
+        return max(
+            block for block, begin in zip(blocks, begins, strict=True) if begin <= self.different[0]
+        )
+
+    def __str__(self) -> str:
+        run = self.manifest
+        if self.equal:
+            return f"equal: all {run.pictures} pictures of {len(run.blocks)} blocks, to the bit"
+        return (
+            f"different from picture {self.different[0]} on (block {self.different_block}): "
+            f"{len(self.different)} of {run.pictures} pictures are others; "
+            f"{'; '.join(self.reasons) or _UNKNOWN}"
+        )
+
+
+def replay(
+    run: str | Path | Manifest,
+    *,
+    engine: Engine | None = None,
+    model: str | Path | Source | None = None,
+    device: str | None = None,
+    allow_fallback: bool = False,
+    on_block: Callable[[Block], None] | None = None,
+) -> Replay:
+    """Make a run again, and compare each picture with its hash.
+
+    Args:
+        run: the manifest, or its file.
+        engine: what makes it; None loads the model, preset and adapter that the manifest names.
+        model: where that model is, if its name does not say so, as `Engine.load` takes it.
+        device: where to compute; None takes the kind of device that the run was made on.
+        allow_fallback: run the nearest thing where this machine lacks something; a reason says so.
+        on_block: called with each block as it is made.
+
+    What cannot be loaded raises as in `Engine.load`; a manifest that cannot be read, or that has
+    adapters which the engine has not, is a `ManifestError`.
+    """
+    manifest = run if isinstance(run, Manifest) else Manifest.read(run)
+    if engine is None:
+        engine = load_for(manifest, model, device=device, allow_fallback=allow_fallback)
+    geometry = manifest.geometry
+    session = engine.session(
+        manifest.timeline,
+        manifest.seed,
+        size_px=(geometry.width_px, geometry.height_px),
+        positions=manifest.positions,
+    )
+    different: list[int] = []
+    for block in _made(engine, session, manifest):
+        if block.index >= manifest.first_block:
+            kept = manifest.blocks[block.index - manifest.first_block].pictures
+            begin = pictures_before(block.latent_frame)
+            pairs = zip(picture_hashes(block.frames), kept, strict=True)
+            different += [begin + n for n, (here, there) in enumerate(pairs) if here != there]
+        if on_block is not None:
+            on_block(block)
+    reasons = differences(manifest.maker, maker_of(engine)) if different else ()
+    return Replay(manifest, tuple(different), reasons)
+
+
+def load_for(
+    manifest: Manifest,
+    model: str | Path | Source | None = None,
+    *,
+    device: str | None = None,
+    allow_fallback: bool = False,
+) -> Engine:
+    """The engine that a run asks for; what is loaded, and its errors, are as in `Engine.load`."""
+    maker = manifest.maker
+    device_type = maker.machine.device_type
+    attention = cast(Attention, maker.attention)  # not what is the fastest today
+    preset = replace(maker.preset, attention=attention)
+    return Engine.load(
+        maker.model if model is None else model,
+        preset,
+        device=device or device_type,
+        dtype=cast(Dtype, maker.dtype),
+        weights=maker.weights,
+        allow_fallback=allow_fallback,
+        emulate=device_type == "cpu",
+    )
+
+
+def _made(engine: Engine, session: Session, manifest: Manifest) -> Iterator[Block]:
+    """All blocks of the video, each with the adapters that it had."""
+    before = engine.adapters
+    for swap in manifest.adapters:
+        _require_adapters(engine, swap.scales)
+    try:
+        for swap, after in pairwise([*manifest.adapters, Swap(manifest.end, {})]):
+            engine.use_adapters(swap.scales)
+            yield from session.blocks(after.block - swap.block)
+    finally:
+        engine.use_adapters(before)
+
+
+def _require_adapters(engine: Engine, scales: Scales) -> None:
+    for name in scales:
+        if name not in engine.adapters:
+            raise ManifestError(
+                f"this run has an adapter {name!r}, which no manifest holds: add it to an engine, "
+                "and give that as replay(..., engine=engine)"
+            )
+
+
+def differences(then: Maker, now: Maker) -> tuple[str, ...]:
+    """What is another now than it was then and may change pictures, each in a clause."""
+    return (*_of_model(then, now), *_of_preset(then, now), *_of_machine(then, now))
+
+
+def _of_model(then: Maker, now: Maker) -> Iterator[str]:
+    for name in ("model", "weights", "dtype"):
+        yield from _other(name, getattr(then, name), getattr(now, name))
+    if then.dtype != now.dtype:
+        return  # then each hash is another too
+    for part in sorted({*then.fingerprints, *now.fingerprints}):
+        if then.fingerprints.get(part) != now.fingerprints.get(part):
+            what = f"the {part}" if part.startswith(ADAPTER) else f"the model's {part}"
+            yield f"{what} has other weights (SHA-256) than then"
+
+
+def _of_preset(then: Maker, now: Maker) -> Iterator[str]:
+    yield from _other("attention", then.attention, now.attention)
+    for one in fields(Preset):
+        if one.name not in (*_TOLD_ELSEWHERE, *UNSEEN):
+            was, is_now = getattr(then.preset, one.name), getattr(now.preset, one.name)
+            yield from _other(f"{one.name} of the preset", was, is_now)
+    if then.fallbacks != now.fallbacks:
+        yield from (f"{sentence} (here)" for sentence in now.fallbacks)
+        yield from (f"{sentence} (then)" for sentence in then.fallbacks)
+
+
+def _of_machine(then: Maker, now: Maker) -> Iterator[str]:
+    for name in _OF_A_MACHINE:
+        yield from _other(name, getattr(then.machine, name), getattr(now.machine, name))
+    for one in fields(Versions):
+        was, is_now = getattr(then.versions, one.name), getattr(now.versions, one.name)
+        yield from _other(one.name, was, is_now)
+    for name in ("cpu_capability", "float32_matmul", "commit"):
+        yield from _other(name, getattr(then, name), getattr(now, name))
+    for name in sorted({*then.libraries, *now.libraries}):
+        yield from _other(name, then.libraries.get(name), now.libraries.get(name))
+
+
+def _other(what: str, then: object, now: object) -> Iterator[str]:
+    if then != now:
+        yield f"{what.replace('_', ' ')} was {then}, here it is {now}"

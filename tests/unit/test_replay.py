@@ -1,0 +1,298 @@
+"""A run is kept as a manifest, and made again from it, hash by hash."""
+
+import getpass
+import hashlib
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from longlive_widget import Engine, Entry, Manifest, Timeline, Transition, replay
+from longlive_widget.cli import main
+from longlive_widget.engine.fingerprint import fingerprint
+from longlive_widget.errors import ManifestError, OutputError
+from longlive_widget.presets import PRESETS
+from longlive_widget.runs.logbook import Logbook, maker_of
+from longlive_widget.runs.manifest import picture_hashes
+from longlive_widget.runs.replay import differences
+from longlive_widget.widget.runner import Runner
+
+RED, BLUE, STAR = "a red ball moves right on black", "it turns blue", "a big yellow star spins"
+SMALL_PX = (64, 48)
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    return Engine.load("tiny", PRESETS["reference"].with_(denoise_steps=(1000, 500)))
+
+
+@pytest.fixture(scope="module")
+def run(engine) -> Manifest:
+    """Five blocks, with a live switch that is blended in."""
+    session = engine.session(RED, seed=3, size_px=SMALL_PX)
+    logbook = Logbook(engine, session)
+    _add(logbook, session, 2)
+    session.switch(BLUE, Transition(blocks=2))
+    _add(logbook, session, 3)
+    return logbook.manifest()
+
+
+def _add(logbook, session, blocks):
+    for block in session.blocks(blocks):
+        logbook.add(session, block.index, picture_hashes(block.frames), 12.5, {"steps": 9.0})
+
+
+def test_a_manifest_read_back_is_the_one_that_was_written(run, tmp_path):
+    assert Manifest.read(run.write(tmp_path / "run.json")) == run
+    assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
+
+
+def test_a_manifest_says_where_live_switches_landed_and_a_hash_for_each_picture(run):
+    assert run.timeline == Timeline.of(RED, Entry(6, BLUE, Transition(blocks=2)))
+    assert [(each.prompt, each.lands_at, each.block) for each in run.landings] == [
+        (RED, 0, 0),
+        (BLUE, 6, 2),
+    ]
+    assert [len(line.pictures) for line in run.blocks] == [9, 12, 12, 12, 12]
+    assert len({*(h for line in run.blocks for h in line.pictures)}) == run.pictures == 57
+
+
+def test_a_hash_is_that_of_the_bytes_of_one_picture():
+    frames = np.zeros((2, 16, 16, 3), np.uint8)
+    frames[1, 0, 0, 0] = 1
+    assert picture_hashes(frames) == tuple(
+        hashlib.sha256(picture).hexdigest() for picture in (bytes(768), b"\1" + bytes(767))
+    )
+
+
+def test_a_manifest_names_no_folder_and_no_user(run):
+    text = "".join(run._text())
+    for private in (str(Path.home()), getpass.getuser(), str(Path.cwd())):
+        assert len(private) < 5 or private not in text
+
+
+def test_a_replay_gives_every_picture_to_the_bit(engine, run):
+    found = replay(run, engine=engine)
+    assert found.equal
+    assert str(found) == "equal: all 57 pictures of 5 blocks, to the bit"
+
+
+def test_a_replay_says_from_which_picture_on_and_why(engine, run):
+    """Other steps; and a run whose hash of one picture in block 3 is another."""
+    other = Engine(engine.model, engine.preset.with_(denoise_steps=(1000, 250)))
+    found = replay(run, engine=other)
+    assert (found.equal, found.different[0], found.different_block) == (False, 0, 0)
+    assert "denoise steps of the preset was (1000, 500), here it is (1000, 250)" in str(found)
+
+    line = run.blocks[3]
+    wrong = replace(line, pictures=(*line.pictures[:5], "0" * 64, *line.pictures[6:]))
+    found = replay(replace(run, blocks=(*run.blocks[:3], wrong, run.blocks[4])), engine=engine)
+    assert found.different == (9 + 12 + 12 + 5,)
+    assert found.different_block == 3
+    assert "different from picture 38 on (block 3): 1 of 57 pictures are others" in str(found)
+    assert "nothing that a manifest knows of is another" in str(found)
+
+
+def test_adapters_that_change_on_the_way_are_replayed_and_put_back(engine):
+    own = Engine.load("tiny", engine.preset)
+    session = own.session(RED, size_px=SMALL_PX)
+    logbook = Logbook(own, session)
+    _add(logbook, session, 2)
+    own.use_adapters({"own": 0.5})
+    _add(logbook, session, 2)
+    run = logbook.manifest()
+    assert [(swap.block, swap.scales) for swap in run.adapters] == [
+        (0, {"own": 1.0}),
+        (2, {"own": 0.5}),
+    ]
+    assert replay(run).equal
+    assert replay(run, engine=own).equal
+    assert own.adapters == {"own": 0.5}
+
+
+def test_an_adapter_that_no_engine_has_is_named(engine, run):
+    (swap,) = run.adapters
+    with pytest.raises(ManifestError, match="has an adapter 'x', which no manifest holds: add it"):
+        replay(replace(run, adapters=(replace(swap, scales={"x": 1.0}),)), engine=engine)
+
+
+def test_differences_tell_weights_versions_and_machines(engine):
+    maker = maker_of(engine)
+    assert differences(maker, maker) == ()
+    weights = replace(maker, fingerprints=maker.fingerprints | {"decoder": "0" * 64})
+    assert differences(maker, weights) == (
+        "the model's decoder has other weights (SHA-256) than then",
+    )
+    machine = replace(maker, machine=replace(maker.machine, device="H100", device_type="cuda"))
+    assert differences(machine, maker)[0] == "device type was cuda, here it is cpu"
+    versions = replace(maker, versions=replace(maker.versions, torch="9.9"))
+    (said,) = differences(versions, maker)
+    assert said.startswith("torch was 9.9, here it is 2.")
+    unseen = replace(maker, preset=maker.preset.with_(prompt_cache=8))
+    assert differences(unseen, maker) == ()
+
+
+def test_a_fingerprint_is_of_the_weights_as_they_were_loaded(engine):
+    before = fingerprint(engine.model)
+    eight_bits = Engine.load("tiny", engine.preset.with_(linear_dtype="fp8"), emulate=True)
+    eight_bits.use_adapters({})
+    assert fingerprint(eight_bits.model) == before
+    random = fingerprint(Engine.load("tiny", weights="random").model)
+    assert {part for part in random if random[part] == before[part]} == {"tokenizer"}
+
+
+def test_a_run_that_went_on_under_another_preset_is_refused_rather_than_told_wrongly(engine):
+    session = engine.session(RED, size_px=SMALL_PX)
+    logbook = Logbook(engine, session)
+    _add(logbook, session, 1)
+    engine.under(engine.preset.with_(name="three", denoise_steps=(1000, 500, 250))).take_over(
+        session
+    )
+    _add(logbook, session, 1)
+    with pytest.raises(ManifestError, match="went on under preset 'three' on the way"):
+        logbook.manifest()
+
+
+def test_a_run_that_was_begun_without_a_block_has_no_manifest(engine):
+    logbook = Logbook(engine, engine.session(RED))
+    with pytest.raises(ManifestError, match="nothing was made yet: make a block first"):
+        logbook.manifest()
+
+
+def test_a_paced_run_with_switches_and_replans_replays_in_a_new_process(tmp_path):
+    """Live switches, a transition, one without re-cache, and a replan, while a studio plays."""
+    engine = Engine.load("tiny", PRESETS["quality"].with_(denoise_steps=(1000, 500)))
+    runner = Runner(engine, Timeline.of(RED, (24, STAR)), 5, lambda *_: None)
+
+    def steer(block):
+        if block.index == 1:
+            runner.switch(BLUE, Transition(blocks=2, blend="slerp"))
+        elif block.index == 3:
+            plan = Timeline((*runner.timeline.before(runner.state().begun), Entry(27, STAR)))
+            runner.replan(plan)
+        elif block.index == 5:
+            runner.switch(RED, Transition(recache=False))
+        elif block.index == 10:
+            runner.pause()
+
+    runner.on_block(steer)
+    runner.start()
+    for _ in range(600):
+        if runner.status == "paused":
+            break
+        runner._thread.join(0.1)
+    run = runner.manifest()
+    runner.close()
+    assert [each.prompt for each in run.landings] == [RED, BLUE, RED, STAR]
+    assert len(run.blocks) >= 11
+    path = run.write(tmp_path / "run.json")
+    command = [sys.executable, "-m", "longlive_widget.cli", "replay", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert f"equal: all {run.pictures} pictures" in done.stdout, done.stderr
+    assert done.returncode == 0
+
+
+DAMAGED = {
+    "cut off": (lambda said: json.dumps(said)[:-40], "no whole JSON"),
+    "something else": (lambda _: "[1, 2]", "no manifest: its format is not 'longlive-widget run'"),
+    "a later version": (
+        lambda said: json.dumps(said | {"version": 2}),
+        "has version 2, and versions up to 1 are known here: update longlive-widget",
+    ),
+    "no version": (lambda said: json.dumps(said | {"version": "x"}), "version 'x' of a manifest"),
+    "no seed": (lambda said: json.dumps(_without(said, "seed")), "has no field 'seed'"),
+    "no blocks": (lambda said: json.dumps(_without(said, "blocks")), "has no 'blocks'"),
+    "blocks of none": (lambda said: json.dumps(said | {"blocks": []}), "it has no block"),
+    "another seed": (lambda said: json.dumps(said | {"seed": -1}), "seed -1 is out of range"),
+    "a time of none": (lambda said: json.dumps(said | {"time": "soon"}), "is damaged: Invalid"),
+    "infinite times": (lambda said: json.dumps(said | {"seed": float("inf")}), "Infinity is no"),
+    "a block twice": (
+        lambda said: json.dumps(said | {"blocks": said["blocks"][:1] * 2}),
+        "block 0 stands where block 1 belongs",
+    ),
+    "a picture too few": (
+        lambda said: json.dumps(_with_block(said, pictures=said["blocks"][0]["pictures"][:-1])),
+        "block 0 has 8 pictures, and 9 belong there",
+    ),
+    "a hash of none": (
+        lambda said: json.dumps(_with_block(said, pictures=["x"] * 9)),
+        "hash 'x' of a picture is no SHA-256",
+    ),
+    "an unknown field": (
+        lambda said: json.dumps(said | {"mood": 1}),
+        "field 'mood' that version",
+    ),
+    "another timeline": (
+        lambda said: json.dumps(said | {"timeline": said["timeline"][:1]}),
+        "its landings are not those of its timeline",
+    ),
+    "a preset of none": (
+        lambda said: json.dumps(
+            said | {"maker": said["maker"] | {"preset": {"name": "x", "summary": 3}}}
+        ),
+        "summary 3 is not text",
+    ),
+    "adapters of none": (lambda said: json.dumps(said | {"adapters": []}), "adapters are said at"),
+    "a maker of none": (lambda said: json.dumps(said | {"maker": 3}), "maker 3 has no fields"),
+}
+
+
+def _without(said, name):
+    return {key: value for key, value in said.items() if key != name}
+
+
+def _with_block(said, pictures):
+    first, *others = said["blocks"]
+    return said | {"blocks": [first | {"pictures": pictures}, *others]}
+
+
+@pytest.mark.parametrize(("damage", "told"), DAMAGED.values(), ids=DAMAGED)
+def test_a_manifest_that_is_none_is_refused_in_one_sentence(run, tmp_path, damage, told):
+    path = tmp_path / "run.json"
+    path.write_text(damage(json.loads("".join(run._text()))))
+    with pytest.raises(ManifestError, match=r"run\.json") as refused:
+        Manifest.read(path)
+    assert told in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_no_byte_that_is_lost_goes_unseen(run):
+    """Wherever the file is cut off, it is refused."""
+    text = "".join(run._text()).rstrip()
+    for cut in np.random.default_rng(0).integers(0, len(text), 40):
+        with pytest.raises(ManifestError):
+            Manifest.from_json(text[:cut])
+
+
+def test_a_manifest_is_written_whole_or_not_at_all(run, tmp_path):
+    with pytest.raises(OutputError, match="is a folder"):
+        run.write(tmp_path)
+    (tmp_path / "run.json").write_text("older")
+    broken = replace(run, seed=3)
+    object.__setattr__(broken, "seed", object())  # fails while it is written
+    with pytest.raises(TypeError):
+        broken.write(tmp_path / "run.json")
+    assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
+    assert (tmp_path / "run.json").read_text() == "older"
+
+
+def test_the_command_writes_a_manifest_and_replays_it_to_a_video(tmp_path, capsys):
+    video, run, again = (tmp_path / name for name in ("x.mp4", "run.json", "again.mp4"))
+    given = ["--prompt", RED, "--blocks", "2", "--size", "64x48", "--out", str(video)]
+    assert main(["generate", *given, "--manifest", str(run)]) == 0
+    assert main(["replay", str(run), "--out", str(again)]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[-2:] == ["equal: all 21 pictures of 2 blocks, to the bit", str(again)]
+    assert again.read_bytes() == video.read_bytes()
+
+    said = json.loads(run.read_text())
+    said["maker"]["preset"]["denoise_steps"] = [1000, 500]
+    run.write_text(json.dumps(said))
+    assert main(["replay", str(run)]) == 1
+    assert "different from picture 0 on (block 0): 21 of 21" in capsys.readouterr().out
+    assert main(["replay", str(tmp_path / "no.json")]) == 2
+    assert "cannot be read (No such file or directory)" in capsys.readouterr().err
