@@ -10,6 +10,19 @@ import {
   type StateMessage,
 } from "./protocol.ts";
 
+const PATIENCE_MS = 300;
+/** What a page sends of itself: nobody waits for its effect. The others are controls. */
+const unasked: ReadonlySet<Command["type"]> = new Set([
+  "credit",
+  "attach",
+  "leave",
+  "look",
+  "still",
+  "block",
+  "asset",
+  "read",
+]);
+
 export type Connection = {
   /** This view's name among all views of all pages. */
   view: string;
@@ -17,18 +30,21 @@ export type Connection = {
   send: (command: Command) => void;
 };
 
-/** What is told once; states come by a way of their own. */
-export type Message = Exclude<PageMessage, StateMessage>;
+/** What is told once; states come by a way of their own, and what was heard stays here. */
+export type Message = Exclude<PageMessage, StateMessage | { type: "heard" }>;
 
 export type Listener = {
   onMessage: (message: Message) => void;
   /** A state that is newer than all before; it comes as a message and as a trait. */
   onState: (state: State) => void;
   onError: (message: string) => void;
+  /** A control that was sent waits for the kernel, in words; "" once all of them are heard. */
+  onWait: (words: string) => void;
 };
 
 /** Listen to the kernel until the signal; a message that cannot be read is told as an error. */
 export function connect(model: AnyModel, signal: AbortSignal, listener: Listener): Connection {
+  const view = crypto.getRandomValues(new Uint32Array(2)).join("-");
   const guarded = (work: () => void) => {
     try {
       work();
@@ -36,6 +52,7 @@ export function connect(model: AnyModel, signal: AbortSignal, listener: Listener
       listener.onError(error instanceof Error ? error.message : String(error));
     }
   };
+  const controls = new Controls(view, (waits) => listener.onWait(waits ? waitingFor(model) : ""));
   const now = () => parseState(model.get("page_state"));
   let newest = now().told;
   const takeState = (state: State) => {
@@ -44,27 +61,79 @@ export function connect(model: AnyModel, signal: AbortSignal, listener: Listener
       listener.onState(state);
     }
   };
-  const take = (content: unknown, buffers: unknown) =>
-    guarded(() => {
-      const message = parse(content, Array.isArray(buffers) ? buffers : []);
-      if (message.type === "state") {
+  const deliver = (message: PageMessage) => {
+    switch (message.type) {
+      case "state":
         takeState(message.state);
-      } else {
+        break;
+      case "heard":
+        controls.heard(message);
+        break;
+      default:
         listener.onMessage(message);
-      }
-    });
+    }
+  };
+  const take = (content: unknown, buffers: unknown) =>
+    guarded(() => deliver(parse(content, Array.isArray(buffers) ? buffers : [])));
   const takeTrait = () => guarded(() => takeState(now()));
   model.on("msg:custom", take);
   model.on("change:page_state", takeTrait);
   signal.addEventListener("abort", () => {
+    controls.forget();
     model.off("msg:custom", take);
     model.off("change:page_state", takeTrait);
   });
   return {
-    view: crypto.getRandomValues(new Uint32Array(2)).join("-"),
+    view,
     state: now,
-    send: (command) => model.send(command),
+    send(command) {
+      const asked = { view, number: unasked.has(command.type) ? 0 : controls.sent() };
+      model.send(asked.number === 0 ? command : { ...command, asked });
+    },
   };
+}
+
+/** The controls that were sent, and which of them the kernel has come to. */
+class Controls {
+  private number = 0;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(
+    private readonly view: string,
+    private readonly tell: (waits: boolean) => void,
+  ) {}
+
+  /** The number of one more control; if nothing is heard of it in time, it waits. */
+  sent(): number {
+    this.timer ??= setTimeout(() => this.tell(true), PATIENCE_MS);
+    this.number += 1;
+    return this.number;
+  }
+
+  /** The kernel takes controls in their order, so none before this one waits any longer. */
+  heard({ view, number }: { view: string; number: number }): void {
+    if (view === this.view && number === this.number) {
+      this.forget();
+      this.tell(false);
+    }
+  }
+
+  forget(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+  }
+}
+
+/** Why nothing is heard: the kernel runs a cell, as far as the host tells. */
+function waitingFor(model: AnyModel): string {
+  const kernel = within(model.widget_manager, "kernel");
+  return within(kernel, "status") === "busy"
+    ? "queued until the cell ends"
+    : "waits for the kernel";
+}
+
+function within(value: unknown, name: string): unknown {
+  return typeof value === "object" && value !== null ? Reflect.get(value, name) : undefined;
 }
 
 export type Expected<T> = {

@@ -48,7 +48,7 @@ export type Command =
   | { type: "edit"; view: string; revision: number; from_block: number; entries: Plan }
   | { type: "read"; view: string; prompt: string }
   | { type: "export"; view: string; form: Form }
-  | { type: "import"; name: string; text: string }
+  | { type: "import"; view: string; name: string; text: string }
   | { type: "use"; preset: string }
   | { type: "change"; setting: string; value: Value }
   | { type: "seed"; seed: number | null }
@@ -195,7 +195,8 @@ export type PageMessage =
   | StateMessage
   | HistoryMessage
   | { type: "receipt"; landing: Landing }
-  | { type: "failure"; message: string; details: string; topic: Topic }
+  | { type: "failure"; message: string; details: string; topic: Topic; view: string | null }
+  | { type: "heard"; view: string; number: number }
   | { type: "notice"; message: string }
   | { type: "clip"; view: string; name: string; bytes: Uint8Array<ArrayBuffer> }
   | StillMessage
@@ -259,7 +260,10 @@ export function parse(content: unknown, buffers: readonly unknown[] = []): PageM
         message: text(fields, "message"),
         details: text(fields, "details"),
         topic: oneOf(fields, "topic", topics),
+        view: fields["view"] === null ? null : text(fields, "view"),
       };
+    case "heard":
+      return { type, view: text(fields, "view"), number: number(fields, "number") };
     case "notice":
       return { type, message: text(fields, "message") };
     case "clip":

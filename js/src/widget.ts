@@ -22,8 +22,9 @@ import type {
 import { timelineBoard } from "./timeline/board.ts";
 import { handOver } from "./timeline/files.ts";
 import { pictureOfFrame } from "./timeline/geometry.ts";
+import { keysInWords } from "./timeline/keys.ts";
 import { attention } from "./view/attention.ts";
-import { download, make } from "./view/elements.ts";
+import { download, heedDisabled, make } from "./view/elements.ts";
 import { errorPanel } from "./view/error-panel.ts";
 import { filmBar } from "./view/film-bar.ts";
 import { presetsPanel } from "./view/presets/presets-panel.ts";
@@ -74,12 +75,14 @@ function view(
   signal: AbortSignal,
 ): HTMLElement {
   const root = make("div", "longlive");
-  const errors = errorPanel(signal);
+  heedDisabled(root, signal);
+  const errors = errorPanel(() => theatre.focus({ preventScroll: true }), signal);
   const plotlySource = expected<Uint8Array<ArrayBuffer>>(signal);
   const connection = connect(model, signal, {
     onMessage: take,
     onState: follow,
     onError: errors.show,
+    onWait: (words) => status.wait(words),
   });
   const { send } = connection;
   let state = beginning.state ?? connection.state();
@@ -116,7 +119,7 @@ function view(
     (wish) => send({ type: "edit", view: connection.view, ...wish }),
     {
       save: (form) => send({ type: "export", view: connection.view, form }),
-      open: (name, text) => send({ type: "import", name, text }),
+      open: (name, text) => send({ type: "import", view: connection.view, name, text }),
     },
     ask,
     signal,
@@ -169,6 +172,7 @@ function view(
   );
   const keys = shortcuts(
     root,
+    [theatre, buttons.element],
     [
       { key: " ", name: "space", says: "start, hold, go on", act: startOrHold },
       { key: ",", name: ",", says: "one picture back", act: () => back.step(-1), repeats: true },
@@ -192,7 +196,10 @@ function view(
       { key: "]", name: "]", says: "end the loop here", act: () => back.bound("last") },
       { key: "r", name: "r", says: "record, or end it", act: buttons.record },
       { key: "End", name: "End", says: "to the video as it is made", act: () => back.leave() },
+      { key: "z", name: "z", says: "undo on the timeline", act: () => timeline.act("undo") },
+      { key: "Z", name: "shift + z", says: "redo there", act: () => timeline.act("redo") },
     ],
+    [{ title: "Keys, while the timeline has the focus", keys: keysInWords }],
     signal,
   );
   const stage = make("div", "ll-stage");
@@ -201,14 +208,14 @@ function view(
   theatre.setAttribute("aria-label", "Player; ? lists its keys");
   const below = make("div", "ll-below");
   below.append(film.element, display.tools);
-  theatre.append(display.element, below);
+  theatre.append(display.element, below, keys.sheet); // in full screen, that is all that is seen
   stage.append(theatre, charts.element);
   const presets = presetsPanel(send, beginning.open, signal);
   const controls = make("div", "ll-controls");
   controls.append(buttons.element, prompts.element);
   const frame = make("div", "ll-frame");
   frame.append(status.element, stage, timeline.element, controls, prompts.receipt, errors.element);
-  frame.append(presets.progress, presets.element, keys.sheet);
+  frame.append(presets.progress, presets.element);
   root.append(frame);
   root.dataset["frame"] = "-1";
   root.dataset["prompt"] = "";

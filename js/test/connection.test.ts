@@ -1,22 +1,28 @@
 import type { AnyModel } from "@anywidget/types";
-import { describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import fixtures from "../../tests/fixtures/protocol.json" with { type: "json" };
 import { connect } from "../src/connection.ts";
 
 /** A host's model with the two ways on which a state comes. */
-function host() {
+function host(kernel: string) {
+  const sent: { asked?: { view: string; number: number } }[] = [];
   const listeners = new Map<string, (...values: unknown[]) => void>();
   let trait: unknown = { ...fixtures.to_page.state.state, told: 3, run: 1 };
   const model = {
     get: () => trait,
     on: (name: string, listener: () => void) => listeners.set(name, listener),
     off: (name: string) => listeners.delete(name),
-    send: () => {},
+    send: (command: object) => sent.push(command),
+    widget_manager: { kernel: { status: kernel } },
   } as unknown as AnyModel;
   const state = (told: number, run: number) => ({ ...fixtures.to_page.state.state, told, run });
   return {
     model,
     listeners,
+    sent,
+    /** The kernel has come to a control of this page, or of another one. */
+    hears: (control: number, view = sent[control]?.asked?.view) =>
+      listeners.get("msg:custom")?.({ type: "heard", view, number: control + 1 }, []),
     message: (told: number, run: number) =>
       listeners.get("msg:custom")?.({ type: "state", state: state(told, run) }, []),
     trait: (told: number, run: number) => {
@@ -26,17 +32,19 @@ function host() {
   };
 }
 
-function connected() {
-  const page = host();
+function connected(kernel = "idle") {
+  const page = host(kernel);
+  const waits: string[] = [];
   const runs: number[] = [];
   const errors: string[] = [];
   const end = new AbortController();
-  connect(page.model, end.signal, {
+  const { send } = connect(page.model, end.signal, {
     onMessage: () => {},
     onState: (state) => runs.push(state.run),
     onError: (message) => errors.push(message),
+    onWait: (words) => waits.push(words),
   });
-  return { ...page, runs, errors, end };
+  return { ...page, runs, errors, waits, end, send };
 }
 
 describe("a connection", () => {
@@ -63,5 +71,56 @@ describe("a connection", () => {
     expect(page.errors).toEqual(["told is no number: undefined"]);
     page.end.abort();
     expect(page.listeners.size).toBe(0);
+  });
+});
+
+describe("a control that was sent", () => {
+  beforeEach(() => void vi.useFakeTimers());
+  afterEach(() => void vi.useRealTimers());
+
+  it("waits if the kernel is not heard of in time, until it is", () => {
+    const page = connected("busy");
+    page.send({ type: "pause" });
+    vi.advanceTimersByTime(299);
+    expect(page.waits).toEqual([]);
+    vi.advanceTimersByTime(1);
+    expect(page.waits).toEqual(["queued until the cell ends"]);
+    page.hears(0);
+    expect(page.waits.at(-1)).toBe("");
+  });
+
+  it("waits for a kernel that runs no cell, or of which nothing is known, too", () => {
+    const page = connected("idle");
+    page.send({ type: "pause" });
+    vi.advanceTimersByTime(300);
+    expect(page.waits).toEqual(["waits for the kernel"]);
+  });
+
+  it("does not wait if the kernel is heard of at once, nor once the page has gone", () => {
+    const page = connected("busy");
+    page.send({ type: "pause" });
+    page.hears(0);
+    page.send({ type: "resume" });
+    page.end.abort();
+    vi.advanceTimersByTime(1000);
+    expect(page.waits).toEqual([""]);
+  });
+
+  it("waits on where only one before it was heard, or one of another view", () => {
+    const page = connected("busy");
+    page.send({ type: "pause" });
+    page.send({ type: "resume" });
+    page.hears(0);
+    page.hears(1, "another view");
+    vi.advanceTimersByTime(300);
+    expect(page.waits).toEqual(["queued until the cell ends"]);
+  });
+
+  it("is not what a page sends of itself", () => {
+    const page = connected("busy");
+    page.send({ type: "credit", run: 1, block: 0 });
+    vi.advanceTimersByTime(300);
+    expect(page.waits).toEqual([]);
+    expect(page.sent).toEqual([{ type: "credit", run: 1, block: 0 }]);
   });
 });

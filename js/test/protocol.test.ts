@@ -51,7 +51,7 @@ const commands: Record<string, Command> = {
     entries: [{ latent_frame: 33, prompt: "eine gelbe Kugel ⭐ <b>", transition: cut }],
   },
   export: { type: "export", view: "12-34", form: "scope" },
-  import: { type: "import", name: "mine.txt", text: "a red ball" },
+  import: { type: "import", view: "12-34", name: "mine.txt", text: "a red ball" },
   read: { type: "read", view: "12-34", prompt: "a striped zebra" },
   use: { type: "use", preset: "turbo" },
   change: { type: "change", setting: "denoise_steps", value: [1000, 500] },

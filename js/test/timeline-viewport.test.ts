@@ -14,7 +14,7 @@ const plan = [
   { latent_frame: 0, prompt: "ball", transition: cut },
   { latent_frame: 200, prompt: "star", transition: cut },
 ];
-const there = { plan, madeFrames: 150, playhead: 140 };
+const there = { plan, madeFrames: 150, playhead: 140, glides: true };
 const look = (view: Viewport, act: Parameters<typeof lookOf>[0]): Viewport => {
   const next = lookOf(act, view, spanOf(view, there), there);
   if (next === undefined) {
@@ -35,6 +35,18 @@ describe("the part of the timeline that is looked at", () => {
     expect(spanOf(look(atFirst, "zoom in"), { ...there, playhead: 150 }).begin).toBe(
       span.begin + 10,
     );
+  });
+
+  it("is turned like a page where less motion is wanted, with the playhead in it", () => {
+    const calm = { ...there, glides: false };
+    const begins = [1, 80, 90, 167, 169].map((playhead) => {
+      const { begin, end } = spanOf(atFirst, { ...calm, playhead });
+      expect(begin <= playhead && playhead < end).toBe(true);
+      return begin;
+    });
+    expect(begins).toEqual([0, 0, 84, 84, 168]);
+    const { begin } = spanOf(look(atFirst, "zoom in"), calm);
+    expect(spanOf(look(atFirst, "zoom in"), { ...calm, playhead: 150 }).begin).toBe(begin);
   });
 
   it("is all of it, once that is asked for", () => {

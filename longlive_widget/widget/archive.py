@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Protocol
@@ -25,6 +26,13 @@ class Say(Protocol):
         """Put it behind all that is to be sent."""
 
 
+class Tell(Protocol):
+    """Show an error to the user."""
+
+    def __call__(self, error: Exception, view: str | None = None) -> None:
+        """On all views, or on the one that it concerns."""
+
+
 class Archive:
     """One recording at a time, over all videos of a studio, and any number of clips.
 
@@ -36,7 +44,7 @@ class Archive:
         self,
         about: Callable[[], State],
         say: Say,
-        tell: Callable[[Exception], None],
+        tell: Tell,
         changed: Callable[[], None],
     ) -> None:
         self._about = about
@@ -123,7 +131,7 @@ class Archive:
             name = f"{about.model}-{run}-{shots[0].latent_frame}.mp4"
             self._say(Clip(view, name), [content])
 
-        self._archivist.put(write, self._tell)
+        self._archivist.put(write, partial(self._tell, view=view))
 
     def close(self) -> None:
         """End the recording, if there is one, and the thread."""

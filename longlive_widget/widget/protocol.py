@@ -200,8 +200,9 @@ class Export:
 
 @dataclass(frozen=True)
 class Import:
-    """Follow the timeline of a file: its name says the form of the text."""
+    """View `view` wants the timeline of a file followed: its name says the form of the text."""
 
+    view: str
     name: str
     text: str
 
@@ -379,12 +380,25 @@ class Receipt:
 class Failure:
     """Something went wrong: a sentence for the user and, where there is one, the traceback.
 
-    What is said of a prompt holds until a later prompt is taken.
+    What is said of a prompt holds until a later prompt is taken. With a `view`, it is about what
+    that view alone wanted.
     """
 
     message: str
     details: str
     topic: Topic = "other"
+    view: str | None = None
+
+
+@dataclass(frozen=True)
+class Heard:
+    """The kernel has come to the control that view `view` has sent as its `number`-th one.
+
+    Where this stays out, the control waits: some kernels hear nothing while a cell runs.
+    """
+
+    view: str
+    number: int
 
 
 @dataclass(frozen=True)
@@ -512,7 +526,7 @@ class PanelMessage:
 
 
 PageMessage = (
-    BlockMessage | StateMessage | History | Receipt | Failure | Notice | Clip | Still | Gone
+    BlockMessage | StateMessage | History | Receipt | Failure | Heard | Notice | Clip | Still | Gone
     | Asset | Edited | Reading | Exported | PanelMessage | Time | ProfileMessage
 )  # fmt: skip
 
@@ -522,6 +536,7 @@ _NAMES: dict[type[PageMessage], str] = {
     History: "history",
     Receipt: "receipt",
     Failure: "failure",
+    Heard: "heard",
     Notice: "notice",
     Clip: "clip",
     Still: "still",
@@ -543,6 +558,24 @@ def encode(message: PageMessage) -> dict[str, object]:
 
 
 Fields = Mapping[object, object]
+
+
+def heard_from(content: object) -> Heard | None:
+    """What the page is told as the kernel comes to a control; None of what is no control."""
+    match content:
+        case {"asked": {"view": str() as view, "number": int() as number}}:
+            return Heard(view, number)
+        case _:
+            return None
+
+
+def concerned(content: object) -> str | None:
+    """The view that a command is about, if it is about one alone."""
+    match content:
+        case {"view": str() as view}:
+            return view
+        case _:
+            return None
 
 
 def parse(content: object) -> Command:
@@ -646,7 +679,9 @@ _PARSERS: dict[str, Callable[[Fields], Command]] = {
     "edit": _edit,
     "read": lambda content: Read(_text(content, "view"), _text(content, "prompt")),
     "export": _export,
-    "import": lambda content: Import(_text(content, "name"), _text(content, "text")),
+    "import": lambda content: Import(
+        _text(content, "view"), _text(content, "name"), _text(content, "text")
+    ),
     "profile": lambda _: Profile(),
     "time": lambda content: TimeRequest(_text(content, "view"), _number(content, "asked_ms")),
     "credit": _credit,

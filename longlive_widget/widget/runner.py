@@ -531,7 +531,7 @@ class Runner:
                 kept = self._timeline.before(edit.from_block, self._about.block_frames)
                 self.replan(Timeline((*kept, *entries_of(edit.rows))))
         except LongLiveError as error:
-            self._tell(error)
+            self._tell(error, edit.view)
             self._say(Edited(edit.view, accepted=False))
         else:
             self._say(Edited(edit.view, accepted=True))
@@ -693,20 +693,20 @@ class Runner:
         with self._changed:
             self._callbacks = (*self._callbacks, callback)
 
-    def post(self, command: Callable[[], None]) -> None:
-        """Do it after all that was posted before; the page is told of an error.
+    def post(self, command: Callable[[], None], view: str | None = None) -> None:
+        """Do it after all that was posted before; an error is told to all views, or to one.
 
         Never waits, for a handler of messages runs on whatever thread its host likes.
         """
-        self._courier.put(command, self._tell)
+        self._courier.put(command, partial(self._tell, view=view))
 
-    def _tell(self, error: Exception) -> None:
-        """Show an error to the user: in `errors` and on the page."""
+    def _tell(self, error: Exception, view: str | None = None) -> None:
+        """Show an error to the user: in `errors`, and on all views or the one that it concerns."""
         self._keep(error)
         expected = isinstance(error, LongLiveError)
         details = "" if expected else "".join(traceback.format_exception(error))
         topic: Topic = "prompt" if isinstance(error, TimelineError) else "other"
-        self._say(Failure(str(error) if expected else _sentence(error), details, topic))
+        self._say(Failure(str(error) if expected else _sentence(error), details, topic, view))
 
     def _keep(self, error: Exception) -> None:
         with self._changed:

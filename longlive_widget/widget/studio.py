@@ -88,7 +88,9 @@ from longlive_widget.widget.protocol import (
     Unseen,
     Use,
     WantedCodec,
+    concerned,
     encode,
+    heard_from,
     parse,
 )
 from longlive_widget.widget.recorder import write_shots
@@ -482,7 +484,9 @@ class LongLiveWidget(anywidget.AnyWidget):
         self.page_state = state
 
     def _on_page_message(self, _widget: object, content: object, _buffers: object) -> None:
-        self._runner.post(lambda: self._obey(parse(content)))
+        if heard := heard_from(content):
+            self._runner.post(lambda: self._tell_page(heard))
+        self._runner.post(lambda: self._obey(parse(content)), concerned(content))
 
     def _obey(self, command: Command) -> None:
         match command:
@@ -521,7 +525,7 @@ class LongLiveWidget(anywidget.AnyWidget):
                 self._runner.read(view, prompt)
             case Export(view, form):
                 self._runner.export(view, form)
-            case Import(name, text):
+            case Import(_, name, text):
                 self._runner.follow_file(name, timeline_from(text, form_of(name)))
             case _:
                 assert_never(command)

@@ -37,6 +37,7 @@ from longlive_widget.widget.protocol import (
     Exported,
     Failure,
     Gone,
+    Heard,
     History,
     Import,
     Leave,
@@ -152,7 +153,8 @@ TO_PAGE = {
     "history": History("12-34", 2, (SHOWN, UNSEEN)),
     "receipt": Receipt(STAR),
     "failure": Failure("RuntimeError: out of paint", "Traceback ..."),
-    "failure of a prompt": Failure("prompt '' is empty", "", "prompt"),
+    "failure of a prompt": Failure("prompt '' is empty", "", "prompt", "12-34"),
+    "heard": Heard("12-34", 3),
     "notice": Notice("recorded 12.8 s to longlive-1.mp4"),
     "clip": Clip("12-34", "tiny-1-24.mp4"),
     "still": Still("12-34", 2, 98, kept=True),
@@ -194,7 +196,7 @@ TO_KERNEL = {
     "asset": AssetRequest("plotly"),
     "edit": Edit("12-34", 4, 11, ROWS),
     "export": Export("12-34", "scope"),
-    "import": Import("mine.txt", "a red ball"),
+    "import": Import("12-34", "mine.txt", "a red ball"),
     "read": Read("12-34", "a striped zebra"),
 }
 

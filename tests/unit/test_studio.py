@@ -50,6 +50,11 @@ def executed(*cells):
     return [cell.outputs for cell in notebook.cells]
 
 
+def imported(name, text):
+    """What a page sends once a file was chosen."""
+    return {"type": "import", "view": "12-34", "name": name, "text": text}
+
+
 def wait_until(condition):
     until_s = time.monotonic() + PATIENCE_S
     while not condition():
@@ -139,6 +144,45 @@ def test_a_bad_command_from_a_page_is_told_not_raised(studio, content, told):
     wait_until(lambda: studio.errors)
     assert told in str(studio.errors[-1])
     assert studio.status == "idle"
+
+
+@pytest.fixture
+def sent(studio, monkeypatch):
+    """What the studio sends to the page."""
+    messages = []
+    monkeypatch.setattr(studio, "send", lambda content, _buffers: messages.append(content))
+    return messages
+
+
+EMPTY_EDIT = {"type": "edit", "view": "12-34", "revision": 0, "from_block": 0, "entries": []}
+
+
+@pytest.mark.parametrize(
+    ("content", "view"),
+    [
+        (imported("mine.json", "{"), "12-34"),
+        ({"type": "export", "view": "12-34", "form": "paper"}, "12-34"),
+        (EMPTY_EDIT, "12-34"),
+        ({"type": "clip", "view": "12-34", "seconds": 30}, "12-34"),
+        ({"type": "pause"}, None),
+        ("no object", None),
+    ],
+    ids=["import", "export", "edit", "clip", "pause", "none"],
+)
+def test_what_goes_wrong_is_told_to_the_view_that_it_concerns_or_to_all(
+    studio, sent, content, view
+):
+    studio._handle_custom_msg(content, [])
+    wait_until(lambda: [each for each in sent if each["type"] == "failure"])
+    (failure,) = [each for each in sent if each["type"] == "failure"]
+    assert failure["view"] == view
+
+
+def test_a_view_is_told_that_its_control_is_heard_before_it_is_obeyed(studio, sent):
+    studio._handle_custom_msg({"type": "pause", "asked": {"view": "12-34", "number": 7}}, [])
+    wait_until(lambda: len(sent) == 2)
+    assert sent[0] == {"type": "heard", "view": "12-34", "number": 7}
+    assert sent[1]["type"] == "failure"
 
 
 def test_a_click_does_what_a_method_does(studio):
@@ -236,10 +280,11 @@ def test_a_prompt_is_assigned_linked_and_observed_as_it_lands(studio):
 def test_a_file_that_comes_while_a_video_runs_changes_what_is_to_come(studio):
     studio.run(blocks=2)
     text = "a green square\n3: a sea\n9: a blue star"
-    studio._handle_custom_msg({"type": "import", "name": "mine.txt", "text": text}, [])
+    studio._handle_custom_msg(
+        {"type": "import", "view": "12-34", "name": "mine.txt", "text": text}, []
+    )
     wait_until(lambda: studio.timeline == Timeline.of("a red ball", (9, "a blue star")))
-    short = {"type": "import", "name": "short.txt", "text": "a green square"}
-    studio._handle_custom_msg(short, [])
+    studio._handle_custom_msg(imported("short.txt", "a green square"), [])
     wait_until(lambda: studio.errors)
     assert "short.txt has no prompt from latent frame 6 on" in str(studio.errors[-1])
 
@@ -265,10 +310,17 @@ def test_a_transition_comes_from_a_call_and_from_a_click_alike(studio):
 
 
 def test_a_file_from_the_page_is_followed_or_told_in_a_sentence(studio):
-    file = {"type": "import", "name": "mine.txt", "text": "a green square\n9: a blue star"}
+    file = {
+        "type": "import",
+        "view": "12-34",
+        "name": "mine.txt",
+        "text": "a green square\n9: a blue star",
+    }
     studio._handle_custom_msg(file, [])
     wait_until(lambda: studio.timeline == Timeline.of("a green square", (9, "a blue star")))
-    studio._handle_custom_msg({"type": "import", "name": "mine.json", "text": "{"}, [])
+    studio._handle_custom_msg(
+        {"type": "import", "view": "12-34", "name": "mine.json", "text": "{"}, []
+    )
     wait_until(lambda: studio.errors)
     assert str(studio.errors[-1]).startswith("this is not JSON")
 

@@ -3,7 +3,7 @@
 import type { Take } from "../playback/film.ts";
 import type { ShownPicture } from "../playback/player.ts";
 import { cut, type Plan, type State } from "../protocol.ts";
-import { make } from "../view/elements.ts";
+import { enable, make } from "../view/elements.ts";
 import { type Item, menu } from "../view/menu.ts";
 import type { Ask, PromptField } from "../view/prompt-field.ts";
 import { shortly, transitionItems } from "../view/transition-menu.ts";
@@ -35,10 +35,12 @@ export type Board = {
   element: HTMLElement;
   /** Show the state. */
   follow: (state: State) => void;
-  /** The viewer is at this picture; undefined before the first one. */
-  show: (shown: ShownPicture | undefined) => void;
+  /** The viewer is at this picture. */
+  show: (shown: ShownPicture) => void;
   /** A block has come that is shown only to who looks back. */
   fill: (take: Take) => Promise<void>;
+  /** Take the last edit back, or make one again that was taken back. */
+  act: (act: "undo" | "redo") => void;
   /** The kernel's answer to the last edit. */
   answered: (accepted: boolean) => void;
   /** The kernel says how a prompt is read. */
@@ -58,6 +60,7 @@ export function timelineBoard(
   signal: AbortSignal,
 ): Board {
   const editing = new Editing(send);
+  const calm = matchMedia("(prefers-reduced-motion: reduce)");
   let state = first;
   let shown: ShownPicture | undefined;
   let view = atFirst;
@@ -81,8 +84,7 @@ export function timelineBoard(
   const prompts = lane({ choose: take, type: retype, pull: pullBy, letGo, giveUp }, signal);
   element.setAttribute("role", "group");
   element.setAttribute("aria-label", "Timeline");
-  element.dataset["lmSuppressShortcuts"] = "true"; // the notebook has other uses for these keys
-  prompts.element.title = keysInWords;
+  prompts.element.title = keysInWords.map(({ name, says }) => `${name}: ${says}`).join("\n");
   manner.button.classList.add("ll-tool");
   const file = fileMenu({ ...files, refuse: (sentence) => say(sentence) }, signal);
   for (const { element: list } of [manner, file]) {
@@ -96,12 +98,12 @@ export function timelineBoard(
   landing.hidden = true;
   field.append(scale.element, prompts.element, film.element, landing, playhead, words.element);
   element.append(tools.element, field, note);
-  prompts.element.addEventListener("keydown", press, { signal });
+  element.addEventListener("keydown", press, { signal });
   field.addEventListener("wheel", roll, { signal, passive: false });
   const sized = new ResizeObserver(() => drawMoving());
   sized.observe(field);
   signal.addEventListener("abort", () => sized.disconnect());
-  return { element, follow, show, fill, answered, mark: words.mark, say };
+  return { element, follow, show, fill, act, answered, mark: words.mark, say };
 
   function follow(next: State): void {
     if (next.run !== state.run) {
@@ -113,11 +115,9 @@ export function timelineBoard(
     draw();
   }
 
-  function show(next: ShownPicture | undefined): void {
+  function show(next: ShownPicture): void {
     shown = next;
-    if (next !== undefined) {
-      film.take(next);
-    }
+    film.take(next);
     drawMoving();
   }
 
@@ -150,7 +150,8 @@ export function timelineBoard(
 
   function surroundings() {
     const playhead = frameOfPicture(Math.max(0, shown?.number ?? 0));
-    return { plan: editing.plan, madeFrames: state.made * state.block_frames, playhead };
+    const madeFrames = state.made * state.block_frames;
+    return { plan: editing.plan, madeFrames, playhead, glides: !calm.matches };
   }
 
   function span(): Span {
@@ -182,8 +183,8 @@ export function timelineBoard(
       },
       view.following,
     );
-    manner.button.textContent = shortly(entry?.transition ?? cut);
-    manner.button.disabled = locked || selected === 0;
+    manner.write(shortly(entry?.transition ?? cut));
+    enable(manner.button, !locked && selected > 0);
     element.dataset["plan"] = JSON.stringify(plan.map((e) => [e.latent_frame, e.prompt]));
     drawSpan();
     drawMoving();
@@ -376,9 +377,17 @@ export function timelineBoard(
     draw();
   }
 
+  /** A button of the toolbar keeps Enter to itself: that is how it is pressed. */
+  function askedBy(event: KeyboardEvent): Act | "give up" | undefined {
+    if (event.key === "Escape" && pull !== undefined) {
+      return "give up";
+    }
+    const presses = event.key === "Enter" && event.target instanceof HTMLButtonElement;
+    return presses ? undefined : actOf(event);
+  }
+
   function press(event: KeyboardEvent): void {
-    event.stopPropagation();
-    const asked = event.key === "Escape" && pull !== undefined ? "give up" : actOf(event);
+    const asked = askedBy(event);
     if (asked === undefined) {
       return;
     }

@@ -30,7 +30,7 @@ export function fileMenu(events: FileEvents, signal: AbortSignal): Menu {
   chooser.accept = OPENED;
   chooser.addEventListener("change", () => take(), { signal });
   const list = menu("Files: open, save, copy as Python", items, signal);
-  list.button.textContent = "File";
+  list.write("File");
   list.button.classList.add("ll-tool");
   return list;
 

@@ -6,7 +6,7 @@ const PICTURES_PER_LATENT_FRAME = 4;
 const SHORTEST_SPAN = 48;
 const LONGEST_SPAN = 120;
 /** Where the playhead stands in the span that is looked at while that follows it. */
-export const PLAYHEAD_AT = 0.7;
+const PLAYHEAD_AT = 0.7;
 const TICK_STEPS_S = [0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300];
 const FRAME_STEPS = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 const MOST_FRAME_TICKS = 16;
@@ -71,13 +71,18 @@ export function neededFrames(plan: Plan, madeFrames: number): number {
 }
 
 /** What is looked at first: all from the beginning, until that is too much; then the playhead. */
-export function visibleSpan(plan: Plan, madeFrames: number, playhead: number): Span {
+export function visibleSpan(plan: Plan, madeFrames: number, playhead: number, glides = true): Span {
   const needed = neededFrames(plan, madeFrames);
-  if (needed <= LONGEST_SPAN) {
-    return { begin: 0, end: needed };
-  }
-  const begin = Math.max(0, playhead - PLAYHEAD_AT * LONGEST_SPAN);
-  return { begin, end: begin + LONGEST_SPAN };
+  return needed <= LONGEST_SPAN
+    ? { begin: 0, end: needed }
+    : followedSpan(playhead, LONGEST_SPAN, glides);
+}
+
+/** A span around the playhead: it glides along with it, or is turned like a page now and then. */
+export function followedSpan(playhead: number, length: number, glides: boolean): Span {
+  const reach = PLAYHEAD_AT * length;
+  const begin = glides ? Math.max(0, playhead - reach) : Math.floor(playhead / reach) * reach;
+  return { begin, end: begin + length };
 }
 
 /** Where a latent frame lies in a span: 0 at its left edge, 1 at its right one, and not beyond. */

@@ -71,9 +71,20 @@ const acts: Record<string, Act> = {
 };
 
 /** In words, for whoever asks what the keys are. */
-export const keysInWords =
-  "arrows: choose; shift + arrows: move; alt + arrows: resize; [ ]: change places; Enter: type; " +
-  "a: add; s: split; m: merge; Delete: delete; z, shift + z: undo, redo; + - 0: zoom; f: follow";
+export const keysInWords: readonly { name: string; says: string }[] = [
+  { name: "← →", says: "choose a prompt" },
+  { name: "shift + ← →", says: "move it by a block" },
+  { name: "alt + ← →", says: "shorten it, lengthen it" },
+  { name: "[ ]", says: "change places with its neighbour" },
+  { name: "Enter", says: "change its words" },
+  { name: "a", says: "add a prompt" },
+  { name: "s", says: "split it" },
+  { name: "m", says: "merge it with the next one" },
+  { name: "Delete", says: "delete it" },
+  { name: "z, shift + z", says: "undo, redo" },
+  { name: "+ - 0", says: "zoom, show all" },
+  { name: "f", says: "follow the playhead" },
+];
 
 export function actOf({ key, shiftKey, altKey, ctrlKey, metaKey }: Press): Act | undefined {
   const held = [ctrlKey || metaKey ? "ctrl" : "", altKey ? "alt" : "", shiftKey ? "shift" : ""];

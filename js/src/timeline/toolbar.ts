@@ -1,6 +1,6 @@
 // The buttons of the timeline: each does what a key does.
 
-import { icon, make } from "../view/elements.ts";
+import { enable, icon, make } from "../view/elements.ts";
 import type { Act } from "./keys.ts";
 
 type Tool = { act: Act; label: string; key: string; path: string };
@@ -73,7 +73,7 @@ export function toolbar(act: (act: Act) => void, signal: AbortSignal): Toolbar {
     gap,
     update(able, follows) {
       for (const [name, button] of buttons) {
-        button.disabled = able[name] === false;
+        enable(button, able[name] !== false);
       }
       buttons.get("follow")?.setAttribute("aria-pressed", String(follows));
     },

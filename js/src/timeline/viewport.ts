@@ -1,7 +1,7 @@
 // Which part of the timeline is looked at. Pure.
 
 import type { Plan } from "../protocol.ts";
-import { neededFrames, PLAYHEAD_AT, type Span, visibleSpan } from "./geometry.ts";
+import { followedSpan, neededFrames, type Span, visibleSpan } from "./geometry.ts";
 import type { Act } from "./keys.ts";
 
 const SHORTEST = 12;
@@ -13,15 +13,16 @@ export type Viewport = { begin: number; length: number | null; following: boolea
 
 export const atFirst: Viewport = { begin: 0, length: null, following: true };
 
-/** What there is to look at, in latent frames. */
-export type Surroundings = { plan: Plan; madeFrames: number; playhead: number };
+/** What there is to look at, in latent frames. Who wants less motion has nothing that `glides`. */
+export type Surroundings = { plan: Plan; madeFrames: number; playhead: number; glides: boolean };
 
-export function spanOf(view: Viewport, { plan, madeFrames, playhead }: Surroundings): Span {
-  if (view.length === null) {
-    return visibleSpan(plan, madeFrames, playhead);
+export function spanOf(view: Viewport, surroundings: Surroundings): Span {
+  const { plan, madeFrames, playhead, glides } = surroundings;
+  const { begin, length, following: follows } = view;
+  if (length === null) {
+    return visibleSpan(plan, madeFrames, playhead, glides);
   }
-  const begin = view.following ? Math.max(0, playhead - PLAYHEAD_AT * view.length) : view.begin;
-  return { begin, end: begin + view.length };
+  return follows ? followedSpan(playhead, length, glides) : { begin, end: begin + length };
 }
 
 /** Closer by a factor, with one latent frame staying where it is. */

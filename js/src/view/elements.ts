@@ -37,6 +37,22 @@ export function iconButton(action: string, label: string, path: string): HTMLBut
   return button;
 }
 
+/** Say whether a button may be pressed. One that may not keeps the focus, which a disabled one loses. */
+export function enable(button: HTMLButtonElement, able: boolean): void {
+  button.setAttribute("aria-disabled", String(!able));
+}
+
+/** Have no button inside of `root` do anything while it may not be pressed. */
+export function heedDisabled(root: HTMLElement, signal: AbortSignal): void {
+  const heed = (event: Event) => {
+    if (event.target instanceof Element && event.target.closest('[aria-disabled="true"]')) {
+      event.preventDefault();
+      event.stopImmediatePropagation();
+    }
+  };
+  root.addEventListener("click", heed, { signal, capture: true });
+}
+
 /** Have the browser save a file. */
 export function download(name: string, content: Blob): void {
   const link = make("a", "");

@@ -10,19 +10,21 @@ export type ErrorPanel = {
   settle: (topic: Topic) => void;
 };
 
-export function errorPanel(signal: AbortSignal): ErrorPanel {
+/** `dismissed` is called once the user has put it away: the focus is nowhere then. */
+export function errorPanel(dismissed: () => void, signal: AbortSignal): ErrorPanel {
   const element = make("div", "ll-errors");
   const message = make("div", "ll-error-message");
   const folded = make("details", "ll-error-details");
   const traceback = make("pre", "ll-traceback");
   const dismiss = make("button", "ll-button ll-quiet", "Dismiss");
-  element.setAttribute("role", "alert");
+  message.setAttribute("role", "alert");
   element.hidden = true;
   dismiss.type = "button";
   dismiss.addEventListener(
     "click",
     () => {
       element.hidden = true;
+      dismissed();
     },
     { signal },
   );

@@ -1,7 +1,7 @@
 // The bar below the screen: where the viewer stands in what is here, and the ways back and forth.
 
 import type { Place } from "../playback/player.ts";
-import { iconButton, make } from "./elements.ts";
+import { enable, iconButton, make } from "./elements.ts";
 
 const BACK = "M10.5 3v10L4 8zM3 3h1.5v10H3z";
 const FORTH = "M5.5 3v10L12 8zM11.5 3H13v10h-1.5z";
@@ -59,9 +59,10 @@ export function filmBar(
     for (const control of [back, play, forth, track, loop]) {
       control.disabled = place === undefined;
     }
-    live.disabled = place?.live ?? true;
-    live.title = live.disabled ? "this is the video as it is made" : "to the video as it is made";
-    element.dataset["live"] = String(place?.live ?? true);
+    const follows = place?.live ?? true;
+    enable(live, !follows);
+    live.title = follows ? "this is the video as it is made" : "to the video as it is made";
+    element.dataset["live"] = String(follows);
     loop.setAttribute("aria-pressed", String(place?.loop !== undefined));
     if (place !== undefined) {
       write(place);

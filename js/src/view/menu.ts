@@ -4,7 +4,12 @@ import { make } from "./elements.ts";
 
 export type Item = { label: string; run: () => void } | { heading: string };
 
-export type Menu = { element: HTMLElement; button: HTMLButtonElement };
+export type Menu = {
+  element: HTMLElement;
+  button: HTMLButtonElement;
+  /** Write on the button. Its name begins with that, so that whoever speaks to it is understood. */
+  write: (text: string) => void;
+};
 
 /** `items` are asked for whenever the list opens. */
 export function menu(label: string, items: () => readonly Item[], signal: AbortSignal): Menu {
@@ -17,13 +22,17 @@ export function menu(label: string, items: () => readonly Item[], signal: AbortS
   button.setAttribute("aria-haspopup", "menu");
   list.setAttribute("role", "menu");
   list.setAttribute("aria-label", label);
-  element.dataset["lmSuppressShortcuts"] = "true";
   element.append(button, list);
   button.addEventListener("click", () => (list.hidden ? open() : close()), { signal });
   element.addEventListener("keydown", press, { signal });
   element.addEventListener("focusout", leave, { signal });
   close();
-  return { element, button };
+  return { element, button, write };
+
+  function write(text: string): void {
+    button.textContent = text;
+    button.setAttribute("aria-label", `${text}: ${label}`);
+  }
 
   function open(): void {
     list.replaceChildren(...items().map(row));

@@ -61,9 +61,6 @@ export function promptBar(
   receipt.setAttribute("role", "status");
   receipt.setAttribute("aria-live", "polite");
   element.append(field.element, before.element, manner.element, button);
-  for (const kind of ["keydown", "keypress", "keyup"]) {
-    element.addEventListener(kind, (event) => event.stopPropagation(), { signal });
-  }
   input.addEventListener("keydown", recall, { signal });
   element.addEventListener("submit", send, { signal });
   return {
@@ -122,7 +119,7 @@ export function promptBar(
 
   function decide(next: Transition): void {
     how = next;
-    manner.button.textContent = shortly(how);
+    manner.write(shortly(how));
     manner.button.title = `the prompt takes over: ${transitionText(how)}`;
   }
 

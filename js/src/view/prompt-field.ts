@@ -25,8 +25,6 @@ export function promptField(label: string, ask: Ask, signal: AbortSignal): Promp
   input.autocomplete = "off";
   input.spellcheck = false;
   input.setAttribute("aria-label", label);
-  // the notebook would take typed letters for its own shortcuts
-  input.dataset["lmSuppressShortcuts"] = "true";
   underlay.setAttribute("aria-hidden", "true");
   element.append(underlay, input);
   let waiting: ReturnType<typeof setTimeout> | undefined;

@@ -7,6 +7,8 @@ import { make } from "./elements.ts";
 export type StatusLine = {
   element: HTMLElement;
   update: (state: State) => void;
+  /** Say that what was asked for waits, or with "" that nothing does. */
+  wait: (words: string) => void;
   measure: (vitals: Vitals, dropped: number) => void;
 };
 
@@ -20,19 +22,23 @@ export function statusLine(): StatusLine {
   rate.title = "pictures shown per second; the video's own rate is 16";
   ahead.title = "how much video has come here and was not seen: from the playhead on";
   dropped.title = "blocks that were made while this page had no room for them: kept, but not shown";
+  const waiting = make("span", "ll-waiting");
+  status.setAttribute("role", "status");
+  waiting.setAttribute("role", "status");
   const figures = make("span", "ll-figures");
   figures.append(rate, ahead, dropped);
   const health = make("span", "ll-health");
-  element.append(status, about, figures, health);
+  element.append(status, waiting, about, figures, health);
   return {
     element,
     update(state) {
-      status.textContent = state.status;
+      write(status, state.status);
       status.dataset["status"] = state.status;
       const weights =
         state.weights === "random" ? " · random weights: the pictures mean nothing" : "";
       about.textContent = `${state.model} · ${state.preset} · ${state.width_px} × ${state.height_px} · seed ${state.seed}${weights}${state.fallbacks.map((told) => ` · ${told}`).join("")}`;
     },
+    wait: (words) => write(waiting, words),
     measure(vitals, blocks) {
       const { verdict, words } = diagnose(vitals);
       health.dataset["verdict"] = verdict;

@@ -1,7 +1,7 @@
 // Start, pause, resume, stop and reset; what becomes a file.
 
 import type { Command, State, Status } from "../protocol.ts";
-import { icon, iconButton, make } from "./elements.ts";
+import { enable, icon, iconButton, make } from "./elements.ts";
 
 const PLAY = "M4 2.5v11l9-5.5z";
 const PAUSE = "M4 2.5h3v11H4zM9 2.5h3v11H9z";
@@ -64,13 +64,13 @@ export function transport(
       main.dataset["action"] = now.command.type;
       main.replaceChildren(icon(now.path), make("span", "", now.label));
       main.title = now.hint;
-      main.disabled = status === "closed";
+      enable(main, status !== "closed");
       const begun = status === "running" || status === "paused" || status === "done";
-      stop.disabled = !begun;
-      reset.disabled = !begun;
-      clip.disabled = status === "idle" || status === "closed";
+      enable(stop, begun);
+      enable(reset, begun);
+      enable(clip, status !== "idle" && status !== "closed");
       recording = path !== null;
-      record.disabled = status === "closed";
+      enable(record, status !== "closed");
       record.setAttribute("aria-pressed", String(recording));
       record.title = recording
         ? `end the recording to ${path} (r)`
