@@ -201,6 +201,7 @@ class LongLiveWidget(anywidget.AnyWidget):
             self, "status", "prompt", "timeline", "preset", "seed", "seed_locked", "size_px"
         )
         self.on_msg(self._on_page_message)
+        _hear_where_sent(self.comm)
         self._close_predecessors()
         _open_studios.add(self)
 
@@ -584,6 +585,16 @@ def _bundled(name: str) -> str:
             "`npm --prefix js install && npm --prefix js run build`"
         )
     return path.read_text(encoding="utf-8")
+
+
+def _hear_where_sent(comm: object) -> None:
+    """Have a kernel take what the page sends on the subshell that the page has sent it to.
+
+    ipykernel 7.4 takes it where the comm has published last. A studio publishes from threads of its
+    own, which counts as the main shell, and that hears nothing while a cell runs.
+    """
+    if hasattr(comm, "_reply_subshell_for"):
+        comm._reply_subshell_for = lambda _data, chosen: chosen
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

@@ -1,4 +1,4 @@
-"""A JupyterLab of its own, and headless pages that each look at a notebook in it."""
+"""A JupyterLab or Notebook 7 of its own, and headless pages that each look at a notebook in it."""
 
 import base64
 import json
@@ -16,6 +16,7 @@ from http.client import HTTPResponse
 from io import BytesIO
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,12 +35,14 @@ CHANGE_THEME = """
   theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })
 """
 PATIENCE_S = 60
+App = Literal["jupyterlab", "notebook"]
 
 
 @dataclass(frozen=True)
 class Lab:
-    """A JupyterLab with all its files in one folder, and a browser."""
+    """A JupyterLab or Notebook 7 with all its files in one folder, and a browser."""
 
+    app: App
     url: str
     work: Path
     browser: Browser
@@ -52,12 +55,13 @@ class Lab:
         """
         folder = Path(mkdtemp(dir=self.work))
         shutil.copy(notebook, folder)
-        shown = f"workspaces/{folder.name}/tree/{folder.name}/{notebook.name}"
+        shown = f"{folder.name}/{notebook.name}"
+        place = "notebooks" if self.app == "notebook" else f"lab/workspaces/{folder.name}/tree"
         page = self.browser.new_page(viewport={"width": 1280, "height": 1000})
         page.set_default_timeout(1000 * PATIENCE_S)
         page.add_init_script(before)
         try:
-            page.goto(f"{self.url}/lab/{shown}?token={TOKEN}")
+            page.goto(f"{self.url}/{place}/{shown}?token={TOKEN}")
             page.wait_for_function(f"{KERNEL_IS} === 'idle'")
             page.evaluate(CHANGE_THEME, "JupyterLab Dark" if dark else "JupyterLab Light")
             yield page
@@ -73,20 +77,20 @@ class Lab:
 
 
 @contextmanager
-def running_lab(folder: Path) -> Iterator[Lab]:
+def running_lab(folder: Path, app: App = "jupyterlab") -> Iterator[Lab]:
     """A server and a browser of our own, all files under `folder`."""
     work = folder / "work"
     work.mkdir(parents=True)
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    server = start_server(work, folder, port)
+    server = start_server(app, work, folder, port)
     try:
         wait_until_up(f"{url}/api?token={TOKEN}", server, folder / "log")
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(
                 executable_path=chromium_path(), args=list(FLAGS), headless=True
             )
-            yield Lab(url, work, browser)
+            yield Lab(app, url, work, browser)
             browser.close()
     finally:
         server.terminate()
@@ -96,7 +100,7 @@ def running_lab(folder: Path) -> Iterator[Lab]:
             server.kill()
 
 
-def start_server(work: Path, folder: Path, port: int) -> subprocess.Popen[bytes]:
+def start_server(app: App, work: Path, folder: Path, port: int) -> subprocess.Popen[bytes]:
     settings = folder / "settings"
     settings.mkdir()
     (settings / "overrides.json").write_text(json.dumps(NO_NEWS))
@@ -110,9 +114,9 @@ def start_server(work: Path, folder: Path, port: int) -> subprocess.Popen[bytes]
         "PYTHONPATH": str(ROOT),
     }
     command = [
-        sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={port}",
+        sys.executable, "-m", app, "--no-browser", "--ip=127.0.0.1", f"--port={port}",
         "--ServerApp.port_retries=0", f"--IdentityProvider.token={TOKEN}",
-        "--expose-app-in-browser", f"--LabApp.app_settings_dir={settings}",
+        "--expose-app-in-browser", f"--LabServerApp.app_settings_dir={settings}",
     ]  # fmt: skip
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")
@@ -147,7 +151,7 @@ def wait_until_up(address: str, server: subprocess.Popen[bytes], log: Path) -> N
                 return
         except OSError:
             time.sleep(0.2)
-    raise RuntimeError(f"JupyterLab did not come up:\n{log.read_text()[-3000:]}")
+    raise RuntimeError(f"the server did not come up:\n{log.read_text()[-3000:]}")
 
 
 def free_port() -> int:
