@@ -59,7 +59,7 @@ export function lane(events: LaneEvents, signal: AbortSignal): Lane {
     focus,
     drop,
     get focused() {
-      return list.matches(":focus-within");
+      return list.contains(document.activeElement);
     },
   };
 
