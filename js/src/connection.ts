@@ -21,6 +21,7 @@ const unasked: ReadonlySet<Command["type"]> = new Set([
   "block",
   "asset",
   "read",
+  "time",
 ]);
 
 export type Connection = {
@@ -126,10 +127,17 @@ class Controls {
 
 /** Why nothing is heard: the kernel runs a cell, as far as the host tells. */
 function waitingFor(model: AnyModel): string {
-  const kernel = within(model.widget_manager, "kernel");
-  return within(kernel, "status") === "busy"
-    ? "queued until the cell ends"
-    : "waits for the kernel";
+  const busy = within(kernelOf(model), "status") === "busy";
+  return busy ? "queued until the cell ends" : "waits for the kernel";
+}
+
+/** Undefined where the host shows none. */
+function kernelOf(model: AnyModel): unknown {
+  try {
+    return within(model.widget_manager, "kernel");
+  } catch {
+    return undefined; // marimo has no manager, and throws where it is asked for
+  }
 }
 
 function within(value: unknown, name: string): unknown {

@@ -27,6 +27,7 @@ import { attention } from "./view/attention.ts";
 import { download, heedDisabled, make } from "./view/elements.ts";
 import { errorPanel } from "./view/error-panel.ts";
 import { filmBar } from "./view/film-bar.ts";
+import { hostNote } from "./view/host.ts";
 import { presetsPanel } from "./view/presets/presets-panel.ts";
 import { promptBar } from "./view/prompt-bar.ts";
 import { screen } from "./view/screen.ts";
@@ -46,6 +47,8 @@ function widget() {
   return {
     /** A view, and another one in its place where pictures come in another size. */
     render({ model, el, signal }: RenderProps): void {
+      // JupyterLab keeps the element of a view that has gone: let it be an empty one
+      signal.addEventListener("abort", () => el.replaceChildren());
       show();
 
       function show(state?: State, open = false): void {
@@ -202,6 +205,7 @@ function view(
     [{ title: "Keys, while the timeline has the focus", keys: keysInWords }],
     signal,
   );
+  keys.sheet.append(hostNote());
   const stage = make("div", "ll-stage");
   theatre.tabIndex = 0;
   theatre.setAttribute("role", "group");

@@ -13,7 +13,12 @@ function host(kernel: string) {
     on: (name: string, listener: () => void) => listeners.set(name, listener),
     off: (name: string) => listeners.delete(name),
     send: (command: object) => sent.push(command),
-    widget_manager: { kernel: { status: kernel } },
+    get widget_manager() {
+      if (kernel === "marimo's") {
+        throw new Error("widget_manager not supported in marimo");
+      }
+      return { kernel: { status: kernel } };
+    },
   } as unknown as AnyModel;
   const state = (told: number, run: number) => ({ ...fixtures.to_page.state.state, told, run });
   return {
@@ -89,8 +94,8 @@ describe("a control that was sent", () => {
     expect(page.waits.at(-1)).toBe("");
   });
 
-  it("waits for a kernel that runs no cell, or of which nothing is known, too", () => {
-    const page = connected("idle");
+  it.each(["idle", "marimo's"])("waits for any other kernel too: %s", (kernel) => {
+    const page = connected(kernel);
     page.send({ type: "pause" });
     vi.advanceTimersByTime(300);
     expect(page.waits).toEqual(["waits for the kernel"]);

@@ -48,6 +48,7 @@ from longlive_widget.widget.figures import (
 from longlive_widget.widget.followed import Followed, Told
 from longlive_widget.widget.frame_codec import encode_png
 from longlive_widget.widget.freed import Freed, freed_since
+from longlive_widget.widget.host import Host, host
 from longlive_widget.widget.metrics import metrics_of
 from longlive_widget.widget.protocol import (
     Asset,
@@ -219,6 +220,11 @@ class LongLiveWidget(anywidget.AnyWidget):
         return self._setup.recommendation
 
     @property
+    def host(self) -> Host:
+        """Which program shows the notebook, as far as the kernel knows; the page knows more."""
+        return host()
+
+    @property
     def history(self) -> tuple[BlockRecord, ...]:
         """What was measured of each block of this video: the newest 10 000, oldest first."""
         return self._runner.history
@@ -371,6 +377,7 @@ class LongLiveWidget(anywidget.AnyWidget):
         self._engine = None
         _open_studios.discard(self)
         super().close()
+        self._esm = self._css = ""  # IPython's Out keeps whatever a cell has shown
         return freed_since(device, before_bytes)
 
     def figure(self, name: Chart = "latency") -> "go.Figure":

@@ -52,4 +52,6 @@ def test_notebook_7_plays_lands_a_prompt_and_says_what_waits_for_a_cell(
         player.locator(".ll-prompt-bar input").fill("a blue star")
         player.locator(".ll-prompt-bar input").press("Enter")
         wait_for_data(page, "d.landed === 'a blue star'")
+        player.locator(".ll-theatre").press("?")
+        assert "This page runs in Jupyter Notebook 7" in player.locator(".ll-host").inner_text()
         page.screenshot(path=screenshots / "notebook-7.png")

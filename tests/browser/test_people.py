@@ -192,6 +192,7 @@ def read_the_sheet(page: Page, hands: Hands) -> None:
     sheet = page.locator(":focus").inner_text()
     assert "start, hold, go on" in sheet
     assert "move it by a block" in sheet
+    assert "This page runs in JupyterLab 4." in sheet
     hands.press("Escape")
     assert not hands.player.locator(".ll-help").is_visible()
     assert page.locator(":focus").get_attribute("class") == "ll-scrub"

@@ -1,0 +1,77 @@
+"""What stays behind when the cell that builds a studio is run again and again."""
+
+import json
+
+import pytest
+from playwright.sync_api import CDPSession, Page
+
+from tests.browser.lab import Lab, run_all_cells, save_notebook, studio, wait_for_data
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+BUILDS = """
+from longlive_widget import LongLiveWidget
+from tests.unit.painted_engine import PaintedEngine
+
+studio = LongLiveWidget(PaintedEngine(0.05), "a red ball", seed=1)
+studio.start()
+studio
+"""
+COUNTS = """
+import gc, json, threading
+import psutil
+get_ipython().displayhook.flush()  # Out keeps whatever a cell has shown
+gc.collect()
+kinds = [type(each).__name__ for each in gc.get_objects()]
+mine = ("Runner", "Reel", "PaintedEngine", "PaintedSession", "Courier", "Archive")
+print(json.dumps({
+    "threads": threading.active_count(),
+    "objects": {kind: kinds.count(kind) for kind in mine},
+    "resident": psutil.Process().memory_info().rss,
+}))
+"""
+AGAIN = 20
+MIB = 2**20
+
+
+def run_again(page: Page, times: int, before: int) -> None:
+    for count in range(before, before + times):
+        run_all_cells(page)
+        page.locator(".jp-InputPrompt", has_text=f"[{2 * count + 2}]:").wait_for()
+    studio(page)
+    wait_for_data(page, "+d.frame > 8")
+
+
+def kernel_counts(page: Page) -> dict[str, object]:
+    """What the second cell has printed last."""
+    return json.loads(page.locator(".jp-OutputArea-output pre", has_text="threads").inner_text())
+
+
+def page_counts(devtools: CDPSession) -> dict[str, float]:
+    devtools.send("HeapProfiler.collectGarbage")
+    metrics = devtools.send("Performance.getMetrics")["metrics"]
+    return {each["name"]: each["value"] for each in metrics}
+
+
+def test_a_cell_that_runs_twenty_times_more_leaves_nothing_and_is_saved_small(
+    lab: Lab, notebook_of
+):
+    with lab.opened(notebook_of(BUILDS, COUNTS)) as page:
+        devtools = page.context.new_cdp_session(page)
+        devtools.send("Performance.enable")
+        run_again(page, 3, 0)
+        kernel, shown = kernel_counts(page), page_counts(devtools)
+        run_again(page, AGAIN, 3)
+        save_notebook(page)
+        (saved,) = lab.work.glob("*/player.ipynb")
+        assert "application/vnd.jupyter.widget-view+json" in saved.read_text()
+        assert saved.stat().st_size < 100_000, "what the widget is made of is not in it"
+        kernel_after, shown_after = kernel_counts(page), page_counts(devtools)
+        assert kernel_after["threads"] == kernel["threads"]
+        assert kernel_after["objects"] == kernel["objects"]
+        assert kernel_after["resident"] - kernel["resident"] < 40 * MIB
+        more = {name: shown_after[name] - shown[name] for name in shown}
+        assert more["JSEventListeners"] < 20 * AGAIN, "a studio has more than that"
+        assert more["Nodes"] < 60 * AGAIN, "a studio has more than that"
+        # anywidget loads the page's part anew for each studio, and browsers forget no module
+        assert more["JSHeapUsedSize"] < 0.6 * MIB * AGAIN
