@@ -35,6 +35,7 @@ class Kernel:
             lambda kind, content: kind == "comm_open" and "_esm" in content["data"]["state"]
         )
         self.comm = opened["comm_id"]
+        self.wait_for(lambda _, content: content.get("execution_state") == "idle")
 
     def _subshell(self) -> str | None:
         """What JupyterLab sends messages of widgets to, where the kernel has such a thing."""
@@ -68,9 +69,12 @@ class Kernel:
             lambda kind, content: kind == "comm_msg" and wanted.items() <= told(content).items()
         )
 
-    def answers(self) -> bool:
-        """Whether an answer of the kernel waits to be read: to a cell that has ended."""
-        return bool(self.client.shell_channel.msg_ready())
+    def has_ended(self, cell: str) -> bool:
+        """Whether the kernel has answered that request to run a cell."""
+        answered = []
+        while self.client.shell_channel.msg_ready():
+            answered.append(self.client.get_shell_msg()["parent_header"]["msg_id"])
+        return cell in answered
 
 
 def told(content: Message) -> Message:
@@ -126,16 +130,14 @@ def test_controls_are_obeyed_at_once_or_when_the_cell_has_ended(
         kernel.wait_for_page(type="state", status="paused")
         kernel.send(2, type="resume")
         kernel.wait_for_page(type="state", status="running")
-        while kernel.answers():
-            kernel.client.get_shell_msg()
 
-        kernel.client.execute(BUSY)
+        cell = kernel.client.execute(BUSY)
         said = kernel.wait_for(lambda kind, _: kind == "stream")
         assert said["text"].strip() == version
         kernel.wait_for_page(type="block")  # something is published by a thread of the studio
         kernel.send(3, type="switch", prompt="a blue star")
         kernel.send(4, type="pause")
         kernel.wait_for_page(type="heard", number=3)
-        assert kernel.answers() != hears_while_a_cell_runs, "the cell is answered once it has ended"
+        assert kernel.has_ended(cell) != hears_while_a_cell_runs
         kernel.wait_for_page(type="receipt", prompt="a blue star")
         kernel.wait_for_page(type="state", status="paused")
