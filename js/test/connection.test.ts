@@ -123,9 +123,9 @@ describe("a control that was sent", () => {
 
   it("is not what a page sends of itself", () => {
     const page = connected("busy");
-    page.send({ type: "credit", run: 1, block: 0 });
+    page.send({ type: "look", view: "12-34", looking: true });
     vi.advanceTimersByTime(300);
     expect(page.waits).toEqual([]);
-    expect(page.sent).toEqual([{ type: "credit", run: 1, block: 0 }]);
+    expect(page.sent).toEqual([{ type: "look", view: "12-34", looking: true }]);
   });
 });
