@@ -13,6 +13,13 @@ Timed = Callable[[int], AbstractContextManager[None]]
 """What surrounds each step; they count from 1."""
 
 
+class Abandoned(Exception):  # noqa: N818 - nothing went wrong
+    """Nobody wants the block that is being made: a watch says so as its next step begins.
+
+    The session that made it cannot go on.
+    """
+
+
 class Watch(Protocol):
     """Is told when a part of a block begins and ends.
 

@@ -11,7 +11,7 @@ from torch.profiler import profile, record_function
 
 from longlive_widget.engine.engine import Engine
 from longlive_widget.engine.session import Session
-from longlive_widget.engine.watch import SpanName
+from longlive_widget.engine.watch import Abandoned, SpanName
 from longlive_widget.measure.block_time import BlockTrace
 from longlive_widget.measure.clock import Clock
 from longlive_widget.measure.memory import MemoryUse, memory_use
@@ -26,14 +26,24 @@ class Gauges:
         self.engine = engine
         self.clock = Clock(engine.device)
         self._ranges = Ranges()
+        self._abandoned = False
 
     @contextmanager
     def span(self, name: SpanName, block: int, step: int | None = None) -> Iterator[None]:
-        """A part of a block, for the clock and for a profiler."""
+        """A part of a block, for the clock and for a profiler.
+
+        No step begins once the block was abandoned: that is `Abandoned`.
+        """
+        if self._abandoned and name == "step":
+            raise Abandoned
         with ExitStack() as watched:
             for watch in (self.clock, self._ranges):
                 watched.enter_context(watch.span(name, block, step))
             yield
+
+    def abandon(self) -> None:
+        """Nobody wants the block that is being made, nor any after it."""
+        self._abandoned = True
 
     def parts_ms(self) -> dict[str, float]:
         """What of the engine's work has ended since the last call; not what the host waits."""

@@ -20,6 +20,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Protocol
 
+from longlive_widget.engine.watch import Abandoned
 from longlive_widget.errors import (
     LongLiveError,
     ManifestError,
@@ -133,7 +134,8 @@ class Runner:
 
     Every verb returns at once and may be called from any thread; what it tells the page is sent
     from a second thread, in the order of the verbs. A block that is being made when the video is
-    paused is finished and shown; one that is being made at a stop is thrown away.
+    paused is finished and shown; one that is being made at a stop ends with its present step and is
+    thrown away.
 
     The page has room for `CREDITS` blocks and gives a credit back for each that it has taken in.
     Making blocks never waits for that: without a credit a block is recorded, but not displayed. It
@@ -757,7 +759,9 @@ class Runner:
         return self._session
 
     def _end(self, error: Exception | None) -> None:
-        """Let go of the session, and of whoever waits for its blocks."""
+        """Let go of the session, and of whoever waits for its blocks; no step begins any more."""
+        if self._gauges is not None:
+            self._gauges.abandon()
         self._session = self._gauges = None
         self._finish_stretch(error)
 
@@ -856,6 +860,8 @@ class Runner:
                 block = next(stretch.blocks, None)
             latency_ms = 1e3 * (time.perf_counter() - begun_s)
             coded = None if block is None else self._coded(block)
+        except Abandoned:
+            return None
         except Exception as error:
             log.exception("a block could not be made")
             self._fail(stretch, error)

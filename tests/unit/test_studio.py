@@ -20,8 +20,11 @@ from ipywidgets import Text
 from nbclient import NotebookClient
 from PIL import Image
 
+from longlive_widget.engine.denoise import Denoiser
+from longlive_widget.engine.engine import Engine
 from longlive_widget.errors import CapabilityError, OutputError, SessionError, TimelineError
 from longlive_widget.measure.memory import reserved_bytes
+from longlive_widget.presets import Preset
 from longlive_widget.timeline import Entry, Timeline, Transition
 from longlive_widget.widget import studio as studio_module
 from longlive_widget.widget.freed import Freed, freed_since
@@ -246,6 +249,31 @@ def test_a_timeline_is_assigned_and_observed(studio):
     studio.switch("a blue star")
     wait_until(lambda: len(changes) == 2)
     assert changes[-1].new == studio.timeline == plan.with_entry(Entry(6, "a blue star"))
+
+
+@pytest.mark.parametrize("preset", ["reference", Preset("behind", "", decode_behind=True)])
+def test_a_stop_ends_the_block_that_is_being_made_with_its_present_step(preset, monkeypatch):
+    studio = LongLiveWidget(Engine.load("tiny", preset, device="cpu"), "a red ball")
+    in_step, go_on, passes = threading.Event(), threading.Event(), []
+    flow = Denoiser.flow
+
+    def watched(self, *arguments):
+        passes.append(arguments[1])
+        if len(passes) == 2:
+            in_step.set()
+            assert go_on.wait(PATIENCE_S)
+        return flow(self, *arguments)
+
+    monkeypatch.setattr(Denoiser, "flow", watched)
+    studio.start()
+    assert in_step.wait(PATIENCE_S)
+    studio.stop()
+    go_on.set()
+    studio.run(blocks=1)
+    assert passes[2:4] == passes[:2], "the steps that were left of the first block were made"
+    assert studio.status == "done"
+    assert not studio.errors
+    studio.close()
 
 
 def test_a_status_is_observed_and_cannot_be_assigned(studio):
