@@ -154,6 +154,7 @@ function view(
       stand: (run, picture) => send({ type: "still", view: connection.view, run, picture }),
       credit,
       ask: (run, block) => send({ type: "block", view: connection.view, run, block }),
+      come: timeline.come,
       filled: timeline.fill,
       decoded,
       fail,

@@ -39,6 +39,7 @@ function playing(company = new Set<Player>()) {
   const credits: [number, number][] = [];
   const drawn: number[] = [];
   const landed: string[] = [];
+  const come: number[] = [];
   const asked: number[] = [];
   const filled: number[] = [];
   const player = new Player(
@@ -47,6 +48,7 @@ function playing(company = new Set<Player>()) {
     company,
     {
       draw: ({ number }) => drawn.push(number),
+      come: ({ record }) => come.push(record.block),
       land: ({ prompt }) => landed.push(prompt),
       stand: () => {},
       credit: (run, block) => credits.push([run, block]),
@@ -57,7 +59,7 @@ function playing(company = new Set<Player>()) {
     },
     end.signal,
   );
-  return { player, credits, drawn, landed, asked, filled };
+  return { player, credits, drawn, come, landed, asked, filled };
 }
 
 /** Let the blocks that have come be decoded, and the screen draw for so long. */
@@ -182,5 +184,18 @@ describe("a player", () => {
     second.player.take({ ...blockOf(1, 1), view: "12-34" });
     await pass(400);
     expect(second.drawn).toEqual([first.player.liveNumber]);
+  });
+
+  it("tells each block that the video comes to, though its viewer looks back", async () => {
+    const { player, come, drawn } = playing();
+    player.follow(stateOf(1, "running"));
+    for (const block of [0, 1, 2]) {
+      player.take(blockOf(1, block));
+    }
+    await pass(300);
+    player.back.step(-1);
+    await pass(1500);
+    expect(come).toEqual([0, 1, 2]);
+    expect(Math.max(...drawn)).toBeLessThan(9);
   });
 });

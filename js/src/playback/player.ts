@@ -35,7 +35,9 @@ export type Place = {
 export type PlayerEvents = {
   /** Draw a picture; `live` unless somebody looks back. */
   draw: (shown: ShownPicture, live: boolean) => void;
-  /** The video as it is made has come to a block under a new prompt, whether that is seen or not. */
+  /** The video as it is made has come to another block, whether that is seen or not. */
+  come: (live: ShownPicture) => void;
+  /** It has come to a block under a new prompt. */
   land: (landing: Landing, record: BlockRecord) => void;
   /** A picture stands still: it may be asked for without loss. */
   stand: (run: number, picture: number) => void;
@@ -356,7 +358,11 @@ export class Player {
       return;
     }
     this.liveNumber = live.number;
+    if (live.record.block === this.liveBlock) {
+      return;
+    }
     this.liveBlock = live.record.block;
+    this.events.come(live);
     // a block that was not displayed may have brought a prompt too
     for (let next = this.landing[0]; next && next.block <= this.liveBlock; next = this.landing[0]) {
       this.landing.shift();

@@ -37,6 +37,8 @@ export type Board = {
   follow: (state: State) => void;
   /** The viewer is at this picture. */
   show: (shown: ShownPicture) => void;
+  /** The video as it is made has come to a block, which others than this viewer may look at. */
+  come: (live: ShownPicture) => void;
   /** A block has come that is shown only to who looks back. */
   fill: (take: Take) => Promise<void>;
   /** Take the last edit back, or make one again that was taken back. */
@@ -103,7 +105,7 @@ export function timelineBoard(
   const sized = new ResizeObserver(() => drawMoving());
   sized.observe(field);
   signal.addEventListener("abort", () => sized.disconnect());
-  return { element, follow, show, fill, act, answered, mark: words.mark, say };
+  return { element, follow, show, come: film.take, fill, act, answered, mark: words.mark, say };
 
   function follow(next: State): void {
     if (next.run !== state.run) {
@@ -117,7 +119,6 @@ export function timelineBoard(
 
   function show(next: ShownPicture): void {
     shown = next;
-    film.take(next);
     drawMoving();
   }
 

@@ -12,7 +12,7 @@ const QUALITY = 0.7;
 
 export type Filmstrip = {
   element: HTMLElement;
-  /** Keep the picture on the screen, if it is the first one of its block. */
+  /** Keep this picture of its block, if there is none. */
   take: (shown: ShownPicture) => void;
   /** Keep the first picture of a block that is shown only to who looks back. */
   fill: (take: Take) => Promise<void>;
