@@ -66,7 +66,7 @@ def test_nothing_serious_stands_in_anyones_way_in_any_state(lab, notebook_of, sc
         found = findings(page, "idle", screenshots)
         player.locator("[data-action=start]").click()
         wait_for_data(page, "+d.frame > 40")
-        page.locator(".ll-chart[data-ready]").nth(1).wait_for()
+        page.locator(".ll-chart[data-ready]").first.wait_for()
         found += findings(page, "playing", screenshots)
         player.locator(".ll-input").first.fill("a striped zebra")
         player.locator(".ll-unknown").wait_for()
