@@ -176,7 +176,8 @@ class Branches:
         timeline: that of the root.
         seed: the noise of all: a block of one number begins from the same in each.
         every_blocks: how many blocks lie between two kept states.
-        limit_bytes: how much of the host's memory these take; the oldest are thinned out first.
+        limit_bytes: how much of the host's memory these take; those that lie closest together are
+            thinned out first.
         size_px: as in `Engine.session`.
         positions: as in `Engine.session`.
 
@@ -229,8 +230,8 @@ class Branches:
     def _branched(
         self, parent: Branch, block: int, prompt: str | None, transition: Transition
     ) -> Branch:
-        begun, preset = parent.session.next_block, parent.session.preset
-        if preset != self._engine.preset:
+        begun = parent.session.next_block
+        for _, preset in parent.session.presets[:1]:
             raise SessionError(
                 f"this video went on under preset {preset.name!r} on the way, and no branch can "
                 f"leave it: a tree is of one preset, {self._engine.preset.name!r}"

@@ -144,6 +144,7 @@ class Session:
         self._decodes = means
         self._weights: Sum | None = None
         self._adapters: list[tuple[int, dict[str, float]]] = []
+        self._presets: list[tuple[int, Preset]] = []
         self._asked = list(timeline.landings(geometry.block_frames))
         self._landed: list[Landing] = []
         self._begun = self._given = 0
@@ -201,6 +202,11 @@ class Session:
     def adapters(self) -> tuple[tuple[int, dict[str, float]], ...]:
         """The blocks from which on adapters had other scales, with all that are in use, by name."""
         return tuple(self._adapters)
+
+    @property
+    def presets(self) -> tuple[tuple[int, Preset], ...]:
+        """The blocks from which on another preset made the video, and which."""
+        return tuple(self._presets)
 
     @property
     def window_bytes(self) -> int:
@@ -371,6 +377,8 @@ class Session:
         """Make blocks so from `block` on; what the one before leaves is written as before."""
         before, self._means = self._means, means
         preset = means.preset
+        if preset != before.preset:
+            self._presets.append((block, preset))
         if means.model is not before.model or preset.memory_pool != before.preset.memory_pool:
             self._denoiser = _denoiser_of(means, self.window)
         self._steering.read_by(means.model, means.prompts)

@@ -107,8 +107,8 @@ class Logbook:
         self._timeline = session.timeline
         self._landings = session.landings
         self._adapters = session.adapters
-        if session.preset != self._engine.preset:
-            self._took_over = session.preset
+        if session.presets:
+            _, self._took_over = session.presets[0]
 
     def _blocks(self) -> Iterator[BlockLine]:
         self._lines.seek(0)

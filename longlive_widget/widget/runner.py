@@ -374,11 +374,19 @@ class Runner:
             self._tell_state()
             self.start()
 
-    def use(self, engine: "Engine", seed: int, size_px: tuple[int, int] | None) -> None:
+    def use(
+        self,
+        engine: "Engine",
+        seed: int,
+        size_px: tuple[int, int] | None,
+        *,
+        fresh_seed: bool = False,
+    ) -> None:
         """Make videos with these: the present one from its next block on, if it can go on so.
 
         Else it begins anew if it plays, and ends if it does not. While `seed_locked` is false, a
-        video whose seed was used already begins with one that is drawn.
+        video whose seed was used already begins with one that is drawn; a `fresh_seed` was not.
+        What is kept of a video that has ended goes with its size.
 
         Where a `make` goes on that would have to begin anew, where pictures of another size are
         being recorded, and in a closed studio, it is a `SessionError`, and all is as it was.
@@ -388,10 +396,12 @@ class Runner:
             self.require_open()
             session, as_before = self._session, (seed, size_px) == (self.seed, self._size_px)
             goes_on = session is None or (as_before and not engine.why_not_take_over(session))
-            if not goes_on:
-                self._require_may_begin_anew(resized=size_px != self._size_px)
+            resized = size_px != self._size_px
+            if resized or not goes_on:
+                self._require_may_begin_anew(resized=resized)
             self._engine, self._size_px = engine, size_px
-            self._seed_is_fresh = session is None or not goes_on
+            unused = session is None and self._seed_is_fresh
+            self._seed_is_fresh = fresh_seed or unused or not goes_on
             self._audience.h264 = h264_name(geometry.width_px, geometry.height_px)
             self._about = _about(engine, geometry, seed, self._audience)
             if session is not None and goes_on:
@@ -403,6 +413,8 @@ class Runner:
                 self.stop()
                 if played:
                     self.start()
+            if resized and self._session is None:
+                self._clear()
             self._tell_state()
 
     def _require_may_begin_anew(self, *, resized: bool) -> None:
@@ -800,14 +812,16 @@ class Runner:
     def _profile_one(self, stretch: Stretch, session: "Session", gauges: "Gauges") -> None:
         """Make two blocks in a row, and have it told where the time of the second one went.
 
-        Where the stretch ends with the first one, the profile is still wanted.
+        Where the stretch ends or is held with the first one, the profile is still wanted.
         """
         made = None
         try:
             with gauges.profiling(session) as profiler:
                 made = self._make_one(stretch, profiled=True)
-                if made is not None:
+                if made is not None and self._status == "running":
                     made = self._make_one(stretch, profiled=True, around=gauges.in_block())
+                else:
+                    made = None
         except Exception as error:
             log.exception("a block could not be profiled")
             self._profile_wanted = False

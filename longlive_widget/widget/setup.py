@@ -152,9 +152,10 @@ class Setup:
     def reseed(self, seed: int | None) -> None:
         """Make videos from this seed's noise, or from one that is drawn: the present one anew."""
         chosen = drawn_seed() if seed is None else require_seed(seed)
-        engine = self._engines().present
-        self._runner.use(engine, chosen, self._runner.size_px)
-        self._begin_era(engine)
+        with self._lock:
+            engine = self._engines().present
+            self._runner.use(engine, chosen, self._runner.size_px, fresh_seed=True)
+            self._begin_era(engine)
 
     def lock_seed(self, *, locked: bool) -> None:
         """Have all videos begin with the seed, or each with one that is drawn as it begins."""
@@ -164,13 +165,15 @@ class Setup:
 
     def resize(self, size_px: tuple[int, int] | None) -> None:
         """Make videos of this width and height, None for the model's own: the present one anew."""
-        engine = self._engines().present
-        geometry = engine.geometry_at(size_px)
-        if geometry != self._geometry(engine):
+        with self._lock:
+            engine = self._engines().present
+            geometry = engine.geometry_at(size_px)
+            if geometry == self._geometry(engine):
+                return
             size = None if geometry == engine.geometry else (geometry.width_px, geometry.height_px)
             self._runner.use(engine, self._runner.seed, size)
             self._begin_era(engine)
-            self.tell()
+        self.tell()
 
     def close(self) -> None:
         """Let go of the engines; one that is being loaded is thrown away."""

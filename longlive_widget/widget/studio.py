@@ -513,8 +513,8 @@ class LongLiveWidget(anywidget.AnyWidget):
 
     def _mind(self, news: Credit | Attach | Leave | Look) -> None:
         match news:
-            case Credit(run, block):
-                self._runner.credit(run, block)
+            case Credit(run, block, times):
+                self._runner.credit(run, block, times)
             case Attach(view, codecs):
                 self._setup.tell()
                 self._runner.attach(view, codecs)

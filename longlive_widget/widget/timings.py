@@ -39,8 +39,8 @@ class Figures:
     """The times of blocks, by preset and size.
 
     Those of one era are made under one preset: its first two blocks are left out, which may
-    compile, and so are blocks on which a prompt lands. `records` are looked through for those of
-    this model, device and size.
+    compile, and so are blocks that were profiled or on which a prompt lands. `records` are looked
+    through for those of this model, device and size.
     """
 
     def __init__(self, records: Sequence["Record"] = ()) -> None:
@@ -64,7 +64,7 @@ class Figures:
             return 0
         since_run, since_block, preset, geometry = eras[-1]
         since = since_block if since_run == run else 0
-        if record.block < since + _WARM_UP_BLOCKS or record.landed is not None:
+        if record.block < since + _WARM_UP_BLOCKS or record.landed is not None or record.profiled:
             return 0
         took = self._took.setdefault((_settings(preset), geometry), deque(maxlen=_NEWEST_BLOCKS))
         took.append(_work_ms(record))

@@ -69,6 +69,7 @@ class PaintedSession:
     positions = "relative"
     adapters = ((0, {}),)
     landings = ()
+    presets = ()
 
     def __init__(self, engine, timeline, seed, watch=None, geometry=None) -> None:
         self.engine = engine

@@ -179,9 +179,13 @@ def test_adapters_that_have_changed_since_are_told_before_blocks_are_made_again(
 def test_a_video_that_went_on_under_another_preset_has_no_branches(engine):
     tree = Branches(engine, RED, size_px=SMALL_PX)
     _made(tree.root, 1)
-    engine.under(engine.preset.with_(name="more", denoise_steps=(1000, 250))).take_over(
-        tree.root.session
-    )
+    other = engine.under(engine.preset.with_(name="more", denoise_steps=(1000, 250)))
+    other.take_over(tree.root.session)
+    engine.take_over(tree.root.session)
+    tree.root.branch(1)  # no block was made under the other one
+    for one in (other, engine):
+        one.take_over(tree.root.session)
+        _made(tree.root, 1)
     with pytest.raises(SessionError, match="under preset 'more' on the way, and no branch"):
         tree.root.branch(1)
 

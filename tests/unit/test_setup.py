@@ -272,6 +272,7 @@ def test_an_unlocked_seed_that_was_given_is_used_once(painted):
     painted.run(blocks=1)
     assert painted.seed == 9
     painted.stop()
+    painted.preset = PRESETS["reference"].with_(denoise_steps=(1000,))
     painted.run(blocks=1)
     assert painted.seed != 9
 
@@ -323,8 +324,12 @@ def test_a_recording_keeps_its_size(painted, tmp_path):
     painted.run(blocks=1)
     with pytest.raises(SessionError, match=r"film\.mp4' is being recorded, and"):
         painted.size_px = (96, 64)
+    painted.stop()
+    with pytest.raises(SessionError, match=r"film\.mp4' is being recorded, and"):
+        painted.size_px = (96, 64)
     painted.cut()
     painted.size_px = (96, 64)
+    assert painted.blocks == painted.history == (), "they had another size"
     painted.record(tmp_path / "small.mp4")
     painted.run(blocks=1)
     painted.cut()

@@ -188,6 +188,14 @@ def test_a_view_is_told_that_its_control_is_heard_before_it_is_obeyed(studio, se
     assert sent[1]["type"] == "failure"
 
 
+def test_what_a_page_measured_of_a_block_is_kept_with_it(studio):
+    studio.run(blocks=1)
+    times = {"wire_ms": 4.5, "wire_within_ms": 1.5, "decode_ms": 12.5}
+    studio._handle_custom_msg({"type": "credit", "run": 1, "block": 0, **times}, [])
+    wait_until(lambda: studio.history[0].page.decode_ms == 12.5)
+    assert studio.history[0].page.wire_ms == 4.5
+
+
 def test_a_click_does_what_a_method_does(studio):
     for kind, status in [
         ("start", "running"),

@@ -190,6 +190,9 @@ export class Player {
     if (this.newest < 0) {
       this.join();
     }
+    if (record.block === this.asked) {
+      this.asked = undefined;
+    }
     if (view !== null && record.block <= this.newest) {
       this.fillWith(take);
     } else {
@@ -203,9 +206,14 @@ export class Player {
     if (record.landed !== null && record.block > (this.landing.at(-1)?.block ?? this.liveBlock)) {
       this.landing.push(record);
     }
-    if (record.block > this.newest && pictures.length > 0) {
+    if (pictures.length === 0) {
+      return;
+    }
+    if (record.block > this.newest) {
       this.back.film.add(take);
       this.play(take);
+    } else {
+      this.events.credit(this.run, record.block); // it came before, for this view alone
     }
   }
 
@@ -254,9 +262,6 @@ export class Player {
   }
 
   private fillWith(take: Take): void {
-    if (take.record.block === this.asked) {
-      this.asked = undefined;
-    }
     if (!this.back.film.has(take.record.block)) {
       this.back.film.add(take);
       this.events.filled(take);
@@ -276,7 +281,9 @@ export class Player {
   /** A block that cannot be decoded gives its room back, and may come again in another codec. */
   private miss(run: number, block: number): void {
     if (run === this.run) {
-      this.newest = Math.min(this.newest, block - 1);
+      if (block === this.newest) {
+        this.newest = block - 1; // one before it comes back into the film alone
+      }
       this.back.film.forget(block);
       this.owed.push({ run, block });
       this.payBack();

@@ -30,6 +30,7 @@ export function filmstrip(h264: string | null, signal: AbortSignal): Filmstrip {
   let aspect = 16 / 9;
   let taken = -1;
   let video = 0;
+  let coming = 0;
   const decoder = new Decoder(h264);
   signal.addEventListener("abort", () => {
     clear();
@@ -45,12 +46,14 @@ export function filmstrip(h264: string | null, signal: AbortSignal): Filmstrip {
   }
 
   async function fill({ codec, pictures, record: { block } }: Take): Promise<void> {
-    if (kept.has(block) || kept.size >= MOST_PICTURES) {
+    if (kept.has(block) || kept.size + coming >= MOST_PICTURES) {
       return;
     }
     const of = video;
+    coming += 1;
     // one that cannot be decoded has no thumbnail: the player tells of it when it is looked at
     const decoded = await decoder.decode({ codec, pictures: pictures.slice(0, 1) }).catch(() => []);
+    coming -= 1;
     if (of === video) {
       await Promise.all(decoded.map((picture) => shrink(picture, block)));
     }

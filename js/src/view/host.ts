@@ -50,10 +50,18 @@ export function hostName(page: Document): string {
 }
 
 function jupyterName(settings: string): string {
-  const { appName, appVersion }: Record<string, unknown> = JSON.parse(settings);
+  const { appName, appVersion } = objectIn(settings);
   return typeof appName === "string"
     ? [appName, appVersion].filter((part) => typeof part === "string").join(" ")
     : "a host without a name";
+}
+
+function objectIn(json: string): Record<string, unknown> {
+  try {
+    return { ...JSON.parse(json) };
+  } catch {
+    return {}; // the page's own settings are another one's: no reason to show nothing
+  }
 }
 
 /** All of it, to be read. */
