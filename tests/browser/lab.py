@@ -21,7 +21,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from tests.browser.chromium import FLAGS, chromium_path
 
@@ -35,6 +35,7 @@ CHANGE_THEME = """
   theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })
 """
 PATIENCE_S = 60
+expect.set_options(timeout=1000 * PATIENCE_S)
 App = Literal["jupyterlab", "notebook"]
 
 

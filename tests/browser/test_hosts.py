@@ -1,6 +1,7 @@
 """What differs from host to host: Notebook 7, and kernels that hear nothing while a cell runs."""
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.lab import run_all_cells, running_lab, studio, wait_for_data
 
@@ -45,8 +46,8 @@ def test_notebook_7_plays_lands_a_prompt_and_says_what_waits_for_a_cell(
         player.screenshot(path=screenshots / "notebook-7-queued.png")
         queued = waiting.inner_text() == "queued until the cell ends"
         wait_for_data(page, "d.status === 'paused'")
-        assert waiting.inner_text() == ""
-        assert page.evaluate(CELL_ENDED) == queued, "it is obeyed at once, or says that it waits"
+        assert queued or not page.evaluate(CELL_ENDED), "it waited and did not say so"
+        expect(waiting).to_have_text("")
 
         player.locator("[data-action=resume]").click()
         player.locator(".ll-prompt-bar input").fill("a blue star")

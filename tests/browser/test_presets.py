@@ -1,6 +1,7 @@
 """The presets panel in a real JupyterLab, on the embedded model."""
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.lab import (
     CHANGE_THEME,
@@ -107,14 +108,14 @@ def _loads_another_model_beside_the_video(page, player):
     assert data(page)["run"] == "1"
     wait_for_data(page, "d.preset === 'low_memory' && d.run === '2' && +d.frame > 0")
     assert "seed 1" in player.locator(".ll-about").inner_text()
-    assert low.get_attribute("aria-pressed") == "true"
-    assert not player.locator(".ll-loading").is_visible()
+    expect(low).to_have_attribute("aria-pressed", "true")
+    player.locator(".ll-loading").wait_for(state="hidden")
 
 
 def _throws_the_dice_and_opens_the_lock(page, player):
     player.locator("[data-action=dice]").click()
     wait_for_data(page, "d.run === '3' && +d.frame > 0")
-    assert player.locator(".ll-seed").input_value() != "1"
+    expect(player.locator(".ll-seed")).not_to_have_value("1")
     assert f"seed {player.locator('.ll-seed').input_value()}" in player.inner_text()
     player.locator("[data-action=lock]").click()
     player.locator("[data-action=lock][aria-pressed=false]").wait_for()
