@@ -69,7 +69,8 @@ def test_a_cell_that_runs_twenty_times_more_leaves_nothing_and_is_saved_small(
         kernel_after, shown_after = kernel_counts(page), page_counts(devtools)
         assert kernel_after["threads"] == kernel["threads"]
         assert kernel_after["objects"] == kernel["objects"]
-        assert kernel_after["resident"] - kernel["resident"] < 40 * MIB
+        # it sways: by 19, 13 and 31 MiB after 20, 40 and 60 runs more; a reel kept in each is 3
+        assert kernel_after["resident"] - kernel["resident"] < 3 * MIB * AGAIN
         more = {name: shown_after[name] - shown[name] for name in shown}
         assert more["JSEventListeners"] < 20 * AGAIN, "a studio has more than that"
         assert more["Nodes"] < 60 * AGAIN, "a studio has more than that"
