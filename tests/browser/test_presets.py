@@ -43,6 +43,12 @@ def photograph(page, screenshots, name):
     panel.screenshot(path=screenshots / f"{name}-narrow-dark.png")
     page.set_viewport_size(TALL)
     page.evaluate(CHANGE_THEME, "JupyterLab Light")
+    _brings_the_player_into_sight(page)
+
+
+def _brings_the_player_into_sight(page):
+    """Elsewhere it is sent no pictures, and a narrow panel is longer than any screen."""
+    page.evaluate("() => [...document.querySelectorAll('.ll-theatre')].at(-1).scrollIntoView()")
 
 
 def test_a_person_changes_how_a_playing_video_is_made(lab, notebook_of, screenshots):
@@ -135,6 +141,8 @@ def _makes_the_pictures_smaller(page, player):
     height = player.get_by_label("Height in pixels")
     height.fill("64")
     height.press("Enter")
+    wait_for_data(page, "d.run === '4'")
+    _brings_the_player_into_sight(page)
     wait_for_data(page, "d.run === '4' && +d.frame > 0")
     canvas = page.locator("canvas.ll-canvas").last
     assert canvas.evaluate("canvas => [canvas.width, canvas.height]") == [160, 64]
