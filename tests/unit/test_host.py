@@ -10,7 +10,7 @@ from tests.unit.test_studio import executed, printed
     ("expected", "environment", "modules", "names", "in_kernel"),
     [
         ("Colab", {}, {"google.colab": None}, {}, True),
-        ("VS Code", {}, {}, {"__vsc_ipynb_file__": "/work/mine.ipynb"}, True),
+        ("VS Code", {}, {}, {"__vsc_ipynb_file__": "/notebooks/mine.ipynb"}, True),
         ("VS Code", {"VSCODE_PID": "94309"}, {}, {}, True),
         ("Python", {"VSCODE_PID": "94309"}, {}, {}, False),
         ("marimo", {}, {"marimo": None}, {}, False),
