@@ -659,13 +659,11 @@ class Runner:
         return self._status == "running" and stretch is not None and stretch.pace is not None
 
     def _show_newest(self, view: str) -> None:
-        """Send a view the newest block, coded on this thread."""
+        """Send a view the newest block, if there is one."""
         with self._changed:
-            run, codec, begun = self._run, self._audience.codec, self._begun()
-            newest, records = self.reel.blocks[-1:], tuple(self._history)[-1:]
-        for block, record in zip(newest, records, strict=True):
-            buffers, seen = encode_block(block.frames, codec), replace(record, displayed=True)
-            self._say(BlockMessage(run, seen, codec, begun, _now_ms(), view), buffers)
+            run, newest = self._run, tuple(self._history)[-1:]
+        for record in newest:
+            self.repeat(view, run, record.block)
 
     def lately(self, seconds: float) -> list[Shot]:
         """The newest blocks of at least so many seconds, as far as they are kept."""

@@ -1,6 +1,6 @@
 // A row of tabs, one of which is chosen: by mouse, or by the arrow keys.
 
-import { make } from "../view/elements.ts";
+import { make, nextOf } from "../view/elements.ts";
 
 export type Tabs<Name extends string> = { element: HTMLElement; choose: (name: Name) => void };
 
@@ -54,16 +54,5 @@ export function tabs<Name extends string>(
 
 /** The tab that a key goes to, of so many; undefined if it goes to none. */
 export function nextTab(key: string, at: number, count: number): number | undefined {
-  switch (key) {
-    case "ArrowRight":
-      return (at + 1) % count;
-    case "ArrowLeft":
-      return (at + count - 1) % count;
-    case "Home":
-      return 0;
-    case "End":
-      return count - 1;
-    default:
-      return undefined;
-  }
+  return nextOf(key, at, count, ["ArrowLeft", "ArrowRight"]);
 }

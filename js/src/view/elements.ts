@@ -61,3 +61,24 @@ export function download(name: string, content: Blob): void {
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), SAVED_MS);
 }
+
+/** The one of `count` that a key leads to from `at`: back or forth, round and round, or to an end. */
+export function nextOf(
+  key: string,
+  at: number,
+  count: number,
+  [back, forth]: readonly [string, string],
+): number | undefined {
+  switch (key) {
+    case forth:
+      return (at + 1) % count;
+    case back:
+      return (at + count - 1) % count;
+    case "Home":
+      return 0;
+    case "End":
+      return count - 1;
+    default:
+      return undefined;
+  }
+}

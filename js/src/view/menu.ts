@@ -1,6 +1,6 @@
 // A button that opens a list of things to choose from.
 
-import { make } from "./elements.ts";
+import { make, nextOf } from "./elements.ts";
 
 export type Item = { label: string; run: () => void } | { heading: string };
 
@@ -94,16 +94,5 @@ export function menu(label: string, items: () => readonly Item[], signal: AbortS
 
 /** The choice that a key goes to, of so many; undefined if it goes to none. */
 export function nextChoice(key: string, at: number, count: number): number | undefined {
-  switch (key) {
-    case "ArrowDown":
-      return (at + 1) % count;
-    case "ArrowUp":
-      return (at + count - 1) % count;
-    case "Home":
-      return 0;
-    case "End":
-      return count - 1;
-    default:
-      return undefined;
-  }
+  return nextOf(key, at, count, ["ArrowUp", "ArrowDown"]);
 }
