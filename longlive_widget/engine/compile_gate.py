@@ -7,6 +7,7 @@ meanwhile is refused, or gets into the trace. (https://github.com/pytorch/pytorc
 import threading
 from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import wraps
 
 import torch
@@ -56,11 +57,25 @@ GATE = CompileGate()
 """That of this process, as torch's tracer is."""
 
 
+_UNCOMPILED = ContextVar("uncompiled", default=False)
+
+
+@contextmanager
+def uncompiled() -> Iterator[None]:
+    """Inside, this thread's compiled networks run as they are written, and nothing is compiled."""
+    before = _UNCOMPILED.set(True)
+    try:
+        with torch.compiler.set_stance("force_eager"):
+            yield
+    finally:
+        _UNCOMPILED.reset(before)
+
+
 def through_gate(network: nn.Module, gate: CompileGate = GATE) -> None:
     """Have a compiled network's first call of each kind run alone, in place.
 
     Calls are of one kind if their tensors have the same shapes and types, and memory as many
-    frames: so torch has what it needs after the first.
+    frames: so torch has what it needs after the first, but for one that is `uncompiled`.
     """
     forward: Callable[..., object] = network.forward
     known: set[Hashable] = set()
@@ -70,7 +85,8 @@ def through_gate(network: nn.Module, gate: CompileGate = GATE) -> None:
         kind = (torch.is_grad_enabled(), torch.is_inference_mode_enabled(), *map(_kind, given))
         with gate.together() if kind in known else gate.alone():
             made = forward(*given)
-        known.add(kind)
+        if not _UNCOMPILED.get():
+            known.add(kind)
         return made
 
     network.forward = gated

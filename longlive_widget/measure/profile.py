@@ -13,6 +13,7 @@ import torch
 from torch._C._profiler import _ExperimentalConfig
 from torch.profiler import ProfilerActivity, profile, record_function
 
+from longlive_widget.engine.compile_gate import uncompiled
 from longlive_widget.engine.engine import Engine
 from longlive_widget.engine.session import Block, Session
 from longlive_widget.errors import RecordError, whole_number
@@ -195,7 +196,7 @@ def _counted(engine: Engine, seed: int, size_px: _Size) -> tuple[dict[str, Work]
     counter = WorkCounter()
     session = plain.session(PROMPTS[0], seed, size_px=size_px, watch=counter.ranges)
     made = session.blocks()
-    with torch.compiler.set_stance("force_eager"):
+    with uncompiled():
         for _ in range(1 + blocks_until_steady(plain)):
             next(made)
         with marked(plain, session, counter.ranges, compiled=False), counter:

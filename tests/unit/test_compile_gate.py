@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from longlive_widget import PRESETS, Engine
-from longlive_widget.engine.compile_gate import GATE, CompileGate, through_gate
+from longlive_widget.engine.compile_gate import GATE, CompileGate, through_gate, uncompiled
 
 PATIENCE_S = 20.0
 SOON_S = 0.2
@@ -63,6 +63,21 @@ def test_a_first_call_of_a_kind_waits_until_all_others_are_done(pair, threads):
     assert other.begun.wait(PATIENCE_S)
     other.may_end.set()
     assert len(running.result(PATIENCE_S)) == len(new.result(PATIENCE_S)) == 3
+
+
+def test_a_call_that_was_not_compiled_makes_nothing_known(pair, threads):
+    one, other = pair
+    with uncompiled():
+        _known(one, 3)
+    _known(other, 3)
+    new = threads.submit(one, torch.zeros(3))
+    assert one.begun.wait(PATIENCE_S)
+    known = threads.submit(other, torch.zeros(3))
+    assert not other.begun.wait(SOON_S)
+    one.may_end.set()
+    assert other.begun.wait(PATIENCE_S)
+    other.may_end.set()
+    _all_end(new, known)
 
 
 def test_nobody_begins_during_a_first_call(pair, threads):
