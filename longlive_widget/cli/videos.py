@@ -41,7 +41,7 @@ def generate(chosen: argparse.Namespace) -> None:
     preset = preset_of(chosen.preset)
     timeline = Timeline.of(chosen.prompt, *map(_switch, chosen.switch))
 
-    from longlive_widget.engine.recording import VideoFile, writable_video_path
+    from longlive_widget.engine.video_file import VideoFile, writable_video_path
 
     out, manifest = writable_video_path(chosen.out), path_to_write(chosen.manifest)
 
@@ -98,7 +98,7 @@ def replay(chosen: argparse.Namespace) -> int:
     """Make a video again from its manifest; 1 where a picture is another."""
     run = Manifest.read(chosen.manifest)
 
-    from longlive_widget.engine.recording import VideoFile
+    from longlive_widget.engine.video_file import VideoFile
     from longlive_widget.runs.replay import load_for, replay
 
     size = run.geometry

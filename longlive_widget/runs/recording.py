@@ -16,7 +16,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from longlive_widget.engine.recording import LosslessVideoFile, VideoFile
+from longlive_widget.engine.video_file import LosslessVideoFile, VideoFile
 from longlive_widget.errors import ManifestError, OutputError, reachable
 from longlive_widget.geometry import Geometry, pictures_before
 from longlive_widget.runs.manifest import BlockLine, Manifest, picture_hashes

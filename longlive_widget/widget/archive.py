@@ -4,53 +4,31 @@ Neither the video nor the page waits for a file. Knows messages, but no engine.
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Protocol
 
 from longlive_widget.errors import OutputError, SessionError
 from longlive_widget.widget.courier import Courier
-from longlive_widget.widget.protocol import Clip, Notice, PageMessage, State
+from longlive_widget.widget.outbox import Outbox
+from longlive_widget.widget.protocol import Clip, Notice
 from longlive_widget.widget.recorder import Recorder, write_shots
 from longlive_widget.widget.reel import Shot
-
-
-class Say(Protocol):
-    """Have a message sent, with buffers beside it."""
-
-    def __call__(self, message: PageMessage, buffers: Sequence[bytes] = ()) -> None:
-        """Put it behind all that is to be sent."""
-
-
-class Tell(Protocol):
-    """Show an error to the user."""
-
-    def __call__(self, error: Exception, view: str | None = None) -> None:
-        """On all views, or on the one that it concerns."""
+from longlive_widget.widget.video import Video
 
 
 class Archive:
     """One recording at a time, over all videos of a studio, and any number of clips.
 
-    `about` tells their size and model now; `changed` is called when a recording begins or ends,
-    `tell` with each error.
+    `video` says their size and model; all that is to be told goes to the `outbox`.
     """
 
-    def __init__(
-        self,
-        about: Callable[[], State],
-        say: Say,
-        tell: Tell,
-        changed: Callable[[], None],
-    ) -> None:
-        self._about = about
-        self._say = say
-        self._tell = tell
-        self._changed = changed
+    def __init__(self, video: Video, outbox: Outbox) -> None:
+        self._video = video
+        self._outbox = outbox
         self._recorder: Recorder | None = None
         self._lock = threading.Lock()
         self._archivist = Courier("longlive-archivist")
@@ -71,10 +49,10 @@ class Archive:
             if self._recorder is not None:
                 raise SessionError(f"{self.recording!r} is being recorded: cut() it first")
             name = f"longlive-{datetime.now():%Y%m%d-%H%M%S}.mp4"
-            about = self._about()
+            about = self._video.about
             recorder = Recorder(path or name, about.width_px, about.height_px)
             self._recorder = recorder
-        self._changed()
+        self._outbox.tell_state()
         return recorder.path
 
     def keep(self, shot: Shot) -> None:
@@ -94,7 +72,7 @@ class Archive:
             recorder, self._recorder = self._recorder, None
         if recorder is None:
             raise SessionError("nothing is being recorded: record() first")
-        self._changed()
+        self._outbox.tell_state()
         cut: Future[Path] = Future()
 
         def finish() -> None:
@@ -102,11 +80,11 @@ class Archive:
                 raise OutputError(f"the recording to {str(recorder.path)!r} had failed before")
             with recorder:
                 pass
-            self._say(Notice(f"recorded {recorder.seconds:.1f} s to {recorder.path}"))
+            self._outbox.say(Notice(f"recorded {recorder.seconds:.1f} s to {recorder.path}"))
             cut.set_result(recorder.path)
 
         def fail(error: Exception) -> None:
-            self._tell(error)
+            self._outbox.tell(error)
             cut.set_exception(error)
 
         self._archivist.put(finish, fail)
@@ -121,7 +99,7 @@ class Archive:
         if not shots:
             raise SessionError("nothing was made yet: start() first")
 
-        about = self._about()
+        about = self._video.about
 
         def write() -> None:
             with TemporaryDirectory() as folder:
@@ -129,9 +107,9 @@ class Archive:
                 write_shots(path, shots, about.width_px, about.height_px)
                 content = path.read_bytes()
             name = f"{about.model}-{run}-{shots[0].latent_frame}.mp4"
-            self._say(Clip(view, name), [content])
+            self._outbox.say(Clip(view, name), [content])
 
-        self._archivist.put(write, partial(self._tell, view=view))
+        self._archivist.put(write, partial(self._outbox.tell, view=view))
 
     def close(self) -> None:
         """End the recording, if there is one, and the thread."""
@@ -143,5 +121,5 @@ class Archive:
         with self._lock:
             if self._recorder is not None and self._recorder.failed:
                 self._recorder = None
-        self._changed()
-        self._tell(error)
+        self._outbox.tell_state()
+        self._outbox.tell(error)

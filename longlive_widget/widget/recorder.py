@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from longlive_widget.engine.recording import CodedVideoFile, VideoFile
+from longlive_widget.engine.video_file import CodedVideoFile, VideoFile
 from longlive_widget.errors import OutputError
 from longlive_widget.geometry import PICTURES_PER_SECOND
 from longlive_widget.widget.frame_codec import encode_h264, is_small

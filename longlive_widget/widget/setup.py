@@ -26,8 +26,9 @@ from longlive_widget.widget.protocol import (
     Resize,
     Use,
 )
-from longlive_widget.widget.runner import CLOSED, Runner
+from longlive_widget.widget.runner import Runner
 from longlive_widget.widget.timings import Figures
+from longlive_widget.widget.video import CLOSED
 
 if TYPE_CHECKING:
     from longlive_widget.engine.engine import Engine
@@ -198,7 +199,7 @@ class Setup:
                 assert_never(command)
 
     def _tell_of_failure(self, done: Future[None]) -> None:
-        done.add_done_callback(lambda ended: self._runner.post(ended.result))
+        done.add_done_callback(lambda ended: self._runner.outbox.post(ended.result))
 
     def heard(self, message: BlockMessage) -> None:
         """A block was made: its time counts, and now and then the page is told.
@@ -261,7 +262,7 @@ class Setup:
 
     def _warm_up(self, engine: "Engine") -> None:
         """Have torch compile what blocks call: while memory fills, once it is full, at a switch."""
-        prompt, size_px = self._runner.timeline.entries[0].prompt, self._runner.size_px
+        prompt, size_px = self._runner.plan.timeline.entries[0].prompt, self._runner.size_px
         blocks = -(-engine.preset.window_frames // engine.geometry.block_frames) + 2
         session = engine.session(prompt, size_px=size_px)
         for block in range(blocks):

@@ -16,7 +16,7 @@ from IPython import get_ipython
 from IPython.display import Markdown, display
 from numpy.typing import NDArray
 
-from longlive_widget.engine.recording import VideoFile
+from longlive_widget.engine.video_file import VideoFile
 from longlive_widget.errors import (
     CapabilityError,
     SessionError,
@@ -95,9 +95,10 @@ from longlive_widget.widget.protocol import (
     parse,
 )
 from longlive_widget.widget.recorder import write_shots
-from longlive_widget.widget.runner import CLOSED, Runner
+from longlive_widget.widget.runner import Runner
 from longlive_widget.widget.setup import Setup
 from longlive_widget.widget.still import picture_strip, record_table
+from longlive_widget.widget.video import CLOSED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -154,11 +155,12 @@ class LongLiveWidget(anywidget.AnyWidget):
     page_state = traitlets.Dict().tag(sync=True)
     status: Followed[Status, Status] = Followed(lambda studio: studio._runner.status)
     prompt: Followed[str, str] = Followed(
-        lambda studio: studio._runner.prompt, lambda studio, prompt: studio._runner.steer_by(prompt)
+        lambda studio: studio._runner.plan.prompt,
+        lambda studio, prompt: studio._runner.plan.steer_by(prompt),
     )
     timeline: Followed[Timeline, Timeline | str] = Followed(
-        lambda studio: studio._runner.timeline,
-        lambda studio, plan: studio._runner.replan(timeline_of(plan)),
+        lambda studio: studio._runner.plan.timeline,
+        lambda studio, plan: studio._runner.plan.replan(timeline_of(plan)),
     )
     preset: Followed[Preset, Preset | str] = Followed(
         lambda studio: studio._setup.preset,
@@ -227,7 +229,7 @@ class LongLiveWidget(anywidget.AnyWidget):
     @property
     def history(self) -> tuple[BlockRecord, ...]:
         """What was measured of each block of this video: the newest 10 000, oldest first."""
-        return self._runner.history
+        return self._runner.delivery.history
 
     @property
     def metrics(self) -> "pd.DataFrame":
@@ -237,17 +239,17 @@ class LongLiveWidget(anywidget.AnyWidget):
     @property
     def profiled(self) -> BlockProfile | None:
         """Where the time of the block went that was profiled last, None before one was."""
-        return self._runner.profiled
+        return self._runner.delivery.profiled
 
     @property
     def errors(self) -> tuple[Exception, ...]:
         """What went wrong, oldest first."""
-        return self._runner.errors
+        return self._runner.outbox.errors
 
     @property
     def landings(self) -> tuple[Landing, ...]:
         """The prompts that have landed, and where; an overtaken one says by which it was."""
-        return self._runner.landings
+        return self._runner.plan.landings
 
     @property
     def blocks(self) -> "tuple[Block, ...]":
@@ -255,7 +257,7 @@ class LongLiveWidget(anywidget.AnyWidget):
 
         That is 6 minutes at 160 x 96 and 14 s at 832 x 480.
         """
-        return self._runner.reel.blocks
+        return self._runner.delivery.reel.blocks
 
     @property
     def frames(self) -> NDArray[np.uint8]:
@@ -311,13 +313,16 @@ class LongLiveWidget(anywidget.AnyWidget):
         """End the recording; returns where it is. A stop does not end it, closing does."""
         return self._runner.cut().result()
 
-    def profile(self) -> None:
+    def profile(self, *, every: int | None = None) -> None:
         """Profile a block of the running video, or of the next one; `profiled` is what was found.
 
         It is the second block that is made from now on, as the profiler begins with the first. Both
-        are slower by that, the others as fast as ever.
+        are slower by that, the others as fast as ever. With `every`, one in so many blocks is
+        profiled, until the next call of this.
+
+        Fewer than 2 blocks to a profiled one, or no whole number of them, are a `SessionError`.
         """
-        self._runner.profile()
+        self._runner.profiling.ask(every)
 
     def on_block(self, callback: "Callable[[Block], None]") -> None:
         """Call it with each block from now on, right after it was put on its way to the page.
@@ -332,7 +337,7 @@ class LongLiveWidget(anywidget.AnyWidget):
 
         `transition` is how it takes over: `Transition(blocks=4)` has it blended in.
         """
-        return self._runner.switch(prompt, transition)
+        return self._runner.plan.switch(prompt, transition)
 
     def run(self, *, blocks: int) -> None:
         """Make that many blocks, as fast as they come, and wait for them; no page is needed.
@@ -412,7 +417,7 @@ class LongLiveWidget(anywidget.AnyWidget):
         blocks = self._made_blocks()
         height_px, width_px = blocks[0].frames.shape[1:3]
         if seconds is not None:
-            write_shots(path, self._runner.lately(seconds), width_px, height_px)
+            write_shots(path, self._runner.delivery.lately(seconds)[1], width_px, height_px)
             return
         with VideoFile(path, width_px, height_px) as video:
             for block in blocks:
@@ -432,7 +437,7 @@ class LongLiveWidget(anywidget.AnyWidget):
         number = (
             last if picture is None else whole_number("picture", picture, SessionError, least=0)
         )
-        made = self._runner.picture(number)
+        made = self._runner.delivery.picture(number)
         if made is None:
             raise SessionError(f"picture {number} is not kept: use {first} to {last}")
         path = reachable(path)
@@ -476,7 +481,7 @@ class LongLiveWidget(anywidget.AnyWidget):
             self._setup.heard(message)
 
     def _tell_page_later(self, message: PageMessage) -> None:
-        self._runner.post(partial(self._tell_page, message))
+        self._runner.outbox.post(partial(self._tell_page, message))
 
     def _on_the_loop(self, act: Callable[[], None]) -> None:
         """Do it on the one thread that writes traits and that holds no lock then.
@@ -493,8 +498,8 @@ class LongLiveWidget(anywidget.AnyWidget):
 
     def _on_page_message(self, _widget: object, content: object, _buffers: object) -> None:
         if heard := heard_from(content):
-            self._runner.post(lambda: self._tell_page(heard))
-        self._runner.post(lambda: self._obey(parse(content)), concerned(content))
+            self._runner.outbox.post(lambda: self._tell_page(heard))
+        self._runner.outbox.post(lambda: self._obey(parse(content)), concerned(content))
 
     def _obey(self, command: Command) -> None:
         match command:
@@ -514,27 +519,27 @@ class LongLiveWidget(anywidget.AnyWidget):
     def _mind(self, news: Credit | Attach | Leave | Look) -> None:
         match news:
             case Credit(run, block, times):
-                self._runner.credit(run, block, times)
+                self._runner.delivery.credit(run, block, times)
             case Attach(view, codecs):
                 self._setup.tell()
-                self._runner.attach(view, codecs)
+                self._runner.delivery.attach(view, codecs)
             case Leave(view):
-                self._runner.leave(view)
+                self._runner.delivery.leave(view)
             case Look(view, looking):
-                self._runner.look(view, looking=looking)
+                self._runner.delivery.look(view, looking=looking)
             case _:
                 assert_never(news)
 
     def _plan(self, command: Edit | Read | Export | Import) -> None:
         match command:
             case Edit():
-                self._runner.edit(command)
+                self._runner.plan.edit(command)
             case Read(view, prompt):
-                self._runner.read(view, prompt)
+                self._runner.plan.read(view, prompt)
             case Export(view, form):
-                self._runner.export(view, form)
+                self._runner.plan.export(view, form)
             case Import(_, name, text):
-                self._runner.follow_file(name, timeline_from(text, form_of(name)))
+                self._runner.plan.follow_file(name, timeline_from(text, form_of(name)))
             case _:
                 assert_never(command)
 
@@ -545,11 +550,11 @@ class LongLiveWidget(anywidget.AnyWidget):
             case ClipRequest(view, seconds):
                 self._runner.clip(view, seconds)
             case StillRequest(view, run, picture):
-                self._runner.still(view, run, picture)
+                self._runner.delivery.still(view, run, picture)
             case BlockRequest(view, run, block):
-                self._runner.repeat(view, run, block)
+                self._runner.delivery.repeat(view, run, block)
             case TimeRequest(view, asked_ms):
-                self._runner.tell_time(view, asked_ms)
+                self._runner.delivery.tell_time(view, asked_ms)
             case AssetRequest(name):
                 self._tell_page(Asset(name), [(STATIC / f"{name}.js").read_bytes()])
             case _:

@@ -4,6 +4,7 @@ Nothing is guessed: what was not measured here has no figure.
 """
 
 import math
+import threading
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -40,11 +41,12 @@ class Figures:
 
     Those of one era are made under one preset: its first two blocks are left out, which may
     compile, and so are blocks that were profiled or on which a prompt lands. `records` are looked
-    through for those of this model, device and size.
+    through for those of this model, device and size. Any thread may ask and tell.
     """
 
     def __init__(self, records: Sequence["Record"] = ()) -> None:
         self._records = records
+        self._lock = threading.Lock()
         self._took: dict[tuple[Preset, Geometry], deque[float]] = {}
         self._eras: deque[tuple[int, int, Preset, Geometry]] = deque(maxlen=64)
         self._heard = (0, -1)
@@ -52,10 +54,15 @@ class Figures:
 
     def begin(self, run: int, block: int, preset: Preset, geometry: Geometry) -> None:
         """From that block of that video on, blocks are made under this preset."""
-        self._eras.append((run, block, preset, geometry))
+        with self._lock:
+            self._eras.append((run, block, preset, geometry))
 
     def heard(self, run: int, record: BlockRecord) -> int:
         """A block was made; returns how many count under its preset, 0 if this one does not."""
+        with self._lock:
+            return self._counted(run, record)
+
+    def _counted(self, run: int, record: BlockRecord) -> int:
         if (run, record.block) <= self._heard:
             return 0
         self._heard = run, record.block
@@ -72,7 +79,7 @@ class Figures:
 
     def of(self, preset: Preset, engine: "Engine", geometry: Geometry) -> Measured | None:
         """What is known of a preset at that size: of this studio, or else from the records."""
-        took = self._took.get((_settings(preset), geometry), ())
+        took = self._times().get((_settings(preset), geometry), ())
         if len(took) >= LEAST_BLOCKS:
             block_ms = median(took)
             return Measured(
@@ -96,11 +103,16 @@ class Figures:
 
     def _here(self, geometry: Geometry) -> Iterable[Candidate]:
         reference = PRESETS["reference"].as_seen()
-        for (preset, size), took in self._took.items():
+        for (preset, size), took in self._times().items():
             if size == geometry and len(took) >= LEAST_BLOCKS:
                 block_ms = median(took)
                 alike = math.inf if preset.as_seen() == reference else None
                 yield Candidate(preset, block_ms, _rate(block_ms, geometry), None, alike, alike)
+
+    def _times(self) -> dict[tuple[Preset, Geometry], tuple[float, ...]]:
+        """What was taken so far; blocks go on coming meanwhile."""
+        with self._lock:
+            return {made: tuple(took) for made, took in self._took.items()}
 
     def _on_record(self, engine: "Engine", geometry: Geometry) -> tuple[Candidate, ...]:
         if geometry not in self._candidates:

@@ -3,6 +3,7 @@
 import threading
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -26,6 +27,12 @@ def studio():
     built = LongLiveWidget(PaintedEngine(), timeline=TIMELINE, seed=1)
     yield built
     built.close()
+
+
+def small_tiny():
+    return Engine.load(
+        "tiny", Preset("draft", "", denoise_steps=(1000,), window_frames=6), device="cpu"
+    )
 
 
 def test_the_table_is_the_one_that_the_page_saves():
@@ -123,7 +130,7 @@ def test_before_a_block_was_profiled_there_is_no_figure_of_it(studio):
 
 
 def test_the_kernels_figure_has_the_share_of_each_part_and_says_what_profiling_cost(studio):
-    studio._runner._profile = FOUND
+    studio._runner.delivery.profiled = FOUND
     figure = studio.figure("kernels")
     shares = dict(zip(figure.data[0].y, figure.data[0].x, strict=True))
     assert shares["self attention"] == pytest.approx(100 * 96.5 / 380)
@@ -136,15 +143,14 @@ def test_a_page_is_believed_once_what_it_measured_of_a_block(studio):
     studio.run(blocks=1)
     first, second = PageTimes(3.0, 1.0, 20.0), PageTimes(9.0, 1.0, 90.0)
     for times in (first, second):
-        studio._runner.credit(1, 0, times)
+        studio._runner.delivery.credit(1, 0, times)
     assert studio.history[0].page == first
-    studio._runner.credit(1, 7, second)
+    studio._runner.delivery.credit(1, 7, second)
     assert studio.metrics.loc[0, "page_decode_ms"] == 20.0
 
 
 def test_the_second_block_from_now_on_is_profiled_and_says_what_that_cost():
-    preset = Preset("draft", "", denoise_steps=(1000,), window_frames=6)
-    studio = LongLiveWidget(Engine.load("tiny", preset, device="cpu"), "a red ball")
+    studio = LongLiveWidget(small_tiny(), "a red ball")
     studio.run(blocks=3)
     studio.profile()
     studio.run(blocks=1)
@@ -166,3 +172,28 @@ def test_the_second_block_from_now_on_is_profiled_and_says_what_that_cost():
     assert studio.profiled is None, "that was of another video"
     studio.close()
     assert not [thread for thread in threading.enumerate() if "longlive-profile" in thread.name]
+
+
+def test_one_block_in_so_many_is_profiled_and_the_pictures_are_the_same():
+    engine, timeline = small_tiny(), Timeline.of("a red ball", (12, "a blue star"))
+    studio = LongLiveWidget(engine, timeline)
+    studio.profile(every=3)
+    studio.run(blocks=5)
+    wait_until(lambda: studio.profiled is not None and studio.profiled.block == 4)
+    assert [record.block for record in studio.history if record.profiled] == [0, 1, 3, 4]
+    assert "re-cache" in {part.name for part in studio.profiled.parts}
+    plain = engine.session(timeline).blocks(5)
+    for block, other in zip(studio.blocks, plain, strict=True):
+        assert np.array_equal(block.frames, other.frames)
+    assert "forward" not in vars(engine.model.transformer), "nothing is left of the profiler"
+    studio.profile()
+    studio.run(blocks=7)
+    profiled = [record.block for record in studio.history if record.profiled]
+    assert profiled == [0, 1, 3, 4, 5, 6], "the last call has ended it"
+    studio.close()
+
+
+@pytest.mark.parametrize("every", [1, 0, 2.5])
+def test_too_few_blocks_to_a_profiled_one_are_told(studio, every):
+    with pytest.raises(SessionError, match=f"blocks to a profiled one {every} is"):
+        studio.profile(every=every)

@@ -1,182 +1,108 @@
-"""A video file is whole, or it is not there."""
+"""A run on disk plays again with no engine, and says which of its pictures are exact."""
 
 import subprocess
 import sys
-from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 
-from longlive_widget.engine.recording import VideoFile, writable_video_path
-from longlive_widget.errors import CapabilityError, GeometryError, OutputError
+from longlive_widget import Engine, Recording, Timeline
+from longlive_widget.errors import ManifestError, OutputError
+from longlive_widget.presets import Preset
+from longlive_widget.runs.logbook import Logbook
+from longlive_widget.runs.manifest import picture_hashes
+from longlive_widget.runs.recording import RecordingFolder
 
-WIDTH, HEIGHT = 160, 96
-
-
-def coloured_frames(count=12):
-    """Pictures whose left part turns from teal to orange, column by column."""
-    frames = np.empty((count, HEIGHT, WIDTH, 3), np.uint8)
-    frames[:] = (20, 160, 150)
-    for index, picture in enumerate(frames):
-        picture[:, : 8 * (index + 1)] = (240, 140, 30)
-    return frames
+RED, BLUE = "a red ball moves right on black", "it turns blue"
+TIMELINE = Timeline.of(RED, (3, BLUE))
 
 
-def read_video(path):
-    with av.open(str(path)) as file:
-        stream = file.streams.video[0]
-        frames = np.stack([frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)])
-        return stream.codec_context, stream.average_rate, frames
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    return Engine.load("tiny", Preset("quick", "", (1000, 500)))
 
 
-def test_a_video_has_all_its_pictures_in_order_and_in_their_colours(tmp_path):
-    shown = coloured_frames(21)
-    with VideoFile(tmp_path / "x.mp4", WIDTH, HEIGHT) as video:
-        video.append(shown[:9])
-        video.append(shown[9:])
-    codec, rate, seen = read_video(tmp_path / "x.mp4")
-    assert (codec.name, codec.pix_fmt, rate) == ("h264", "yuv420p", 16)
-    assert (codec.width, codec.height) == (WIDTH, HEIGHT)
-    assert seen.shape == shown.shape
-    assert np.abs(seen.astype(int) - shown).mean() < 2
+def _record(engine, path, *, lossless):
+    session = engine.session(TIMELINE, 3, size_px=(96, 64))
+    logbook, made = Logbook(engine, session), []
+    with RecordingFolder(path, session.geometry, lossless=lossless) as folder:
+        for block in session.blocks(3):
+            folder.append(block)
+            logbook.add(session, block.index, picture_hashes(block.frames), 7.0, {"steps": 5.0})
+            made.append(block)
+        folder.manifest = logbook.manifest()
+    return made
 
 
-def test_a_page_can_play_a_video_before_it_has_all_of_it(tmp_path):
-    with VideoFile(tmp_path / "x.mp4", WIDTH, HEIGHT) as video:
-        video.append(coloured_frames())
-    data = (tmp_path / "x.mp4").read_bytes()
-    assert data.index(b"moov") < data.index(b"mdat")
+def test_a_lossless_recording_plays_what_was_made_to_the_bit(engine, tmp_path):
+    made = _record(engine, tmp_path / "run", lossless=True)
+    recording = Recording.open(tmp_path / "run")
+    played = list(recording.blocks())
+    for one, other in zip(made, played, strict=True):
+        assert np.array_equal(one.frames, other.frames)
+        assert (one.index, one.latent_frame, one.prompt, one.landed) == (
+            other.index,
+            other.latent_frame,
+            other.prompt,
+            other.landed,
+        )
+        assert (other.latency_ms, other.parts_ms) == (7.0, {"steps": 5.0})
+    assert recording.different() == ()
+    assert recording.timeline == TIMELINE
 
 
-def test_a_place_that_takes_no_file_is_found_out_before_the_first_picture(tmp_path):
-    (tmp_path / "gone").mkdir()
-    video = VideoFile(tmp_path / "gone" / "x.mp4", WIDTH, HEIGHT)
-    (tmp_path / "gone").rmdir()
-    with pytest.raises(OutputError, match="could not be written"):
-        video.__enter__()
+def test_another_recording_is_near_and_says_that_it_is_not_exact(engine, tmp_path):
+    made = _record(engine, tmp_path / "run", lossless=False)
+    recording = Recording.open(tmp_path / "run")
+    for one, other in zip(made, recording.blocks(), strict=True):
+        error = (one.frames.astype(float) - other.frames) ** 2
+        assert 10 * np.log10(255**2 / error.mean()) > 30
+    assert len(recording.different()) > 20
 
 
-def test_an_error_on_the_way_leaves_no_file(tmp_path):
-    with pytest.raises(KeyboardInterrupt), VideoFile(tmp_path / "x.mp4", WIDTH, HEIGHT) as video:
-        video.append(coloured_frames(90))
-        assert [path.suffix for path in tmp_path.iterdir()] == [".tmp"]
+def test_a_recording_plays_where_there_is_no_torch(engine, tmp_path):
+    _record(engine, tmp_path / "run", lossless=True)
+    script = (
+        "import sys; sys.modules['torch'] = None\n"
+        "from longlive_widget import Recording\n"
+        f"print(len(Recording.open({str(tmp_path / 'run')!r}).different()))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "0\n", done.stderr
+
+
+def test_a_recording_is_there_whole_or_not_at_all(engine, tmp_path):
+    session = engine.session(TIMELINE, size_px=(96, 64))
+    with (
+        pytest.raises(OutputError, match="got no manifest"),
+        RecordingFolder(tmp_path / "run", session.geometry) as folder,
+    ):
+        folder.append(next(session.blocks(1)))
+    with (
+        pytest.raises(KeyboardInterrupt),
+        RecordingFolder(tmp_path / "run", session.geometry) as folder,
+    ):
+        folder.append(next(session.blocks(1)))
         raise KeyboardInterrupt
     assert list(tmp_path.iterdir()) == []
+    with pytest.raises(OutputError, match="exists already"):
+        RecordingFolder(tmp_path, session.geometry)
 
 
-def test_an_error_on_the_way_leaves_the_older_video_as_it_was(tmp_path):
-    (tmp_path / "x.mp4").write_bytes(b"older")
-    with pytest.raises(GeometryError), VideoFile(tmp_path / "x.mp4", WIDTH, HEIGHT) as video:
-        video.append(coloured_frames(90))
-        video.append(coloured_frames()[:, :48])
-    assert [path.name for path in tmp_path.iterdir()] == ["x.mp4"]
-    assert (tmp_path / "x.mp4").read_bytes() == b"older"
-
-
-def test_a_finished_video_takes_the_place_of_the_older_one(tmp_path):
-    (tmp_path / "x.mp4").write_bytes(b"older")
-    with VideoFile(tmp_path / "x.mp4", WIDTH, HEIGHT) as video:
-        video.append(coloured_frames())
-    assert [path.name for path in tmp_path.iterdir()] == ["x.mp4"]
-    assert len(read_video(tmp_path / "x.mp4")[2]) == 12
-
-
-@pytest.mark.parametrize(
-    "frames",
-    [
-        np.zeros((1, WIDTH, HEIGHT, 3), np.uint8),
-        np.zeros((1, HEIGHT, WIDTH, 3), np.float32),
-        np.zeros((HEIGHT, WIDTH, 3), np.uint8),
-    ],
-)
-def test_frames_of_another_size_or_type_are_refused(tmp_path, frames):
-    with (
-        pytest.raises(GeometryError, match=r"do not fit a video of 160 x 96: give uint8"),
-        VideoFile(tmp_path / "x.mp4", WIDTH, HEIGHT) as video,
-    ):
-        video.append(frames)
-
-
-def test_a_codec_that_is_not_there_is_named_and_leaves_no_file(tmp_path, monkeypatch):
-    monkeypatch.setattr("longlive_widget.engine.recording.CODEC", "libx999")
-    with (
-        pytest.raises(CapabilityError, match=r"has no libx999: install the one from PyPI"),
-        VideoFile(tmp_path / "x.mp4", WIDTH, HEIGHT),
-    ):
-        pass
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_two_videos_of_one_name_can_be_written_at_once(tmp_path):
-    out = tmp_path / f"{'x' * 250}.mp4"
-    with VideoFile(out, WIDTH, HEIGHT) as first, VideoFile(out, WIDTH, HEIGHT) as second:
-        assert len(list(tmp_path.iterdir())) == 2
-        first.append(coloured_frames())
-        second.append(coloured_frames(3))
-    assert len(read_video(out)[2]) == 12
-
-
-def test_a_video_without_pictures_is_not_written(tmp_path):
-    with (
-        pytest.raises(OutputError, match=r"x\.mp4' got no picture"),
-        VideoFile(tmp_path / "x.mp4", WIDTH, HEIGHT),
-    ):
-        pass
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_full_disk_is_told_in_one_sentence_and_leaves_nothing(tmp_path):
-    """In a process of its own, whose files may not grow beyond 4 kB."""
-    resource = pytest.importorskip("resource")
-    script = f"""
-import numpy as np
-from longlive_widget.engine.recording import VideoFile
-with VideoFile({str(tmp_path / "x.mp4")!r}, {WIDTH}, {HEIGHT}) as video:
-    video.append(np.random.default_rng(0).integers(0, 255, (30, {HEIGHT}, {WIDTH}, 3), np.uint8))
-"""
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        capture_output=True,
-        text=True,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)),
-        check=False,
-    )
-    last_line = done.stderr.strip().splitlines()[-1]
-    assert "OutputError" in last_line
-    assert "could not be written" in last_line
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    ("name", "said"),
-    [
-        ("x.avi", r"'.*x\.avi' does not end in \.mp4: call it 'x\.mp4'"),
-        ("nowhere/x.mp4", r"the folder of '.*nowhere/x\.mp4' does not exist: make it first"),
-        ("folder.mp4", r"'.*folder\.mp4' is a folder: give the video a name of its own in it"),
-        (".mp4", r"'.*/\.mp4' does not end in \.mp4: call it 'video\.mp4'"),
-        (f"{'x' * 260}.mp4", r"x\.mp4' cannot be a file \(File name too long\): give it another"),
-        ("\0.mp4", r"'.*\.mp4' is no path \(.*null byte\): give another one"),
-    ],
-)
-def test_a_place_that_takes_no_video_is_named_with_the_way_out(tmp_path, name, said):
-    (tmp_path / "folder.mp4").mkdir()
-    with pytest.raises(OutputError, match=said):
-        writable_video_path(tmp_path / name)
-
-
-@pytest.mark.parametrize("path", ["", ".", "..", Path()])
-def test_a_video_without_a_name_is_refused_with_one(path):
-    with pytest.raises(OutputError, match=r"gives the video no name: call it 'video\.mp4'"):
-        writable_video_path(path)
-
-
-def test_a_tilde_is_the_home_of_the_user(tmp_path, monkeypatch):
-    monkeypatch.setenv("HOME", str(tmp_path))
-    assert writable_video_path("~/x.mp4") == tmp_path / "x.mp4"
-    with pytest.raises(OutputError, match=r"'~no-such-user/x.mp4' is no path"):
-        writable_video_path("~no-such-user/x.mp4")
-
-
-def test_the_folder_may_be_left_out():
-    assert writable_video_path("x.mp4") == Path("x.mp4")
+def test_what_is_no_recording_is_refused(engine, tmp_path):
+    with pytest.raises(ManifestError, match="cannot be read"):
+        Recording.open(tmp_path)
+    _record(engine, tmp_path / "run", lossless=False)
+    video = tmp_path / "run" / "video.mp4"
+    whole = video.read_bytes()
+    video.write_bytes(b"nothing")
+    with pytest.raises(ManifestError, match="is no video"):
+        list(Recording.open(tmp_path / "run").blocks())
+    video.write_bytes(whole[: len(whole) * 2 // 3])
+    with pytest.raises(ManifestError, match=r"is no video|is damaged"):
+        list(Recording.open(tmp_path / "run").blocks())
+    video.unlink()
+    with pytest.raises(ManifestError, match=r"has no video\.mp4"):
+        Recording.open(tmp_path / "run")

@@ -170,12 +170,12 @@ def test_a_paced_run_with_switches_and_replans_replays_in_a_new_process(tmp_path
 
     def steer(block):
         if block.index == 1:
-            runner.switch(BLUE, Transition(blocks=2, blend="slerp"))
+            runner.plan.switch(BLUE, Transition(blocks=2, blend="slerp"))
         elif block.index == 3:
-            plan = Timeline((*runner.timeline.before(runner.state().begun), Entry(27, STAR)))
-            runner.replan(plan)
+            plan = Timeline((*runner.plan.timeline.before(runner.state().begun), Entry(27, STAR)))
+            runner.plan.replan(plan)
         elif block.index == 5:
-            runner.switch(RED, Transition(recache=False))
+            runner.plan.switch(RED, Transition(recache=False))
         elif block.index == 10:
             runner.pause()
 

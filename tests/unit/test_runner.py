@@ -16,10 +16,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from longlive_widget.engine.recording import VideoFile
+from longlive_widget.engine.video_file import VideoFile
 from longlive_widget.errors import CapabilityError, OutputError, SessionError, TimelineError
 from longlive_widget.geometry import Geometry
+from longlive_widget.runs.manifest import picture_hashes
 from longlive_widget.timeline import Timeline
+from longlive_widget.widget.delivery import CREDITS
+from longlive_widget.widget.plan import MARKS
 from longlive_widget.widget.protocol import (
     BlockMessage,
     Clip,
@@ -30,12 +33,13 @@ from longlive_widget.widget.protocol import (
     Gone,
     History,
     Notice,
+    PageTimes,
     Reading,
     Receipt,
     StateMessage,
     Still,
 )
-from longlive_widget.widget.runner import CREDITS, MARKS, Runner
+from longlive_widget.widget.runner import Runner
 from tests.unit.painted_engine import PaintedEngine, paint
 
 ROOT = Path(__file__).parents[2]
@@ -62,7 +66,7 @@ class Page:
             self.sent.append((message, list(buffers)))
             self._came.notify_all()
         if self.generous and isinstance(message, BlockMessage):
-            self.runner.credit(message.run, message.record.block)
+            self.runner.delivery.credit(message.run, message.record.block, PageTimes())
 
     def of(self, kind):
         with self._came:
@@ -110,7 +114,7 @@ def test_of_two_states_that_were_told_the_later_one_counts_more(begin):
     runner, page = begin()
     before = runner.state().told
     runner.start()
-    runner.switch("a blue star")
+    runner.plan.switch("a blue star")
     runner.stop()
     runner.start()
     runner.stop()
@@ -123,8 +127,8 @@ def test_of_two_states_that_were_told_the_later_one_counts_more(begin):
 def test_blocks_are_made_to_the_end_without_any_page(begin):
     runner, _ = begin()
     runner.make(6).result(PATIENCE_S)
-    assert [record.block for record in runner.history] == list(range(6))
-    assert [record.first_picture for record in runner.history] == [0, 9, 21, 33, 45, 57]
+    assert [record.block for record in runner.delivery.history] == list(range(6))
+    assert [record.first_picture for record in runner.delivery.history] == [0, 9, 21, 33, 45, 57]
     assert runner.status == "done"
 
 
@@ -139,7 +143,7 @@ def test_the_first_blocks_are_sent_before_a_view_was_heard_of_as_in_a_cell_that_
 ):
     runner, page = begin()
     runner.make(4).result(PATIENCE_S)
-    assert [record.displayed for record in runner.history] == [True, True, False, False]
+    assert [record.displayed for record in runner.delivery.history] == [True, True, False, False]
     sent = [len(buffers) for message, buffers in page.sent if isinstance(message, BlockMessage)]
     assert sent == [9, 12, 0, 0]
     assert runner.state().dropped == 0
@@ -147,21 +151,21 @@ def test_the_first_blocks_are_sent_before_a_view_was_heard_of_as_in_a_cell_that_
 
 def test_without_credits_blocks_are_recorded_but_not_displayed(begin):
     runner, page = begin()
-    runner.attach("12-34", BOTH)
+    runner.delivery.attach("12-34", BOTH)
     runner.make(6).result(PATIENCE_S)
     sent = [(len(jpegs), message.record.displayed) for message, jpegs in page.sent
             if isinstance(message, BlockMessage)]  # fmt: skip
     assert sent == [(9, True), (12, True)] + 4 * [(0, False)]
-    assert [record.displayed for record in runner.history] == 2 * [True] + 4 * [False]
-    assert len(runner.reel.blocks) == 6
+    assert [record.displayed for record in runner.delivery.history] == 2 * [True] + 4 * [False]
+    assert len(runner.delivery.reel.blocks) == 6
     assert runner.state().dropped == 6 - CREDITS
 
 
 def test_each_credit_makes_room_for_one_block(begin):
     runner, page = begin(generous=True)
-    runner.attach("12-34", BOTH)
+    runner.delivery.attach("12-34", BOTH)
     runner.make(6).result(PATIENCE_S)
-    assert all(record.displayed for record in runner.history)
+    assert all(record.displayed for record in runner.delivery.history)
     assert runner.state().dropped == 0
     assert all(jpegs for message, jpegs in page.sent if isinstance(message, BlockMessage))
 
@@ -169,17 +173,21 @@ def test_each_credit_makes_room_for_one_block(begin):
 def test_a_view_gets_the_blocks_that_it_missed_as_far_as_they_are_kept(begin):
     runner, page = begin(generous=True)
     runner.make(4).result(PATIENCE_S)
-    runner.attach("12-34", ("jpeg",))
+    runner.delivery.attach("12-34", ("jpeg",))
     page.wait_for_blocks(5)  # the newest one comes by itself
     page.sent.clear()
-    runner.repeat("12-34", 1, 2)
+    runner.delivery.repeat("12-34", 1, 2)
     page.wait_for_blocks(1)
     message, pictures = page.sent[-1]
-    assert (message.view, message.record, message.codec) == ("12-34", runner.history[2], "jpeg")
+    assert (message.view, message.record, message.codec) == (
+        "12-34",
+        runner.delivery.history[2],
+        "jpeg",
+    )
     shown = np.asarray(Image.open(io.BytesIO(pictures[3])))
-    assert np.abs(shown - runner.reel.blocks[2].frames[3].astype(float)).mean() < 2
+    assert np.abs(shown - runner.delivery.reel.blocks[2].frames[3].astype(float)).mean() < 2
     for run, block in [(1, 4), (1, -1), (2, 2), (0, 0)]:
-        runner.repeat("12-34", run, block)
+        runner.delivery.repeat("12-34", run, block)
     page.wait_for(lambda: len(page.of(Gone)) == 4)
     assert page.of(Gone)[0] == Gone("12-34", 1, 4)
     assert len(page.of(BlockMessage)) == 1
@@ -187,72 +195,74 @@ def test_a_view_gets_the_blocks_that_it_missed_as_far_as_they_are_kept(begin):
 
 def test_a_large_block_is_sent_again_as_it_was_coded_though_its_pictures_are_gone(begin):
     runner, page = begin(PaintedEngine(geometry=Geometry(832, 480)), generous=True, codec="h264")
-    runner.attach("12-34", BOTH)
+    runner.delivery.attach("12-34", BOTH)
     runner.make(2).result(PATIENCE_S)
     sent = {m.record.block: pictures for m, pictures in page.sent if isinstance(m, BlockMessage)}
-    runner.reel.limit_bytes = 1
+    runner.delivery.reel.limit_bytes = 1
     runner.make(1).result(PATIENCE_S)
-    assert [block.index for block in runner.reel.blocks] == [2]
+    assert [block.index for block in runner.delivery.reel.blocks] == [2]
     page.sent.clear()
-    runner.repeat("12-34", 1, 0)
+    runner.delivery.repeat("12-34", 1, 0)
     page.wait_for_blocks(1)
     assert page.sent[-1][1] == sent[0]
 
 
 def test_a_block_that_had_no_room_is_sent_once_there_is_unless_another_one_came(begin):
     runner, page = begin()
-    runner.attach("12-34", BOTH)
+    runner.delivery.attach("12-34", BOTH)
     runner.make(4).result(PATIENCE_S)
     page.sent.clear()
-    runner.credit(1, 0)
+    runner.delivery.credit(1, 0, PageTimes())
     page.wait_for_blocks(1)
     ((message, pictures),) = [each for each in page.sent if isinstance(each[0], BlockMessage)]
     assert (message.view, message.record.block, len(pictures)) == (None, 3, 12)
-    assert [record.displayed for record in runner.history] == [True, True, False, True]
+    assert [record.displayed for record in runner.delivery.history] == [True, True, False, True]
     page.wait_for(lambda: page.of(StateMessage))
     assert page.of(StateMessage)[-1].state.dropped == runner.state().dropped == 1
-    runner.credit(1, 1)
+    runner.delivery.credit(1, 1, PageTimes())
     runner.make(2).result(PATIENCE_S)
-    assert [record.displayed for record in runner.history[4:]] == [True, False]
+    assert [record.displayed for record in runner.delivery.history[4:]] == [True, False]
 
 
 def test_a_credit_counts_once_however_many_pages_give_it(begin):
     runner, _ = begin()
-    runner.attach("12-34", BOTH)
+    runner.delivery.attach("12-34", BOTH)
     runner.make(2).result(PATIENCE_S)
     for _ in range(3):
-        runner.credit(1, 0)
+        runner.delivery.credit(1, 0, PageTimes())
     runner.make(2).result(PATIENCE_S)
-    assert [record.displayed for record in runner.history] == [True, True, True, False]
+    assert [record.displayed for record in runner.delivery.history] == [True, True, True, False]
 
 
 def test_a_credit_of_an_older_video_counts_for_nothing(begin):
     runner, _ = begin()
-    runner.attach("12-34", BOTH)
+    runner.delivery.attach("12-34", BOTH)
     runner.make(2).result(PATIENCE_S)
     runner.stop()
     runner.make(2).result(PATIENCE_S)
-    runner.credit(1, 0)
+    runner.delivery.credit(1, 0, PageTimes())
     runner.make(1).result(PATIENCE_S)
-    assert [record.credits for record in runner.history] == [2, 1, 0]
-    assert not runner.history[-1].displayed
+    assert [record.credits for record in runner.delivery.history] == [2, 1, 0]
+    assert not runner.delivery.history[-1].displayed
 
 
 def test_a_second_call_goes_on_with_the_same_video(begin):
     runner, _ = begin()
     runner.make(3).result(PATIENCE_S)
     runner.make(2).result(PATIENCE_S)
-    assert [record.block for record in runner.history] == [0, 1, 2, 3, 4]
-    assert (runner.reel.blocks[4].frames == paint("a blue star", 4, PaintedEngine().geometry)).all()
+    assert [record.block for record in runner.delivery.history] == [0, 1, 2, 3, 4]
+    assert (
+        runner.delivery.reel.blocks[4].frames == paint("a blue star", 4, PaintedEngine().geometry)
+    ).all()
 
 
 def test_after_a_stop_a_new_video_begins(begin):
     runner, _ = begin()
     runner.make(3).result(PATIENCE_S)
     runner.stop()
-    assert (runner.status, len(runner.history)) == ("stopped", 3)
+    assert (runner.status, len(runner.delivery.history)) == ("stopped", 3)
     runner.make(2).result(PATIENCE_S)
-    assert [record.block for record in runner.history] == [0, 1]
+    assert [record.block for record in runner.delivery.history] == [0, 1]
     assert runner.state().run == 2
 
 
@@ -261,7 +271,7 @@ def test_a_live_video_keeps_to_two_blocks_ahead_of_its_viewer(begin):
     runner.start()
     page.wait_for_blocks(3)
     time.sleep(0.2)
-    assert len(runner.history) == 3
+    assert len(runner.delivery.history) == 3
 
 
 def test_a_pause_holds_and_a_resume_goes_on(begin):
@@ -271,9 +281,9 @@ def test_a_pause_holds_and_a_resume_goes_on(begin):
     runner.pause()
     page.wait_for_status("paused")
     time.sleep(0.5)  # for the block that was being made
-    held = len(runner.history)
+    held = len(runner.delivery.history)
     time.sleep(1)  # live, the next one would be due in 0.75 s
-    assert len(runner.history) == held
+    assert len(runner.delivery.history) == held
     runner.resume()
     page.wait_for_blocks(held + 1)
 
@@ -287,29 +297,32 @@ def test_a_pause_brings_its_viewer_no_further(begin):
     now_s[0] = 200.0
     runner.resume()
     time.sleep(0.3)
-    assert len(runner.history) == 3
+    assert len(runner.delivery.history) == 3
 
 
 def test_a_live_switch_lands_on_the_next_block_and_says_so(begin):
     runner, page = begin()
     runner.make(2).result(PATIENCE_S)
-    landing = runner.switch("a green square")
+    landing = runner.plan.switch("a green square")
     assert (landing.block, landing.lands_at) == (2, 6)
     runner.make(2).result(PATIENCE_S)
     assert page.of(Receipt)[-1].landing == landing
     assert landing in page.of(StateMessage)[-1].state.marks
-    assert [record.prompt for record in runner.history[2:]] == ["a green square", "a blue star"]
-    assert [landed.block for landed in runner.landings] == [0, 2, 3]
+    assert [record.prompt for record in runner.delivery.history[2:]] == [
+        "a green square",
+        "a blue star",
+    ]
+    assert [landed.block for landed in runner.plan.landings] == [0, 2, 3]
 
 
 def test_a_prompt_that_another_one_overtakes_says_which_one_and_the_page_hears_of_it_first(begin):
     runner, page = begin()
     runner.make(2).result(PATIENCE_S)
-    runner.switch("a green square")
-    runner.switch("a pink box")
-    winner = runner.switch("a black ball")
+    runner.plan.switch("a green square")
+    runner.plan.switch("a pink box")
+    winner = runner.plan.switch("a black ball")
     runner.make(2).result(PATIENCE_S)
-    told = [(mark.prompt, mark.replaced_by) for mark in runner.landings]
+    told = [(mark.prompt, mark.replaced_by) for mark in runner.plan.landings]
     assert told == [
         ("a red ball", None),
         ("a green square", "a black ball"),
@@ -322,21 +335,21 @@ def test_a_prompt_that_another_one_overtakes_says_which_one_and_the_page_hears_o
         or (isinstance(message, StateMessage) and winner in message.state.marks)
     ]  # fmt: skip
     at = kinds.index(Receipt(winner))
-    assert kinds[at - 1].state.marks[1:4] == runner.landings[1:4]
+    assert kinds[at - 1].state.marks[1:4] == runner.plan.landings[1:4]
 
 
 def test_a_live_switch_overtakes_the_prompt_that_the_timeline_has_for_its_block(begin):
     runner, _ = begin()
     runner.make(3).result(PATIENCE_S)
-    runner.switch("a green square")
+    runner.plan.switch("a green square")
     runner.make(1).result(PATIENCE_S)
-    assert [mark.replaced_by for mark in runner.landings] == [None, "a green square", None]
-    assert runner.history[-1].landed == runner.landings[-1]
+    assert [mark.replaced_by for mark in runner.plan.landings] == [None, "a green square", None]
+    assert runner.delivery.history[-1].landed == runner.plan.landings[-1]
 
 
 def test_a_view_hears_which_words_of_a_prompt_are_not_read(begin):
     runner, page = begin(PaintedEngine(reads=10))
-    runner.read("12-34", "a zebra by the sea")
+    runner.plan.read("12-34", "a zebra by the sea")
     page.wait_for(lambda: page.of(Reading))
     assert page.of(Reading) == [
         Reading("12-34", "a zebra by the sea", ("zebra",), "a zebra by the sea"[10:])
@@ -345,7 +358,7 @@ def test_a_view_hears_which_words_of_a_prompt_are_not_read(begin):
 
 def test_a_view_gets_the_timeline_as_a_file(begin):
     runner, page = begin()
-    runner.export("12-34", "text")
+    runner.plan.export("12-34", "text")
     page.wait_for(lambda: page.of(Exported))
     text = "0: a red ball\n7: a blue star\n"
     assert page.of(Exported) == [Exported("12-34", "text", "timeline.txt", text)]
@@ -358,16 +371,16 @@ def rows(*entries):
 def test_an_edit_changes_what_is_to_come_and_the_view_hears_of_it_last(begin):
     runner, page = begin()
     runner.make(2).result(PATIENCE_S)
-    runner.edit(Edit("12-34", 0, 2, rows((9, "a green square"))))
+    runner.plan.edit(Edit("12-34", 0, 2, rows((9, "a green square"))))
     runner.make(3).result(PATIENCE_S)
-    assert runner.timeline == Timeline.of("a red ball", (9, "a green square"))
-    assert [record.prompt for record in runner.history[2:]] == ["a red ball"] + 2 * [
+    assert runner.plan.timeline == Timeline.of("a red ball", (9, "a green square"))
+    assert [record.prompt for record in runner.delivery.history[2:]] == ["a red ball"] + 2 * [
         "a green square"
     ]
-    assert [landing.prompt for landing in runner.landings] == ["a red ball", "a green square"]
+    assert [landing.prompt for landing in runner.plan.landings] == ["a red ball", "a green square"]
     kinds = [message for message, _ in page.sent]
     at = kinds.index(Edited("12-34", accepted=True))
-    assert kinds[at - 1].state.entries == runner.timeline.entries
+    assert kinds[at - 1].state.entries == runner.plan.timeline.entries
     assert kinds[at - 1].state.revision == 1
 
 
@@ -387,38 +400,38 @@ def test_an_edit_that_cannot_be_is_told_in_a_sentence_and_changes_nothing(
 ):
     runner, page = begin()
     runner.make(3).result(PATIENCE_S)
-    runner.edit(Edit("12-34", revision, from_block, entries))
+    runner.plan.edit(Edit("12-34", revision, from_block, entries))
     page.wait_for(lambda: page.of(Edited))
     assert page.of(Edited) == [Edited("12-34", accepted=False)]
     assert told in page.of(Failure)[-1].message
-    assert (runner.timeline, runner.state().revision) == (TIMELINE, 0)
+    assert (runner.plan.timeline, runner.state().revision) == (TIMELINE, 0)
 
 
 def test_before_a_video_and_after_it_the_whole_timeline_may_be_another(begin):
     runner, _ = begin()
-    runner.replan(Timeline.of("a green square"))
+    runner.plan.replan(Timeline.of("a green square"))
     runner.make(2).result(PATIENCE_S)
-    assert runner.history[-1].prompt == "a green square"
+    assert runner.delivery.history[-1].prompt == "a green square"
     runner.stop()
-    runner.replan(Timeline.of("a blue star"))
+    runner.plan.replan(Timeline.of("a blue star"))
     assert runner.state().begun == 0
     runner.make(1).result(PATIENCE_S)
-    assert runner.history[-1].prompt == "a blue star"
+    assert runner.delivery.history[-1].prompt == "a blue star"
 
 
 def test_a_new_video_follows_the_switches_of_the_one_before(begin):
     runner, _ = begin()
     runner.make(1).result(PATIENCE_S)
-    runner.switch("a green square")
+    runner.plan.switch("a green square")
     runner.stop()
     runner.make(2).result(PATIENCE_S)
-    assert [record.prompt for record in runner.history] == ["a red ball", "a green square"]
+    assert [record.prompt for record in runner.delivery.history] == ["a red ball", "a green square"]
 
 
 def test_of_a_long_past_the_page_is_told_the_end_and_all_that_is_to_come(begin):
     runner, _ = begin()
     frames = range(3, 3 * 300, 3)
-    runner.replan(Timeline.of("a", *((frame, f"b{frame}") for frame in frames)))
+    runner.plan.replan(Timeline.of("a", *((frame, f"b{frame}") for frame in frames)))
     assert len(runner.state().entries) == 300
     runner.make(250).result(PATIENCE_S)
     assert len(runner.state().entries) == MARKS + 50
@@ -430,7 +443,7 @@ def test_an_empty_prompt_is_refused_before_anything_happens(begin, prompt):
     runner, page = begin()
     runner.make(1).result(PATIENCE_S)
     with pytest.raises(TimelineError, match="empty"):
-        runner.switch(prompt)
+        runner.plan.switch(prompt)
     runner.close()
     assert page.of(Receipt) == []
 
@@ -438,12 +451,15 @@ def test_an_empty_prompt_is_refused_before_anything_happens(begin, prompt):
 def test_of_a_prompt_that_is_too_long_the_page_is_told_what_is_not_read(begin):
     runner, page = begin(PaintedEngine(reads=11))
     runner.make(1).result(PATIENCE_S)
-    assert [str(error) for error in runner.errors] == []
-    runner.switch("a blue star that spins")
+    assert [str(error) for error in runner.outbox.errors] == []
+    runner.plan.switch("a blue star that spins")
     runner.make(1).result(PATIENCE_S)
     assert "' that spins' is left out" in page.of(Failure)[0].message
     assert page.of(Failure)[0].topic == "prompt"
-    assert (runner.history[-1].prompt, len(runner.errors)) == ("a blue star that spins", 1)
+    assert (runner.delivery.history[-1].prompt, len(runner.outbox.errors)) == (
+        "a blue star that spins",
+        1,
+    )
 
 
 def test_of_a_timeline_that_is_too_long_the_page_is_told_as_its_video_begins(begin):
@@ -455,7 +471,7 @@ def test_of_a_timeline_that_is_too_long_the_page_is_told_as_its_video_begins(beg
 def test_what_cannot_be_done_now_says_what_to_do(begin):
     runner, _ = begin(PaintedEngine(seconds_per_block=0.05))
     with pytest.raises(SessionError, match=r"start\(\) one first"):
-        runner.switch("a blue star")
+        runner.plan.switch("a blue star")
     with pytest.raises(SessionError, match=r"nothing is paused, .* idle: start\(\) it"):
         runner.resume()
     with pytest.raises(SessionError, match=r"nothing is running, .* idle: start\(\) it"):
@@ -496,7 +512,7 @@ def test_all_that_a_closed_studio_refuses_says_that_a_new_one_is_needed(begin):
         runner.pause,
         runner.resume,
         lambda: runner.make(1),
-        lambda: runner.switch("a blue star"),
+        lambda: runner.plan.switch("a blue star"),
     ]
     for attempt in refused:
         with pytest.raises(SessionError, match="closed: make a new LongLiveWidget"):
@@ -515,7 +531,7 @@ def test_a_message_is_sent_while_other_threads_may_use_the_runner():
     answered = []
 
     def send(message, _buffers=()):
-        asking = threading.Thread(target=lambda: runner.history)
+        asking = threading.Thread(target=lambda: runner.delivery.history)
         asking.start()
         asking.join(PATIENCE_S / 10)
         answered.append((type(message), not asking.is_alive()))
@@ -535,16 +551,16 @@ def test_a_message_that_cannot_be_sent_leaves_the_video_as_it_was():
 
     runner = Runner(PaintedEngine(), TIMELINE, 3, send)
     runner.make(3).result(PATIENCE_S)
-    assert (runner.status, len(runner.history)) == ("done", 3)
-    assert [str(error) for error in runner.errors] == 3 * ["the line is cut"]
+    assert (runner.status, len(runner.delivery.history)) == ("done", 3)
+    assert [str(error) for error in runner.outbox.errors] == 3 * ["the line is cut"]
     runner.close()
 
 
 def test_a_command_waits_for_those_before_it_and_nobody_waits_for_a_command(begin):
     runner, _ = begin()
     gate, order = threading.Event(), []
-    runner.post(lambda: order.append(gate.wait(PATIENCE_S)))
-    runner.post(lambda: order.append("second"))
+    runner.outbox.post(lambda: order.append(gate.wait(PATIENCE_S)))
+    runner.outbox.post(lambda: order.append("second"))
     assert order == []
     gate.set()
     runner.close()
@@ -556,12 +572,12 @@ def test_a_failure_is_told_to_all_who_should_know(begin):
     with pytest.raises(RuntimeError, match="out of paint"):
         runner.make(5).result(PATIENCE_S)
     assert runner.status == "failed"
-    assert [str(error) for error in runner.errors] == ["the painter ran out of paint"]
+    assert [str(error) for error in runner.outbox.errors] == ["the painter ran out of paint"]
     failure = page.of(Failure)[-1]
     assert "out of paint" in failure.message
     assert failure.topic == "other"
     assert "Traceback" in failure.details
-    assert len(runner.history) == 2
+    assert len(runner.delivery.history) == 2
 
 
 def test_a_failure_prints_nothing_where_no_logging_was_set_up():
@@ -582,23 +598,23 @@ def test_a_view_that_appears_learns_what_it_missed(begin):
     runner, page = begin()
     runner.make(5).result(PATIENCE_S)
     page.sent.clear()
-    runner.attach("12-34", BOTH)
+    runner.delivery.attach("12-34", BOTH)
     page.wait_for_blocks(1)
     assert page.of(StateMessage)[0].state.made == 5
-    assert page.of(History)[0].records == runner.history
+    assert page.of(History)[0].records == runner.delivery.history
     message, jpegs = page.sent[-1]
     assert (message.view, message.record.block, len(jpegs)) == ("12-34", 4, 12)
     runner.make(1).result(PATIENCE_S)
-    assert runner.history[-1].displayed, "the credits of the page that vanished came back"
+    assert runner.delivery.history[-1].displayed, "the credits of the page that vanished came back"
 
 
 def test_a_view_that_cannot_decode_h264_makes_jpegs_of_the_newest_block_and_of_all_after_it(begin):
     runner, page = begin(generous=True)
-    runner.attach("1-1", BOTH)
+    runner.delivery.attach("1-1", BOTH)
     runner.make(2).result(PATIENCE_S)
-    runner.attach("2-2", ("jpeg",))
+    runner.delivery.attach("2-2", ("jpeg",))
     runner.make(1).result(PATIENCE_S)
-    runner.leave("2-2")
+    runner.delivery.leave("2-2")
     runner.make(1).result(PATIENCE_S)
     sent = [(message.view, message.record.block, message.codec, pictures[0][:2] == b"\xff\xd8")
             for message, pictures in page.sent if isinstance(message, BlockMessage)]  # fmt: skip
@@ -614,7 +630,7 @@ def test_a_view_that_cannot_decode_what_is_wanted_by_name_is_told_and_sent_no_pi
     runner.make(1).result(PATIENCE_S)
     page.sent.clear()
     with pytest.raises(CapabilityError, match="codec='auto'"):
-        runner.attach("2-2", ("jpeg",))
+        runner.delivery.attach("2-2", ("jpeg",))
     runner.close()
     assert len(page.of(History)) == 1
     assert page.of(BlockMessage) == []
@@ -623,9 +639,9 @@ def test_a_view_that_cannot_decode_what_is_wanted_by_name_is_told_and_sent_no_pi
 def test_a_picture_that_is_asked_for_comes_as_it_was_made_or_word_that_it_is_gone(begin):
     runner, page = begin()
     runner.make(3).result(PATIENCE_S)
-    runner.still("1-1", 1, 10)
-    runner.still("1-1", 1, 33)
-    runner.still("1-1", 2, 10)
+    runner.delivery.still("1-1", 1, 10)
+    runner.delivery.still("1-1", 1, 33)
+    runner.delivery.still("1-1", 2, 10)
     page.wait_for(lambda: len(page.of(Still)) == 3)
     assert page.of(Still) == [
         Still("1-1", 1, 10, kept=True), Still("1-1", 1, 33, kept=False),
@@ -639,14 +655,14 @@ def test_a_picture_that_is_asked_for_comes_as_it_was_made_or_word_that_it_is_gon
 
 def test_while_nobody_looks_no_picture_is_coded_or_sent_and_none_counts_as_dropped(begin):
     runner, page = begin(generous=True)
-    runner.attach("1-1", BOTH)
+    runner.delivery.attach("1-1", BOTH)
     runner.make(1).result(PATIENCE_S)
-    runner.look("1-1", looking=False)
+    runner.delivery.look("1-1", looking=False)
     runner.make(3).result(PATIENCE_S)
-    assert [record.displayed for record in runner.history] == [True, False, False, False]
-    assert [record.encode_ms < 0.1 for record in runner.history[1:]] == [True, True, True]
+    assert [record.displayed for record in runner.delivery.history] == [True, False, False, False]
+    assert [record.encode_ms < 0.1 for record in runner.delivery.history[1:]] == [True, True, True]
     assert runner.state().dropped == 0
-    runner.look("1-1", looking=True)
+    runner.delivery.look("1-1", looking=True)
     runner.make(1).result(PATIENCE_S)
     pictures = [(message.view, message.record.block, len(buffers))
                 for message, buffers in page.sent if isinstance(message, BlockMessage)]  # fmt: skip
@@ -657,38 +673,38 @@ def test_a_live_video_that_nobody_sees_waits_for_a_view_if_that_is_wanted(begin)
     runner, _ = begin(PaintedEngine(seconds_per_block=0.02), when_unseen="pause", generous=True)
     runner.start()
     assert runner.status == "running", "no view has appeared yet that could have gone"
-    runner.attach("1-1", BOTH)
-    runner.attach("2-2", BOTH)
-    runner.look("1-1", looking=False)
+    runner.delivery.attach("1-1", BOTH)
+    runner.delivery.attach("2-2", BOTH)
+    runner.delivery.look("1-1", looking=False)
     assert runner.status == "running"
-    runner.leave("2-2")
+    runner.delivery.leave("2-2")
     assert runner.status == "paused"
-    runner.look("1-1", looking=True)
+    runner.delivery.look("1-1", looking=True)
     assert runner.status == "running"
     runner.pause()
-    runner.look("1-1", looking=False)
-    runner.look("1-1", looking=True)
+    runner.delivery.look("1-1", looking=False)
+    runner.delivery.look("1-1", looking=True)
     assert runner.status == "paused", "a pause that somebody asked for stays"
-    runner.look("1-1", looking=False)
+    runner.delivery.look("1-1", looking=False)
     runner.start()
     assert runner.status == "paused", "it waits for a view, as before"
     runner.pause()
-    runner.look("1-1", looking=True)
+    runner.delivery.look("1-1", looking=True)
     assert runner.status == "paused", "a pause of one that waits stays too"
 
 
 def test_a_video_that_nobody_sees_goes_on_otherwise_and_a_run_always_does(begin):
     runner, _ = begin(PaintedEngine(seconds_per_block=0.02))
-    runner.attach("1-1", BOTH)
+    runner.delivery.attach("1-1", BOTH)
     runner.start()
-    runner.look("1-1", looking=False)
+    runner.delivery.look("1-1", looking=False)
     assert runner.status == "running"
     waiting, _ = begin(PaintedEngine(seconds_per_block=0.02), when_unseen="pause")
-    waiting.attach("1-1", BOTH)
+    waiting.delivery.attach("1-1", BOTH)
     made = waiting.make(5)
-    waiting.look("1-1", looking=False)
+    waiting.delivery.look("1-1", looking=False)
     made.result(PATIENCE_S)
-    assert len(waiting.history) == 5
+    assert len(waiting.delivery.history) == 5
 
 
 def test_a_reset_begins_anew_under_the_prompt_that_steers_or_is_to_land_next(begin):
@@ -699,30 +715,30 @@ def test_a_reset_begins_anew_under_the_prompt_that_steers_or_is_to_land_next(beg
     runner.reset()
     page.wait_for(lambda: runner.state().made > 4)
     assert (runner.state().run, runner.status) == (2, "running")
-    assert {record.prompt for record in runner.history} == {"a blue star"}
+    assert {record.prompt for record in runner.delivery.history} == {"a blue star"}
     runner.pause()
-    runner.switch("a green square")
+    runner.plan.switch("a green square")
     runner.reset()
     page.wait_for(lambda: runner.state().run == 3 and runner.state().made > 1)
-    assert {record.prompt for record in runner.history} == {"a green square"}
+    assert {record.prompt for record in runner.delivery.history} == {"a green square"}
 
 
 def test_a_reset_keeps_a_prompt_that_was_given_while_a_block_was_made(begin):
     runner, page = begin(PaintedEngine(seconds_per_block=0.3), generous=True)
     runner.start()
     page.wait_for(lambda: runner.state().begun > runner.state().made)
-    runner.switch("a green square")
+    runner.plan.switch("a green square")
     runner.reset()
     page.wait_for(lambda: runner.state().run == 2 and runner.state().made > 0)
-    assert {record.prompt for record in runner.history} == {"a green square"}
+    assert {record.prompt for record in runner.delivery.history} == {"a green square"}
 
 
 def test_an_error_that_is_kept_holds_nothing_of_the_video_that_it_ended(begin):
     engine = PaintedEngine(fails_at=1)
     runner, page = begin(engine, generous=True)
     runner.start()
-    page.wait_for(lambda: runner.errors)
-    called = [frame for frame, _ in traceback.walk_tb(runner.errors[0].__traceback__)][1:]
+    page.wait_for(lambda: runner.outbox.errors)
+    called = [frame for frame, _ in traceback.walk_tb(runner.outbox.errors[0].__traceback__)][1:]
     assert called
     page.wait_for(lambda: not any(frame.f_locals for frame in called))
 
@@ -753,16 +769,16 @@ def pictures_in(path):
 def test_a_recording_has_every_block_also_those_that_were_not_shown(begin, tmp_path, size):
     engine = PaintedEngine(geometry=Geometry(*size))
     runner, page = begin(engine)
-    runner.attach("1-1", BOTH)
+    runner.delivery.attach("1-1", BOTH)
     runner.make(1).result(PATIENCE_S)
     path = runner.record(tmp_path / "x.mp4")
     with pytest.raises(SessionError, match=r"is being recorded: cut\(\) it first"):
         runner.record(tmp_path / "y.mp4")
     runner.make(3).result(PATIENCE_S)
-    assert [record.displayed for record in runner.history] == [True, True, False, False]
+    assert [record.displayed for record in runner.delivery.history] == [True, True, False, False]
     assert page.of(StateMessage)[-1].state.recording == str(path)
     assert runner.cut().result(PATIENCE_S) == path
-    made = np.concatenate([block.frames for block in runner.reel.blocks[1:]])
+    made = np.concatenate([block.frames for block in runner.delivery.reel.blocks[1:]])
     seen = pictures_in(path)
     assert seen.shape == made.shape
     assert np.abs(seen.astype(int) - made).mean(axis=(1, 2, 3)).max() < 4
@@ -815,7 +831,7 @@ def test_a_stop_ends_whoever_waits_for_blocks(begin):
     page.wait_for_blocks(1)
     runner.stop()
     made.result(PATIENCE_S)
-    assert len(runner.history) < 1000
+    assert len(runner.delivery.history) < 1000
 
 
 def test_closing_ends_all_threads_and_lets_go_of_engine_and_pictures(begin):
@@ -828,8 +844,46 @@ def test_closing_ends_all_threads_and_lets_go_of_engine_and_pictures(begin):
     runner.close()
     assert len(longlive_threads()) == len(threads) - 3
     assert page.of(StateMessage)[-1].state.status == "closed"
-    assert runner.reel.blocks == ()
+    assert runner.delivery.reel.blocks == ()
     gone = weakref.ref(engine)
     del engine
     gc.collect()
     assert gone() is None
+
+
+def test_times_that_a_page_measured_are_kept_though_its_credit_was_taken_back(begin):
+    runner, _ = begin()
+    runner.delivery.attach("1-1", BOTH)
+    runner.make(1).result(PATIENCE_S)
+    runner.delivery.attach("2-2", BOTH)  # all room is free again
+    runner.delivery.credit(1, 0, PageTimes(3.0, 1.0, 20.0))
+    assert runner.delivery.history[0].page == PageTimes(3.0, 1.0, 20.0)
+
+
+def test_credits_that_come_while_a_block_is_coded_have_it_sent(begin, monkeypatch):
+    runner, page = begin()
+    runner.delivery.attach("1-1", BOTH)
+
+    def hashed(frames):
+        if runner.state().made == 2:
+            for block in (0, 1):
+                runner.delivery.credit(1, block, PageTimes())
+        return picture_hashes(frames)
+
+    monkeypatch.setattr("longlive_widget.widget.delivery.picture_hashes", hashed)
+    runner.make(3).result(PATIENCE_S)
+    page.wait_for(lambda: runner.delivery.history[2].displayed)
+    assert (runner.delivery.history[2].credits, runner.state().dropped) == (0, 0)
+
+
+def test_a_block_that_is_sent_after_all_takes_a_credit_until_it_is_given_back(begin):
+    runner, page = begin()
+    runner.delivery.attach("1-1", BOTH)
+    runner.make(3).result(PATIENCE_S)
+    runner.delivery.credit(1, 0, PageTimes())
+    page.wait_for(lambda: runner.delivery.history[2].displayed)
+    runner.delivery.credit(1, 1, PageTimes())
+    runner.make(1).result(PATIENCE_S)
+    runner.delivery.credit(1, 2, PageTimes())
+    runner.make(1).result(PATIENCE_S)
+    assert [record.credits for record in runner.delivery.history[3:]] == [1, 1]

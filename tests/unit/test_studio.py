@@ -222,7 +222,7 @@ def test_a_handler_of_the_page_waits_for_nothing(studio):
         {"type": "attach", "view": "1-2", "codecs": ["jpeg"]},
         {"type": "asset", "name": "plotly"},
     ]
-    with studio._runner._changed:
+    with studio._runner._video.changed:
         handler = threading.Thread(
             target=lambda: [studio._handle_custom_msg(each, []) for each in page_messages]
         )

@@ -1,0 +1,269 @@
+"""Blocks on their way to the views: what each is sent as it is made, and again when it asks.
+
+Knows the views and their credits, but neither how blocks are made nor what steers them.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from longlive_widget.runs.manifest import picture_hashes
+from longlive_widget.widget.audience import Audience
+from longlive_widget.widget.frame_codec import encode_block, encode_png, h264_name, is_small
+from longlive_widget.widget.outbox import Outbox
+from longlive_widget.widget.protocol import (
+    BlockMessage,
+    BlockProfile,
+    BlockRecord,
+    Codec,
+    Gone,
+    History,
+    PageTimes,
+    ProfileMessage,
+    Still,
+    Time,
+    WantedCodec,
+)
+from longlive_widget.widget.reel import Reel, Shot
+from longlive_widget.widget.video import Video
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from longlive_widget.engine.session import Block
+
+CREDITS = 2
+HISTORY_BLOCKS = 10_000
+PAGE_HISTORY_BLOCKS = 500
+
+
+@dataclass(frozen=True, eq=False)
+class Coded:
+    """A block's pictures for the page, none where it has no room for them, and the time it took.
+
+    `credits` is how many blocks the page had room for. `hashes` are those of the pictures, for the
+    manifest.
+    """
+
+    codec: Codec
+    buffers: list[bytes]
+    encode_ms: float
+    credits: int
+    hashes: tuple[str, ...]
+
+
+class Delivery:
+    """What the views of one studio are sent of its present video.
+
+    The page has room for `CREDITS` blocks and gives a credit back for each that it has taken in.
+    Without a credit a block is recorded, but not displayed. It counts as dropped if somebody looks,
+    unless there is room again before the next one is made. While nobody looks, no pictures are
+    sent.
+
+    `reel` has the newest pictures. `looked` is called, under the lock of the video, when somebody
+    begins or ceases to look.
+    """
+
+    def __init__(
+        self, codec: WantedCodec, video: Video, outbox: Outbox, looked: Callable[[], None]
+    ) -> None:
+        self._video = video
+        self._outbox = outbox
+        self._looked = looked
+        about = video.about
+        self.audience = Audience(codec, h264_name(about.width_px, about.height_px))
+        self.clear()
+
+    def clear(self) -> None:
+        """Keep nothing of the video that was."""
+        self.reel = Reel()
+        self.dropped = 0
+        self.profiled: BlockProfile | None = None
+        """The last block of this video that was profiled, if one was."""
+        self._history: deque[BlockRecord] = deque(maxlen=HISTORY_BLOCKS)
+        self._uncredited: set[int] = set()
+
+    def fit(self) -> None:
+        """Pictures have another size: they are coded for it."""
+        about = self._video.about
+        self.audience.h264 = h264_name(about.width_px, about.height_px)
+
+    @property
+    def history(self) -> tuple[BlockRecord, ...]:
+        """The measurements of this video's newest 10 000 blocks, oldest first."""
+        with self._video.changed:
+            return tuple(self._history)
+
+    def coded(self, block: "Block") -> Coded:
+        """A block as it is sent; without buffers where nobody looks, or has no room for it."""
+        with self._video.changed:
+            codec, room = self.audience.codec, CREDITS - len(self._uncredited)
+            displayed = self.audience.expected and room > 0
+        begun_s = time.perf_counter()
+        buffers = encode_block(block.frames, codec) if displayed else []
+        encode_ms = 1e3 * (time.perf_counter() - begun_s)
+        return Coded(codec, buffers, encode_ms, room, picture_hashes(block.frames))
+
+    def send(self, block: "Block", coded: Coded, record: BlockRecord) -> Shot:
+        """Keep a block and have it sent, under the lock of the video; returns it for a file."""
+        self.dropped += self.audience.looking and not record.displayed
+        self._history.append(record)
+        small = is_small(self._video.about.width_px, self._video.about.height_px)
+        shot = self.reel.append(block, () if small or coded.codec != "h264" else coded.buffers)
+        if record.displayed:
+            self._uncredited.add(block.index)
+        begun = max(self._video.begun, block.index + 1)
+        message = BlockMessage(self._video.run, record, coded.codec, begun, _now_ms())
+        self._outbox.say(message, coded.buffers)
+        if self._late() is not None:
+            self._outbox.post(self._send_late)  # credits came while it was coded
+        return shot
+
+    def credit(self, run: int, block: int, times: PageTimes) -> None:
+        """A page has taken in a block, and has measured `times` of its way, the first page's count.
+
+        A second page's word for the same block makes no more room. If the newest block was made
+        while there was no room for it, it is sent now.
+        """
+        with self._video.changed:
+            if run != self._video.run:
+                return
+            self._note(block, times)
+            self._uncredited.discard(block)
+        self._send_late()
+
+    def _note(self, block: int, times: PageTimes) -> None:
+        """Keep what a page has measured of a block, unless another one has before."""
+        at = block - self._history[0].block if self._history else -1
+        if 0 <= at < len(self._history) and self._history[at].page == PageTimes():
+            self._history[at] = replace(self._history[at], page=times)
+
+    def _send_late(self) -> None:
+        with self._video.changed:
+            late, codec, newest = self._late(), self.audience.codec, self.reel.blocks[-1:]
+        if late is None:
+            return
+        buffers = encode_block(newest[0].frames, codec)
+        with self._video.changed:
+            if self._late() is late:
+                self._history[-1] = sent = replace(late, displayed=True)
+                self.dropped -= 1
+                self._uncredited.add(sent.block)
+                begun = self._video.begun
+                self._outbox.say(
+                    BlockMessage(self._video.run, sent, codec, begun, _now_ms()), buffers
+                )
+                self._outbox.tell_state()
+
+    def _late(self) -> BlockRecord | None:
+        """The newest block, if somebody waits for it for whom there was no room and now is."""
+        newest = self._history[-1] if self._history else None
+        if newest is None or newest.displayed or newest.credits > 0:
+            return None
+        room = len(self._uncredited) < CREDITS
+        return newest if room and self.audience.looking else None
+
+    def attach(self, view: str, codecs: Sequence[Codec]) -> None:
+        """Tell a view that has appeared what it missed, and the newest block with its pictures.
+
+        Credits that a vanished page has kept are taken back. A view that cannot decode what is
+        sent to all is a `CapabilityError`, once it has been told all but pictures.
+        """
+        with self._video.changed:
+            self.audience.enter(view, codecs)
+            self._outbox.tell_state()
+            missed = tuple(self._history)[-PAGE_HISTORY_BLOCKS:]
+            self._outbox.say(History(view, self._video.run, missed))
+            if self.profiled is not None:
+                self._outbox.say(ProfileMessage(self._video.run, self.profiled))
+            self._mind_who_looks()
+        self.audience.require_seen_by(view)
+        self._show_newest(view)
+
+    def look(self, view: str, *, looking: bool) -> None:
+        """A view has come into sight, and is shown the newest block, or it has gone out of it."""
+        with self._video.changed:
+            self.audience.look(view, looking=looking)
+            self._mind_who_looks()
+        if looking:
+            self._show_newest(view)
+
+    def leave(self, view: str) -> None:
+        """A view has gone, and with it what it could not decode."""
+        with self._video.changed:
+            self.audience.leave(view)
+            self._outbox.tell_state()
+            self._mind_who_looks()
+
+    def _mind_who_looks(self) -> None:
+        """Take back the credits that hidden pages keep."""
+        self._uncredited.clear()
+        self._looked()
+
+    def _show_newest(self, view: str) -> None:
+        """Send a view the newest block, if there is one."""
+        with self._video.changed:
+            run, newest = self._video.run, tuple(self._history)[-1:]
+        for record in newest:
+            self.repeat(view, run, record.block)
+
+    def repeat(self, view: str, run: int, block: int) -> None:
+        """Send a view a block once more, or word that it is gone, and those before it."""
+        with self._video.changed:
+            codec, begun = self.audience.codec, self._video.begun
+            first = self._history[0].block if self._history else 0
+            known = run == self._video.run and 0 <= block - first < len(self._history)
+            record = self._history[block - first] if known else None
+            shot = self.reel.shot(record.latent_frame) if record is not None else None
+        buffers = _coded_as(codec, shot) if shot is not None else []
+        if record is None or not buffers:
+            self._outbox.say(Gone(view, run, block))
+        else:
+            seen = replace(record, displayed=True)
+            self._outbox.say(BlockMessage(run, seen, codec, begun, _now_ms(), view), buffers)
+
+    def still(self, view: str, run: int, number: int) -> None:
+        """Send a view picture `number` of video `run` as it was made, or word that it is gone."""
+        picture = self.picture(number, run)
+        png = [] if picture is None else [encode_png(picture)]
+        self._outbox.say(Still(view, run, number, kept=picture is not None), png)
+
+    def picture(self, number: int, run: int | None = None) -> "NDArray[np.uint8] | None":
+        """Picture `number` of this video, or of video `run`, uint8 RGB `[H, W, 3]`.
+
+        None where it is not kept.
+        """
+        with self._video.changed:
+            here = run is None or run == self._video.run
+            return self.reel.picture(number) if here else None
+
+    def lately(self, seconds: float) -> tuple[int, list[Shot]]:
+        """The number of the video, and its newest blocks of so many seconds, as far as kept."""
+        with self._video.changed:
+            return self._video.run, self.reel.lately(seconds)
+
+    def tell_profile(self, run: int, profile: BlockProfile) -> None:
+        """Keep and tell where the time of a block of video `run` went, if that is the present."""
+        with self._video.changed:
+            if self._video.run == run:
+                self.profiled = profile
+                self._outbox.say(ProfileMessage(run, profile))
+
+    def tell_time(self, view: str, asked_ms: float) -> None:
+        """Tell a view what the kernel's clock says now."""
+        self._outbox.say(Time(view, asked_ms, _now_ms()))
+
+
+def _now_ms() -> float:
+    """The clock that pages compare with their own; it never jumps."""
+    return 1e3 * time.monotonic()
+
+
+def _coded_as(codec: Codec, shot: Shot) -> Sequence[bytes]:
+    """A block's pictures for the page; none where those that are kept are coded otherwise."""
+    if codec == "h264" and shot.units:
+        return shot.units
+    return [] if shot.frames is None else encode_block(shot.frames, codec)

@@ -1,0 +1,51 @@
+"""What blocks take under each preset, told and asked from several threads."""
+
+import sys
+import threading
+from dataclasses import replace
+
+import pytest
+
+from longlive_widget import PRESETS
+from longlive_widget.widget.timings import LEAST_BLOCKS, Figures
+from tests.unit.painted_engine import PaintedEngine
+from tests.unit.test_protocol import SHOWN
+
+PRESETS_MADE = 500
+
+
+@pytest.fixture
+def hasty():
+    """Threads change places as often as may be."""
+    before_s = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before_s)
+
+
+@pytest.mark.usefixtures("hasty")
+def test_figures_may_be_asked_while_blocks_are_made_under_new_presets():
+    figures, engine, over = Figures(), PaintedEngine(), threading.Event()
+    errors = []
+
+    def ask():
+        while not over.is_set():
+            try:
+                figures.of(PRESETS["reference"], engine, engine.geometry)
+            except RuntimeError as error:
+                errors.append(error)
+                return
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    for run in range(1, PRESETS_MADE):
+        preset = PRESETS["reference"].with_(prompt_cache=run)
+        figures.begin(run, 0, preset, engine.geometry)
+        for block in range(2, 2 + LEAST_BLOCKS):
+            figures.heard(run, replace(SHOWN, block=block, landed=None))
+    over.set()
+    asking.join()
+    assert errors == []
+    known = figures.of(preset, engine, engine.geometry)
+    assert known is not None
+    assert known.blocks == LEAST_BLOCKS
