@@ -106,6 +106,7 @@ export type BlockRecord = {
   first_picture: number;
   pictures: number;
   prompt: string;
+  preset: string;
   landed: Landing | null;
   latency_ms: number;
   parts_ms: Record<string, number>;
@@ -384,6 +385,7 @@ function parseRecord(value: unknown): BlockRecord {
     first_picture: number(fields, "first_picture"),
     pictures: number(fields, "pictures"),
     prompt: text(fields, "prompt"),
+    preset: text(fields, "preset"),
     landed: fields["landed"] === null ? null : parseLanding(fields["landed"]),
     latency_ms: number(fields, "latency_ms"),
     parts_ms: numbers(fields, "parts_ms"),

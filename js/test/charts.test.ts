@@ -111,6 +111,26 @@ it("the latency chart says what half and nearly all blocks keep to, profiled one
   expect(data[0]).toMatchObject({ marker: { symbol: expect.arrayContaining(["circle-open"]) } });
 });
 
+it("presets are not mixed: quantiles are of the one in force, and where it began is marked", () => {
+  const latencies = [100, 200, 300];
+  const before = latencies.map((latency_ms, block) => ({ ...recordOf(block), latency_ms }));
+  const after = [3, 4].map((block) => ({ ...recordOf(block), latency_ms: 40, preset: "quality" }));
+  const { data, layout, legend } = latencyChart.figure(viewOf([...before, ...after]));
+  expect(layout).toMatchObject({
+    title: { text: "latency of a block under quality, ms: p50 40, p95 40, longest 40" },
+    shapes: expect.arrayContaining([expect.objectContaining({ x0: 2.5, x1: 2.5 })]),
+  });
+  expect(legend.map(({ label }) => label)).toEqual(["reference: p50 200 ms", "quality: p50 40 ms"]);
+  const [first, other] = legend.map(({ colour }) => colour);
+  expect(first).not.toBe(other);
+  expect(data[0]).toMatchObject({ marker: { color: [first, first, first, other, other] } });
+  const alone = latencyChart.figure(viewOf(before));
+  expect(alone.legend).toEqual([]);
+  expect(alone.layout).not.toMatchObject({
+    shapes: expect.arrayContaining([expect.objectContaining({ x0: 2.5 })]),
+  });
+});
+
 it("each latent frame of a window is one thing, at its place", () => {
   const kinds = cells(records.slice(0, 1)).map(({ place, frame, age, kind }) => [
     place,

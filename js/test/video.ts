@@ -10,6 +10,7 @@ export function recordOf(block: number): BlockRecord {
     first_picture: block === 0 ? 0 : 12 * block - 3,
     pictures: block === 0 ? 9 : 12,
     prompt: "a red ball",
+    preset: "reference",
     landed: null,
     latency_ms: 1,
     parts_ms: {},

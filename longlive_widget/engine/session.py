@@ -53,7 +53,7 @@ class Block:
 
     `latent_frame` is the first of them; `frames` are uint8 RGB, `FHWC`; `prompt` steered them;
     `landed` is set where a new prompt took effect with this block; `window` is what memory held
-    while it was denoised.
+    while it was denoised; `preset` is what it was made under.
     """
 
     index: int
@@ -62,6 +62,7 @@ class Block:
     prompt: str
     landed: Landing | None
     window: Occupancy
+    preset: Preset
 
 
 @dataclass(frozen=True, eq=False)
@@ -295,7 +296,8 @@ class Session:
             with self._watch.span("wait", made.index):
                 frames = pictures()
         first = made.index * self.geometry.block_frames
-        return Block(made.index, first, frames, made.prompt, made.landed, made.window)
+        preset = made.means.preset
+        return Block(made.index, first, frames, made.prompt, made.landed, made.window, preset)
 
     def _decoded(self, made: _Latents) -> Callable[[], Pictures]:
         if made.means is not self._decodes:

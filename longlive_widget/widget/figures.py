@@ -5,6 +5,7 @@
 
 import html
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from longlive_widget.errors import SessionError
@@ -35,7 +36,7 @@ MIB = 2**20
 
 
 def latency_figure(records: Sequence[BlockRecord]) -> "go.Figure":
-    """The latency of each block, with the switches and the line above which no video keeps up."""
+    """The latency of each block, with the switches, and the line above which no video keeps up."""
     import plotly.graph_objects as go
 
     figure = go.Figure(
@@ -46,8 +47,9 @@ def latency_figure(records: Sequence[BlockRecord]) -> "go.Figure":
             name="latency",
             line={"color": LATENCY_COLOUR, "width": 1.5},
             marker={"size": 5},
-            customdata=[html.escape(record.prompt) for record in records],
-            hovertemplate="block %{x}: %{y:.0f} ms<br>%{customdata}<extra></extra>",
+            customdata=[[html.escape(one.prompt), html.escape(one.preset)] for one in records],
+            hovertemplate="block %{x}: %{y:.0f} ms under %{customdata[1]}<br>%{customdata[0]}"
+            "<extra></extra>",
         )
     )
     return _with_real_time(_over_blocks(figure, records, "latency, ms"), records)
@@ -232,7 +234,18 @@ def told_overhead(profile: BlockProfile) -> str:
 
 
 def _over_blocks(figure: "go.Figure", records: Sequence[BlockRecord], what: str) -> "go.Figure":
-    """A figure over blocks, with a line for each switch."""
+    """A figure over blocks, with a line for each switch, and for each change of preset."""
+    for before, record in pairwise(records):
+        if record.preset != before.preset:
+            figure.add_vline(
+                x=record.block - 0.5,
+                line={"color": RULE, "width": 1},
+                annotation={
+                    "text": html.escape(_short(record.preset)),
+                    "font": {"size": 11, "color": RULE},
+                },
+                annotation_position="bottom right",
+            )
     for record in records:
         if record.landed is not None and record.block > 0:
             figure.add_vline(

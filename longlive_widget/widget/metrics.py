@@ -42,6 +42,7 @@ def _columns(steps: int) -> list[_Column]:
         ("first_picture", "int64", lambda record: record.first_picture),
         ("pictures", "int64", lambda record: record.pictures),
         ("prompt", "str", lambda record: record.prompt),
+        ("preset", "str", lambda record: record.preset),
         ("switched", "bool", lambda record: record.landed is not None and record.block > 0),
         ("displayed", "bool", lambda record: record.displayed),
         ("profiled", "bool", lambda record: record.profiled),

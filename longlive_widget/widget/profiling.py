@@ -96,8 +96,12 @@ class Profiling:
 def _profile_of(
     block: "Block", trace: "BlockTrace", history: Sequence[BlockRecord]
 ) -> BlockProfile:
-    """A profiled block beside the newest ones that were not, the first one and switches apart."""
-    steady = [one for one in history if one.block and one.landed is None and not one.profiled]
+    """A profiled block beside the newest ones under its preset that were not profiled.
+
+    The first block, and those on which a prompt landed, are left out.
+    """
+    alike = [one for one in history if one.preset == block.preset.name and not one.profiled]
+    steady = [one for one in alike if one.block and one.landed is None]
     compared_ms = [record.latency_ms for record in steady[-COMPARED_BLOCKS:]]
     parts = [
         PartProfile(name, round(part.ms, 3), round(part.gap_ms, 3), part.calls)

@@ -258,7 +258,8 @@ Command = (
 class BlockRecord:
     """What was measured of one block.
 
-    `first_picture` counts from the beginning of the video. `latency_ms` is the time from asking
+    `first_picture` counts from the beginning of the video. It was made under `preset`, by its name.
+    `latency_ms` is the time from asking
     the engine for the block to having its pictures, `encode_ms` the time to code them for the page,
     0 where they are not sent.
     `parts_ms` is what of the engine's work has ended since the block before, by the engine's names
@@ -278,6 +279,7 @@ class BlockRecord:
     first_picture: int
     pictures: int
     prompt: str
+    preset: str
     landed: Landing | None
     latency_ms: float
     parts_ms: Mapping[str, float]

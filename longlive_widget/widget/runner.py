@@ -495,6 +495,7 @@ class Runner:
             first_picture=pictures_before(block.latent_frame),
             pictures=len(block.frames),
             prompt=block.prompt,
+            preset=block.preset.name,
             landed=block.landed,
             latency_ms=round(latency_ms, 3),
             parts_ms=gauges.parts_ms(),

@@ -114,7 +114,7 @@ class PaintedSession:
 
     def _next(self):
         with self._lock:
-            index = self.next_block
+            index, preset = self.next_block, self.preset
             self.next_block += 1
             landed = [landing for landing in self._asked if landing.block == index]
             self._prompt = landed[-1].prompt if landed else self._prompt
@@ -129,7 +129,8 @@ class PaintedSession:
         frame = index * self.engine.geometry.block_frames
         with self.watch.span("decode", index), self.watch.span("wait", index):
             frames = paint(self._prompt, index, self.geometry)
-        return Block(index, frame, frames, self._prompt, landed[-1] if landed else None, window)
+        landing = landed[-1] if landed else None
+        return Block(index, frame, frames, self._prompt, landing, window, preset)
 
 
 def paint(prompt, block, geometry):

@@ -1,5 +1,6 @@
 """What was measured, as a table and as figures; the page's tests read the same blocks."""
 
+import html
 import threading
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from longlive_widget.timeline import Timeline
 from longlive_widget.widget.figures import latency_figure, parts_figure, window_figure
 from longlive_widget.widget.metrics import metrics_of
 from longlive_widget.widget.protocol import PageTimes
+from longlive_widget.widget.still import record_table
 from longlive_widget.widget.studio import LongLiveWidget
 from tests.unit.painted_engine import PaintedEngine
 from tests.unit.test_protocol import FOUND, SHOWN, UNSEEN
@@ -117,6 +119,23 @@ def test_the_window_figure_has_a_cell_for_each_frame_of_what_it_is():
     assert set(figure.data[2].customdata) == {3, 2, 1}
 
 
+def test_what_was_measured_under_two_presets_is_told_apart(studio):
+    studio.run(blocks=3)
+    studio.preset = studio.preset.with_(prompt_cache=2)
+    studio.run(blocks=2)
+    names = ["reference"] * 3 + ["reference+prompt_cache=2"] * 2
+    assert list(studio.metrics["preset"]) == names
+    figure = studio.figure("latency")
+    (change,) = [shape for shape in figure.layout.shapes if shape.x0 == 2.5]
+    assert change.x1 == 2.5
+    assert "reference+prompt_cache=2" in [note.text for note in figure.layout.annotations]
+    rows = record_table(studio.history).splitlines()
+    told = [html.unescape(row.split("|")[1].strip()) for row in rows if "latency" in row]
+    assert told == [f"latency of a block, {name}" for name in dict.fromkeys(names)]
+    before = sorted(record.latency_ms for record in studio.history[:3])
+    assert f"median {before[1]:.0f} ms, longest {before[2]:.0f} ms" in rows[4]
+
+
 def test_the_memory_figure_leaves_out_what_there_is_none_of(studio):
     studio.run(blocks=2)
     on_host = studio.figure("memory")
@@ -151,16 +170,18 @@ def test_a_page_is_believed_once_what_it_measured_of_a_block(studio):
 
 def test_the_second_block_from_now_on_is_profiled_and_says_what_that_cost():
     studio = LongLiveWidget(small_tiny(), "a red ball")
-    studio.run(blocks=3)
+    studio.run(blocks=2)
+    studio.preset = studio.preset.with_(prompt_cache=2)
+    studio.run(blocks=2)
     studio.profile()
     studio.run(blocks=1)
     assert studio.profiled is None, "there was no second block in this run"
     studio.run(blocks=3)
     wait_until(lambda: studio.profiled is not None)
     found = studio.profiled
-    assert [record.block for record in studio.history if record.profiled] == [3, 4, 5]
-    assert found.block == 5
-    compared = [record.latency_ms for record in studio.history if record.block in {1, 2}]
+    assert [record.block for record in studio.history if record.profiled] == [4, 5, 6]
+    assert found.block == 6
+    compared = [record.latency_ms for record in studio.history if record.block in {2, 3}]
     assert found.unprofiled_ms == pytest.approx(sum(compared) / 2, abs=0.01)
     parts = {part.name: part for part in found.parts}
     assert {"self attention", "feed-forward up", "decoder stage 1"} <= parts.keys()

@@ -87,12 +87,12 @@ SHOWN_IN = Occupancy(9, (0, 1, 2, 24, 25, 26, 21, 22, 23), (0, 1, 2), (24, 25, 2
 UNSEEN_IN = Occupancy(9, (0, 1, 2, 24, 25, 26, 27, 28, 29), (0, 1, 2), (27, 28, 29), (24, 25, 26))
 MIB = 2**20
 SHOWN = BlockRecord(
-    8, 24, 93, 12, "a blue star", STAR, 412.5, PARTS_MS, 3.25, 1, displayed=True,
+    8, 24, 93, 12, "a blue star", "reference", STAR, 412.5, PARTS_MS, 3.25, 1, displayed=True,
     window=SHOWN_IN, window_bytes=6 * MIB, host_bytes=900 * MIB, device_bytes=None,
     device_reserved_bytes=None, page=PageTimes(4.5, 2.0, 31.25),
 )  # fmt: skip
 UNSEEN = BlockRecord(
-    9, 27, 105, 12, 'a "blue" star, <b>', None, 380.0, {}, 3.0, 0, displayed=False,
+    9, 27, 105, 12, 'a "blue" star, <b>', "quality", None, 380.0, {}, 3.0, 0, displayed=False,
     window=UNSEEN_IN, window_bytes=6 * MIB, host_bytes=901 * MIB, device_bytes=300 * MIB,
     device_reserved_bytes=512 * MIB, profiled=True,
 )  # fmt: skip

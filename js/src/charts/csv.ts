@@ -35,6 +35,7 @@ function columnsOf(steps: readonly string[]): Column[] {
     { name: "first_picture", of: ({ first_picture }) => first_picture },
     { name: "pictures", of: ({ pictures }) => pictures },
     { name: "prompt", of: ({ prompt }) => prompt },
+    { name: "preset", of: ({ preset }) => preset },
     { name: "switched", of: ({ landed, block }) => landed !== null && block > 0 },
     { name: "displayed", of: ({ displayed }) => displayed },
     { name: "profiled", of: ({ profiled }) => profiled },

@@ -1,8 +1,7 @@
 // What all charts look like, and what is marked in those over blocks, in Plotly's words. Pure.
 
-import type { BlockRecord } from "../protocol.ts";
 import type { View } from "./drawing.ts";
-import { realTimeMs, switches } from "./series.ts";
+import { presetChanges, realTimeMs, switches } from "./series.ts";
 import type { Colours } from "./theme.ts";
 
 /** A chart under a title. */
@@ -33,10 +32,13 @@ export function axis({ rule, faint }: Colours): object {
 
 type OverBlocks = { shapes: object[]; [name: string]: unknown };
 
-/** A chart whose blocks go from left to right, with the switches and the block that is shown. */
+/** A chart over blocks: with the switches, changes of preset, and the block that is shown. */
 export function overBlocks(title: string, view: View, yaxis: object = {}): OverBlocks {
   const { look, range } = view;
-  const marked = switches(view.inRange).map((record) => upright(record, look));
+  const marked = [
+    ...switches(view.inRange).map(({ block }) => upright(block, look.warning, "dot")),
+    ...presetChanges(view.inRange).map(({ block }) => upright(block - 0.5, look.faint, "solid")),
+  ];
   return {
     ...layout(title, look),
     hovermode: "x unified",
@@ -95,7 +97,7 @@ function litBlock({ lit, look }: View): object[] {
   ];
 }
 
-function upright({ block }: BlockRecord, { warning }: Colours): object {
-  const line = { color: warning, width: 1, dash: "dot" };
-  return { type: "line", yref: "paper", x0: block, x1: block, y0: 0, y1: 1, line };
+function upright(x: number, color: string, dash: string): object {
+  const line = { color, width: 1, dash };
+  return { type: "line", yref: "paper", x0: x, x1: x, y0: 0, y1: 1, line };
 }

@@ -14,6 +14,22 @@ export function switches(records: readonly BlockRecord[]): BlockRecord[] {
   return records.filter((record) => record.landed !== null && record.block > 0);
 }
 
+/** Blocks with which another preset than that of the block before begins. */
+export function presetChanges(records: readonly BlockRecord[]): BlockRecord[] {
+  return records.filter(({ preset }, at) => at > 0 && preset !== records[at - 1]?.preset);
+}
+
+/** The blocks that were made under each preset, the first one's first. */
+export function byPreset(records: readonly BlockRecord[]): Map<string, BlockRecord[]> {
+  const found = new Map<string, BlockRecord[]>();
+  for (const record of records) {
+    const alike = found.get(record.preset) ?? [];
+    alike.push(record);
+    found.set(record.preset, alike);
+  }
+  return found;
+}
+
 /** The blocks to be in view: all of them, until there are many. */
 export function blockRange(newest: number): Range {
   const last = Math.max(newest, FEWEST_IN_VIEW - 1);
