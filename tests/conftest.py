@@ -1,8 +1,13 @@
 """Before torch is loaded: its threads sleep while they wait, and a worker of several has one."""
 
 import os
+from tempfile import TemporaryDirectory
 
 import longlive_widget  # noqa: F401  asks for it as it is imported
+
+# What a studio remembers of this machine: neither out of a person's own file, nor into it.
+_cache = TemporaryDirectory(prefix="longlive-tests-")
+os.environ["LONGLIVE_CACHE"] = _cache.name
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -49,12 +49,16 @@ export type SettingOffer = {
   way: Way;
 };
 
-/** A preset on its way into memory; `usual_s` is what that took before, if it did. */
+/**
+ * A preset on its way into memory; `usual_s` is what that took on this machine before, if it did.
+ * One that is `cancelled` ends with its stage.
+ */
 export type Loading = {
   preset: string;
   stage: string;
   elapsed_s: number;
   usual_s: number | null;
+  cancelled: boolean;
 };
 
 export type Panel = {
@@ -133,6 +137,7 @@ function parseLoading(fields: Fields): Loading {
     stage: text(fields, "stage"),
     elapsed_s: number(fields, "elapsed_s"),
     usual_s: fields["usual_s"] === null ? null : number(fields, "usual_s"),
+    cancelled: boolean(fields, "cancelled"),
   };
 }
 

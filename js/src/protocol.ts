@@ -52,6 +52,7 @@ export type Command =
   | { type: "use"; preset: string }
   | { type: "change"; setting: string; value: Value }
   | { type: "seed"; seed: number | null }
+  | { type: "cancel" }
   | { type: "lock"; locked: boolean }
   | { type: "size"; width_px: number; height_px: number };
 

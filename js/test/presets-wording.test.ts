@@ -48,11 +48,19 @@ describe("what the presets panel says", () => {
     expect(measuredWords(measured)).toBe("500 ms a block · 24.0 pictures/s (300 blocks on record)");
   });
 
-  it("counts the seconds of a stage, and knows how long it takes only from the last time", () => {
-    const loading = { preset: "turbo", stage: "loading weights", elapsed_s: 0, usual_s: null };
-    expect(loadingWords(loading, 3.2)).toBe("turbo: loading weights, 3 s");
-    expect(loadingWords({ ...loading, usual_s: 12.3 }, 3.2)).toBe(
-      "turbo: loading weights, 3 s; all of it took 12 s last time",
+  it("counts the seconds of a load, and says what is left only where one of its kind was seen", () => {
+    const stage = { preset: "turbo", stage: "loading weights", elapsed_s: 0 };
+    const loading = { ...stage, usual_s: null, cancelled: false };
+    expect(loadingWords(loading, 3.2)).toBe(
+      "turbo: loading weights, 3 s; how long it takes here is not known yet",
+    );
+    const known = { ...loading, usual_s: 12.3 };
+    expect(loadingWords(known, 3.2)).toBe("turbo: loading weights, 3 s; about 10 s left");
+    expect(loadingWords(known, 13)).toBe(
+      "turbo: loading weights, 13 s; longer than the 12 s of last time",
+    );
+    expect(loadingWords({ ...known, cancelled: true }, 3.2)).toBe(
+      "turbo: cancelled, as soon as this stage is over (loading weights)",
     );
   });
 });

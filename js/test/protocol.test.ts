@@ -57,6 +57,7 @@ const commands: Record<string, Command> = {
   change: { type: "change", setting: "denoise_steps", value: [1000, 500] },
   seed: { type: "seed", seed: 7 },
   dice: { type: "seed", seed: null },
+  cancel: { type: "cancel" },
   lock: { type: "lock", locked: false },
   size: { type: "size", width_px: 96, height_px: 64 },
 };

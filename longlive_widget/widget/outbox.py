@@ -89,5 +89,15 @@ class Outbox:
         self._courier.close()
 
 
+def let_go(error: BaseException | None) -> None:
+    """Empty the frames of an error that is kept: they hold sessions, models, windows, latents.
+
+    Those of calls that go on are left as they are.
+    """
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
+
+
 def _sentence(error: Exception) -> str:
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

@@ -71,13 +71,15 @@ class SettingOffer:
 class Loading:
     """A preset on its way into memory: in which stage, since when, and how long it took last time.
 
-    `usual_s` is what all of it has taken before in this process, None where it has not.
+    `usual_s` is what all of it has taken on this machine before, None where that is not known. One
+    that is `cancelled` ends with its stage.
     """
 
     preset: str
     stage: str
     elapsed_s: float
     usual_s: float | None
+    cancelled: bool
 
 
 @dataclass(frozen=True)

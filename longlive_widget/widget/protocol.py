@@ -226,6 +226,11 @@ class Change:
 
 
 @dataclass(frozen=True)
+class Cancel:
+    """Give up the preset that is being loaded, at its next stage."""
+
+
+@dataclass(frozen=True)
 class Reseed:
     """Make videos from this seed; None draws one."""
 
@@ -250,7 +255,7 @@ class Resize:
 Command = (
     Start | Pause | Resume | Stop | Reset | Record | Cut | Profile | Switch | Edit | Read | Export
     | Import | Credit | Attach | Leave | Look | ClipRequest | StillRequest | AssetRequest
-    | BlockRequest | TimeRequest | Use | Change | Reseed | Lock | Resize
+    | BlockRequest | TimeRequest | Use | Change | Cancel | Reseed | Lock | Resize
 )  # fmt: skip
 
 
@@ -572,9 +577,9 @@ def heard_from(content: object) -> Heard | None:
 
 
 def concerned(content: object) -> str | None:
-    """The view that a command is about, if it is about one alone."""
+    """The view that a command comes from, which is told what goes wrong; None if unknown."""
     match content:
-        case {"view": str() as view}:
+        case {"view": str() as view} | {"asked": {"view": str() as view}}:
             return view
         case _:
             return None
@@ -699,6 +704,7 @@ _PARSERS: dict[str, Callable[[Fields], Command]] = {
     "asset": lambda content: AssetRequest(_asset(content)),
     "use": lambda content: Use(_text(content, "preset")),
     "change": lambda content: Change(_text(content, "setting"), content.get("value")),
+    "cancel": lambda _: Cancel(),
     "seed": lambda content: Reseed(
         None if content.get("seed") is None else _whole_number(content, "seed")
     ),

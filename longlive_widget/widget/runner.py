@@ -9,7 +9,6 @@ import atexit
 import logging
 import threading
 import time
-import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, nullcontext
@@ -18,15 +17,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from longlive_widget.engine.changeover import changeover
 from longlive_widget.engine.watch import Abandoned
 from longlive_widget.errors import ManifestError, SessionError, whole_number
 from longlive_widget.geometry import pictures_before
+from longlive_widget.presets import Preset
 from longlive_widget.runs.manifest import NOTHING_MADE
 from longlive_widget.timeline import Timeline
 from longlive_widget.widget.archive import Archive
 from longlive_widget.widget.courier import GOODBYE_S
 from longlive_widget.widget.delivery import Coded, Delivery
-from longlive_widget.widget.outbox import Outbox, Send
+from longlive_widget.widget.outbox import Outbox, Send, let_go
 from longlive_widget.widget.pace import Pace
 from longlive_widget.widget.plan import Plan
 from longlive_widget.widget.profiling import Profiling
@@ -289,6 +290,17 @@ class Runner:
                 self._clear()
             self.outbox.tell_state()
 
+    def require_may_take(self, preset: Preset) -> None:
+        """Make sure, before it is loaded, that `use` would take this preset now.
+
+        Where it would not, it is the same `SessionError`.
+        """
+        with self._changed:
+            self.require_open()
+            session = self._video.session
+            if session is not None and not changeover(session.preset, preset).goes_on:
+                self._require_may_begin_anew(resized=False)
+
     def _require_may_begin_anew(self, *, resized: bool) -> None:
         if self.status == "running" and not self._is_live():
             raise SessionError("run() is making blocks, and this needs a new video: wait for it")
@@ -483,7 +495,7 @@ class Runner:
             self.outbox.tell(error)
             self._become("failed")
             self._end(error)
-        _let_go(error)
+        let_go(error)
 
     def _show(self, block: "Block", coded: Coded, latency_ms: float, *, profiled: bool) -> None:
         session, gauges = self._video.session, self._gauges
@@ -534,10 +546,3 @@ def _promise() -> Future[None]:
     promise: Future[None] = Future()
     promise.set_running_or_notify_cancel()
     return promise
-
-
-def _let_go(error: BaseException | None) -> None:
-    """Empty the frames of an error that is kept: they hold the session, its window and latents."""
-    while error is not None:
-        traceback.clear_frames(error.__traceback__)
-        error = error.__cause__ or error.__context__

@@ -12,14 +12,19 @@ from typing import TYPE_CHECKING, assert_never
 
 from longlive_widget.engine.changeover import OF_A_MODEL
 from longlive_widget.errors import PresetError, SessionError, true_or_false
+from longlive_widget.measure.environment import machine
 from longlive_widget.presets import PRESETS, Preset
 from longlive_widget.timeline import drawn_seed, require_seed
+from longlive_widget.widget.load_times import last_load_s, note_load
 from longlive_widget.widget.offers import Offers, from_base
+from longlive_widget.widget.outbox import let_go
 from longlive_widget.widget.panel import Loading, Panel
 from longlive_widget.widget.protocol import (
     BlockMessage,
+    Cancel,
     Change,
     Lock,
+    Notice,
     PageMessage,
     PanelMessage,
     Reseed,
@@ -39,8 +44,10 @@ if TYPE_CHECKING:
 _EVERY_BLOCKS = 16
 """The panel's figures are told anew after so many blocks, and after the first few."""
 RECOMMENDED = "recommended"
-_took_s: dict[tuple[object, ...], float] = {}
-"""What loading took in this process, by model, device and what is loaded."""
+
+
+class CancelledLoadError(SessionError):
+    """Somebody has given up a preset that was being loaded."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,12 +71,13 @@ class _Load:
     stage: str
     begun_s: float
     usual_s: float | None
+    cancelled: bool = False
 
     def shown(self) -> Loading:
         """As the page is told of it."""
         elapsed_s = round(time.monotonic() - self.begun_s, 1)
         usual_s = None if self.usual_s is None else round(self.usual_s, 1)
-        return Loading(self.preset, self.stage, elapsed_s, usual_s)
+        return Loading(self.preset, self.stage, elapsed_s, usual_s, self.cancelled)
 
 
 class Setup:
@@ -115,8 +123,9 @@ class Setup:
         Returns:
             What is done once it is so, or has the error for which all is as it was.
 
-        A name that there is not is a `PresetError`; where another one is being loaded or the studio
-        is closed, it is a `SessionError`.
+        A name that there is not is a `PresetError`; where another one is being loaded, where a
+        `make` goes on that would have to begin anew, and in a closed studio, it is a
+        `SessionError`. One that is cancelled on its way has a `CancelledLoadError`.
         """
         asked = preset if isinstance(preset, Preset) else self._named(preset)
         return self._begin(asked, base=asked)
@@ -146,9 +155,18 @@ class Setup:
             engines = self._engines()
             if self._loading is not None:
                 raise SessionError(f"preset {self._loading.preset!r} is being loaded: wait for it")
-            usual_s = _took_s.get(self._key(engines.present, asked))
+            self._runner.require_may_take(asked)
+            usual_s = last_load_s(self._load_of(engines.present, asked))
             self._loading = _Load(asked.name, "checking", time.monotonic(), usual_s)
             return self._loader.submit(self._bring, engines, asked, base)
+
+    def cancel(self) -> None:
+        """Give up what is being loaded, at its next stage; nothing happens where nothing is."""
+        with self._lock:
+            if self._loading is None:
+                return
+            self._loading = replace(self._loading, cancelled=True)
+        self.tell()
 
     def reseed(self, seed: int | None) -> None:
         """Make videos from this seed's noise, or from one that is drawn: the present one anew."""
@@ -182,13 +200,17 @@ class Setup:
             self._kept = None
         self._loader.shutdown(wait=False, cancel_futures=True)
 
-    def obey(self, command: Use | Change | Reseed | Lock | Resize) -> None:
-        """Do what the page asks for; of an error that comes later it is told then."""
+    def obey(
+        self, command: Use | Change | Cancel | Reseed | Lock | Resize, view: str | None
+    ) -> None:
+        """Do what a view asks for; of an error that comes later it is told then."""
         match command:
             case Use(name):
-                self._tell_of_failure(self.use(name))
+                self._tell_of_failure(self.use(name), view)
             case Change(setting, value):
-                self._tell_of_failure(self.change(setting, value))
+                self._tell_of_failure(self.change(setting, value), view)
+            case Cancel():
+                self.cancel()
             case Reseed(seed):
                 self.reseed(seed)
             case Lock(locked):
@@ -198,8 +220,14 @@ class Setup:
             case _:
                 assert_never(command)
 
-    def _tell_of_failure(self, done: Future[None]) -> None:
-        done.add_done_callback(lambda ended: self._runner.outbox.post(ended.result))
+    def _tell_of_failure(self, done: Future[None], view: str | None) -> None:
+        def tell() -> None:
+            try:
+                done.result()
+            except CancelledLoadError as cancelled:
+                self._say(Notice(str(cancelled)))
+
+        done.add_done_callback(lambda _: self._runner.outbox.post(tell, view))
 
     def heard(self, message: BlockMessage) -> None:
         """A block was made: its time counts, and now and then the page is told.
@@ -241,24 +269,38 @@ class Setup:
 
     def _bring(self, engines: _Engines, asked: Preset, base: Preset) -> None:
         """Have the engine made and taken, on the loader's thread."""
-        begun_s = time.monotonic()
-        present = engines.present
         try:
-            engine = present.under(asked, beside=(engines.given,), tell=self._stage)
-            if engine.model is not present.model and engine.model is not engines.given.model:
-                if engine.preset.compiled is not None:
-                    self._warm_up(engine)
-                _took_s[self._key(present, asked)] = time.monotonic() - begun_s
-            with self._lock:
-                self._engines()
-                self._runner.use(engine, self._runner.seed, self._runner.size_px)
-                self._kept = engines.then(engine)
-                self._base, self.preset = base, engine.preset
-                self._begin_era(engine)
+            self._load_and_take(engines, asked, base)
+        except Exception as error:
+            let_go(error)  # or it would keep the model that was loaded
+            raise
         finally:
             with self._lock:
                 self._loading = None
             self.tell()
+
+    def _load_and_take(self, engines: _Engines, asked: Preset, base: Preset) -> None:
+        begun_s = time.monotonic()
+        present = engines.present
+        engine = present.under(asked, beside=(engines.given,), tell=self._stage)
+        if engine.model is not present.model and engine.model is not engines.given.model:
+            if engine.preset.compiled is not None:
+                self._warm_up(engine)
+            note_load(self._load_of(present, asked), time.monotonic() - begun_s)
+        with self._lock:
+            self._require_wanted()
+            self._runner.use(engine, self._runner.seed, self._runner.size_px)
+            self._kept = engines.then(engine)
+            self._base, self.preset = base, engine.preset
+            self._begin_era(engine)
+
+    def _require_wanted(self) -> None:
+        """Nothing, unless what is being loaded was given up, or the studio closed."""
+        self._engines()
+        if self._loading is not None and self._loading.cancelled:
+            raise CancelledLoadError(
+                f"loading preset {self._loading.preset!r} was cancelled: all is as it was"
+            )
 
     def _warm_up(self, engine: "Engine") -> None:
         """Have torch compile what blocks call: while memory fills, once it is full, at a switch."""
@@ -266,7 +308,6 @@ class Setup:
         blocks = -(-engine.preset.window_frames // engine.geometry.block_frames) + 2
         session = engine.session(prompt, size_px=size_px)
         for block in range(blocks):
-            self._engines()
             self._stage(f"compiling, block {block + 1} of {blocks}")
             if block == blocks - 1:
                 session.switch(prompt)
@@ -274,6 +315,7 @@ class Setup:
 
     def _stage(self, stage: str) -> None:
         with self._lock:
+            self._require_wanted()
             if self._loading is not None:
                 self._loading = replace(self._loading, stage=stage)
         self.tell()
@@ -290,6 +332,9 @@ class Setup:
     def _geometry(self, engine: "Engine") -> "Geometry":
         return engine.geometry_at(self._runner.size_px)
 
-    def _key(self, engine: "Engine", preset: Preset) -> tuple[object, ...]:
-        layers = tuple(getattr(preset, setting) for setting in OF_A_MODEL)
-        return engine.name, str(engine.device), layers, preset.window_frames, self._runner.size_px
+    def _load_of(self, engine: "Engine", preset: Preset) -> str:
+        """All that decides how long loading takes, in a line."""
+        layers = (f"{setting}={getattr(preset, setting)!r}" for setting in OF_A_MODEL)
+        size = self._runner.size_px or (engine.geometry.width_px, engine.geometry.height_px)
+        about = (engine.name, engine.weights, f"{size[0]}x{size[1]}", machine(engine.device).device)
+        return ", ".join((*about, *layers, f"window_frames={preset.window_frames}"))

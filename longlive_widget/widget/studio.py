@@ -58,6 +58,7 @@ from longlive_widget.widget.protocol import (
     BlockProfile,
     BlockRecord,
     BlockRequest,
+    Cancel,
     Change,
     ClipRequest,
     Command,
@@ -136,7 +137,7 @@ class LongLiveWidget(anywidget.AnyWidget):
     - `preset`, by name ("recommended" asks `recommendation`) or one of your own. The running video
       goes on under it from its next block where it can, or else begins anew once a model for it is
       loaded; what it cannot have leaves all as it was. The assignment waits for that, the video
-      does not;
+      does not. Ctrl-C or `cancel_load` gives it up;
     - `seed`: assigning it begins a playing video anew, and None draws one. While `seed_locked` is
       False, every video but a first one begins with a seed that is drawn;
     - `size_px`: width and height, None for the model's own; a playing video begins anew.
@@ -164,7 +165,7 @@ class LongLiveWidget(anywidget.AnyWidget):
     )
     preset: Followed[Preset, Preset | str] = Followed(
         lambda studio: studio._setup.preset,
-        lambda studio, preset: studio._until_done(studio._setup.use(preset)),
+        lambda studio, preset: studio._take(preset),
     )
     seed: Followed[int, int | None] = Followed(
         lambda studio: studio._runner.seed, lambda studio, seed: studio._setup.reseed(seed)
@@ -351,6 +352,20 @@ class LongLiveWidget(anywidget.AnyWidget):
             self._runner.stop()
             raise
 
+    def cancel_load(self) -> None:
+        """Give up the preset that is being loaded; all stays as it was.
+
+        It ends with the stage that it is in. Nothing happens where nothing is being loaded.
+        """
+        self._setup.cancel()
+
+    def _take(self, preset: Preset | str) -> None:
+        try:
+            self._until_done(self._setup.use(preset))
+        except KeyboardInterrupt:
+            self._setup.cancel()
+            raise
+
     @staticmethod
     def _until_done(promise: "Future[None]") -> None:
         while not promise.done():
@@ -499,9 +514,10 @@ class LongLiveWidget(anywidget.AnyWidget):
     def _on_page_message(self, _widget: object, content: object, _buffers: object) -> None:
         if heard := heard_from(content):
             self._runner.outbox.post(lambda: self._tell_page(heard))
-        self._runner.outbox.post(lambda: self._obey(parse(content)), concerned(content))
+        view = concerned(content)
+        self._runner.outbox.post(lambda: self._obey(parse(content), view), view)
 
-    def _obey(self, command: Command) -> None:
+    def _obey(self, command: Command, view: str | None) -> None:
         match command:
             case Credit() | Attach() | Leave() | Look():
                 self._mind(command)
@@ -511,8 +527,8 @@ class LongLiveWidget(anywidget.AnyWidget):
                 self._film(command)
             case Edit() | Read() | Export() | Import():
                 self._plan(command)
-            case Use() | Change() | Reseed() | Lock() | Resize():
-                self._setup.obey(command)
+            case Use() | Change() | Cancel() | Reseed() | Lock() | Resize():
+                self._setup.obey(command, view)
             case _:
                 self._steer(command)
 

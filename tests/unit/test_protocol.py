@@ -26,6 +26,7 @@ from longlive_widget.widget.protocol import (
     BlockProfile,
     BlockRecord,
     BlockRequest,
+    Cancel,
     Change,
     Clip,
     ClipRequest,
@@ -140,7 +141,7 @@ PANEL = Panel(
     presets=(REFERENCE, TURBO),
     settings=SETTINGS,
     advice="reference: 310.5 ms a block",
-    loading=Loading("turbo", "loading weights", 1.5, None),
+    loading=Loading("turbo", "loading weights", 1.5, None, cancelled=False),
 )
 AT_REST = Panel("reference", False, (160, 96), (), (), "", None)  # noqa: FBT003
 TO_PAGE = {
@@ -171,6 +172,7 @@ TO_PAGE = {
 TO_KERNEL = {
     "use": Use("turbo"),
     "change": Change("denoise_steps", [1000, 500]),
+    "cancel": Cancel(),
     "seed": Reseed(7),
     "dice": Reseed(None),
     "lock": Lock(locked=False),

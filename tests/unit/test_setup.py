@@ -1,7 +1,9 @@
 """The preset, seed and size of a studio change while its video runs, or with a new one."""
 
+import gc
 import threading
 import time
+import weakref
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -11,6 +13,7 @@ import pytest
 from longlive_widget import PRESETS, Engine, Preset
 from longlive_widget.engine import engine as engine_module
 from longlive_widget.engine import memory
+from longlive_widget.engine.source import FolderSource
 from longlive_widget.errors import (
     CapabilityError,
     GeometryError,
@@ -22,7 +25,7 @@ from longlive_widget.errors import (
 from longlive_widget.measure.environment import measured
 from longlive_widget.measure.records import append
 from longlive_widget.widget.offers import Offers, from_base
-from longlive_widget.widget.protocol import PanelMessage, parse
+from longlive_widget.widget.protocol import Failure, PanelMessage, parse
 from longlive_widget.widget.studio import LongLiveWidget
 from tests.unit.painted_engine import PaintedEngine
 
@@ -145,6 +148,80 @@ def test_another_model_is_loaded_while_the_video_goes_on_with_it(studio, engine,
     assert told[-1].preset == offloaded.name
 
 
+def test_a_load_may_be_given_up_at_its_next_stage_and_all_is_as_it_was(studio, monkeypatch):
+    told, sources, may_go = panels(studio, monkeypatch), [], threading.Event()
+    load = FolderSource.load
+
+    def loads(source, where):
+        sources.append(source)
+        assert may_go.wait(PATIENCE_S)
+        return load(source, where)
+
+    monkeypatch.setattr(FolderSource, "load", loads)
+    studio.cancel_load()  # nothing is being loaded: nothing happens
+    from_page(studio, {"type": "use", "preset": "low_memory"})
+    wait_until(lambda: sources)
+    from_page(studio, {"type": "cancel"})
+    wait_until(lambda: told[-1].loading and told[-1].loading.cancelled)
+    may_go.set()
+    wait_until(lambda: told[-1].loading is None)
+    assert "preparing layers" not in [panel.loading.stage for panel in told if panel.loading]
+    assert (studio.preset.name, studio.errors) == ("reference", ())
+
+
+def test_a_load_that_is_interrupted_in_a_cell_is_given_up(studio, monkeypatch):
+    def interrupt(_promise):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(studio, "_until_done", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        studio.preset = "low_memory"
+    wait_until(lambda: studio._setup.panel().loading is None)
+    assert studio.preset.name == "reference"
+
+
+def test_a_load_that_is_refused_in_the_end_lets_go_of_its_model(studio, monkeypatch):
+    models = []
+    under = Engine.under
+
+    def noted(*given, **options: object):
+        other = under(*given, **options)
+        models.append(weakref.ref(other.model))
+        return other
+
+    def refuse(*_given):
+        raise SessionError("a video began meanwhile")
+
+    monkeypatch.setattr(Engine, "under", noted)
+    monkeypatch.setattr(studio._runner, "use", refuse)
+    with pytest.raises(SessionError, match="began meanwhile") as refused:
+        studio.preset = "low_memory"
+    gc.collect()
+    assert refused.value.__traceback__ is not None
+    assert [model() for model in models] == [None]
+
+
+def test_what_goes_wrong_with_a_click_is_told_to_the_view_that_clicked(studio, monkeypatch):
+    told, send = [], studio._tell_page
+
+    def failures():
+        return [one for one in told if isinstance(one, Failure)]
+
+    def noted(message, buffers=()):
+        told.append(message)
+        send(message, buffers)
+
+    monkeypatch.setattr(studio._runner.outbox, "_send", noted)
+    monkeypatch.setattr(memory, "free_bytes", lambda _: 1_000_000)
+    asked = {"asked": {"view": "1-1", "number": 1}}
+    from_page(studio, {"type": "switch", "prompt": "a blue star", **asked})
+    from_page(studio, {"type": "use", "preset": "low_memory", **asked})
+    wait_until(lambda: len(failures()) == 2)
+    assert [failure.view for failure in failures()] == ["1-1", "1-1"]
+    assert "start() one first" in failures()[0].message
+    assert "under preset 'low_memory' needs" in failures()[1].message
+
+
 def test_the_second_time_the_page_knows_how_long_loading_took(studio, monkeypatch):
     told = panels(studio, monkeypatch)
     for window_frames in (11, 11):
@@ -200,10 +277,16 @@ def test_a_preset_that_cannot_be_is_told_at_once_and_changes_nothing(studio, pre
     studio.preset = "quality"  # nothing is thought to be loading
 
 
-def test_a_run_that_goes_on_is_not_begun_anew_under_another_preset(painted):
+def never_loaded(*_given, **_options: object):
+    raise AssertionError("what would be refused is not loaded")
+
+
+def test_a_run_that_goes_on_is_not_begun_anew_under_another_preset(painted, monkeypatch):
     made = painted._runner.make(10_000)
+    monkeypatch.setattr(PaintedEngine, "under", never_loaded)
     with pytest.raises(SessionError, match="run\\(\\) is making blocks, and this needs a new"):
         painted.preset = PRESETS["reference"].with_(window_frames=9)
+    monkeypatch.undo()
     painted.preset = PRESETS["reference"].with_(denoise_steps=(1000,))
     assert painted.preset.name == "reference+denoise_steps=1000"
     assert not made.done()
@@ -497,6 +580,6 @@ def test_commands_of_the_panel_are_parsed_and_obeyed(painted):
         {"type": "seed", "seed": 11},
         {"type": "change", "setting": "prompt_cache", "value": 3},
     ):
-        painted._obey(parse(content))
+        painted._obey(parse(content), None)
     wait_until(lambda: painted.preset.prompt_cache == 3)
     assert (painted.seed_locked, painted.size_px, painted.seed) == (False, (96, 64), 11)

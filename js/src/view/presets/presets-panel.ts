@@ -2,7 +2,7 @@
 
 import type { Loading, Panel } from "../../panel.ts";
 import type { Command, State } from "../../protocol.ts";
-import { make } from "../elements.ts";
+import { enable, make } from "../elements.ts";
 import { presetList } from "./preset-list.ts";
 import { seedAndSize } from "./seed-and-size.ts";
 import { settingRows } from "./setting-rows.ts";
@@ -30,13 +30,18 @@ export function presetsPanel(
   const progress = make("div", "ll-loading");
   const words = make("span", "");
   const bar = make("progress", "ll-loading-bar");
+  const cancel = make("button", "ll-button ll-loading-cancel", "Cancel");
   const advice = make("div", "ll-advice");
   const single = make("details", "ll-single");
   const list = presetList((preset) => send({ type: "use", preset }), signal);
   const change = settingRows((setting, value) => send({ type: "change", setting, value }), signal);
   const noise = seedAndSize(send, signal);
   progress.setAttribute("role", "status");
-  progress.append(words, bar);
+  progress.append(words, bar, cancel);
+  cancel.type = "button";
+  cancel.dataset["action"] = "cancel-load";
+  cancel.title = "leave all as it was; the stage that it is in ends first";
+  cancel.addEventListener("click", () => send({ type: "cancel" }), { signal });
   bar.setAttribute("aria-label", "Loading");
   summary.append(title, present);
   single.append(make("summary", "", "Single settings"), change.element);
@@ -72,6 +77,7 @@ export function presetsPanel(
     if (loading === null) {
       return;
     }
+    enable(cancel, !loading.cancelled);
     const since = performance.now() - 1000 * loading.elapsed_s;
     const tick = () => {
       const elapsed_s = (performance.now() - since) / 1000;

@@ -49,11 +49,24 @@ export function measuredWords(measured: Measured | null): string {
   return `${block_ms.toFixed(0)} ms a block · ${pictures_per_s.toFixed(1)} pictures/s (${blocks} blocks ${from})`;
 }
 
-/** What is loading, since when, and how long it took the last time, if that is known. */
+/** What is loading, since when, and how long it will still take, if that is known. */
 export function loadingWords(loading: Loading, elapsed_s: number): string {
-  const usual =
-    loading.usual_s === null ? "" : `; all of it took ${loading.usual_s.toFixed(0)} s last time`;
-  return `${loading.preset}: ${loading.stage}, ${elapsed_s.toFixed(0)} s${usual}`;
+  const { preset, stage, cancelled } = loading;
+  if (cancelled) {
+    return `${preset}: cancelled, as soon as this stage is over (${stage})`;
+  }
+  return `${preset}: ${stage}, ${elapsed_s.toFixed(0)} s; ${leftWords(loading, elapsed_s)}`;
+}
+
+/** What is left by the last load of its kind on this machine; nothing is guessed. */
+function leftWords({ usual_s }: Loading, elapsed_s: number): string {
+  if (usual_s === null) {
+    return "how long it takes here is not known yet";
+  }
+  const left_s = Math.ceil(usual_s - elapsed_s);
+  return left_s > 0
+    ? `about ${left_s} s left`
+    : `longer than the ${usual_s.toFixed(0)} s of last time`;
 }
 
 /** The numbers in a text with commas or spaces between; the text itself if it is something else. */

@@ -1,0 +1,59 @@
+"""How long loading took on this machine the last time, so that the page can say what is left.
+
+A small file, `load-times.json`, in the folder that `LONGLIVE_CACHE` names, or else among the user's
+caches. What is not in there is not known.
+"""
+
+import json
+import logging
+import os
+import platform
+from pathlib import Path
+from uuid import uuid4
+
+MOST = 200
+"""So many loads are remembered."""
+
+log = logging.getLogger(__name__)
+
+
+def last_load_s(what: str) -> float | None:
+    """What that load took here the last time, in seconds; None where it is not known."""
+    return _read().get(_here(what))
+
+
+def note_load(what: str, took_s: float) -> None:
+    """Remember how long a load took; where no file can be written, the log says so."""
+    known = _read()
+    known.pop(_here(what), None)
+    known[_here(what)] = round(took_s, 2)
+    newest = dict(list(known.items())[-MOST:])
+    path = _path()
+    unfinished = path.with_name(f".{path.name}.{uuid4().hex[:8]}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.write_text(json.dumps(newest, indent=0), encoding="utf-8")
+        unfinished.replace(path)
+    except OSError as error:
+        log.info("how long loading took is not remembered: %s", error)
+
+
+def _read() -> dict[str, float]:
+    try:
+        found = json.loads(_path().read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        log.info("%s cannot be read: %s", _path(), error)
+        return {}
+    rows = found.items() if isinstance(found, dict) else ()
+    return {what: float(s) for what, s in rows if isinstance(s, int | float) and s >= 0}
+
+
+def _here(what: str) -> str:
+    return f"{platform.node()}: {what}"
+
+
+def _path() -> Path:
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return Path(os.environ.get("LONGLIVE_CACHE") or caches / "longlive-widget", "load-times.json")
