@@ -27,6 +27,7 @@ const unasked: ReadonlySet<Command["type"]> = new Set([
 export type Connection = {
   /** This view's name among all views of all pages. */
   view: string;
+  /** The newest that was told. */
   state: () => State;
   send: (command: Command) => void;
 };
@@ -43,8 +44,17 @@ export type Listener = {
   onWait: (words: string) => void;
 };
 
-/** Listen to the kernel until the signal; a message that cannot be read is told as an error. */
-export function connect(model: AnyModel, signal: AbortSignal, listener: Listener): Connection {
+/**
+ * Listen to the kernel until the signal; a message that cannot be read is told as an error.
+ *
+ * A view that takes the place of another one knows a state already, `known`: what is older is left out.
+ */
+export function connect(
+  model: AnyModel,
+  signal: AbortSignal,
+  listener: Listener,
+  known?: State,
+): Connection {
   const view = crypto.getRandomValues(new Uint32Array(2)).join("-");
   const guarded = (work: () => void) => {
     try {
@@ -55,10 +65,11 @@ export function connect(model: AnyModel, signal: AbortSignal, listener: Listener
   };
   const controls = new Controls(view, (waits) => listener.onWait(waits ? waitingFor(model) : ""));
   const now = () => parseState(model.get("page_state"));
-  let newest = now().told;
+  const trait = now();
+  let newest = known !== undefined && known.told > trait.told ? known : trait;
   const takeState = (state: State) => {
-    if (state.told > newest) {
-      newest = state.told;
+    if (state.told > newest.told) {
+      newest = state;
       listener.onState(state);
     }
   };
@@ -86,7 +97,7 @@ export function connect(model: AnyModel, signal: AbortSignal, listener: Listener
   });
   return {
     view,
-    state: now,
+    state: () => newest,
     send(command) {
       const asked = { view, number: unasked.has(command.type) ? 0 : controls.sent() };
       model.send(asked.number === 0 ? command : { ...command, asked });

@@ -81,14 +81,19 @@ function view(
   heedDisabled(root, signal);
   const errors = errorPanel(() => theatre.focus({ preventScroll: true }), signal);
   const plotlySource = expected<Uint8Array<ArrayBuffer>>(signal);
-  const connection = connect(model, signal, {
-    onMessage: take,
-    onState: follow,
-    onError: errors.show,
-    onWait: (words) => status.wait(words),
-  });
+  const connection = connect(
+    model,
+    signal,
+    {
+      onMessage: take,
+      onState: follow,
+      onError: errors.show,
+      onWait: (words) => status.wait(words),
+    },
+    beginning.state,
+  );
   const { send } = connection;
-  let state = beginning.state ?? connection.state();
+  let state = connection.state();
   let shown: ShownPicture | undefined;
   let received = 0;
   let plain = false;

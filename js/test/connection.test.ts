@@ -2,6 +2,7 @@ import type { AnyModel } from "@anywidget/types";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import fixtures from "../../tests/fixtures/protocol.json" with { type: "json" };
 import { connect } from "../src/connection.ts";
+import { parseState, type State } from "../src/protocol.ts";
 
 /** A host's model with the two ways on which a state comes. */
 function host(kernel: string) {
@@ -37,19 +38,20 @@ function host(kernel: string) {
   };
 }
 
-function connected(kernel = "idle") {
+function connected(kernel = "idle", known?: State) {
   const page = host(kernel);
   const waits: string[] = [];
   const runs: number[] = [];
   const errors: string[] = [];
   const end = new AbortController();
-  const { send } = connect(page.model, end.signal, {
+  const listener = {
     onMessage: () => {},
-    onState: (state) => runs.push(state.run),
-    onError: (message) => errors.push(message),
-    onWait: (words) => waits.push(words),
-  });
-  return { ...page, runs, errors, waits, end, send };
+    onState: (state: State) => runs.push(state.run),
+    onError: (message: string) => errors.push(message),
+    onWait: (words: string) => waits.push(words),
+  };
+  const { send, state } = connect(page.model, end.signal, listener, known);
+  return { ...page, runs, errors, waits, end, send, first: state() };
 }
 
 describe("a connection", () => {
@@ -68,6 +70,17 @@ describe("a connection", () => {
     page.trait(5, 1);
     page.message(2, 0);
     expect(page.runs).toEqual([2]);
+  });
+
+  it("begins with the state that a view before it was told, unless the trait is newer", () => {
+    const known = (told: number) => parseState({ ...fixtures.to_page.state.state, told, run: 7 });
+    const page = connected("idle", known(9));
+    expect(page.first.run).toBe(7);
+    page.trait(8, 2);
+    page.message(9, 3);
+    page.message(10, 4);
+    expect(page.runs).toEqual([4]);
+    expect(connected("idle", known(2)).first.run).toBe(1);
   });
 
   it("tells a state that cannot be read as an error, and hears nothing once it has ended", () => {

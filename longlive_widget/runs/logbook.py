@@ -6,7 +6,7 @@ However long the run, only some MiB are kept in memory: the rest lies in a file 
 import json
 import threading
 import weakref
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -20,7 +20,6 @@ from longlive_widget.engine.fingerprint import fingerprint
 from longlive_widget.engine.session import Session
 from longlive_widget.errors import ManifestError
 from longlive_widget.measure.environment import commit, machine, versions
-from longlive_widget.presets import Preset
 from longlive_widget.runs.manifest import NOTHING_MADE, BlockLine, Maker, Manifest, Swap
 
 IN_MEMORY_BYTES = 4 * 2**20
@@ -29,10 +28,13 @@ LIBRARIES = ("tokenizers", "ftfy")
 
 
 class Logbook:
-    """The log of one session, which is not held. Threads may add and read at once."""
+    """The log of one session, which is not held; the engine is, while there can be a manifest.
+
+    Threads may add and read at once: blocks are waited for by nobody.
+    """
 
     def __init__(self, engine: Engine, session: Session) -> None:
-        self._engine = engine
+        self._engine: Engine | None = engine
         self._began = datetime.now(UTC)
         self._seed = session.seed
         self._geometry = session.geometry
@@ -41,7 +43,7 @@ class Logbook:
         self._lines = SpooledTemporaryFile(IN_MEMORY_BYTES, "w+", encoding="utf-8")  # noqa: SIM115  # lives as long as this
         weakref.finalize(self, self._lines.close)
         self._added = 0
-        self._took_over: Preset | None = None
+        self._took_over = ""
         self._note(session)
 
     def add(
@@ -76,17 +78,18 @@ class Logbook:
         with self._lock:
             if not self._added:
                 raise ManifestError(NOTHING_MADE)
-            if self._took_over is not None:
+            if self._engine is None:
                 raise ManifestError(
-                    f"this video went on under preset {self._took_over.name!r} on the way, which "
+                    f"this video went on under preset {self._took_over!r} on the way, which "
                     "no manifest says yet: make it under one preset from the start"
                 )
-            blocks = tuple(self._blocks())
+            engine, lines = self._engine, self._written()
             timeline, landings, adapters = self._timeline, self._landings, self._adapters
+        blocks = tuple(BlockLine(**json.loads(line)) for line in lines)
         end = blocks[-1].block + 1
         return Manifest(
             time=self._began,
-            maker=maker_of(self._engine),
+            maker=maker_of(engine),
             seed=self._seed,
             geometry=self._geometry,
             positions=self._positions,
@@ -108,12 +111,13 @@ class Logbook:
         self._landings = session.landings
         self._adapters = session.adapters
         if session.presets:
-            _, self._took_over = session.presets[0]
+            self._took_over = session.presets[0][1].name
+            self._engine = None
 
-    def _blocks(self) -> Iterator[BlockLine]:
+    def _written(self) -> list[str]:
+        """All lines so far; reading is at the file's end again, where more is written."""
         self._lines.seek(0)
-        for line in self._lines:  # and so to its end, where more is written
-            yield BlockLine(**json.loads(line))
+        return self._lines.readlines()
 
 
 def maker_of(engine: Engine) -> Maker:

@@ -1,10 +1,13 @@
 """A run is kept as a manifest, and made again from it, hash by hash."""
 
+import gc
 import getpass
 import hashlib
 import json
 import subprocess
 import sys
+import threading
+import weakref
 from dataclasses import replace
 from pathlib import Path
 
@@ -146,8 +149,9 @@ def test_a_fingerprint_is_of_the_weights_as_they_were_loaded(engine):
 
 
 def test_a_run_that_went_on_under_another_preset_is_refused_rather_than_told_wrongly(engine):
-    session = engine.session(RED, size_px=SMALL_PX)
-    logbook = Logbook(engine, session)
+    first = engine.under(engine.preset)
+    session = first.session(RED, size_px=SMALL_PX)
+    logbook = Logbook(first, session)
     _add(logbook, session, 1)
     engine.under(engine.preset.with_(name="three", denoise_steps=(1000, 500, 250))).take_over(
         session
@@ -155,6 +159,34 @@ def test_a_run_that_went_on_under_another_preset_is_refused_rather_than_told_wro
     _add(logbook, session, 1)
     with pytest.raises(ManifestError, match="went on under preset 'three' on the way"):
         logbook.manifest()
+    gone = weakref.ref(first)
+    del first
+    gc.collect()
+    assert gone() is None, "its engine is needed no longer"
+
+
+def test_blocks_are_noted_while_a_manifest_is_read(engine, monkeypatch):
+    session = engine.session(RED, size_px=SMALL_PX)
+    logbook = Logbook(engine, session)
+    _add(logbook, session, 2)
+    noted = []
+
+    class Reading:
+        dumps = json.dumps
+
+        @staticmethod
+        def loads(text) -> dict:
+            adding = threading.Thread(target=_add, args=(logbook, session, 1))
+            adding.start()
+            adding.join(10)
+            noted.append(not adding.is_alive())
+            return json.loads(text)
+
+    monkeypatch.setattr("longlive_widget.runs.logbook.json", Reading)
+    assert [line.block for line in logbook.manifest().blocks] == [0, 1]
+    assert noted == [True, True]
+    monkeypatch.undo()
+    assert [line.block for line in logbook.manifest().blocks] == [0, 1, 2, 3]
 
 
 def test_a_run_that_was_begun_without_a_block_has_no_manifest(engine):
