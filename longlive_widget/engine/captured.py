@@ -6,6 +6,7 @@ processor.
 
 import threading
 from collections.abc import Callable, Sequence
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -54,7 +55,12 @@ class Captured:
         # other threads may use the GPU meanwhile
         with (
             _CAPTURING,
-            torch.cuda.graph(self._graph, pool=pool, capture_error_mode="thread_local"),
+            torch.cuda.graph(
+                self._graph,
+                pool=pool,
+                stream=_recording_stream(torch.cuda.current_device()),
+                capture_error_mode="thread_local",
+            ),
         ):
             self._result = function(*self._inputs)
         torch.cuda.set_rng_state(drawn_so_far)
@@ -83,3 +89,9 @@ class GraphRecorder:
         graph = Captured(work, (), warm_ups=0, memory_of=self._first)
         self._first = self._first or graph
         return graph
+
+
+@cache
+def _recording_stream(device: int) -> torch.cuda.Stream:
+    """The stream on which a device's graphs are recorded; torch's own is the first device's."""
+    return torch.cuda.Stream(device)
