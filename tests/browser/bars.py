@@ -21,7 +21,8 @@ from longlive_widget.timeline import Timeline
 from longlive_widget.widget.frame_codec import encode_block
 from tests.browser.lab import Lab, run_all_cells, running_lab, studio, wait_for_data, write_notebook
 
-SHOWN_S, STREAM_S, CLICKS = 60, 20, 20
+SHOWN_S, STREAM_S, CLICKS, SWITCHES = 60, 20, 20, 12
+COLORS = ("a red", "a blue", "a green", "a yellow")
 COMPILED_S = 400
 TINY = """
 from longlive_widget import Engine, LongLiveWidget
@@ -62,6 +63,19 @@ CLICK = """action => new Promise(resolve => {
   });
   watch.observe(player, { attributes: true, attributeFilter: ['data-status'] });
   player.querySelector(`[data-action=${action}]`).click();
+})"""
+LANDED = """prompt => new Promise(resolve => {
+  const player = [...document.querySelectorAll('.longlive')].at(-1);
+  let typed;
+  player.querySelector('.ll-input').addEventListener('keydown', event => {
+    if (event.key === 'Enter') typed = performance.now();
+  }, { capture: true, once: true });
+  const watch = new MutationObserver(() => {
+    if (player.dataset.landed !== prompt) return;
+    watch.disconnect();
+    resolve(performance.now() - typed);
+  });
+  watch.observe(player, { attributes: true, attributeFilter: ['data-landed'] });
 })"""
 PROMPTS = Timeline.of(
     "a big red ball bounces on a white background",
@@ -114,6 +128,29 @@ def control(lab: Lab, folder: Path) -> None:
                 page.wait_for_timeout(300)
         low, middle, high = np.percentile(there_and_back_ms, (0, 50, 100))
         print(f"click to obeyed and told: median {middle:.0f} ms, {low:.0f} to {high:.0f} ms")
+
+
+def prompt(lab: Lab, folder: Path) -> None:
+    """From the key that sends a typed prompt to the first picture that it changes."""
+    with lab.opened(write_notebook(folder / "bars.ipynb", TINY.format(codec="auto"))) as page:
+        run_all_cells(page)
+        page.locator(".longlive").wait_for(state="attached", timeout=1000 * COMPILED_S)
+        studio(page)
+        wait_for_data(page, "+d.frame > 120")
+        typed = page.locator(".longlive .ll-input")
+        took_s = []
+        for index in range(SWITCHES):
+            said = f"{COLORS[index % len(COLORS)]} star circles in the snow"
+            typed.fill(said)
+            page.evaluate(f"void (window.landed = ({LANDED})({said!r}))")
+            typed.press("Enter")
+            took_s.append(page.evaluate("window.landed") / 1e3)
+            page.wait_for_timeout(2000)
+        low, middle, high = np.percentile(took_s, (0, 50, 100))
+        print(
+            f"typed prompt to its first picture: median {middle:.2f} s, {low:.2f} to {high:.2f} s, "
+            f"{len(took_s)} prompts"
+        )
 
 
 def codec(_lab: Lab, _folder: Path) -> None:
@@ -170,7 +207,7 @@ def decoded_jpegs(units: list[bytes]) -> np.ndarray:
 
 
 BARS: dict[str, Callable[[Lab, Path], None]] = {
-    bar.__name__: bar for bar in (shown, played, stream, control, codec)
+    bar.__name__: bar for bar in (shown, played, stream, control, prompt, codec)
 }
 
 if __name__ == "__main__":
