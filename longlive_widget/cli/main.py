@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 
-from longlive_widget.cli import measuring, records, training, videos
+from longlive_widget.cli import measuring, records, runs, training, videos
 from longlive_widget.cli.arguments import BAD_INPUT, Parser
 from longlive_widget.cli.stopping import Stopped
 from longlive_widget.errors import LongLiveError
@@ -40,6 +40,6 @@ def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog="longlive-widget", description="Videos that are steered while they run.")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     parser.set_defaults(run=lambda _chosen: parser.print_help(), kept="nothing was written")
-    for module in (videos, measuring, records, training):
+    for module in (videos, runs, measuring, records, training):
         module.add_commands(commands)
     return parser

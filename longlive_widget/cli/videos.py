@@ -4,8 +4,8 @@ import argparse
 import math
 import shlex
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
@@ -19,21 +19,22 @@ from longlive_widget.cli.arguments import (
     seed,
 )
 from longlive_widget.cli.stopping import stopped_in_order
-from longlive_widget.errors import TimelineError
+from longlive_widget.errors import OutputError, TimelineError, reachable
 from longlive_widget.geometry import PICTURES_PER_SECOND, Geometry, pictures_before
 from longlive_widget.presets import PRESETS
 from longlive_widget.presets_page import page
-from longlive_widget.runs.manifest import Manifest, picture_hashes
+from longlive_widget.runs.manifest import picture_hashes
 from longlive_widget.timeline import Timeline
 
 if TYPE_CHECKING:
     from longlive_widget.engine.engine import Engine
     from longlive_widget.engine.session import Block
+    from longlive_widget.runs.logbook import Page
 
 
 PROGRESS = "|{bar}| {n_fmt} of {total_fmt} pictures, {rate_noinv_fmt}, {remaining} left"
 _UNKNOWN_FRAME = "LATENT_FRAME"
-DIFFERENT = 1
+KEPT = "the recording has the blocks that were made"
 
 
 def generate(chosen: argparse.Namespace) -> None:
@@ -41,9 +42,8 @@ def generate(chosen: argparse.Namespace) -> None:
     preset = preset_of(chosen.preset)
     timeline = Timeline.of(chosen.prompt, *map(_switch, chosen.switch))
 
-    from longlive_widget.engine.video_file import VideoFile, writable_video_path
-
-    out, manifest = writable_video_path(chosen.out), path_to_write(chosen.manifest)
+    require_places(chosen)
+    manifest = path_to_write(chosen.manifest)
 
     from longlive_widget.engine.engine import Engine
     from longlive_widget.engine.source import source_of
@@ -57,10 +57,7 @@ def generate(chosen: argparse.Namespace) -> None:
         geometry = Geometry(width_px, height_px, geometry.block_frames)
     require_landings(timeline, chosen.blocks, geometry.block_frames)
     pictures = pictures_before(chosen.blocks * geometry.block_frames)
-    with (
-        stopped_in_order() as stopped,
-        VideoFile(out, geometry.width_px, geometry.height_px) as video,
-    ):
+    with stopped_in_order() as stopped, _written(chosen, geometry) as write:
         engine = Engine.load(
             source,
             preset,
@@ -77,9 +74,9 @@ def generate(chosen: argparse.Namespace) -> None:
         for block in _with_progress(session.blocks(chosen.blocks), pictures):
             latency_ms = 1e3 * (time.perf_counter() - begun_s)
             stopped.again()
-            video.append(block.frames)
             hashes = picture_hashes(block.frames)
-            logbook.add(session, block.index, hashes, latency_ms, clock.take_parts_ms())
+            page = logbook.add(session, block.index, hashes, latency_ms, clock.take_parts_ms())
+            write(block, page)
             begun_s = time.perf_counter()
     elapsed_s = time.perf_counter() - started_s
 
@@ -89,43 +86,56 @@ def generate(chosen: argparse.Namespace) -> None:
         f"{pictures} pictures, {pictures / PICTURES_PER_SECOND:.1f} s of video, in "
         f"{elapsed_s:.1f} s: {pictures / elapsed_s:.1f} pictures/s"
     )
-    print(out)
+    for place in filter(None, (chosen.out, chosen.recording)):
+        print(reachable(place))
     if manifest is not None:
         print(logbook.write(manifest))
 
 
-def replay(chosen: argparse.Namespace) -> int:
-    """Make a video again from its manifest; 1 where a picture is another."""
-    run = Manifest.read(chosen.manifest)
+def require_places(chosen: argparse.Namespace) -> None:
+    """Make sure that a video can be written where it is wanted.
 
+    Raises:
+        OutputError: nowhere is, or it cannot; the message says why.
+    """
+    if chosen.out is None and chosen.recording is None:
+        raise OutputError("there is nowhere to write to: give --out x.mp4, or --recording run")
+
+    from longlive_widget.engine.video_file import writable_video_path
+    from longlive_widget.runs.recording import free_place
+
+    if chosen.out is not None:
+        writable_video_path(chosen.out)
+    if chosen.recording is not None:
+        free_place(chosen.recording)
+
+
+@contextmanager
+def _written(
+    chosen: argparse.Namespace, geometry: Geometry
+) -> "Iterator[Callable[[Block, Page], None]]":
+    """Inside, the function that it gives writes a block to all that is wanted."""
     from longlive_widget.engine.video_file import VideoFile
-    from longlive_widget.runs.replay import load_for, replay
+    from longlive_widget.runs.recording import RecordingFolder
 
-    size = run.geometry
-    with ExitStack() as open_files:
-        stopped = open_files.enter_context(stopped_in_order())
-        video = None
+    with ExitStack() as files:
+        writers: list[Callable[[Block, Page], None]] = []
         if chosen.out is not None:
-            video = open_files.enter_context(VideoFile(chosen.out, size.width_px, size.height_px))
-        engine = load_for(
-            run, chosen.model, device=chosen.device, allow_fallback=chosen.allow_fallback
-        )
-        for sentence in engine.fallbacks:
-            print(sentence)
-        total = pictures_before(run.end * size.block_frames)
-        with tqdm(total=total, unit=" pictures", bar_format=PROGRESS) as progress:
+            video = VideoFile(chosen.out, geometry.width_px, geometry.height_px)
+            files.enter_context(video)
+            writers.append(lambda block, _: video.append(block.frames))
+        if chosen.recording is not None:
+            folder = RecordingFolder(chosen.recording, geometry, lossless=chosen.lossless)
+            files.enter_context(folder)
+            writers.append(lambda block, page: folder.append(block.frames, page.manifest()))
 
-            def take(block: "Block") -> None:
-                stopped.again()
-                if video is not None:
-                    video.append(block.frames)
-                progress.update(len(block.frames))
+        def write(block: "Block", page: "Page") -> None:
+            for each in writers:
+                each(block, page)
+            if chosen.recording is not None:
+                chosen.kept = KEPT
 
-            found = replay(run, engine=engine, on_block=take)
-    print(found)
-    if video is not None:
-        print(video.path)
-    return 0 if found.equal else DIFFERENT
+        yield write
 
 
 def _remarks(engine: "Engine", timeline: Timeline, geometry: Geometry) -> Iterator[str]:
@@ -232,7 +242,18 @@ def _add_generate(commands: "argparse._SubParsersAction[Any]") -> None:
         metavar=("LATENT_FRAME", "PROMPT"),
         help="go over to another prompt at this latent frame; may be given again, in order",
     )
-    parser.add_argument("--out", required=True, help="the video to write, ending in .mp4")
+    parser.add_argument("--out", help="the video to write, ending in .mp4")
+    parser.add_argument(
+        "--recording",
+        metavar="FOLDER",
+        help="write video and manifest into this new folder, block by block: `Recording.open` "
+        "plays it, and `replay` makes it again",
+    )
+    parser.add_argument(
+        "--lossless",
+        action="store_true",
+        help="keep each picture of the recording to the bit; few players show such a video",
+    )
     parser.add_argument(
         "--blocks", type=_block_count, default=16, help="blocks to make (default: 16, 12 s)"
     )
@@ -244,20 +265,6 @@ def _add_generate(commands: "argparse._SubParsersAction[Any]") -> None:
     )
     add_preset(parser)
     add_running(parser)
-
-
-def _add_replay(commands: "argparse._SubParsersAction[Any]") -> None:
-    parser = commands.add_parser("replay", help="make a video again, and compare each picture")
-    parser.set_defaults(run=replay)
-    parser.add_argument("manifest", help="what `generate --manifest` or a studio has written")
-    parser.add_argument("--out", help="the video to write, ending in .mp4")
-    parser.add_argument("--model", help="where the model is (default: what the manifest names)")
-    parser.add_argument("--device", help="where to compute (default: the kind that it was made on)")
-    parser.add_argument(
-        "--allow-fallback",
-        action="store_true",
-        help="run the nearest thing where this machine lacks something, and say so",
-    )
 
 
 def _add_presets(commands: "argparse._SubParsersAction[Any]") -> None:
@@ -272,5 +279,4 @@ def _add_presets(commands: "argparse._SubParsersAction[Any]") -> None:
 def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
     """Name the commands of this module with their options."""
     _add_generate(commands)
-    _add_replay(commands)
     _add_presets(commands)

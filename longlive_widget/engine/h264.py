@@ -35,6 +35,8 @@ def say_colours(coding: av.VideoCodecContext) -> None:
 def frame_of(picture: NDArray[np.uint8], pix_fmt: str) -> av.VideoFrame:
     """A picture, uint8 RGB `[H, W, 3]`, in those colours."""
     frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+    if pix_fmt == "rgb24":
+        return frame
     return frame.reformat(
         format=pix_fmt, dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
     )

@@ -17,6 +17,7 @@ from longlive_widget.cache.occupancy import Occupancy
 from longlive_widget.cache.text import PromptCache
 from longlive_widget.cache.window import Window
 from longlive_widget.engine.ahead import OneAhead
+from longlive_widget.engine.attention import attention_in
 from longlive_widget.engine.captured import GraphRecorder
 from longlive_widget.engine.compile_gate import GATE
 from longlive_widget.engine.decode import PictureOutlet, Pictures, decoder_for
@@ -206,7 +207,10 @@ class Session:
 
     @property
     def presets(self) -> tuple[tuple[int, Preset], ...]:
-        """The blocks from which on another preset made the video, and which."""
+        """The blocks from which on another preset made the video, and which.
+
+        Its `attention` is the kernel that it ran on.
+        """
         return tuple(self._presets)
 
     @property
@@ -380,7 +384,7 @@ class Session:
         before, self._means = self._means, means
         preset = means.preset
         if preset != before.preset:
-            self._presets.append((block, preset))
+            self._presets.append((block, replace(preset, attention=attention_in(means.model))))
         if means.model is not before.model or preset.memory_pool != before.preset.memory_pool:
             self._denoiser = _denoiser_of(means, self.window)
         self._steering.read_by(means.model, means.prompts)

@@ -16,6 +16,7 @@ from uuid import uuid4
 import av
 import numpy as np
 from av.container import OutputContainer
+from av.video.frame import PictureType
 from numpy.typing import NDArray
 
 from longlive_widget.engine.h264 import CODEC, codec_required, frame_of, say_colours
@@ -30,8 +31,14 @@ from longlive_widget.geometry import PICTURES_PER_SECOND
 SUFFIX = ".mp4"
 LOSSLESS_CODEC: Final = "libx264rgb"
 NAME_LETTERS = 40
+INDEXED = {"movflags": "+faststart"}
+GROWING = {"movflags": "frag_keyframe+empty_moov+default_base_moof", "flush_packets": "1"}
 # With x264's macroblock tree, the same pictures gave other bytes from run to run (at 160 x 96).
 QUALITY = {"crf": "18", "preset": "medium", "x264-params": "mbtree=0"}
+
+EXACT = {"qp": "0", "preset": "medium"}
+# No picture waits for a later one, and a block is whole by itself.
+BLOCKWISE = {"tune": "zerolatency", "forced-idr": "1", "g": "999", "sc_threshold": "0"}
 
 
 def writable_video_path(path: str | Path) -> Path:
@@ -54,6 +61,32 @@ def writable_video_path(path: str | Path) -> Path:
     return path
 
 
+def require_fitting(frames: NDArray[np.uint8], size: tuple[int, int, int]) -> None:
+    """Make sure that these are pictures of that height, width and depth.
+
+    Raises:
+        GeometryError: they have another size or type.
+    """
+    height_px, width_px, _ = size
+    if frames.dtype != np.uint8 or frames.shape[1:] != size:
+        raise GeometryError(
+            f"frames of {frames.dtype} {list(frames.shape)} do not fit a video of "
+            f"{width_px} x {height_px}: give uint8 [F, {height_px}, {width_px}, 3]"
+        )
+
+
+@contextmanager
+def disk_errors_explained(path: Path) -> Iterator[None]:
+    """Inside, what a disk refuses is an `OutputError` that names the file."""
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(
+            f"{str(path)!r} could not be written ({error.strerror or error}): "
+            "free some space, or choose another place"
+        ) from error
+
+
 class Mp4File:
     """A file that is at `path` once its `with` block has ended well; what is in it, others write.
 
@@ -72,11 +105,9 @@ class Mp4File:
 
     def __enter__(self) -> Self:
         try:
-            with self._disk_errors_explained():
+            with disk_errors_explained(self.path):
                 self._unfinished.touch(exist_ok=False)  # PyAV creates it with the first picture
-                self._container = av.open(
-                    str(self._unfinished), "w", format="mp4", options={"movflags": "+faststart"}
-                )
+                self._container = av.open(str(self._unfinished), "w", format="mp4", options=INDEXED)
             self._begin(self._container)
         except BaseException:
             self._unfinished.unlink(missing_ok=True)
@@ -108,20 +139,10 @@ class Mp4File:
     def _finish(self) -> None:
         if not self.pictures:
             raise OutputError(f"{str(self.path)!r} got no picture: append frames before it ends")
-        with self._disk_errors_explained():
+        with disk_errors_explained(self.path):
             self._end(self._container)
             self._container.close()
             self._unfinished.replace(self.path)
-
-    @contextmanager
-    def _disk_errors_explained(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise OutputError(
-                f"{str(self.path)!r} could not be written ({error.strerror or error}): "
-                "free some space, or choose another place"
-            ) from error
 
 
 class VideoFile(Mp4File):
@@ -139,16 +160,10 @@ class VideoFile(Mp4File):
     def append(self, frames: NDArray[np.uint8]) -> None:
         """Add pictures at the end: uint8 RGB, `[F, H, W, 3]`.
 
-        Raises:
-            GeometryError: the pictures have another size or type than the video.
+        Those of another size or type than the video are a `GeometryError`.
         """
-        size = (self.height_px, self.width_px, 3)
-        if frames.dtype != np.uint8 or frames.shape[1:] != size:
-            raise GeometryError(
-                f"frames of {frames.dtype} {list(frames.shape)} do not fit a video of "
-                f"{self.width_px} x {self.height_px}: give uint8 [F, {size[0]}, {size[1]}, 3]"
-            )
-        with self._disk_errors_explained():
+        require_fitting(frames, (self.height_px, self.width_px, 3))
+        with disk_errors_explained(self.path):
             for picture in frames:
                 self._container.mux(self._stream.encode(self._coded(picture)))
 
@@ -170,26 +185,85 @@ class VideoFile(Mp4File):
         return frame
 
 
-class LosslessVideoFile(VideoFile):
-    """A video that holds each picture to the bit: H.264 of RGB, which few players show.
+class GrowingVideoFile:
+    """A video that grows block by block and can be played meanwhile, whatever becomes of its maker.
 
-    Written as `Mp4File` says; a PyAV without the encoder is a `CapabilityError`.
+    Each block begins with a picture that needs none before it, and is in the file once the next one
+    is begun. `lossless` keeps each picture to the bit: H.264 of RGB, which few players show.
+
+    Raises:
+        OutputError: no video can be written there, or the disk is full.
+        CapabilityError: this PyAV cannot write H.264.
     """
 
-    def _begin(self, container: OutputContainer) -> None:
-        with codec_required(LOSSLESS_CODEC):
-            stream = container.add_stream(
-                LOSSLESS_CODEC, PICTURES_PER_SECOND, options={"qp": "0", "preset": "medium"}
-            )
-        stream.width, stream.height = self.width_px, self.height_px
-        stream.pix_fmt = "rgb24"
-        self._stream = stream
+    def __init__(
+        self, path: Path, width_px: int, height_px: int, *, lossless: bool = False
+    ) -> None:
+        self.path = path
+        self.pictures = 0
+        self._size = (height_px, width_px, 3)
+        self._pix_fmt = "rgb24" if lossless else "yuv420p"
+        with disk_errors_explained(path):
+            self._container = av.open(str(path), "w", format="mp4", options=GROWING)
+        if lossless:
+            with codec_required(LOSSLESS_CODEC):
+                self._stream = self._container.add_stream(
+                    LOSSLESS_CODEC, PICTURES_PER_SECOND, options=EXACT | BLOCKWISE
+                )
+        else:
+            with codec_required(CODEC):
+                self._stream = self._container.add_stream(
+                    CODEC, PICTURES_PER_SECOND, options=QUALITY | BLOCKWISE
+                )
+            say_colours(self._stream.codec_context)
+        self._stream.width, self._stream.height = width_px, height_px
+        self._stream.pix_fmt = self._pix_fmt
 
-    def _coded(self, picture: NDArray[np.uint8]) -> av.VideoFrame:
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
-        frame.pts = self.pictures
-        self.pictures += 1
-        return frame
+    def append(self, frames: NDArray[np.uint8]) -> None:
+        """Add a block at the end: uint8 RGB, `[F, H, W, 3]`.
+
+        Pictures of another size or type than the video are a `GeometryError`.
+        """
+        require_fitting(frames, self._size)
+        with disk_errors_explained(self.path):
+            for number, picture in enumerate(frames):
+                coded = frame_of(picture, self._pix_fmt)
+                coded.pts = self.pictures
+                if number == 0:
+                    coded.pict_type = PictureType.I
+                self._container.mux(self._stream.encode(coded))
+                self.pictures += 1
+
+    def close(self) -> None:
+        """End it: all is in the file then, with an index in front, as players like it best."""
+        with disk_errors_explained(self.path):
+            self._container.mux(self._stream.encode())
+            self._container.close()
+            indexed = self.path.with_name(f".{self.path.stem}.indexed.tmp")
+            try:
+                _copy_with_index(self.path, indexed)
+                indexed.replace(self.path)
+            finally:
+                indexed.unlink(missing_ok=True)
+
+    def abandon(self) -> None:
+        """Let go of it, with what is in the file by now."""
+        with suppress(OSError):
+            self._container.close()
+
+
+def _copy_with_index(path: Path, to: Path) -> None:
+    """Copy a video, with the places of all its pictures in front."""
+    with (
+        av.open(str(path)) as source,
+        av.open(str(to), "w", format="mp4", options=INDEXED) as copy,
+    ):
+        stream = source.streams.video[0]
+        other = copy.add_stream_from_template(stream)
+        for packet in source.demux(stream):
+            if packet.size:
+                packet.stream = other
+                copy.mux(packet)
 
 
 class CodedVideoFile(Mp4File):
@@ -214,5 +288,5 @@ class CodedVideoFile(Mp4File):
         packet.pts = packet.dts = self.pictures
         packet.duration = 1
         self.pictures += 1
-        with self._disk_errors_explained():
+        with disk_errors_explained(self.path):
             self._container.mux(packet)

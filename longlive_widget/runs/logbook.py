@@ -7,7 +7,7 @@ import json
 import threading
 import weakref
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -20,21 +20,56 @@ from longlive_widget.engine.fingerprint import fingerprint
 from longlive_widget.engine.session import Session
 from longlive_widget.errors import ManifestError
 from longlive_widget.measure.environment import commit, machine, versions
-from longlive_widget.runs.manifest import NOTHING_MADE, BlockLine, Maker, Manifest, Swap
+from longlive_widget.runs.manifest import (
+    NOTHING_MADE,
+    BlockLine,
+    Maker,
+    Manifest,
+    Swap,
+    Turn,
+    begun_before,
+)
+from longlive_widget.timeline import Landing, Timeline
 
 IN_MEMORY_BYTES = 4 * 2**20
 LIBRARIES = ("tokenizers", "ftfy")
 """What reads prompts, beside what every record names."""
 
 
-class Logbook:
-    """The log of one session, which is not held; the engine is, while there can be a manifest.
+@dataclass(frozen=True, eq=False)
+class Course:
+    """What steered a video, as far as that was known at a block."""
 
-    Threads may add and read at once: blocks are waited for by nobody.
+    timeline: Timeline
+    landings: tuple[Landing, ...]
+    adapters: tuple[Swap, ...]
+    presets: tuple[Turn, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Page:
+    """One block of a log; its manifest is asked for later, and on any thread."""
+
+    logbook: "Logbook"
+    course: Course
+    line: BlockLine
+
+    def manifest(self) -> Manifest:
+        """That of a run of this block alone. The first one that is asked for reads all weights."""
+        return self.logbook.told(self.course, (self.line,))
+
+
+class Logbook:
+    """The log of one session, which is not held, nor a model that it went on without.
+
+    Threads may add and read at once: blocks are waited for by nobody. A model that takes over on
+    the way has the weights of the first one, in other layers.
     """
 
     def __init__(self, engine: Engine, session: Session) -> None:
         self._engine: Engine | None = engine
+        self._model = engine.model
+        self._maker: Maker | None = None
         self._began = datetime.now(UTC)
         self._seed = session.seed
         self._geometry = session.geometry
@@ -43,7 +78,6 @@ class Logbook:
         self._lines = SpooledTemporaryFile(IN_MEMORY_BYTES, "w+", encoding="utf-8")  # noqa: SIM115  # lives as long as this
         weakref.finalize(self, self._lines.close)
         self._added = 0
-        self._took_over = ""
         self._note(session)
 
     def add(
@@ -53,8 +87,8 @@ class Logbook:
         pictures: Sequence[str],
         latency_ms: float,
         parts_ms: Mapping[str, float],
-    ) -> None:
-        """Note a block that the session has given.
+    ) -> Page:
+        """Note a block that the session has given; returns what is noted.
 
         Args:
             session: the one that this is the log of.
@@ -68,34 +102,33 @@ class Logbook:
             self._lines.write(json.dumps(asdict(line)) + "\n")
             self._added += 1
             self._note(session)
+            return Page(self, self._course, line)
 
     def manifest(self) -> Manifest:
-        """The run so far. Reads all weights once, for their hashes.
+        """The run so far. The first time, it reads all weights for their hashes.
 
         Raises:
-            ManifestError: there is no block, or the run went on under another preset on the way.
+            ManifestError: there is no block.
         """
         with self._lock:
             if not self._added:
                 raise ManifestError(NOTHING_MADE)
-            if self._engine is None:
-                raise ManifestError(
-                    f"this video went on under preset {self._took_over!r} on the way, which "
-                    "no manifest says yet: make it under one preset from the start"
-                )
-            engine, lines = self._engine, self._written()
-            timeline, landings, adapters = self._timeline, self._landings, self._adapters
-        blocks = tuple(BlockLine(**json.loads(line)) for line in lines)
+            course, lines = self._course, self._written()
+        return self.told(course, tuple(BlockLine(**json.loads(line)) for line in lines))
+
+    def told(self, course: Course, blocks: tuple[BlockLine, ...]) -> Manifest:
+        """The manifest of a run of these blocks, which took this course."""
         end = blocks[-1].block + 1
         return Manifest(
             time=self._began,
-            maker=maker_of(engine),
+            maker=self._made_by(),
             seed=self._seed,
             geometry=self._geometry,
             positions=self._positions,
-            timeline=timeline,
-            landings=tuple(each for each in landings if each.block < end),
-            adapters=tuple(Swap(block, scales) for block, scales in adapters if block < end),
+            timeline=course.timeline,
+            landings=begun_before(end, course.landings),
+            adapters=begun_before(end, course.adapters),
+            presets=begun_before(end, course.presets),
             blocks=blocks,
         )
 
@@ -107,12 +140,23 @@ class Logbook:
         return self.manifest().write(path)
 
     def _note(self, session: Session) -> None:
-        self._timeline = session.timeline
-        self._landings = session.landings
-        self._adapters = session.adapters
-        if session.presets:
-            self._took_over = session.presets[0][1].name
+        self._course = _course_of(session)
+        if self._engine is not None and session.model is not self._engine.model:
+            self._maker = self._maker or _facts_of(self._engine)
             self._engine = None
+        self._model = session.model
+
+    def _made_by(self) -> Maker:
+        """What makes the run; reads all weights the first time."""
+        with self._lock:
+            engine, model, maker = self._engine, self._model, self._maker
+        maker = _facts_of(engine) if maker is None and engine is not None else maker
+        assert maker is not None
+        if not maker.fingerprints:
+            maker = replace(maker, fingerprints=fingerprint(model))
+        with self._lock:
+            self._maker = maker
+        return maker
 
     def _written(self) -> list[str]:
         """All lines so far; reading is at the file's end again, where more is written."""
@@ -120,12 +164,26 @@ class Logbook:
         return self._lines.readlines()
 
 
+def _course_of(session: Session) -> Course:
+    return Course(
+        session.timeline,
+        session.landings,
+        tuple(Swap(block, scales) for block, scales in session.adapters),
+        tuple(Turn(block, preset) for block, preset in session.presets),
+    )
+
+
 def maker_of(engine: Engine) -> Maker:
     """What makes the runs of an engine, here and now."""
+    return replace(_facts_of(engine), fingerprints=fingerprint(engine.model))
+
+
+def _facts_of(engine: Engine) -> Maker:
+    """All of it but what takes reading the weights."""
     return Maker(
         model=engine.name,
         weights=engine.weights,
-        fingerprints=fingerprint(engine.model),
+        fingerprints={},
         dtype=str(engine.model.dtype).removeprefix("torch."),
         preset=engine.preset,
         attention=engine.attention.kernel,

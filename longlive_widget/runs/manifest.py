@@ -6,12 +6,12 @@ One JSON file, with a line for each block. It names no host, no user and no fold
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from reprlib import repr as short
-from typing import TYPE_CHECKING, Literal, cast, get_args
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar, cast, get_args
 from uuid import uuid4
 
 from longlive_widget.errors import (
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FORMAT = "longlive-widget run"
-VERSION = 1
+VERSION = 2
 """Goes up with every change of what a manifest holds; a reader knows all up to its own."""
 PICTURE_HASH = "sha256 of the uint8 RGB rows"
 Positions = Literal["relative", "absolute"]
@@ -53,6 +53,8 @@ NOTHING_MADE = "nothing was made yet: make a block first"
 
 _HASH = re.compile(r"[0-9a-f]{64}")
 _FORM = f"version {VERSION}"
+_FORMAT_MISSING = f"its format is not {FORMAT!r}"
+_PRESETS_SINCE = 2
 
 
 def picture_hashes(frames: "NDArray[np.uint8]") -> tuple[str, ...]:
@@ -135,13 +137,26 @@ class Swap:
 
 
 @dataclass(frozen=True)
+class Turn:
+    """Another preset from a block on; its `attention` is the kernel that it ran on."""
+
+    block: int
+    preset: Preset
+
+    def __post_init__(self) -> None:
+        whole_number("block of a preset", self.block, ManifestError, least=0)
+        require_type("preset", self.preset, Preset)
+
+
+@dataclass(frozen=True)
 class Manifest:
     """One run: what made it, what steered it, and what came out.
 
     `timeline` has the live switches too; `landings` say where each prompt took effect, as far as
     the run went, those too that lost their block to another. `adapters` has the scales that the
-    run began with, and each change. `blocks` follow each other; those of a branch begin where it
-    left, and its timeline is that of the whole video.
+    run began with, and each change. `presets` are those that took over from the maker's on the way.
+    `blocks` follow each other; those of a branch begin where it left, and its timeline is that of
+    the whole video.
 
     Raises:
         ManifestError: the parts do not belong together; the message says which.
@@ -155,6 +170,7 @@ class Manifest:
     timeline: Timeline
     landings: tuple[Landing, ...]
     adapters: tuple[Swap, ...]
+    presets: tuple[Turn, ...]
     blocks: tuple[BlockLine, ...]
 
     def __post_init__(self) -> None:
@@ -167,6 +183,9 @@ class Manifest:
         swaps = [swap.block for swap in self.adapters]
         if swaps[:1] != [0] or swaps != sorted(set(swaps)) or swaps[-1] >= self.end:
             raise ManifestError(f"adapters are said at blocks {swaps}: they begin at 0, and go up")
+        turns = [turn.block for turn in self.presets]
+        if turns != sorted(set(turns)) or any(block >= self.end for block in turns):
+            raise ManifestError(f"presets took over at blocks {turns}: they go up, within the run")
 
     def _require_blocks(self) -> None:
         for number, line in enumerate(self.blocks, self.first_block):
@@ -208,6 +227,16 @@ class Manifest:
         """How many pictures there are."""
         return sum(len(line.pictures) for line in self.blocks)
 
+    def up_to(self, end: int) -> "Manifest":
+        """The run as it was before block `end`, which must come after its first one."""
+        return replace(
+            self,
+            landings=begun_before(end, self.landings),
+            adapters=begun_before(end, self.adapters),
+            presets=begun_before(end, self.presets),
+            blocks=self.blocks[: end - self.first_block],
+        )
+
     def write(self, path: str | Path) -> Path:
         """Write it to a file, whole or not at all; returns where it is.
 
@@ -232,16 +261,20 @@ class Manifest:
             unfinished.unlink(missing_ok=True)
         return path
 
+    def text(self) -> str:
+        """What the file says."""
+        return "".join(self._text())
+
     def _text(self) -> Iterator[str]:
         """What the file says: a line for each block, and all else in lines of its own."""
-        yield json.dumps(self._head(), ensure_ascii=False, indent=1).removesuffix("\n}")
+        yield json.dumps(self.head(), ensure_ascii=False, indent=1).removesuffix("\n}")
         yield ',\n "blocks": ['
         for place, line in enumerate(self.blocks):
             yield f"{',' if place else ''}\n  {json.dumps(asdict(line))}"
         yield "\n ]\n}\n"
 
-    def _head(self) -> dict[str, object]:
-        """All but the blocks."""
+    def head(self) -> dict[str, object]:
+        """All but the blocks, in plain values."""
         return {
             "format": FORMAT,
             "version": VERSION,
@@ -254,6 +287,7 @@ class Manifest:
             "timeline": json.loads(self.timeline.to_json()),
             "landings": [asdict(landing) for landing in self.landings],
             "adapters": [asdict(swap) for swap in self.adapters],
+            "presets": [asdict(turn) for turn in self.presets],
         }
 
     @classmethod
@@ -278,12 +312,17 @@ class Manifest:
 
     @classmethod
     def from_json(cls, text: str) -> "Manifest":
-        """The manifest that such a file holds.
+        """The manifest that such a file holds; else it is a `ManifestError`, as in `read`."""
+        return cls.from_fields(loaded(text))
+
+    @classmethod
+    def from_fields(cls, said: Mapping[str, object]) -> "Manifest":
+        """The manifest in plain values: those of `head`, and the blocks.
 
         Raises:
             ManifestError: as in `read`.
         """
-        said = _loaded(text)
+        said = _of_known_version(said)
         try:
             fields = said | {
                 "time": datetime.fromisoformat(cast(str, said["time"])).astimezone(UTC),
@@ -292,6 +331,7 @@ class Manifest:
                 "timeline": Timeline(entries_of(said["timeline"])),
                 "landings": _rows(Landing, said, "landings"),
                 "adapters": _rows(Swap, said, "adapters"),
+                "presets": _turns(said["presets"]),
                 "blocks": _rows(BlockLine, said, "blocks"),
             }
             return built(cls, fields, "the manifest", _FORM)
@@ -303,18 +343,43 @@ class Manifest:
             raise ManifestError(f"this manifest is damaged: {error}") from error
 
 
+class _AtBlock(Protocol):
+    @property
+    def block(self) -> int: ...
+
+
+_Row = TypeVar("_Row", bound=_AtBlock)
+
+
+def begun_before(end: int, rows: Iterable[_Row]) -> tuple[_Row, ...]:
+    """Those of a block before `end`."""
+    return tuple(row for row in rows if row.block < end)
+
+
 def _stays(landing: Landing) -> bool:
     return landing.replaced_by is None
 
 
-def _loaded(text: str) -> dict[str, object]:
-    """The fields of a manifest of a version that is known here."""
+def loaded(text: str) -> dict[str, object]:
+    """An object of JSON in which every number is one.
+
+    Raises:
+        ManifestError: it is none.
+    """
     try:
         said = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise ManifestError(f"this is no whole JSON ({error}): it is damaged, or no run") from error
-    if not isinstance(said, dict) or said.pop("format", None) != FORMAT:
-        raise ManifestError(f"this is no manifest: its format is not {FORMAT!r}")
+    if not isinstance(said, dict):
+        raise ManifestError(f"this is no manifest: {_FORMAT_MISSING}")
+    return said
+
+
+def _of_known_version(fields: Mapping[str, object]) -> dict[str, object]:
+    """The fields of a manifest as the present version has them."""
+    said = dict(fields)
+    if said.pop("format", None) != FORMAT:
+        raise ManifestError(f"this is no manifest: {_FORMAT_MISSING}")
     version = said.pop("version", None)
     if type(version) is not int or version < 1:
         raise ManifestError(f"version {short(version)} of a manifest does not exist: take another")
@@ -323,6 +388,8 @@ def _loaded(text: str) -> dict[str, object]:
             f"this manifest has version {version}, and versions up to {VERSION} are known here: "
             "update longlive-widget"
         )
+    if version < _PRESETS_SINCE:
+        said["presets"] = []
     if said.pop("picture_hash", None) != PICTURE_HASH:
         raise ManifestError(f"its picture_hash is not {PICTURE_HASH!r}: it is damaged")
     return said
@@ -342,6 +409,13 @@ def _maker(said: object) -> Maker:
     if said.get("commit") is not None:
         parts["commit"] = built(Commit, said["commit"], "commit", _FORM)
     return built(Maker, said | parts, "maker", _FORM)
+
+
+def _turns(said: object) -> tuple[Turn, ...]:
+    if not isinstance(said, list) or not all(isinstance(row, dict) for row in said):
+        raise ManifestError(f"presets {short(said)} are no list of objects")
+    made = [row | {"preset": built(Preset, row.get("preset"), "preset", _FORM)} for row in said]
+    return tuple(built(Turn, row, "one of presets", _FORM) for row in made)
 
 
 def _rows(kind: type[T], said: Mapping[str, object], name: str) -> tuple[T, ...]:

@@ -5,27 +5,32 @@ A folder with the manifest and a video file. Loads no torch.
 
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
+from fractions import Fraction
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
-from uuid import uuid4
+from typing import Self
 
 import av
 import numpy as np
 from numpy.typing import NDArray
 
-from longlive_widget.engine.video_file import LosslessVideoFile, VideoFile
-from longlive_widget.errors import ManifestError, OutputError, reachable
-from longlive_widget.geometry import Geometry, pictures_before
+from longlive_widget.engine.video_file import GrowingVideoFile, disk_errors_explained
+from longlive_widget.errors import (
+    ManifestError,
+    OutputError,
+    SessionError,
+    reachable,
+    whole_number,
+)
+from longlive_widget.geometry import PICTURES_PER_SECOND, Geometry, pictures_before
+from longlive_widget.runs.journal import JournalFile, read_journal
 from longlive_widget.runs.manifest import BlockLine, Manifest, picture_hashes
 from longlive_widget.timeline import Landing, Timeline
 
-if TYPE_CHECKING:
-    from longlive_widget.engine.session import Block
-
-MANIFEST, VIDEO = "manifest.json", "video.mp4"
+MANIFEST, VIDEO, JOURNAL = "manifest.json", "video.mp4", "journal.jsonl"
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,50 +50,65 @@ class RecordedBlock:
     parts_ms: Mapping[str, float]
 
 
-class RecordingFolder:
-    """A recording in the making; it is at `path` once its `with` block has ended well.
+def free_place(path: str | Path) -> Path:
+    """The path with ~ written out, if a recording can be made there.
 
-    Append each block, and give the manifest before the end. The folder is made beside its place
-    under a temporary name, and nothing is left of it after an error.
+    Raises:
+        OutputError: something is there already, or the folder around it is missing.
+    """
+    place = reachable(path)
+    if not place.name or place.exists():
+        raise OutputError(f"{str(path)!r} exists already: give the recording another name")
+    if not place.parent.is_dir():
+        raise OutputError(f"the folder of {str(path)!r} does not exist: make it first")
+    return place
+
+
+class RecordingFolder:
+    """A recording in the making: what was appended can be played at any time, also by others.
+
+    Where its `with` block ends, also with an error, the recording is finished with the blocks that
+    it has; without a block, nothing is left of it. Where its process is killed, it can still be
+    opened, up to the newest block or the one before.
 
     Args:
         path: the folder, which must not exist.
         geometry: the sizes of the video.
         lossless: keep each picture to the bit.
 
-    Raises:
-        OutputError: something is there already, no folder can be made there, or no manifest was
-            given.
+    Where something is already, or no folder can be made, it is an `OutputError`.
     """
 
     def __init__(self, path: str | Path, geometry: Geometry, *, lossless: bool = False) -> None:
-        self.path = reachable(path)
-        if not self.path.name or self.path.exists():
-            raise OutputError(f"{str(path)!r} exists already: give the recording another name")
-        if not self.path.parent.is_dir():
-            raise OutputError(f"the folder of {str(path)!r} does not exist: make it first")
-        self.manifest: Manifest | None = None
-        self._geometry = geometry
-        self._kind = LosslessVideoFile if lossless else VideoFile
-        self._unfinished = self.path.with_name(f".{self.path.name[:40]}.{uuid4().hex[:8]}.tmp")
+        self.path = free_place(path)
+        self.lossless = lossless
+        self._size = geometry.width_px, geometry.height_px
 
     def __enter__(self) -> Self:
-        size = self._geometry.width_px, self._geometry.height_px
+        with disk_errors_explained(self.path):
+            self.path.mkdir()
         try:
-            self._unfinished.mkdir()
-            self._video = self._kind(self._unfinished / VIDEO, *size)
-            self._video.__enter__()
-        except OSError as error:
-            shutil.rmtree(self._unfinished, ignore_errors=True)
-            raise OutputError(
-                f"{str(self.path)!r} could not be made ({error.strerror or error}): "
-                "choose another place"
-            ) from error
+            self._journal = JournalFile(self.path / JOURNAL)
+            self._video = GrowingVideoFile(self.path / VIDEO, *self._size, lossless=self.lossless)
+        except BaseException:
+            shutil.rmtree(self.path, ignore_errors=True)
+            raise
         return self
 
-    def append(self, block: "Block") -> None:
-        """Add a block at the end; one of another size is a `GeometryError`."""
-        self._video.append(block.frames)
+    @property
+    def pictures(self) -> int:
+        """How many there are."""
+        return self._video.pictures
+
+    def append(self, frames: NDArray[np.uint8], page: Manifest) -> None:
+        """Add a block at the end.
+
+        Args:
+            frames: its pictures, uint8 RGB, `[F, H, W, 3]`; another size is a `GeometryError`.
+            page: its page of the logbook, as a manifest.
+        """
+        self._video.append(frames)
+        self._journal.add(page)
 
     def __exit__(
         self,
@@ -96,23 +116,43 @@ class RecordingFolder:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        try:
-            self._video.__exit__(kind, error, trace)
-            if kind is None:
-                self._finish()
-        finally:
-            shutil.rmtree(self._unfinished, ignore_errors=True)
+        with self._journal:
+            if not self._video.pictures:
+                self._video.abandon()
+                shutil.rmtree(self.path, ignore_errors=True)
+                return
+            try:
+                self._video.close()
+            except BaseException:
+                self._video.abandon()
+                raise
+        whole = _interrupted(self.path)
+        whole.write(self.path / MANIFEST)
+        with suppress(OSError):
+            (self.path / JOURNAL).unlink()
 
-    def _finish(self) -> None:
-        if self.manifest is None:
-            raise OutputError(f"{str(self.path)!r} got no manifest: give it before it ends")
-        if self.manifest.pictures != self._video.pictures:
-            raise OutputError(
-                f"{str(self.path)!r} got {self._video.pictures} pictures, and its manifest has "
-                f"{self.manifest.pictures}: append each block of the run"
-            )
-        self.manifest.write(self._unfinished / MANIFEST)
-        self._unfinished.rename(self.path)
+
+def _interrupted(folder: Path) -> Manifest:
+    """The run in a folder whose writer has not come to its end: as far as there are pictures."""
+    told = read_journal(folder / JOURNAL)
+    pictures = _pictures_in(folder / VIDEO)
+    blocks, kept = 0, 0
+    for line in told.blocks:
+        kept += len(line.pictures)
+        if kept > pictures:
+            break
+        blocks += 1
+    if not blocks:
+        raise ManifestError(f"{str(folder)!r} has no whole block: there is nothing to play")
+    return told.up_to(told.first_block + blocks)
+
+
+def _pictures_in(path: Path) -> int:
+    try:
+        with av.open(str(path)) as file:
+            return sum(1 for packet in file.demux(video=0) if packet.size and not packet.is_corrupt)
+    except av.FFmpegError:
+        return 0  # what was begun last may not be readable
 
 
 @dataclass(frozen=True)
@@ -123,17 +163,18 @@ class Recording:
     manifest: Manifest
 
     @classmethod
-    def open(cls, path: str | Path) -> "Recording":
-        """The recording in a folder.
+    def open(cls, path: str | Path) -> Self:
+        """The recording in a folder; of one that was not ended, or not yet, what is there.
 
         Raises:
             ManifestError: the folder has no video, or its manifest cannot be read.
         """
         folder = reachable(path)
-        manifest = Manifest.read(folder / MANIFEST)
         if not (folder / VIDEO).is_file():
             raise ManifestError(f"{str(path)!r} has no {VIDEO}: give the folder of a recording")
-        return cls(folder, manifest)
+        if (folder / JOURNAL).is_file() and not (folder / MANIFEST).exists():
+            return cls(folder, _interrupted(folder))
+        return cls(folder, Manifest.read(folder / MANIFEST))
 
     @property
     def timeline(self) -> Timeline:
@@ -150,33 +191,33 @@ class Recording:
         """What was measured of each block, with the hashes of its pictures as they were made."""
         return self.manifest.blocks
 
+    @property
+    def lossless(self) -> bool:
+        """Whether each picture is kept to the bit."""
+        with self._opened() as file:
+            return bool(file.streams.video[0].codec_context.pix_fmt == "gbrp")
+
     def blocks(self) -> Iterator[RecordedBlock]:
         """All blocks, decoded one after the other.
 
-        Raises:
-            ManifestError: the video cannot be read, or is not that of the manifest.
+        A video that cannot be read, or is not that of the manifest, is a `ManifestError`.
         """
-        pictures = self._pictures()
-        frames = self.manifest.geometry.block_frames
-        landed = {each.block: each for each in self.landings if each.replaced_by is None}
-        prompt = [e.prompt for e in self.timeline.before(self.manifest.first_block + 1, frames)][-1]
+        pictures = self._pictures(0)
         for line in self.records:
-            landing = landed.get(line.block)
-            prompt = prompt if landing is None else landing.prompt
-            shown = list(islice(pictures, len(line.pictures)))
-            if len(shown) < len(line.pictures):
-                raise ManifestError(
-                    f"{str(self._video)!r} ends in block {line.block}: it is damaged"
-                )
-            yield RecordedBlock(
-                index=line.block,
-                latent_frame=line.block * frames,
-                frames=np.stack(shown),
-                prompt=prompt,
-                landed=landing,
-                latency_ms=line.latency_ms,
-                parts_ms=line.parts_ms,
-            )
+            yield self._played(line, pictures)
+
+    def block(self, number: int) -> RecordedBlock:
+        """One block, by its number; those before it are not decoded.
+
+        A block that is not in the recording is a `SessionError`; what cannot be read, as in
+        `blocks`.
+        """
+        run = self.manifest
+        whole_number("block", number, SessionError, least=run.first_block, most=run.end - 1)
+        line = self.records[number - run.first_block]
+        before = pictures_before(number * run.geometry.block_frames)
+        first = pictures_before(run.first_block * run.geometry.block_frames)
+        return self._played(line, self._pictures(before - first))
 
     def different(self) -> tuple[int, ...]:
         """The numbers of the pictures that are not those that were made, to the bit.
@@ -191,15 +232,43 @@ class Recording:
             found += [first + n for n, (here, made) in enumerate(pairs) if here != made]
         return tuple(found)
 
+    def _played(self, line: BlockLine, pictures: Iterator[NDArray[np.uint8]]) -> RecordedBlock:
+        frames = self.manifest.geometry.block_frames
+        shown = list(islice(pictures, len(line.pictures)))
+        if len(shown) < len(line.pictures):
+            raise ManifestError(f"{str(self._video)!r} ends in block {line.block}: it is damaged")
+        landed = [each for each in self.landings if each.replaced_by is None]
+        return RecordedBlock(
+            index=line.block,
+            latent_frame=line.block * frames,
+            frames=np.stack(shown),
+            prompt=[each.prompt for each in landed if each.block <= line.block][-1],
+            landed=next((each for each in landed if each.block == line.block), None),
+            latency_ms=line.latency_ms,
+            parts_ms=line.parts_ms,
+        )
+
     @property
     def _video(self) -> Path:
         return self.folder / VIDEO
 
-    def _pictures(self) -> Iterator[NDArray[np.uint8]]:
+    def _opened(self) -> av.container.InputContainer:
+        try:
+            return av.open(str(self._video))
+        except av.FFmpegError as error:
+            raise ManifestError(f"{str(self._video)!r} is no video ({error.strerror})") from error
+
+    def _pictures(self, first: int) -> Iterator[NDArray[np.uint8]]:
+        """The pictures from number `first` of the file on."""
         size = (self.manifest.geometry.height_px, self.manifest.geometry.width_px, 3)
         try:
-            with av.open(str(self._video)) as file:
-                for frame in file.decode(video=0):
+            with self._opened() as file:
+                stream = file.streams.video[0]
+                if first:
+                    file.seek(_ticks(first, stream), stream=stream)
+                for frame in file.decode(stream):
+                    if frame.pts is None or frame.pts < _ticks(first, stream):
+                        continue
                     picture = frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
                     if picture.shape != size:
                         raise ManifestError(
@@ -209,3 +278,8 @@ class Recording:
                     yield picture
         except av.FFmpegError as error:
             raise ManifestError(f"{str(self._video)!r} is no video ({error.strerror})") from error
+
+
+def _ticks(picture: int, stream: av.VideoStream) -> int:
+    """When a picture is shown, in the stream's own unit of time."""
+    return round(picture / PICTURES_PER_SECOND / (stream.time_base or Fraction(1)))

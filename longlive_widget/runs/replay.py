@@ -1,21 +1,30 @@
 """A run made again from its manifest, and held against it picture by picture."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import cast
+from typing import Literal, cast
+
+import torch
 
 from longlive_widget.engine.engine import Dtype, Engine
 from longlive_widget.engine.fingerprint import ADAPTER
 from longlive_widget.engine.session import Block, Session
+from longlive_widget.engine.side_by_side import psnr_db, squared_error
 from longlive_widget.engine.source import Source
 from longlive_widget.errors import ManifestError
 from longlive_widget.geometry import pictures_before
 from longlive_widget.measure.record import Versions
 from longlive_widget.presets import UNSEEN, Attention, Preset
 from longlive_widget.runs.logbook import maker_of
-from longlive_widget.runs.manifest import Maker, Manifest, Scales, Swap, picture_hashes
+from longlive_widget.runs.manifest import Maker, Manifest, Scales, picture_hashes
+from longlive_widget.runs.recording import Recording
+
+TOLD_BLOCKS = 4
+MeasuredOn = Literal["the pictures as they were made", "a video with loss"]
+_EXACT: MeasuredOn = "the pictures as they were made"
+_WITH_LOSS: MeasuredOn = "a video with loss"
 
 _OF_A_MACHINE = ("device_type", "device", "compute_capability", "driver", "processor", "threads")
 _TOLD_ELSEWHERE = ("name", "summary", "attention")
@@ -31,11 +40,15 @@ class Replay:
 
     `different` are the numbers of the pictures that are not the run's, counted from the video's
     beginning; `reasons` say what may have made them so: what is another here than it was there.
+    `psnr_db` says of each block that has such pictures how near it is, where the run came with
+    them: the peak signal-to-noise ratio. `measured_on` are what it was measured on.
     """
 
     manifest: Manifest
     different: tuple[int, ...]
     reasons: tuple[str, ...]
+    psnr_db: Mapping[int, float] = field(default_factory=dict)
+    measured_on: MeasuredOn | None = None
 
     @property
     def equal(self) -> bool:
@@ -60,13 +73,26 @@ class Replay:
             return f"equal: all {run.pictures} pictures of {len(run.blocks)} blocks, to the bit"
         return (
             f"different from picture {self.different[0]} on (block {self.different_block}): "
-            f"{len(self.different)} of {run.pictures} pictures are others; "
+            f"{len(self.different)} of {run.pictures} pictures are others{self._nearness()}; "
             f"{'; '.join(self.reasons) or _UNKNOWN}"
         )
 
+    def _nearness(self) -> str:
+        if not self.psnr_db:
+            return ""
+        told = ", ".join(f"{block}: {ratio:.1f} dB" for block, ratio in self._told_blocks())
+        return f" (PSNR by block, against {self.measured_on}: {told})"
+
+    def _told_blocks(self) -> Iterator[tuple[int, float]]:
+        """The first blocks, and the one that is the furthest away."""
+        worst = min(self.psnr_db, key=lambda block: self.psnr_db[block])
+        first = list(self.psnr_db)[:TOLD_BLOCKS]
+        for block in first if worst in first else (*first, worst):
+            yield block, self.psnr_db[block]
+
 
 def replay(
-    run: str | Path | Manifest,
+    run: str | Path | Manifest | Recording,
     *,
     engine: Engine | None = None,
     model: str | Path | Source | None = None,
@@ -77,7 +103,8 @@ def replay(
     """Make a run again, and compare each picture with its hash.
 
     Args:
-        run: the manifest, or its file.
+        run: the manifest, or its file; or a recording, or its folder, which has pictures too: then
+            those that differ are also measured.
         engine: what makes it; None loads the model, preset and adapter that the manifest names.
         model: where that model is, if its name does not say so, as `Engine.load` takes it.
         device: where to compute; None takes the kind of device that the run was made on.
@@ -87,7 +114,7 @@ def replay(
     What cannot be loaded raises as in `Engine.load`; a manifest that cannot be read, or that has
     adapters which the engine has not, is a `ManifestError`.
     """
-    manifest = run if isinstance(run, Manifest) else Manifest.read(run)
+    manifest, recording = kept(run)
     if engine is None:
         engine = load_for(manifest, model, device=device, allow_fallback=allow_fallback)
     geometry = manifest.geometry
@@ -98,16 +125,43 @@ def replay(
         positions=manifest.positions,
     )
     different: list[int] = []
+    near_db: dict[int, float] = {}
     for block in _made(engine, session, manifest):
         if block.index >= manifest.first_block:
-            kept = manifest.blocks[block.index - manifest.first_block].pictures
+            then = manifest.blocks[block.index - manifest.first_block].pictures
             begin = pictures_before(block.latent_frame)
-            pairs = zip(picture_hashes(block.frames), kept, strict=True)
-            different += [begin + n for n, (here, there) in enumerate(pairs) if here != there]
+            pairs = zip(picture_hashes(block.frames), then, strict=True)
+            found = [begin + n for n, (here, there) in enumerate(pairs) if here != there]
+            different += found
+            if found and recording is not None:
+                near_db[block.index] = _psnr_db(block, recording)
         if on_block is not None:
             on_block(block)
     reasons = differences(manifest.maker, maker_of(engine)) if different else ()
-    return Replay(manifest, tuple(different), reasons)
+    measured_on: MeasuredOn | None = None
+    if near_db and recording is not None:
+        measured_on = _EXACT if recording.lossless else _WITH_LOSS
+    return Replay(manifest, tuple(different), reasons, near_db, measured_on)
+
+
+def kept(run: str | Path | Manifest | Recording) -> tuple[Manifest, Recording | None]:
+    """The manifest of a run, and the recording if it came with one.
+
+    What cannot be read is a `ManifestError`.
+    """
+    if isinstance(run, Manifest):
+        return run, None
+    if not isinstance(run, Recording):
+        if not Path(run).expanduser().is_dir():
+            return Manifest.read(run), None
+        run = Recording.open(run)
+    return run.manifest, run
+
+
+def _psnr_db(block: Block, recording: Recording) -> float:
+    """How near a block is to the recorded one."""
+    there = recording.block(block.index).frames
+    return psnr_db(squared_error(torch.from_numpy(block.frames), torch.from_numpy(there)))
 
 
 def load_for(
@@ -134,16 +188,30 @@ def load_for(
 
 
 def _made(engine: Engine, session: Session, manifest: Manifest) -> Iterator[Block]:
-    """All blocks of the video, each with the adapters that it had."""
+    """All blocks of the video, each with the adapters and under the preset that it had."""
     before = engine.adapters
     for swap in manifest.adapters:
         _require_adapters(engine, swap.scales)
+    swaps = {swap.block: swap.scales for swap in manifest.adapters}
+    turns = {turn.block: turn.preset for turn in manifest.presets}
+    present = engine
     try:
-        for swap, after in pairwise([*manifest.adapters, Swap(manifest.end, {})]):
-            engine.use_adapters(swap.scales)
-            yield from session.blocks(after.block - swap.block)
+        for begin, after in pairwise(sorted({*swaps, *turns, manifest.end})):
+            if begin in turns:
+                preset = _as_loaded(turns[begin], engine, manifest)
+                present = present.under(preset, beside=(engine,))
+                present.take_over(session)
+            if begin in swaps:
+                present.use_adapters(swaps[begin])
+            yield from session.blocks(after - begin)
     finally:
         engine.use_adapters(before)
+
+
+def _as_loaded(preset: Preset, engine: Engine, manifest: Manifest) -> Preset:
+    """The preset, with the engine's own choice of a kernel where it ran on the same one."""
+    same = preset.attention == manifest.maker.attention
+    return replace(preset, attention=engine.preset.attention) if same else preset
 
 
 def _require_adapters(engine: Engine, scales: Scales) -> None:

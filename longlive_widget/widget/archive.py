@@ -12,10 +12,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from longlive_widget.errors import OutputError, SessionError
+from longlive_widget.geometry import Geometry
 from longlive_widget.widget.courier import Courier
 from longlive_widget.widget.outbox import Outbox
 from longlive_widget.widget.protocol import Clip, Notice
-from longlive_widget.widget.recorder import Recorder, write_shots
+from longlive_widget.widget.recorder import Recorder, RunRecorder, Take, write_shots
 from longlive_widget.widget.reel import Shot
 from longlive_widget.widget.video import Video
 
@@ -29,38 +30,58 @@ class Archive:
     def __init__(self, video: Video, outbox: Outbox) -> None:
         self._video = video
         self._outbox = outbox
-        self._recorder: Recorder | None = None
+        self._recorder: Recorder | RunRecorder | None = None
         self._lock = threading.Lock()
         self._archivist = Courier("longlive-archivist")
 
     @property
     def recording(self) -> str | None:
-        """The file that is being written."""
+        """The file or folder that is being written."""
         recorder = self._recorder
         return None if recorder is None else str(recorder.path)
 
-    def record(self, path: str | Path | None) -> Path:
-        """Write all that is kept from now on to an MP4 file; returns where it will be.
+    def record(self, path: str | Path | None, *, lossless: bool = False) -> Path:
+        """Write all that is kept from now on; returns where it will be.
+
+        A path without an ending is a folder, for one video and its manifest; else it is an MP4
+        file, over all videos.
 
         Raises:
-            SessionError: something is being recorded.
+            SessionError: something is being recorded, or an MP4 file is to be without loss.
         """
         with self._lock:
             if self._recorder is not None:
                 raise SessionError(f"{self.recording!r} is being recorded: cut() it first")
-            name = f"longlive-{datetime.now():%Y%m%d-%H%M%S}.mp4"
-            about = self._video.about
-            recorder = Recorder(path or name, about.width_px, about.height_px)
-            self._recorder = recorder
+            name = Path(path or f"longlive-{datetime.now():%Y%m%d-%H%M%S}.mp4")
+            if lossless and name.suffix:
+                raise SessionError(
+                    f"{str(name)!r} is a file, and only a recording in a folder is kept without "
+                    f"loss: call it {name.stem!r}"
+                )
+            self._recorder = recorder = self._begun(name, lossless=lossless)
         self._outbox.tell_state()
         return recorder.path
 
-    def keep(self, shot: Shot) -> None:
-        """A block was made: it is added, if something is being recorded."""
+    def _begun(self, path: Path, *, lossless: bool) -> Recorder | RunRecorder:
+        about = self._video.about
+        if path.suffix or not path.name:
+            return Recorder(path, about.width_px, about.height_px)
+        geometry = Geometry(about.width_px, about.height_px, about.block_frames)
+        return RunRecorder(path, geometry, lossless=lossless)
+
+    def keep(self, take: Take) -> None:
+        """A block was made: it is added, if something is being recorded.
+
+        A recording of one video ends where the next one begins.
+        """
         with self._lock:
             recorder = self._recorder
-        if recorder is not None:
-            self._archivist.put(lambda: recorder.append(shot), self._give_up)
+        if recorder is None:
+            return
+        if recorder.is_of(take.run):
+            self._archivist.put(lambda: recorder.take(take), self._give_up)
+        else:
+            self.cut()
 
     def cut(self) -> "Future[Path]":
         """End the recording; returns where it is, once it is written.

@@ -1,20 +1,34 @@
-"""Blocks of a running video into a file, with nothing left out.
+"""Blocks of a running video into a file or a folder, with nothing left out.
 
 Large pictures are copied as they were shown, in H.264; what was not shown is coded in the same way.
 Small ones were shown in a kind of H.264 that few players know (4:4:4), and are coded anew.
 """
 
 from collections.abc import Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from longlive_widget.engine.video_file import CodedVideoFile, VideoFile
-from longlive_widget.errors import OutputError
-from longlive_widget.geometry import PICTURES_PER_SECOND
+from longlive_widget.errors import LongLiveError, OutputError
+from longlive_widget.geometry import PICTURES_PER_SECOND, Geometry
+from longlive_widget.runs.recording import RecordingFolder
 from longlive_widget.widget.frame_codec import encode_h264, is_small
 from longlive_widget.widget.reel import Shot
+
+if TYPE_CHECKING:
+    from longlive_widget.runs.logbook import Page
+
+
+@dataclass(frozen=True, eq=False)
+class Take:
+    """A block of video number `run`, and its page of the logbook."""
+
+    run: int
+    shot: Shot
+    page: "Page"
 
 
 class Recorder:
@@ -50,6 +64,14 @@ class Recorder:
             self.failed = kind is not None
             self._open.__exit__(kind, error, trace)
 
+    def is_of(self, run: int) -> bool:
+        """Whether blocks of that video belong to it: of all that are made."""
+        return run > 0
+
+    def take(self, take: Take) -> None:
+        """Add a block at the end; one of which nothing is kept is an `OutputError`."""
+        self.append(take.shot)
+
     def append(self, shot: Shot) -> None:
         """Add a block at the end; one of which nothing is kept is an `OutputError`."""
         if self.failed:
@@ -65,11 +87,67 @@ class Recorder:
         if isinstance(self._file, CodedVideoFile) and units:
             self._file.append(units)
         elif frames is None:
-            raise OutputError(f"the pictures from latent frame {shot.latent_frame} on are gone")
+            raise _gone(shot)
         elif isinstance(self._file, CodedVideoFile):
             self._file.append(encode_h264(frames))
         else:
             self._file.append(frames)
+
+
+class RunRecorder:
+    """A recording of one video in the making, its manifest too; the folder is at `path` at once.
+
+    After an error what was written stays, and what is still appended is passed over. What
+    `RecordingFolder` raises, it raises.
+    """
+
+    def __init__(self, path: str | Path, geometry: Geometry, *, lossless: bool) -> None:
+        self._folder = RecordingFolder(path, geometry, lossless=lossless)
+        self.path = self._folder.path
+        self.failed = False
+        self._run: int | None = None
+        self._open = ExitStack()
+        self._open.enter_context(self._folder)
+
+    @property
+    def seconds(self) -> float:
+        """How long it is."""
+        return self._folder.pictures / PICTURES_PER_SECOND
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if not self.failed:
+            self.failed = kind is not None
+            self._open.__exit__(kind, error, trace)
+
+    def is_of(self, run: int) -> bool:
+        """Whether blocks of that video belong to it: the first one that comes decides."""
+        self._run = run if self._run is None else self._run
+        return run == self._run
+
+    def take(self, take: Take) -> None:
+        """Add a block at the end."""
+        if self.failed:
+            return
+        try:
+            if take.shot.frames is None:
+                raise _gone(take.shot)
+            self._folder.append(take.shot.frames, take.page.manifest())
+        except BaseException as error:
+            with suppress(LongLiveError):  # what went wrong first is what is told
+                self.__exit__(type(error), error, error.__traceback__)
+            raise
+
+
+def _gone(shot: Shot) -> OutputError:
+    return OutputError(f"the pictures from latent frame {shot.latent_frame} on are gone")
 
 
 def write_shots(path: str | Path, shots: Iterable[Shot], width_px: int, height_px: int) -> Path:

@@ -32,6 +32,7 @@ from longlive_widget.widget.pace import Pace
 from longlive_widget.widget.plan import Plan
 from longlive_widget.widget.profiling import Profiling
 from longlive_widget.widget.protocol import BlockRecord, State, Status, Unseen, WantedCodec
+from longlive_widget.widget.recorder import Take
 from longlive_widget.widget.video import Video
 
 if TYPE_CHECKING:
@@ -310,16 +311,17 @@ class Runner:
                 "first"
             )
 
-    def record(self, path: str | Path | None = None) -> Path:
-        """Write each block from the next one on to an MP4 file; returns where it will be.
+    def record(self, path: str | Path | None = None, *, lossless: bool = False) -> Path:
+        """Write each block from the next one on; returns where it will be.
 
-        Without a path that is a file in the present folder, called after the time. A place where no
-        file can be is an `OutputError`, a recording that goes on or a closed studio a
+        A path without an ending is a folder for this video and its manifest. Else it is an MP4
+        file; without a path, one in the present folder that is called after the time. A place where
+        nothing can be is an `OutputError`, a recording that goes on or a closed studio a
         `SessionError`.
         """
         with self._changed:
             self.require_open()
-            return self._archive.record(path)
+            return self._archive.record(path, lossless=lossless)
 
     def cut(self) -> "Future[Path]":
         """End the recording; returns where it is, once it is written.
@@ -498,8 +500,8 @@ class Runner:
         let_go(error)
 
     def _show(self, block: "Block", coded: Coded, latency_ms: float, *, profiled: bool) -> None:
-        session, gauges = self._video.session, self._gauges
-        assert session is not None and gauges is not None
+        session, gauges, logbook = self._video.session, self._gauges, self._logbook
+        assert session is not None and gauges is not None and logbook is not None
         memory = gauges.memory()
         record = BlockRecord(
             block=block.index,
@@ -522,11 +524,9 @@ class Runner:
             profiled=profiled,
         )
         self._video.made += 1
-        if self._logbook is not None:
-            self._logbook.add(
-                session, block.index, coded.hashes, record.latency_ms, record.parts_ms
-            )
-        self._archive.keep(self.delivery.send(block, coded, record))
+        page = logbook.add(session, block.index, coded.hashes, record.latency_ms, record.parts_ms)
+        shot = self.delivery.send(block, coded, record)
+        self._archive.keep(Take(self._video.run, shot, page))
 
 
 def _gauges_of(engine: "Engine") -> "Gauges":

@@ -302,13 +302,19 @@ class LongLiveWidget(anywidget.AnyWidget):
         """
         self._runner.reset()
 
-    def record(self, path: str | Path | None = None) -> Path:
-        """Write each block from the next one on to an MP4 file, until `cut`; returns where.
+    def record(self, path: str | Path | None = None, *, lossless: bool = False) -> Path:
+        """Write each block from the next one on, until `cut`; returns where.
 
-        Every block is in it, those too that the page had no room for. Large pictures are copied as
-        they were shown. Without a path it is called after the time, in the present folder.
+        A path that ends in .mp4 is a video file. Large pictures are copied into it as they were
+        shown; without a path it is called after the time, in the present folder.
+
+        A path without an ending is a folder, a recording of this video: `Recording.open` plays it,
+        meanwhile too, and after the kernel has died. It ends where the next video begins. With
+        `lossless` each picture is kept to the bit. Record before `start` to have all of it.
+
+        Either way every block is in it, those too that the page had no room for.
         """
-        return self._runner.record(path)
+        return self._runner.record(path, lossless=lossless)
 
     def cut(self) -> Path:
         """End the recording; returns where it is. A stop does not end it, closing does."""

@@ -88,6 +88,10 @@ class PaintedSession:
     def preset(self):
         return self.engine.preset
 
+    @property
+    def model(self):
+        return self.engine.model
+
     def switch(self, prompt, transition=CUT):
         with self._lock:
             frame = self.next_block * self.engine.geometry.block_frames

@@ -19,6 +19,7 @@ from longlive_widget.errors import TimelineError
 from longlive_widget.measure import judgement
 from longlive_widget.measure.records import read
 from longlive_widget.presets import PRESETS
+from longlive_widget.runs.recording import Recording
 from longlive_widget.timeline import Timeline
 from longlive_widget.tiny import evaluate, train_autoencoder
 
@@ -135,7 +136,7 @@ def test_bad_input_is_told_in_one_sentence_and_nothing_is_written(
 
 def test_what_is_left_out_is_named(capsys):
     assert run("generate") == 2
-    assert "the following arguments are required: --prompt, --out" in capsys.readouterr().err
+    assert "the following arguments are required: --prompt" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("bad", [["--prompt", ""], ["--seed", "-1"]])
@@ -286,6 +287,18 @@ def test_the_size_of_a_video_is_that_which_was_asked_for(tmp_path):
     assert run("generate", "--prompt", PROMPT, "--size", "64x32", "--blocks", 1, "--out", out) == 0
     with av.open(out) as video:
         assert (video.streams.video[0].width, video.streams.video[0].height) == (64, 32)
+
+
+def test_a_recording_is_written_and_plays(tmp_path, capsys):
+    folder = tmp_path / "run"
+    given = ("--prompt", PROMPT, "--size", "64x48", "--blocks", 2)
+    assert run("generate", *given, "--recording", folder, "--lossless") == 0
+    assert capsys.readouterr().out.splitlines()[-1] == str(folder)
+    assert Recording.open(folder).different() == ()
+    assert run("generate", *given, "--recording", folder) == 2
+    assert "exists already: give the recording another name" in capsys.readouterr().err
+    assert run("generate", *given) == 2
+    assert "nowhere to write to: give --out x.mp4, or --rec" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from longlive_widget import Engine, Recording, Timeline
-from longlive_widget.errors import ManifestError, OutputError
+from longlive_widget.errors import ManifestError, OutputError, SessionError
+from longlive_widget.geometry import Geometry
 from longlive_widget.presets import Preset
 from longlive_widget.runs.logbook import Logbook
 from longlive_widget.runs.manifest import picture_hashes
@@ -27,10 +28,12 @@ def _record(engine, path, *, lossless):
     logbook, made = Logbook(engine, session), []
     with RecordingFolder(path, session.geometry, lossless=lossless) as folder:
         for block in session.blocks(3):
-            folder.append(block)
-            logbook.add(session, block.index, picture_hashes(block.frames), 7.0, {"steps": 5.0})
+            hashes = picture_hashes(block.frames)
+            page = logbook.add(session, block.index, hashes, 7.0, {"steps": 5.0})
+            folder.append(block.frames, page.manifest())
             made.append(block)
-        folder.manifest = logbook.manifest()
+    assert Recording.open(path).manifest == logbook.manifest()
+    assert sorted(each.name for each in path.iterdir()) == ["manifest.json", "video.mp4"]
     return made
 
 
@@ -73,26 +76,83 @@ def test_a_recording_plays_where_there_is_no_torch(engine, tmp_path):
     assert done.stdout == "0\n", done.stderr
 
 
-def test_a_recording_is_there_whole_or_not_at_all(engine, tmp_path):
-    session = engine.session(TIMELINE, size_px=(96, 64))
-    with (
-        pytest.raises(OutputError, match="got no manifest"),
-        RecordingFolder(tmp_path / "run", session.geometry) as folder,
-    ):
-        folder.append(next(session.blocks(1)))
+def test_any_block_of_a_recording_is_played_without_those_before_it(engine, tmp_path):
+    made = _record(engine, tmp_path / "run", lossless=True)
+    recording = Recording.open(tmp_path / "run")
+    for number in (2, 0, 1):
+        played = recording.block(number)
+        assert np.array_equal(played.frames, made[number].frames)
+        assert (played.index, played.prompt) == (number, made[number].prompt)
+    with pytest.raises(SessionError, match="block 3 is"):
+        recording.block(3)
+
+
+def test_what_was_recorded_can_be_played_before_it_ends_and_after_an_error(engine, tmp_path):
+    session = engine.session(TIMELINE, 3, size_px=(96, 64))
+    logbook, made = Logbook(engine, session), []
     with (
         pytest.raises(KeyboardInterrupt),
-        RecordingFolder(tmp_path / "run", session.geometry) as folder,
+        RecordingFolder(tmp_path / "run", session.geometry, lossless=True) as folder,
     ):
-        folder.append(next(session.blocks(1)))
+        for block in session.blocks(3):
+            made.append(block)
+            page = logbook.add(session, block.index, picture_hashes(block.frames), 7.0, {})
+            folder.append(block.frames, page.manifest())
+            if block.index == 1:
+                meanwhile = Recording.open(tmp_path / "run")
+                assert [line.block for line in meanwhile.records] == [0]
+                assert np.array_equal(next(meanwhile.blocks()).frames, made[0].frames)
         raise KeyboardInterrupt
+    recording = Recording.open(tmp_path / "run")
+    assert recording.different() == ()
+    assert recording.manifest == logbook.manifest()
+
+
+KILLED = """
+import os, sys
+from longlive_widget import Engine
+from longlive_widget.presets import Preset
+from longlive_widget.runs.logbook import Logbook
+from longlive_widget.runs.manifest import picture_hashes
+from longlive_widget.runs.recording import RecordingFolder
+
+engine = Engine.load("tiny", Preset("quick", "", (1000, 500)))
+session = engine.session("a red ball", 3, size_px=(96, 64))
+logbook = Logbook(engine, session)
+with RecordingFolder(sys.argv[1], session.geometry, lossless=True) as folder:
+    for block in session.blocks(4):
+        page = logbook.add(session, block.index, picture_hashes(block.frames), 7.0, {})
+        folder.append(block.frames, page.manifest())
+        if block.index == 2:
+            session.switch("a blue star")
+    with (folder.path / "journal.jsonl").open("a") as journal:
+        journal.write('{"block": {"block": 4, "laten')
+    os.kill(os.getpid(), 9)
+"""
+
+
+def test_a_recording_whose_process_was_killed_plays_up_to_the_block_before_the_newest(tmp_path):
+    script = [sys.executable, "-c", KILLED, str(tmp_path / "run")]
+    assert subprocess.run(script, check=False).returncode == -9
+    assert {each.name for each in (tmp_path / "run").iterdir()} == {"journal.jsonl", "video.mp4"}
+    recording = Recording.open(tmp_path / "run")
+    assert [line.block for line in recording.records] == [0, 1, 2]
+    assert recording.different() == ()
+    assert [each.prompt for each in recording.landings] == ["a red ball"]
+
+
+def test_of_a_recording_without_a_block_nothing_is_left(tmp_path):
+    with RecordingFolder(tmp_path / "run", Geometry(96, 64)):
+        assert [each.name for each in tmp_path.iterdir()] == ["run"]
+        with pytest.raises(ManifestError, match=r"has no video\.mp4|nothing to play"):
+            Recording.open(tmp_path / "run")
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(OutputError, match="exists already"):
-        RecordingFolder(tmp_path, session.geometry)
+        RecordingFolder(tmp_path, Geometry(96, 64))
 
 
 def test_what_is_no_recording_is_refused(engine, tmp_path):
-    with pytest.raises(ManifestError, match="cannot be read"):
+    with pytest.raises(ManifestError, match=r"has no video\.mp4"):
         Recording.open(tmp_path)
     _record(engine, tmp_path / "run", lossless=False)
     video = tmp_path / "run" / "video.mp4"
@@ -103,6 +163,9 @@ def test_what_is_no_recording_is_refused(engine, tmp_path):
     video.write_bytes(whole[: len(whole) * 2 // 3])
     with pytest.raises(ManifestError, match=r"is no video|is damaged"):
         list(Recording.open(tmp_path / "run").blocks())
+    (tmp_path / "run" / "manifest.json").write_text("{}")
+    with pytest.raises(ManifestError, match=r"manifest\.json': this is no manifest"):
+        Recording.open(tmp_path / "run")
     video.unlink()
     with pytest.raises(ManifestError, match=r"has no video\.mp4"):
         Recording.open(tmp_path / "run")

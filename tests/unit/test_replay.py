@@ -21,6 +21,7 @@ from longlive_widget.errors import ManifestError, OutputError
 from longlive_widget.presets import PRESETS
 from longlive_widget.runs.logbook import Logbook, maker_of
 from longlive_widget.runs.manifest import picture_hashes
+from longlive_widget.runs.recording import Recording, RecordingFolder
 from longlive_widget.runs.replay import differences
 from longlive_widget.widget.runner import Runner
 
@@ -73,7 +74,7 @@ def test_a_hash_is_that_of_the_bytes_of_one_picture():
 
 
 def test_a_manifest_names_no_folder_and_no_user(run):
-    text = "".join(run._text())
+    text = run.text()
     for private in (str(Path.home()), getpass.getuser(), str(Path.cwd())):
         assert len(private) < 5 or private not in text
 
@@ -98,6 +99,37 @@ def test_a_replay_says_from_which_picture_on_and_why(engine, run):
     assert found.different_block == 3
     assert "different from picture 38 on (block 3): 1 of 57 pictures are others" in str(found)
     assert "nothing that a manifest knows of is another" in str(found)
+
+
+def test_a_replay_of_a_recording_says_by_how_much_each_block_is_another(engine, tmp_path):
+    session = engine.session(RED, seed=3, size_px=SMALL_PX)
+    logbook, made = Logbook(engine, session), []
+    with (
+        RecordingFolder(tmp_path / "exact", session.geometry, lossless=True) as exact,
+        RecordingFolder(tmp_path / "lossy", session.geometry) as lossy,
+    ):
+        for block in session.blocks(2):
+            page = logbook.add(session, block.index, picture_hashes(block.frames), 9.0, {})
+            made.append(block.frames)
+            exact.append(block.frames, page.manifest())
+            lossy.append(block.frames, page.manifest())
+    equal = replay(tmp_path / "exact", engine=engine)
+    assert (equal.equal, equal.psnr_db, equal.measured_on) == (True, {}, None)
+
+    other = Engine(engine.model, engine.preset.with_(denoise_steps=(1000, 250)))
+    remade = []
+    found = replay(
+        str(tmp_path / "exact"), engine=other, on_block=lambda block: remade.append(block.frames)
+    )
+    for number, (then, now) in enumerate(zip(made, remade, strict=True)):
+        error = ((then.astype(float) - now) ** 2).mean()
+        assert found.psnr_db[number] == pytest.approx(10 * np.log10(255**2 / error))
+    assert f"against the pictures as they were made: 0: {found.psnr_db[0]:.1f} dB, 1: " in str(
+        found
+    )
+    near = replay(Recording.open(tmp_path / "lossy"), engine=other)
+    assert near.measured_on == "a video with loss"
+    assert near.psnr_db[0] == pytest.approx(found.psnr_db[0], abs=2)
 
 
 def test_adapters_that_change_on_the_way_are_replayed_and_put_back(engine):
@@ -148,21 +180,21 @@ def test_a_fingerprint_is_of_the_weights_as_they_were_loaded(engine):
     assert {part for part in random if random[part] == before[part]} == {"tokenizer"}
 
 
-def test_a_run_that_went_on_under_another_preset_is_refused_rather_than_told_wrongly(engine):
-    first = engine.under(engine.preset)
+def test_an_engine_is_let_go_once_a_run_went_on_with_another_model(engine):
+    first = Engine.load("tiny", engine.preset, emulate=True)
     session = first.session(RED, size_px=SMALL_PX)
     logbook = Logbook(first, session)
     _add(logbook, session, 1)
-    engine.under(engine.preset.with_(name="three", denoise_steps=(1000, 500, 250))).take_over(
-        session
-    )
-    _add(logbook, session, 1)
-    with pytest.raises(ManifestError, match="went on under preset 'three' on the way"):
-        logbook.manifest()
-    gone = weakref.ref(first)
+    before = fingerprint(first.model)
+    first.under(engine.preset.with_(name="eight bits", linear_dtype="fp8")).take_over(session)
+    _add(logbook, session, 2)
+    gone = weakref.ref(first.model)
     del first
     gc.collect()
-    assert gone() is None, "its engine is needed no longer"
+    assert gone() is None, "its weights are those of the model that went on"
+    run = logbook.manifest()
+    assert (run.maker.fingerprints, run.maker.preset) == (before, engine.preset)
+    assert replay(run).equal
 
 
 def test_blocks_are_noted_while_a_manifest_is_read(engine, monkeypatch):
@@ -187,6 +219,36 @@ def test_blocks_are_noted_while_a_manifest_is_read(engine, monkeypatch):
     assert noted == [True, True]
     monkeypatch.undo()
     assert [line.block for line in logbook.manifest().blocks] == [0, 1, 2, 3]
+
+
+def test_a_run_that_went_on_under_other_presets_is_replayed_with_each_change(engine, tmp_path):
+    """Fewer steps from block 1, FP8 numbers and an adapter's other scale from block 3."""
+    own = Engine.load("tiny", engine.preset, emulate=True)
+    session = own.session(RED, size_px=SMALL_PX)
+    logbook = Logbook(own, session)
+    _add(logbook, session, 1)
+    present = own.under(own.preset.with_(name="one", denoise_steps=(1000,)))
+    present.take_over(session)
+    _add(logbook, session, 2)
+    present = present.under(own.preset.with_(name="eight bits", linear_dtype="fp8"))
+    present.use_adapters({"own": 0.5})
+    present.take_over(session)
+    _add(logbook, session, 2)
+    run = Manifest.read(logbook.write(tmp_path / "run.json"))
+    assert [(turn.block, turn.preset.name) for turn in run.presets] == [
+        (1, "one"),
+        (3, "eight bits"),
+    ]
+    assert run.presets[0].preset.attention == run.maker.attention
+    assert replay(run).equal
+    found = replay(replace(run, presets=run.presets[:1]))
+    assert (found.equal, found.different_block) == (False, 3)
+
+
+def test_a_manifest_of_the_first_version_is_read_as_one_under_one_preset(run):
+    said = json.loads(run.text())
+    first = _without(said, "presets") | {"version": 1}
+    assert Manifest.from_json(json.dumps(first)) == run
 
 
 def test_a_run_that_was_begun_without_a_block_has_no_manifest(engine):
@@ -232,8 +294,8 @@ DAMAGED = {
     "cut off": (lambda said: json.dumps(said)[:-40], "no whole JSON"),
     "something else": (lambda _: "[1, 2]", "no manifest: its format is not 'longlive-widget run'"),
     "a later version": (
-        lambda said: json.dumps(said | {"version": 2}),
-        "has version 2, and versions up to 1 are known here: update longlive-widget",
+        lambda said: json.dumps(said | {"version": 3}),
+        "has version 3, and versions up to 2 are known here: update longlive-widget",
     ),
     "no version": (lambda said: json.dumps(said | {"version": "x"}), "version 'x' of a manifest"),
     "no seed": (lambda said: json.dumps(_without(said, "seed")), "has no field 'seed'"),
@@ -269,6 +331,16 @@ DAMAGED = {
         "summary 3 is not text",
     ),
     "adapters of none": (lambda said: json.dumps(said | {"adapters": []}), "adapters are said at"),
+    "presets of none": (
+        lambda said: json.dumps(said | {"presets": {"block": 1}}),
+        "are no list of objects",
+    ),
+    "a preset after the end": (
+        lambda said: json.dumps(
+            said | {"presets": [{"block": 5, "preset": said["maker"]["preset"]}]}
+        ),
+        "presets took over at blocks [5]",
+    ),
     "a maker of none": (lambda said: json.dumps(said | {"maker": 3}), "maker 3 has no fields"),
 }
 
@@ -285,7 +357,7 @@ def _with_block(said, pictures):
 @pytest.mark.parametrize(("damage", "told"), DAMAGED.values(), ids=DAMAGED)
 def test_a_manifest_that_is_none_is_refused_in_one_sentence(run, tmp_path, damage, told):
     path = tmp_path / "run.json"
-    path.write_text(damage(json.loads("".join(run._text()))))
+    path.write_text(damage(json.loads(run.text())))
     with pytest.raises(ManifestError, match=r"run\.json") as refused:
         Manifest.read(path)
     assert told in str(refused.value)
@@ -294,7 +366,7 @@ def test_a_manifest_that_is_none_is_refused_in_one_sentence(run, tmp_path, damag
 
 def test_no_byte_that_is_lost_goes_unseen(run):
     """Wherever the file is cut off, it is refused."""
-    text = "".join(run._text()).rstrip()
+    text = run.text().rstrip()
     for cut in np.random.default_rng(0).integers(0, len(text), 40):
         with pytest.raises(ManifestError):
             Manifest.from_json(text[:cut])

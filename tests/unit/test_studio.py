@@ -25,6 +25,7 @@ from longlive_widget.engine.engine import Engine
 from longlive_widget.errors import CapabilityError, OutputError, SessionError, TimelineError
 from longlive_widget.measure.memory import reserved_bytes
 from longlive_widget.presets import Preset
+from longlive_widget.runs.recording import Recording
 from longlive_widget.timeline import Entry, Timeline, Transition
 from longlive_widget.widget import studio as studio_module
 from longlive_widget.widget.freed import Freed, freed_since
@@ -446,6 +447,42 @@ def test_a_recording_is_where_it_was_asked_for(studio, tmp_path):
     studio.run(blocks=2)
     assert studio.cut() == path == tmp_path / "x.mp4"
     assert path.stat().st_size > 0
+
+
+def test_a_studio_records_one_video_into_a_folder_that_plays_meanwhile(tmp_path):
+    quick = Preset("quick", "", (1000, 500))
+    engine = Engine.load("tiny", quick)
+    studio = LongLiveWidget(engine, "a red ball bounces", seed=1)
+    studio.size_px = (96, 64)
+    with pytest.raises(SessionError, match="only a recording in a folder is kept without loss"):
+        studio.record(tmp_path / "x.mp4", lossless=True)
+    path = studio.record(tmp_path / "run", lossless=True)
+    studio.run(blocks=2)
+    studio.switch("a big blue star spins")
+    studio.run(blocks=1)
+    studio.preset = quick.with_(name="one", denoise_steps=(1000,))
+    studio.run(blocks=1)
+    frames, manifest = studio.frames, studio.manifest()
+    wait_until(lambda: (path / "video.mp4").exists() and len(Recording.open(path).records) >= 2)
+    assert (path / "journal.jsonl").exists()
+
+    studio.stop()
+    studio.run(blocks=1)  # another video, which ends the recording of the first one
+    wait_until(lambda: (path / "manifest.json").exists())
+    recording = Recording.open(path)
+    assert recording.manifest == manifest
+    assert [(turn.block, turn.preset.name) for turn in manifest.presets] == [(3, "one")]
+    assert np.array_equal(np.concatenate([block.frames for block in recording.blocks()]), frames)
+    assert not (path / "journal.jsonl").exists()
+    with pytest.raises(SessionError, match=r"nothing is being recorded"):
+        studio.cut()
+
+    middle = studio.record(tmp_path / "middle")
+    studio.run(blocks=2)
+    assert studio.cut() == middle
+    assert [line.block for line in Recording.open(middle).records] == [1, 2]
+    assert studio.errors == ()
+    studio.close()
 
 
 def test_closing_says_what_it_freed(studio):

@@ -1,0 +1,72 @@
+"""A manifest that is written block by block, and is whole up to the line that was written last.
+
+Lines of JSON: what is known of the run, again whenever that changes, and each block. No torch.
+"""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from longlive_widget.engine.video_file import disk_errors_explained
+from longlive_widget.errors import ManifestError
+from longlive_widget.runs.manifest import Manifest, loaded
+
+
+class JournalFile:
+    """The journal of a run in the making; pages are added in the order of their blocks."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._head: dict[str, object] | None = None
+        with disk_errors_explained(path):
+            self._file = path.open("x", encoding="utf-8")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+    def add(self, page: Manifest) -> None:
+        """Add the manifest of a run of one block alone."""
+        head = page.head()
+        said: list[object] = [{"block": asdict(line)} for line in page.blocks]
+        if head != self._head:
+            said.insert(0, {"head": head})
+            self._head = head
+        with disk_errors_explained(self.path):
+            self._file.writelines(json.dumps(each, ensure_ascii=False) + "\n" for each in said)
+            self._file.flush()
+
+
+def read_journal(path: Path) -> Manifest:
+    """The run that a journal tells of, up to its last whole line.
+
+    Raises:
+        ManifestError: it cannot be read, tells of no block, or is damaged.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise ManifestError(f"{str(path)!r} cannot be read ({error})") from error
+    head: dict[str, object] = {}
+    blocks: list[object] = []
+    try:
+        for line in text.splitlines(keepends=True):
+            if not line.endswith("\n"):
+                break  # its writer was ended within it
+            match loaded(line):
+                case {"head": dict() as head}:
+                    pass
+                case {"block": block}:
+                    blocks.append(block)
+        return Manifest.from_fields({**head, "blocks": blocks})
+    except ManifestError as error:
+        raise ManifestError(f"{str(path)!r}: {error}") from error
