@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from longlive_widget.presets import PRESETS as PRESETS
     from longlive_widget.presets import Preset as Preset
     from longlive_widget.runs.manifest import Manifest as Manifest
-    from longlive_widget.runs.recording import Recording as Recording
     from longlive_widget.runs.replay import replay as replay
     from longlive_widget.timeline import Entry as Entry
     from longlive_widget.timeline import Timeline as Timeline
     from longlive_widget.timeline import Transition as Transition
     from longlive_widget.timeline_forms import read_timeline as read_timeline
     from longlive_widget.timeline_forms import write_timeline as write_timeline
+    from longlive_widget.widget.recorded import Recording as Recording
     from longlive_widget.widget.studio import LongLiveWidget as LongLiveWidget
 
 __version__ = "0.1.0"
@@ -40,7 +40,7 @@ _HOMES = {
     "Preset": "longlive_widget.presets",
     "Timeline": "longlive_widget.timeline",
     "Transition": "longlive_widget.timeline",
-    "Recording": "longlive_widget.runs.recording",
+    "Recording": "longlive_widget.widget.recorded",
     "replay": "longlive_widget.runs.replay",
     "read_timeline": "longlive_widget.timeline_forms",
     "write_timeline": "longlive_widget.timeline_forms",

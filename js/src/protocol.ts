@@ -26,6 +26,7 @@ export const statuses = [
   "stopped",
   "failed",
   "closed",
+  "recorded",
 ] as const;
 const topics = ["prompt", "other"] as const;
 export const codecs = ["h264", "jpeg"] as const;

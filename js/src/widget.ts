@@ -8,17 +8,20 @@ import { decodable } from "./playback/decoder.ts";
 import { isDropped } from "./playback/health.ts";
 import { Player, type ShownPicture } from "./playback/player.ts";
 import { Way } from "./playback/way.ts";
-import type {
-  BlockMessage,
-  BlockProfile,
-  BlockRecord,
-  Codec,
-  ExportedMessage,
-  HistoryMessage,
-  Landing,
-  ReadingMessage,
-  State,
+import {
+  type BlockMessage,
+  type BlockProfile,
+  type BlockRecord,
+  type Codec,
+  type ExportedMessage,
+  type HistoryMessage,
+  type Landing,
+  parseState,
+  type ReadingMessage,
+  type State,
 } from "./protocol.ts";
+import { kernelTape } from "./recording/kernel-tape.ts";
+import { recordingView } from "./recording/view.ts";
 import { timelineBoard } from "./timeline/board.ts";
 import { handOver } from "./timeline/files.ts";
 import { pictureOfFrame } from "./timeline/geometry.ts";
@@ -52,6 +55,10 @@ function widget() {
       show();
 
       function show(state?: State, open = false): void {
+        if (parseState(model.get("page_state")).status === "recorded") {
+          el.replaceChildren(recordingView((fail) => kernelTape(model, fail, signal), signal));
+          return;
+        }
         const ends = new AbortController();
         const again = (next: State, opened: boolean) => {
           ends.abort();
@@ -124,12 +131,12 @@ function view(
   );
   const timeline = timelineBoard(
     state,
-    (wish) => send({ type: "edit", view: connection.view, ...wish }),
     {
+      edit: (wish) => send({ type: "edit", view: connection.view, ...wish }),
       save: (form) => send({ type: "export", view: connection.view, form }),
       open: (name, text) => send({ type: "import", view: connection.view, name, text }),
+      ask,
     },
-    ask,
     signal,
   );
   const rate = state.pictures_per_second;

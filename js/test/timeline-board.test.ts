@@ -30,9 +30,12 @@ function opened(state = idle) {
   const end = new AbortController();
   const board = timelineBoard(
     state,
-    (wish) => wishes.push(wish),
-    { save: () => {}, open: () => {} },
-    (prompt) => asked.push(prompt),
+    {
+      edit: (wish) => wishes.push(wish),
+      save: () => {},
+      open: () => {},
+      ask: (prompt) => asked.push(prompt),
+    },
     end.signal,
   );
   document.body.replaceChildren(board.element);

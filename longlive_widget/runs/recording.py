@@ -156,7 +156,7 @@ def _pictures_in(path: Path) -> int:
 
 
 @dataclass(frozen=True)
-class Recording:
+class RecordedRun:
     """A kept run, to be played again: `open` it, and iterate `blocks`."""
 
     folder: Path

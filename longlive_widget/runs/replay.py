@@ -19,7 +19,7 @@ from longlive_widget.measure.record import Versions
 from longlive_widget.presets import UNSEEN, Attention, Preset
 from longlive_widget.runs.logbook import maker_of
 from longlive_widget.runs.manifest import Maker, Manifest, Scales, picture_hashes
-from longlive_widget.runs.recording import Recording
+from longlive_widget.runs.recording import RecordedRun
 
 TOLD_BLOCKS = 4
 MeasuredOn = Literal["the pictures as they were made", "a video with loss"]
@@ -92,7 +92,7 @@ class Replay:
 
 
 def replay(
-    run: str | Path | Manifest | Recording,
+    run: str | Path | Manifest | RecordedRun,
     *,
     engine: Engine | None = None,
     model: str | Path | Source | None = None,
@@ -144,21 +144,21 @@ def replay(
     return Replay(manifest, tuple(different), reasons, near_db, measured_on)
 
 
-def kept(run: str | Path | Manifest | Recording) -> tuple[Manifest, Recording | None]:
+def kept(run: str | Path | Manifest | RecordedRun) -> tuple[Manifest, RecordedRun | None]:
     """The manifest of a run, and the recording if it came with one.
 
     What cannot be read is a `ManifestError`.
     """
     if isinstance(run, Manifest):
         return run, None
-    if not isinstance(run, Recording):
+    if not isinstance(run, RecordedRun):
         if not Path(run).expanduser().is_dir():
             return Manifest.read(run), None
-        run = Recording.open(run)
+        run = RecordedRun.open(run)
     return run.manifest, run
 
 
-def _psnr_db(block: Block, recording: Recording) -> float:
+def _psnr_db(block: Block, recording: RecordedRun) -> float:
     """How near a block is to the recorded one."""
     there = recording.block(block.index).frames
     return psnr_db(squared_error(torch.from_numpy(block.frames), torch.from_numpy(there)))

@@ -22,7 +22,7 @@ from longlive_widget.timeline import (
 from longlive_widget.timeline_forms import Form
 from longlive_widget.widget.panel import Panel
 
-Status = Literal["idle", "running", "paused", "done", "stopped", "failed", "closed"]
+Status = Literal["idle", "running", "paused", "done", "stopped", "failed", "closed", "recorded"]
 AssetName = Literal["plotly"]
 Topic = Literal["prompt", "other"]
 Codec = Literal["h264", "jpeg"]

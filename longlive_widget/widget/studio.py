@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 
 from longlive_widget.engine.video_file import VideoFile
 from longlive_widget.errors import (
-    CapabilityError,
     SessionError,
     one_of,
     reachable,
@@ -38,6 +37,7 @@ from longlive_widget.timeline import (
     timeline_of,
 )
 from longlive_widget.timeline_forms import form_of, timeline_from
+from longlive_widget.widget.bundle import asset, bundled, hear_where_sent
 from longlive_widget.widget.figures import (
     kernels_figure,
     latency_figure,
@@ -110,7 +110,6 @@ if TYPE_CHECKING:
     from longlive_widget.measure.recommend import Recommendation
     from longlive_widget.runs.manifest import Manifest
 
-STATIC = Path(__file__).parents[1] / "static"
 PATIENCE_S = 0.2
 
 Chart = Literal["latency", "parts", "window", "memory", "kernels"]
@@ -192,7 +191,7 @@ class LongLiveWidget(anywidget.AnyWidget):
         measured = () if records is None else read(records)
         plan, seed = timeline_of(timeline), require_seed(seed)
         one_of("when_unseen", when_unseen, get_args(Unseen), SessionError)
-        page, style = _bundled("widget.js"), _bundled("widget.css")
+        page, style = bundled("widget.js"), bundled("widget.css")
         self._cell, self._execution = _current_cell()
         self._loop = _running_loop()
         self._runner = Runner(
@@ -205,7 +204,7 @@ class LongLiveWidget(anywidget.AnyWidget):
             self, "status", "prompt", "timeline", "preset", "seed", "seed_locked", "size_px"
         )
         self.on_msg(self._on_page_message)
-        _hear_where_sent(self.comm)
+        hear_where_sent(self.comm)
         self._close_predecessors()
         _open_studios.add(self)
 
@@ -578,7 +577,7 @@ class LongLiveWidget(anywidget.AnyWidget):
             case TimeRequest(view, asked_ms):
                 self._runner.delivery.tell_time(view, asked_ms)
             case AssetRequest(name):
-                self._tell_page(Asset(name), [(STATIC / f"{name}.js").read_bytes()])
+                self._tell_page(Asset(name), [asset(name)])
             case _:
                 assert_never(request)
 
@@ -609,26 +608,6 @@ class LongLiveWidget(anywidget.AnyWidget):
                 self.switch(prompt, transition)
             case _:
                 assert_never(command)
-
-
-def _bundled(name: str) -> str:
-    path = STATIC / name
-    if not path.is_file():
-        raise CapabilityError(
-            f"{path} is missing: build the page's part with `make setup`, or with "
-            "`npm --prefix js install && npm --prefix js run build`"
-        )
-    return path.read_text(encoding="utf-8")
-
-
-def _hear_where_sent(comm: object) -> None:
-    """Have a kernel take what the page sends on the subshell that the page has sent it to.
-
-    ipykernel 7.4 takes it where the comm has published last. A studio publishes from threads of its
-    own, which counts as the main shell, and that hears nothing while a cell runs.
-    """
-    if hasattr(comm, "_reply_subshell_for"):
-        comm._reply_subshell_for = lambda _data, chosen: chosen
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:

@@ -11,7 +11,7 @@ import traitlets
 from longlive_widget.cache.occupancy import Occupancy
 from longlive_widget.errors import LongLiveError
 from longlive_widget.geometry import Geometry
-from longlive_widget.widget import studio
+from longlive_widget.widget import bundle
 from longlive_widget.widget.frame_codec import encode_h264, h264_name
 from longlive_widget.widget.protocol import (
     Attach,
@@ -40,7 +40,7 @@ class Stream(anywidget.AnyWidget):
 
     def __init__(self) -> None:
         page, style = (
-            (studio.STATIC / name).read_text(encoding="utf-8")
+            (bundle.STATIC / name).read_text(encoding="utf-8")
             for name in ("widget.js", "widget.css")
         )
         width_px, height_px = SIZE.width_px, SIZE.height_px

@@ -11,6 +11,7 @@ from functools import partial
 import av
 import pytest
 
+from longlive_widget import Recording
 from longlive_widget.cli import main
 from longlive_widget.cli.videos import require_landings
 from longlive_widget.engine.engine import Engine
@@ -19,7 +20,6 @@ from longlive_widget.errors import TimelineError
 from longlive_widget.measure import judgement
 from longlive_widget.measure.records import read
 from longlive_widget.presets import PRESETS
-from longlive_widget.runs.recording import Recording
 from longlive_widget.timeline import Timeline
 from longlive_widget.tiny import evaluate, train_autoencoder
 

@@ -14,14 +14,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from longlive_widget import Engine, Entry, Manifest, Timeline, Transition, replay
+from longlive_widget import Engine, Entry, Manifest, Recording, Timeline, Transition, replay
 from longlive_widget.cli import main
 from longlive_widget.engine.fingerprint import fingerprint
 from longlive_widget.errors import ManifestError, OutputError
 from longlive_widget.presets import PRESETS
 from longlive_widget.runs.logbook import Logbook, maker_of
 from longlive_widget.runs.manifest import picture_hashes
-from longlive_widget.runs.recording import Recording, RecordingFolder
+from longlive_widget.runs.recording import RecordingFolder
 from longlive_widget.runs.replay import differences
 from longlive_widget.widget.runner import Runner
 

@@ -20,14 +20,14 @@ from ipywidgets import Text
 from nbclient import NotebookClient
 from PIL import Image
 
+from longlive_widget import Recording
 from longlive_widget.engine.denoise import Denoiser
 from longlive_widget.engine.engine import Engine
 from longlive_widget.errors import CapabilityError, OutputError, SessionError, TimelineError
 from longlive_widget.measure.memory import reserved_bytes
 from longlive_widget.presets import Preset
-from longlive_widget.runs.recording import Recording
 from longlive_widget.timeline import Entry, Timeline, Transition
-from longlive_widget.widget import studio as studio_module
+from longlive_widget.widget import bundle
 from longlive_widget.widget.freed import Freed, freed_since
 from longlive_widget.widget.reel import Reel
 from longlive_widget.widget.still import picture_strip, record_table
@@ -380,7 +380,7 @@ def test_timelines_of_two_studios_may_be_linked(studio):
 
 
 def test_an_unbuilt_page_is_told_before_anything_is_made(monkeypatch, tmp_path):
-    monkeypatch.setattr(studio_module, "STATIC", tmp_path)
+    monkeypatch.setattr(bundle, "STATIC", tmp_path)
     with pytest.raises(CapabilityError, match=r"`make setup`.*`npm --prefix js install && npm"):
         LongLiveWidget(PaintedEngine(), TIMELINE)
 

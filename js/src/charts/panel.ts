@@ -12,22 +12,21 @@ import { partsChart } from "./parts-chart.ts";
 import { type Plot, plot } from "./plot.ts";
 import type { Plotly } from "./plotly.ts";
 import { profileReadout, readoutOf } from "./readout.ts";
-import { blockRange, type Range, within, zoomed } from "./series.ts";
+import { blockRange, MOST_DRAWN, type Range, wholeRange, within, zoomed } from "./series.ts";
 import { tabs } from "./tabs.ts";
 import { colours } from "./theme.ts";
 import { windowChart } from "./window-chart.ts";
 
 const REDRAW_MS = 250;
 const LIGHT_MS = 80;
-/** More than these are too many to be told apart, and slow. */
-const MOST_DRAWN = 500;
-const drawings = [latencyChart, partsChart, windowChart, memoryChart, kernelsChart] as const;
+const recorded = [latencyChart, partsChart];
+const live = [...recorded, windowChart, memoryChart, kernelsChart];
 
 export type ChartEvents = {
   /** Show the pictures of a block; what is returned says why that cannot be. */
   seek: (record: BlockRecord) => string | undefined;
-  /** Have the next block profiled. */
-  profile: () => void;
+  /** Have the next block profiled; nobody can in a recording, which knows latencies and parts alone. */
+  profile?: () => void;
   /** What files are called, up to what is in them. */
   name: () => string;
 };
@@ -73,6 +72,7 @@ export function chartPanel(
     "two blocks get slower by it: the profiler begins with one, and takes the other apart",
   );
   const blocks = new Blocks();
+  const drawings = events.profile === undefined ? recorded : live;
   let drawing: Drawing = latencyChart;
   let drawn: Plot | undefined;
   let range: Range | undefined;
@@ -153,6 +153,7 @@ export function chartPanel(
     chart.setAttribute("aria-description", `${drawing.label}${keys}`);
     profile.hidden = name !== "kernels";
     reset.hidden = freeze.hidden = !drawing.overBlocks;
+    freeze.hidden ||= events.profile === undefined; // nothing comes that would move them
     say("");
     schedule(0);
   }
@@ -201,7 +202,10 @@ export function chartPanel(
   }
 
   function rangeNow(): Range {
-    return range ?? blockRange(blocks.shown.at(-1)?.block ?? 0);
+    const newest = blocks.shown.at(-1)?.block ?? 0;
+    return (
+      range ?? (events.profile === undefined ? wholeRange(blocks.shown, lit) : blockRange(newest))
+    );
   }
 
   function zoom(to: Range | undefined): void {
@@ -265,7 +269,7 @@ export function chartPanel(
   }
 
   function askForProfile(): void {
-    events.profile();
+    events.profile?.();
     say("two blocks are profiled as soon as they are made");
   }
 

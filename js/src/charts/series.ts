@@ -3,7 +3,10 @@
 import type { BlockRecord } from "../protocol.ts";
 
 export const BLOCKS_IN_VIEW = 60;
+/** More than these are too many to be told apart, and slow. */
+export const MOST_DRAWN = 500;
 const FEWEST_IN_VIEW = 12;
+const FEWEST_OF_ALL = 4;
 const LONGEST_LABEL = 80;
 
 /** From block to block, half a block more at either end. */
@@ -34,6 +37,15 @@ export function byPreset(records: readonly BlockRecord[]): Map<string, BlockReco
 export function blockRange(newest: number): Range {
   const last = Math.max(newest, FEWEST_IN_VIEW - 1);
   return [Math.max(0, last - BLOCKS_IN_VIEW + 1) - 0.6, last + 0.6];
+}
+
+/** From the first block to the last; where these are too many, those around `middle`. */
+export function wholeRange(records: readonly BlockRecord[], middle: number | undefined): Range {
+  const [first, last] = [records[0]?.block ?? 0, records.at(-1)?.block ?? 0];
+  if (records.length > MOST_DRAWN) {
+    return blockRange(Math.min(last, (middle ?? first) + BLOCKS_IN_VIEW / 2));
+  }
+  return [first - 0.6, Math.max(last, first + FEWEST_OF_ALL - 1) + 0.6];
 }
 
 /** The range around `middle`, half as wide or twice; it ends where the blocks do. */

@@ -107,7 +107,7 @@ export class Film {
 }
 
 function lastPicture(take: Take): number {
-  return take.record.first_picture + take.pictures.length - 1;
+  return take.record.first_picture + take.record.pictures - 1;
 }
 
 function sizeOf(take: Take): number {

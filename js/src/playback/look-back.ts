@@ -1,7 +1,6 @@
 // Somebody looks back at what was shown, while the video goes on.
 
 import type { BlockRecord } from "../protocol.ts";
-import type { CodedBlock } from "./decoder.ts";
 import { Film, type Stretch, type Take } from "./film.ts";
 import type { Disposable, Shown } from "./jitter-buffer.ts";
 import { Projector } from "./projector.ts";
@@ -11,7 +10,7 @@ const FILM_BYTES = 128 * 2 ** 20;
 const LOOP_SECONDS = 3;
 
 export type BlockDecoder<Picture> = {
-  decode: (block: CodedBlock) => Promise<Picture[]>;
+  decode: (take: Take) => Promise<Picture[]>;
   close: () => void;
 };
 
@@ -135,6 +134,6 @@ export class LookBack<Picture extends Disposable> {
   }
 
   private freshProjector(): Projector<Picture> {
-    return new Projector(this.film, (block) => this.decoder.decode(block), this.events.fail);
+    return new Projector(this.film, (take) => this.decoder.decode(take), this.events.fail);
   }
 }

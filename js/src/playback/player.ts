@@ -172,6 +172,7 @@ export class Player {
       case "idle":
       case "stopped":
       case "closed":
+      case "recorded":
         this.buffer.clearAhead(nowMs);
         this.show(nowMs);
         break;

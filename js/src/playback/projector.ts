@@ -1,6 +1,5 @@
 // Decoded pictures of a film, wherever somebody looks at it; a few blocks at a time are held.
 
-import type { CodedBlock } from "./decoder.ts";
 import type { Film, Take } from "./film.ts";
 import type { Disposable, Shown } from "./jitter-buffer.ts";
 
@@ -18,7 +17,7 @@ export class Projector<Picture extends Disposable> {
 
   constructor(
     private readonly film: Film,
-    private readonly decode: (block: CodedBlock) => Promise<Picture[]>,
+    private readonly decode: (take: Take) => Promise<Picture[]>,
     private readonly fail: (take: Take, error: unknown) => void,
   ) {}
 

@@ -20,13 +20,13 @@ import {
   segments,
 } from "./geometry.ts";
 import { type Grip, landingEntry, pulled } from "./gesture.ts";
-import { type Act, actOf, keysInWords } from "./keys.ts";
+import { type Act, actOf, keysInWords, keysToLook } from "./keys.ts";
 import { lane } from "./lane.ts";
 import { added, blockOf, type Edit, isOpen, retyped, type Terms, takingOver } from "./plan.ts";
 import { ruler } from "./ruler.ts";
-import { toolbar } from "./toolbar.ts";
+import { editTools, lookTools, toolbar } from "./toolbar.ts";
 import { typing } from "./typing.ts";
-import { atFirst, lookOf, panned, revealing, spanOf, zoomed } from "./viewport.ts";
+import { atFirst, lookOf, panned, revealing, spanOf, type Viewport, zoomed } from "./viewport.ts";
 import { landingText, segmentLabel } from "./wording.ts";
 
 const WHEEL_PX_TO_DOUBLE = 300;
@@ -51,21 +51,38 @@ export type Board = {
   say: (sentence: string) => void;
 };
 
+/** What is done to a timeline that may be changed. */
+export type Steering = Pick<FileEvents, "save" | "open"> & { edit: (wish: Wish) => void; ask: Ask };
+
+/** What is done to that of a recording. */
+export type Looking = {
+  /** Go to a latent frame. */
+  seek: (frame: number) => void;
+  /** Bring the pictures of a block, by `fill`. */
+  thumbnail: (block: number) => Promise<void>;
+};
+
+/** What is offered where a timeline may be changed, and where it is looked at. */
+const toSteer = { tools: editTools, keys: keysInWords, hint: "double-click to add a prompt" };
+const toLook = { tools: lookTools, keys: keysToLook, hint: "double-click to go there" };
+
 /** What a pull would make of the plan, over the part that was looked at when it began. */
 type Pull = { plan: Plan; span: Span; from: number; grip: Grip; part: number };
 
 export function timelineBoard(
   first: State,
-  send: (wish: Wish) => void,
-  files: Pick<FileEvents, "save" | "open">,
-  ask: Ask,
+  events: Steering | Looking,
   signal: AbortSignal,
 ): Board {
-  const editing = new Editing(send);
+  const steering = "edit" in events ? events : undefined;
+  const looking = "seek" in events ? events : undefined;
+  const offered = looking === undefined ? toSteer : toLook;
+  const editing = new Editing((wish) => steering?.edit(wish));
   const calm = matchMedia("(prefers-reduced-motion: reduce)");
   let state = first;
   let shown: ShownPicture | undefined;
-  let view = atFirst;
+  const whole = { begin: 0, length: first.made * first.block_frames, following: false };
+  let view: Viewport = looking === undefined ? atFirst : whole;
   let selected = 0;
   let pull: Pull | undefined;
   let drawn: Span | undefined;
@@ -75,23 +92,33 @@ export function timelineBoard(
   const note = make("div", "ll-note");
   const playhead = make("div", "ll-playhead");
   const landing = make("div", "ll-landing");
-  const words = typing(() => prompts.focus(), ask, signal);
-  const film = filmstrip(state.h264, signal);
-  const tools = toolbar(act, signal);
+  const words = typing(
+    () => prompts.focus(),
+    (prompt) => steering?.ask(prompt),
+    signal,
+  );
+  const film = filmstrip(state.h264, looking?.thumbnail, signal);
+  const tools = toolbar(offered.tools, act, signal);
   const manner = menu("How the chosen prompt takes over", manners, signal);
   const scale = ruler(
-    { pan: (part) => pan(part * length()), add: (part) => add(frameAt(part)) },
+    {
+      pan: (part) => pan(part * length()),
+      choose: (part) => (looking ? looking.seek(frameAt(part)) : add(frameAt(part))),
+    },
+    offered.hint,
     signal,
   );
   const prompts = lane({ choose: take, type: retype, pull: pullBy, letGo, giveUp }, signal);
   element.setAttribute("role", "group");
   element.setAttribute("aria-label", "Timeline");
-  prompts.element.title = keysInWords.map(({ name, says }) => `${name}: ${says}`).join("\n");
+  prompts.element.title = offered.keys.map(({ name, says }) => `${name}: ${says}`).join("\n");
   manner.button.classList.add("ll-tool");
-  const file = fileMenu({ ...files, refuse: (sentence) => say(sentence) }, signal);
-  for (const { element: list } of [manner, file]) {
-    list.classList.add("ll-menu-up"); // below, the cell's output ends
-    tools.gap.append(list);
+  if (steering !== undefined) {
+    const file = fileMenu({ ...steering, refuse: (sentence) => say(sentence) }, signal);
+    for (const { element: list } of [manner, file]) {
+      list.classList.add("ll-menu-up"); // below, the cell's output ends
+      tools.gap.append(list);
+    }
   }
   note.setAttribute("role", "status");
   note.setAttribute("aria-live", "polite");
@@ -119,7 +146,24 @@ export function timelineBoard(
 
   function show(next: ShownPicture): void {
     shown = next;
+    if (looking !== undefined) {
+      selectShown(next);
+    }
     drawMoving();
+  }
+
+  /** The prompt of a recording that steers what is shown is the one that is chosen. */
+  function selectShown({ number }: ShownPicture): void {
+    const frame = frameOfPicture(number);
+    const now = segmentsNow().findLast(({ begin }) => begin <= frame);
+    if (now !== undefined && now.index !== selected) {
+      const { focused } = prompts;
+      selected = now.index;
+      draw();
+      if (focused) {
+        prompts.focus();
+      }
+    }
   }
 
   async function fill(take: Take): Promise<void> {
@@ -229,8 +273,17 @@ export function timelineBoard(
 
   /** A pointer takes hold of a prompt. */
   function take(index: number): void {
+    goTo(index);
     choose(index);
     prompts.focus();
+  }
+
+  /** A recording goes to where a prompt begins. */
+  function goTo(index: number): void {
+    const segment = segmentsNow().find((one) => one.index === index);
+    if (segment !== undefined) {
+      looking?.seek(segment.begin);
+    }
   }
 
   function reveal(): void {
@@ -266,7 +319,12 @@ export function timelineBoard(
   }
 
   function act(asked: Act): void {
-    if (!(chooses(asked) || edits(asked) || looks(asked))) {
+    if (chooses(asked) || looks(asked)) {
+      return;
+    }
+    if (looking !== undefined) {
+      say("this is a recording: it can be looked at, not changed");
+    } else if (!edits(asked)) {
       changes(asked);
     }
   }
@@ -277,6 +335,7 @@ export function timelineBoard(
     if (segment === undefined) {
       return false;
     }
+    goTo(segment.index);
     choose(segment.index);
     const locked = segment.begin < terms().firstOpen * state.block_frames;
     say(segmentLabel(segment, locked, state.pictures_per_second));
@@ -292,7 +351,8 @@ export function timelineBoard(
   }
 
   function looks(asked: Act): boolean {
-    const look = lookOf(asked, view, span(), surroundings());
+    const fits = looking !== undefined && asked === "fit";
+    const look = fits ? whole : lookOf(asked, view, span(), surroundings());
     view = look ?? view;
     draw();
     return look !== undefined;
@@ -318,7 +378,7 @@ export function timelineBoard(
 
   function retype(index: number): void {
     const entry = editing.plan[index];
-    if (entry === undefined) {
+    if (entry === undefined || looking !== undefined) {
       return;
     }
     const edit = retyped(editing.plan, terms(), index, entry.prompt);
@@ -344,6 +404,9 @@ export function timelineBoard(
   }
 
   function pullBy(index: number, grip: Grip, part: number): void {
+    if (looking !== undefined) {
+      return;
+    }
     const over = span();
     const edit = pulled(editing.plan, terms(), index, grip, part * (over.end - over.begin));
     const refused = "refused" in edit;

@@ -21,7 +21,12 @@ export type Filmstrip = {
   clear: () => void;
 };
 
-export function filmstrip(h264: string | null, signal: AbortSignal): Filmstrip {
+/** `bring` is asked for the blocks that are laid out and are not here, one after the other. */
+export function filmstrip(
+  h264: string | null,
+  bring: ((block: number) => Promise<void>) | undefined,
+  signal: AbortSignal,
+): Filmstrip {
   const element = make("div", "ll-film");
   element.setAttribute("aria-hidden", "true");
   const kept = new Map<number, HTMLImageElement>();
@@ -31,6 +36,8 @@ export function filmstrip(h264: string | null, signal: AbortSignal): Filmstrip {
   let taken = -1;
   let video = 0;
   let coming = 0;
+  const asked = new Set<number>();
+  let bringing = false;
   const decoder = new Decoder(h264);
   signal.addEventListener("abort", () => {
     clear();
@@ -92,6 +99,7 @@ export function filmstrip(h264: string | null, signal: AbortSignal): Filmstrip {
     const width = (element.clientHeight * aspect) / Math.max(1, element.clientWidth);
     const { step, blocks } = blocksToShow(span, blockFrames, madeBlocks, width);
     const shown = Math.min(width, (step * blockFrames) / (span.end - span.begin));
+    fetch(blocks);
     const wanted = blocks.flatMap((block) => {
       const image = kept.get(block);
       return image === undefined ? [] : [{ image, at: fraction(block * blockFrames, span) }];
@@ -107,6 +115,22 @@ export function filmstrip(h264: string | null, signal: AbortSignal): Filmstrip {
     ) {
       element.replaceChildren(...images);
     }
+  }
+
+  /** Have one block brought that is missing; each is asked for once. */
+  function fetch(blocks: readonly number[]): void {
+    const missing = blocks.find((block) => !(kept.has(block) || asked.has(block)));
+    if (bring === undefined || missing === undefined || bringing) {
+      return;
+    }
+    asked.add(missing);
+    bringing = true;
+    bring(missing)
+      .catch(() => undefined) // it has no thumbnail: the player tells of it when it is looked at
+      .finally(() => {
+        bringing = false;
+        fetch(blocks);
+      });
   }
 
   function forget(block: number): void {

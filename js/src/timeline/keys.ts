@@ -86,6 +86,9 @@ export const keysInWords: readonly { name: string; says: string }[] = [
   { name: "f", says: "follow the playhead" },
 ];
 
+/** Those of them that change nothing. */
+export const keysToLook = keysInWords.filter(({ name }) => ["← →", "+ - 0", "f"].includes(name));
+
 export function actOf({ key, shiftKey, altKey, ctrlKey, metaKey }: Press): Act | undefined {
   const held = [ctrlKey || metaKey ? "ctrl" : "", altKey ? "alt" : "", shiftKey ? "shift" : ""];
   return acts[[...held.filter(Boolean), key].join("+")];

@@ -7,7 +7,7 @@ export type RulerEvents = {
   /** The scale is pulled by this part of its width. */
   pan: (part: number) => void;
   /** A place on it is chosen: a part of its width. */
-  add: (part: number) => void;
+  choose: (part: number) => void;
 };
 
 export type Ruler = {
@@ -15,12 +15,12 @@ export type Ruler = {
   draw: (span: Span, blockFrames: number, picturesPerSecond: number) => void;
 };
 
-export function ruler(events: RulerEvents, signal: AbortSignal): Ruler {
+export function ruler(events: RulerEvents, hint: string, signal: AbortSignal): Ruler {
   const element = make("div", "ll-ruler");
   const seconds = make("div", "ll-seconds");
   const frames = make("div", "ll-latent-frames");
   element.setAttribute("aria-hidden", "true");
-  element.title = "seconds; below, latent frames. Pull to pan, double-click to add a prompt";
+  element.title = `seconds; below, latent frames. Pull to pan, ${hint}`;
   element.append(seconds, frames);
   let x: number | undefined;
   element.addEventListener("pointerdown", take, { signal });
@@ -28,7 +28,7 @@ export function ruler(events: RulerEvents, signal: AbortSignal): Ruler {
   for (const end of ["pointerup", "pointercancel"]) {
     element.addEventListener(end, () => (x = undefined), { signal });
   }
-  element.addEventListener("dblclick", (event) => events.add(partAt(event)), { signal });
+  element.addEventListener("dblclick", (event) => events.choose(partAt(event)), { signal });
   return { element, draw };
 
   function take(event: PointerEvent): void {

@@ -5,7 +5,7 @@ import type { Act } from "./keys.ts";
 
 type Tool = { act: Act; label: string; key: string; path: string };
 
-const tools: readonly (Tool | "gap")[] = [
+const edits: readonly Tool[] = [
   {
     act: "undo",
     label: "Undo",
@@ -28,7 +28,8 @@ const tools: readonly (Tool | "gap")[] = [
   { act: "split", label: "Split", key: "s", path: "M7 2h2v12H7zM1 5h5v6H1zm9 0h5v6h-5z" },
   { act: "merge", label: "Merge with the next", key: "m", path: "M1 5h6v2h2V5h6v6H9V9H7v2H1z" },
   { act: "delete", label: "Delete", key: "Delete", path: "M6 2h4v1h3v1.5H3V3h3zM4 6h8l-.6 8H4.6z" },
-  "gap",
+];
+const looks: readonly Tool[] = [
   { act: "zoom out", label: "Zoom out", key: "-", path: "M3 7h10v2H3z" },
   { act: "zoom in", label: "Zoom in", key: "+", path: "M7 3h2v4h4v2H9v4H7V9H3V7h4z" },
   {
@@ -40,6 +41,9 @@ const tools: readonly (Tool | "gap")[] = [
   { act: "follow", label: "Follow the playhead", key: "f", path: "M4 2h8l-3 5v7H7V7z" },
 ];
 
+export const lookTools: readonly (Tool | "gap")[] = ["gap", ...looks];
+export const editTools = [...edits, ...lookTools];
+
 export type Toolbar = {
   element: HTMLElement;
   /** Elements to put among the buttons. */
@@ -47,11 +51,16 @@ export type Toolbar = {
   update: (able: Partial<Record<Act, boolean>>, follows: boolean) => void;
 };
 
-export function toolbar(act: (act: Act) => void, signal: AbortSignal): Toolbar {
+export function toolbar(
+  tools: readonly (Tool | "gap")[],
+  act: (act: Act) => void,
+  signal: AbortSignal,
+): Toolbar {
   const element = make("div", "ll-timeline-tools");
   const gap = make("div", "ll-gap");
   element.setAttribute("role", "group");
-  element.setAttribute("aria-label", "Edit the timeline");
+  const label = tools === lookTools ? "Look at the timeline" : "Edit the timeline";
+  element.setAttribute("aria-label", label);
   const buttons = new Map<Act, HTMLButtonElement>();
   for (const tool of tools) {
     if (tool === "gap") {

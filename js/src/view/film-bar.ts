@@ -14,7 +14,8 @@ export type FilmBarEvents = {
   step: (by: 1 | -1) => void;
   playOrStand: () => void;
   loop: () => void;
-  goLive: () => void;
+  /** To the video as it is made; none of a recording. */
+  goLive?: () => void;
 };
 
 export type FilmBar = { element: HTMLElement; update: (place: Place | undefined) => void };
@@ -39,7 +40,9 @@ export function filmBar(
   const on = (target: HTMLElement, kind: string, act: () => void) =>
     target.addEventListener(kind, act, { signal });
   element.setAttribute("role", "group");
-  element.setAttribute("aria-label", "Look back while the video goes on");
+  const { goLive } = events;
+  const label = goLive ? "Look back while the video goes on" : "The recording";
+  element.setAttribute("aria-label", label);
   track.type = "range";
   track.step = "1";
   track.setAttribute("aria-label", "Picture that is shown");
@@ -49,7 +52,8 @@ export function filmBar(
   on(forth, "click", () => events.step(1));
   on(play, "click", events.playOrStand);
   on(loop, "click", events.loop);
-  on(live, "click", events.goLive);
+  on(live, "click", () => goLive?.());
+  live.hidden = goLive === undefined;
   on(track, "input", () => events.seek(track.valueAsNumber));
   element.append(back, play, forth, track, time, loop, live);
   update(undefined);

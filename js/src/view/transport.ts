@@ -119,6 +119,7 @@ export function mainAction(status: Status): Main {
         command: { type: "start" },
       };
     case "closed":
+    case "recorded":
       return {
         label: "Start",
         hint: "this studio is closed: run the cell again",

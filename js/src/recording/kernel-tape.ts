@@ -1,0 +1,119 @@
+// A recording that lies with the kernel, which is asked for each block as it is wanted.
+
+import type { AnyModel } from "@anywidget/types";
+import { loadPlotly, sharedPlotly } from "../charts/plotly.ts";
+import { connect, expected, type Message } from "../connection.ts";
+import { type CodedBlock, decodable } from "../playback/decoder.ts";
+import type { BlockRecord } from "../protocol.ts";
+import type { Tape } from "./tape.ts";
+
+/** A loop goes round in these, and nothing comes twice. */
+const KEPT_BLOCKS = 32;
+
+type Answer<T> = { give: (value: T) => void; refuse: (why: Error) => void; promise: Promise<T> };
+
+export function kernelTape(
+  model: AnyModel,
+  fail: (message: string) => void,
+  signal: AbortSignal,
+): Tape {
+  const records = expected<readonly BlockRecord[]>(signal);
+  const source = expected<Uint8Array<ArrayBuffer>>(signal);
+  const blocks = new Map<number, Answer<CodedBlock>>();
+  const stills = new Map<number, Answer<Uint8Array<ArrayBuffer> | undefined>>();
+  const { view, state, send } = connect(model, signal, {
+    onMessage: (message) => {
+      if ("view" in message ? message.view === view : true) {
+        take(message);
+      }
+    },
+    onState: () => undefined, // it is over: nothing changes any more
+    onError: fail,
+    onWait: () => undefined,
+  });
+  const first = state();
+  const { run } = first;
+  const coming = records.wait();
+  decodable(first.h264)
+    .then((codecs) => send({ type: "attach", view, codecs }))
+    .catch((error) => fail(String(error)));
+  const leave = () => send({ type: "leave", view });
+  signal.addEventListener("abort", leave);
+  addEventListener("pagehide", leave, { signal });
+  return { state: first, records: coming, block, exact, plotly };
+
+  function take(message: Message): void {
+    switch (message.type) {
+      case "history":
+        records.came(message.records);
+        break;
+      case "block":
+        blocks.get(message.record.block)?.give(message);
+        break;
+      case "still":
+        stills.get(message.picture)?.give(message.bytes);
+        stills.delete(message.picture);
+        break;
+      case "asset":
+        source.came(message.bytes);
+        break;
+      case "failure":
+        refuse(message.message);
+        break;
+      default:
+        fail(`a recording has no ${message.type}`);
+    }
+  }
+
+  /** Whatever was asked for and has not come, will not: it may be asked for again. */
+  function refuse(message: string): void {
+    fail(message);
+    for (const answers of [blocks, stills]) {
+      for (const { refuse } of answers.values()) {
+        refuse(new Error(message));
+      }
+      answers.clear();
+    }
+  }
+
+  function block(number: number): Promise<CodedBlock> {
+    const here = blocks.get(number) ?? asked<CodedBlock>();
+    if (!blocks.has(number)) {
+      send({ type: "block", view, run, block: number });
+    }
+    blocks.delete(number); // and so it is the newest
+    blocks.set(number, here);
+    for (const oldest of blocks.keys()) {
+      if (blocks.size <= KEPT_BLOCKS) {
+        break;
+      }
+      blocks.delete(oldest);
+    }
+    return here.promise;
+  }
+
+  function exact(picture: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    const here = stills.get(picture) ?? asked<Uint8Array<ArrayBuffer> | undefined>();
+    stills.set(picture, here);
+    send({ type: "still", view, run, picture });
+    return here.promise;
+  }
+
+  function plotly() {
+    return sharedPlotly(async () => {
+      const coming = source.wait();
+      send({ type: "asset", name: "plotly" });
+      return loadPlotly(await coming);
+    });
+  }
+}
+
+function asked<T>(): Answer<T> {
+  let give: (value: T) => void = () => undefined;
+  let refuse: (why: Error) => void = () => undefined;
+  const promise = new Promise<T>((resolved, rejected) => {
+    give = resolved;
+    refuse = rejected;
+  });
+  return { give, refuse, promise };
+}

@@ -1,0 +1,170 @@
+// A recording on the page: the parts of the studio that look, and none that steer.
+
+import { chartPanel } from "../charts/panel.ts";
+import { Decoder } from "../playback/decoder.ts";
+import type { ShownPicture } from "../playback/player.ts";
+import { timelineBoard } from "../timeline/board.ts";
+import { pictureOfFrame } from "../timeline/geometry.ts";
+import { heedDisabled, make } from "../view/elements.ts";
+import { errorPanel } from "../view/error-panel.ts";
+import { filmBar } from "../view/film-bar.ts";
+import { screen } from "../view/screen.ts";
+import { shortcuts } from "../view/shortcuts.ts";
+import { statusLine } from "../view/status-line.ts";
+import { stills } from "../view/stills.ts";
+import type { Tape } from "./tape.ts";
+import { TapePlayer } from "./tape-player.ts";
+
+const MEASURE_MS = 250;
+
+/** `open` gives the tape, and tells what goes wrong with it. */
+export function recordingView(
+  open: (fail: (message: string) => void) => Tape,
+  signal: AbortSignal,
+): HTMLElement {
+  const root = make("div", "longlive");
+  heedDisabled(root, signal);
+  const theatre = make("div", "ll-theatre");
+  const errors = errorPanel(() => theatre.focus({ preventScroll: true }), signal);
+  const tape = open(errors.show);
+  const { state } = tape;
+  const rate = state.pictures_per_second;
+  let shown: ShownPicture | undefined;
+
+  const display = screen(
+    state.width_px,
+    state.height_px,
+    { snapshot: () => exact.save(state.model), fail: errors.show, theatre },
+    signal,
+  );
+  const exact = stills(display, {
+    ask: (picture) => void bring(picture),
+    shown: () => shown?.number,
+    refined: (picture) => {
+      root.dataset["exact"] = String(picture);
+    },
+    fail: errors.show,
+  });
+  const status = statusLine();
+  const timeline = timelineBoard(
+    state,
+    { seek: (frame) => back.seek(pictureOfFrame(frame)), thumbnail },
+    signal,
+  );
+  const charts = chartPanel(
+    rate,
+    tape.plotly(),
+    { seek: (record) => back.goTo(record), name: () => state.model },
+    signal,
+  );
+  const decoder = new Decoder(state.h264);
+  const player = new TapePlayer(
+    rate,
+    {
+      fetch: tape.block,
+      decode: (block) => decoder.decode(block),
+      close: () => decoder.close(),
+    },
+    { draw, stand: (picture) => void bring(picture), fail: errors.show },
+    signal,
+  );
+  const { back } = player;
+  const playOrStand = () => player.playOrStand();
+  const film = filmBar(
+    rate,
+    {
+      seek: (picture) => back.seek(picture),
+      step: (by) => back.step(by),
+      playOrStand,
+      loop: () => back.loop(),
+    },
+    signal,
+  );
+  const keys = shortcuts(
+    root,
+    [theatre],
+    [
+      { key: " ", name: "space", says: "play, or stand", act: playOrStand },
+      { key: ",", name: ",", says: "one picture back", act: () => back.step(-1), repeats: true },
+      { key: ".", name: ".", says: "one picture forth", act: () => back.step(1), repeats: true },
+      {
+        key: "ArrowLeft",
+        name: "←",
+        says: "one second back",
+        act: () => back.skip(-1),
+        repeats: true,
+      },
+      {
+        key: "ArrowRight",
+        name: "→",
+        says: "one second forth",
+        act: () => back.skip(1),
+        repeats: true,
+      },
+      { key: "l", name: "l", says: "loop the last 3 s, or no longer", act: () => back.loop() },
+      { key: "[", name: "[", says: "begin the loop here", act: () => back.bound("first") },
+      { key: "]", name: "]", says: "end the loop here", act: () => back.bound("last") },
+    ],
+    [],
+    signal,
+  );
+  theatre.tabIndex = 0;
+  theatre.setAttribute("role", "group");
+  theatre.setAttribute("aria-label", "Player; ? lists its keys");
+  const below = make("div", "ll-below");
+  below.append(film.element, display.tools);
+  theatre.append(display.element, below, keys.sheet);
+  const stage = make("div", "ll-stage");
+  stage.append(theatre, charts.element);
+  const frame = make("div", "ll-frame");
+  frame.append(status.element, stage, timeline.element, errors.element);
+  root.append(frame);
+  root.dataset["frame"] = "-1";
+  root.dataset["status"] = state.status;
+  status.update(state);
+  timeline.follow(state);
+  const measuring = setInterval(measure, MEASURE_MS);
+  signal.addEventListener("abort", () => clearInterval(measuring));
+  tape.records.then(
+    (records) => {
+      player.load(records, state.codec);
+      charts.add(records);
+      root.dataset["blocks"] = String(records.length);
+    },
+    (error) => errors.show(String(error)),
+  );
+  return root;
+
+  function draw(next: ShownPicture): void {
+    shown = next;
+    display.update(next);
+    film.update(player.place);
+    timeline.show(next);
+    charts.light(next.record.block);
+    root.dataset["frame"] = String(next.number);
+    root.dataset["prompt"] = next.record.prompt;
+    root.dataset["exact"] = "";
+  }
+
+  function measure(): void {
+    film.update(player.place);
+    root.dataset["playing"] = String(player.place?.playing ?? false);
+  }
+
+  async function bring(picture: number): Promise<void> {
+    try {
+      const bytes = await tape.exact(picture);
+      const { run } = state;
+      exact.take({ type: "still", view: "", run, picture, kept: bytes !== undefined, bytes });
+    } catch (error) {
+      errors.show(String(error));
+    }
+  }
+
+  async function thumbnail(block: number): Promise<void> {
+    const record = (await tape.records).find((one) => one.block === block);
+    if (record !== undefined) {
+      await timeline.fill({ record, ...(await tape.block(block)) });
+    }
+  }
+}

@@ -1,0 +1,240 @@
+// @vitest-environment happy-dom
+import type { AnyModel } from "@anywidget/types";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import fixtures from "../../tests/fixtures/protocol.json" with { type: "json" };
+import { wholeRange } from "../src/charts/series.ts";
+import type { CodedBlock, Picture as Drawn } from "../src/playback/decoder.ts";
+import { type BlockRecord, cut, parseState, type State } from "../src/protocol.ts";
+import { kernelTape } from "../src/recording/kernel-tape.ts";
+import { TapePlayer } from "../src/recording/tape-player.ts";
+import { timelineBoard } from "../src/timeline/board.ts";
+import { filmstrip } from "../src/timeline/filmstrip.ts";
+import { layOut, WIDTH_PX } from "./layout.ts";
+import { Picture, recordOf, takeOf } from "./video.ts";
+
+const PICTURE_MS = 62.5;
+/** Let all that is settled be heard of. */
+const settled = () => new Promise((resolve) => setTimeout(resolve));
+
+describe("the player of a recording", () => {
+  let nowMs = 0;
+  let drawn: number[] = [];
+  let stood: number[] = [];
+  let fetched: number[] = [];
+  let frames: (() => void)[] = [];
+  let end: AbortController;
+  let player: TapePlayer;
+  /** The browser draws, once everything that was asked for is here. */
+  const tick = async (times = 3) => {
+    for (let round = 0; round < times; round += 1) {
+      const due = frames;
+      frames = [];
+      for (const act of due) {
+        act();
+      }
+      await settled();
+    }
+  };
+  const later = async (pictures: number) => {
+    nowMs += pictures * PICTURE_MS;
+    await tick();
+  };
+  const source = {
+    fetch: async (block: number) => {
+      fetched.push(block);
+      return takeOf(block);
+    },
+    decode: async ({ pictures }: CodedBlock) =>
+      pictures.map((picture) => new Picture(picture[0]) as unknown as Drawn),
+    close: () => {},
+  };
+
+  beforeEach(() => {
+    nowMs = 1000;
+    [drawn, stood, fetched, frames] = [[], [], [], []];
+    end = new AbortController();
+    vi.spyOn(performance, "now").mockImplementation(() => nowMs);
+    vi.stubGlobal("requestAnimationFrame", (act: () => void) => frames.push(act));
+    player = new TapePlayer(
+      16,
+      source,
+      {
+        draw: ({ number }) => drawn.push(number),
+        stand: (picture) => stood.push(picture),
+        fail: (message) => {
+          throw new Error(message);
+        },
+      },
+      end.signal,
+    );
+  });
+  afterEach(() => {
+    end.abort();
+    vi.restoreAllMocks();
+    vi.unstubAllGlobals();
+  });
+
+  it("stands on its first picture, and has fetched no more than that and the next block", async () => {
+    player.load([0, 1, 2, 3].map(recordOf), "h264");
+    await tick();
+    expect(drawn).toEqual([0]);
+    expect(fetched).toEqual([0, 1]);
+    expect(player.place).toEqual({
+      there: { first: 0, last: 44 },
+      picture: 0,
+      live: false,
+      playing: false,
+      loop: undefined,
+    });
+    expect(stood).toEqual([]);
+    await later(4);
+    expect(stood).toEqual([0]);
+  });
+
+  it("plays to its end, stands there, and begins anew where it is played again", async () => {
+    player.load([0, 1].map(recordOf), "h264");
+    await tick();
+    player.playOrStand();
+    await later(5);
+    expect([drawn.at(-1), player.place?.playing]).toEqual([5, true]);
+    await later(30);
+    expect([drawn.at(-1), player.place?.playing]).toEqual([20, false]);
+    player.playOrStand();
+    await tick();
+    expect([drawn.at(-1), player.place?.playing]).toEqual([0, true]);
+  });
+
+  it("goes anywhere at once, also in a recording that begins in the middle of a video", async () => {
+    player.load([7, 8, 9].map(recordOf), "h264");
+    await tick();
+    expect(drawn).toEqual([recordOf(7).first_picture]);
+    player.back.seek(recordOf(9).first_picture + 3);
+    await tick();
+    expect(drawn.at(-1)).toBe(recordOf(9).first_picture + 3);
+    player.back.step(-1);
+    await tick();
+    expect(drawn.at(-1)).toBe(recordOf(9).first_picture + 2);
+  });
+});
+
+describe("a tape that lies with the kernel", () => {
+  const sent: { type: string; block?: number }[] = [];
+  let hear: (content: unknown, buffers?: unknown) => void = () => {};
+  const model = {
+    get: () => ({ ...fixtures.to_page.state.state, status: "recorded" }),
+    on: (name: string, act: typeof hear) => {
+      hear = name === "msg:custom" ? act : hear;
+    },
+    off: () => {},
+    send: (command: { type: string }) => sent.push(command),
+  } as unknown as AnyModel;
+
+  it("asks once for each block, gives the one that came, and tells why one does not come", async () => {
+    const errors: string[] = [];
+    const end = new AbortController();
+    vi.stubGlobal("isSecureContext", false);
+    const tape = kernelTape(model, (message) => errors.push(message), end.signal);
+    tape.records.catch(() => undefined); // the view is closed before they come
+    await settled();
+    const view = (sent[0] as { view?: string } | undefined)?.view;
+    expect(sent[0]?.type).toBe("attach");
+    const { block } = fixtures.to_page;
+    const number = block.record.block;
+    const coming = [tape.block(number), tape.block(number)];
+    expect(sent.slice(1)).toEqual([{ type: "block", view, run: tape.state.run, block: number }]);
+    hear({ ...block, view }, [new Uint8Array([7])]);
+    expect((await Promise.all(coming)).map(({ pictures }) => pictures[0]?.[0])).toEqual([7, 7]);
+
+    const gone = tape.block(99);
+    hear({ type: "failure", message: "it is damaged", details: "", topic: "other", view });
+    await expect(gone).rejects.toThrow("it is damaged");
+    expect(errors).toEqual(["it is damaged"]);
+    tape.block(99).catch(() => undefined);
+    expect(sent.filter((each) => each.block === 99).length).toBe(2);
+    end.abort();
+    expect(sent.at(-1)?.type).toBe("leave");
+    vi.unstubAllGlobals();
+  });
+});
+
+describe("the timeline of a recording", () => {
+  const entry = (latent_frame: number, prompt: string) => ({
+    latent_frame,
+    prompt,
+    transition: cut,
+  });
+  const state: State = {
+    ...parseState(fixtures.to_page.state.state),
+    status: "recorded",
+    made: 16,
+    begun: 0,
+    entries: [entry(0, "a ball"), entry(24, "a <b>star</b>")],
+  };
+
+  it("goes where a prompt begins, follows what is shown, and takes no edit", () => {
+    const layout = layOut();
+    const end = new AbortController();
+    const seen: number[] = [];
+    const thumbnail = async () => {};
+    const board = timelineBoard(
+      state,
+      { seek: (frame) => seen.push(frame), thumbnail },
+      end.signal,
+    );
+    document.body.replaceChildren(board.element);
+    board.follow(state);
+    const list = board.element.querySelector<HTMLElement>(".ll-prompts");
+    const chosen = () => list?.querySelector('[aria-selected="true"]')?.textContent;
+    const point = (x: number) =>
+      list?.dispatchEvent(new PointerEvent("pointerdown", { clientX: x, button: 0, pointerId: 1 }));
+    point(0.9 * WIDTH_PX);
+    expect([seen, chosen()]).toEqual([[24], "a <b>star</b>"]);
+    const picture = { width: 160, height: 96, close: () => {} } as unknown as ImageBitmap;
+    board.show({ picture, record: recordOf(1), number: 12 });
+    expect(chosen()).toBe("a ball");
+    for (const key of ["Delete", "a", "s", "Enter"]) {
+      list?.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+      expect(board.element.querySelector(".ll-note")?.textContent).toBe(
+        "this is a recording: it can be looked at, not changed",
+      );
+    }
+    expect(board.element.querySelector<HTMLElement>(".ll-typing")?.hidden).toBe(true);
+    const tools = [...board.element.querySelectorAll<HTMLElement>("[data-act]")];
+    expect(tools.map((tool) => tool.dataset["act"])).toEqual([
+      "zoom out",
+      "zoom in",
+      "fit",
+      "follow",
+    ]);
+    end.abort();
+    layout.undo();
+  });
+
+  it("has each missing thumbnail brought once, one at a time", async () => {
+    const layout = layOut();
+    const asked: number[] = [];
+    const end = new AbortController();
+    const strip = filmstrip(null, async (block) => void asked.push(block), end.signal);
+    strip.lay({ begin: 0, end: 12 }, 3, 4);
+    expect(asked).toEqual([0]);
+    await settled();
+    strip.lay({ begin: 0, end: 12 }, 3, 4);
+    await settled();
+    expect(asked).toEqual([0, 1, 2, 3]);
+    end.abort();
+    layout.undo();
+  });
+});
+
+describe("the charts of a recording", () => {
+  it("show all of it, or what is around the viewer where that is too much", () => {
+    const records = (count: number): BlockRecord[] =>
+      Array.from({ length: count }, (_, index) => recordOf(index + 5));
+    expect(wholeRange(records(40), undefined)).toEqual([4.4, 44.6]);
+    expect(wholeRange(records(1), undefined)).toEqual([4.4, 8.6]);
+    const [from, to] = wholeRange(records(1000), 700);
+    expect(from).toBeLessThan(700);
+    expect(to).toBeGreaterThan(700);
+    expect(to - from).toBeLessThan(70);
+  });
+});
