@@ -1,4 +1,4 @@
-// Builds the page's part of the package: widget.js, widget.css, and plotly.js as an asset beside them.
+// Builds the page's part of the package: widget.js, widget.css, page.js, and plotly.js beside them.
 import { copyFile, mkdir, stat } from "node:fs/promises";
 import { build, context } from "esbuild";
 
@@ -14,15 +14,17 @@ const options = {
   sourcemap: watched ? "inline" : false,
   outdir: "../longlive_widget/static",
 };
+// what an exported page runs
+const page = { ...options, entryPoints: ["src/page.ts"], format: "iife" };
 // anywidget gives the page two seconds to load this file
 const mostBytes = 150_000;
 
 await mkdir(out, { recursive: true });
 await copyFile(plotly, new URL("plotly.js", out));
 if (watched) {
-  await (await context(options)).watch();
+  await Promise.all([options, page].map(async (each) => (await context(each)).watch()));
 } else {
-  await build(options);
+  await Promise.all([build(options), build(page)]);
   const { size } = await stat(new URL("widget.js", out));
   if (size > mostBytes) {
     throw new Error(`widget.js has ${size} bytes, more than the ${mostBytes} that load in time`);

@@ -379,7 +379,7 @@ function parseStill(fields: Fields, buffers: readonly unknown[]): StillMessage {
   };
 }
 
-function parseRecord(value: unknown): BlockRecord {
+export function parseRecord(value: unknown): BlockRecord {
   const fields = object(value, "a record");
   return {
     block: number(fields, "block"),

@@ -5,6 +5,7 @@ import fixtures from "../../tests/fixtures/protocol.json" with { type: "json" };
 import { wholeRange } from "../src/charts/series.ts";
 import type { CodedBlock, Picture as Drawn } from "../src/playback/decoder.ts";
 import { type BlockRecord, cut, parseState, type State } from "../src/protocol.ts";
+import { embeddedTape } from "../src/recording/embedded-tape.ts";
 import { kernelTape } from "../src/recording/kernel-tape.ts";
 import { TapePlayer } from "../src/recording/tape-player.ts";
 import { timelineBoard } from "../src/timeline/board.ts";
@@ -154,6 +155,38 @@ describe("a tape that lies with the kernel", () => {
     end.abort();
     expect(sent.at(-1)?.type).toBe("leave");
     vi.unstubAllGlobals();
+  });
+});
+
+describe("a tape that lies in its page", () => {
+  const base64 = (...bytes: number[]) => btoa(String.fromCharCode(...bytes));
+  const said = {
+    state: { ...fixtures.to_page.state.state, status: "recorded" },
+    records: [recordOf(3)],
+    places: [{ block: 3, offsets: [1, 8], lengths: [7, 5] }],
+    parameters: base64(0, 0, 0, 1, 103),
+  };
+  // 9 is none of it; two pictures, the first of which has two parts
+  const video = base64(9, 0, 0, 0, 1, 50, 0, 0, 0, 0, 0, 1, 60);
+
+  it("cuts each picture out of the video, the first one with what a decoder needs before it", async () => {
+    const whole = { ...said, places: [{ block: 3, offsets: [1, 8], lengths: [5, 5] }] };
+    const { tape, video: file } = embeddedTape(whole, `\n${video}\n`);
+    const { pictures } = await tape.block(3);
+    expect(pictures.map((picture) => [...picture])).toEqual([
+      [0, 0, 0, 1, 103, 0, 0, 0, 1, 50],
+      [0, 0, 0, 1, 60],
+    ]);
+    expect([file.size, file.type]).toEqual([13, "video/mp4"]);
+    expect(await tape.exact(0)).toBeUndefined();
+    await expect(tape.block(4)).rejects.toThrow("this block is not in the video");
+  });
+
+  it("refuses a picture that ends within one of its parts", async () => {
+    await expect(embeddedTape(said, video).tape.block(3)).rejects.toThrow(
+      "a part of a picture does not fit in its 2 bytes",
+    );
+    expect(() => embeddedTape({ ...said, places: [3] }, video)).toThrow("a place is no object");
   });
 });
 

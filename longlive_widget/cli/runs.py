@@ -68,6 +68,24 @@ def _add_replay(commands: "argparse._SubParsersAction[Any]") -> None:
     )
 
 
+def export(chosen: argparse.Namespace) -> None:
+    """Write a recording as one HTML file."""
+    from longlive_widget.widget.recorded import Recording
+
+    path = Recording.open(chosen.recording).export_html(chosen.page)
+    print(f"{path}, {path.stat().st_size / 1e6:.1f} MB")
+
+
+def _add_export(commands: "argparse._SubParsersAction[Any]") -> None:
+    parser = commands.add_parser(
+        "export", help="write a recording as one HTML file, which plays with no network"
+    )
+    parser.set_defaults(run=export)
+    parser.add_argument("recording", help="its folder")
+    parser.add_argument("page", help="the file to write, ending in .html")
+
+
 def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
     """Name the commands of this module with their options."""
     _add_replay(commands)
+    _add_export(commands)

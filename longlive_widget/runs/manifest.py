@@ -237,6 +237,10 @@ class Manifest:
             blocks=self.blocks[: end - self.first_block],
         )
 
+    def since(self, block: int) -> "Manifest":
+        """The run from a block on, one of its own; what came before is not held against it."""
+        return replace(self, blocks=self.blocks[block - self.first_block :])
+
     def write(self, path: str | Path) -> Path:
         """Write it to a file, whole or not at all; returns where it is.
 

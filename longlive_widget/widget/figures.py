@@ -9,8 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from longlive_widget.errors import SessionError
-from longlive_widget.geometry import PICTURES_PER_SECOND
-from longlive_widget.widget.metrics import count_steps, decode_ms
+from longlive_widget.widget.metrics import count_steps, decode_ms, real_time_ms
 from longlive_widget.widget.protocol import BlockProfile, BlockRecord
 
 if TYPE_CHECKING:
@@ -278,11 +277,6 @@ def _with_real_time(figure: "go.Figure", records: Sequence[BlockRecord]) -> "go.
             annotation_position="bottom right",
         )
     return figure
-
-
-def real_time_ms(record: BlockRecord) -> float:
-    """How long the pictures of a block play: it must be made in less."""
-    return 1e3 * record.pictures / PICTURES_PER_SECOND
 
 
 def _short(prompt: str, limit: int = 36) -> str:

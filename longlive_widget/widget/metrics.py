@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from longlive_widget.geometry import PICTURES_PER_SECOND
 from longlive_widget.widget.protocol import BlockRecord
 
 if TYPE_CHECKING:
@@ -66,6 +67,11 @@ def _columns(steps: int) -> list[_Column]:
         ("device_bytes", "Int64", lambda record: record.device_bytes),
         ("device_reserved_bytes", "Int64", lambda record: record.device_reserved_bytes),
     ]
+
+
+def real_time_ms(record: BlockRecord) -> float:
+    """How long the pictures of a block play: it must be made in less."""
+    return 1e3 * record.pictures / PICTURES_PER_SECOND
 
 
 def decode_ms(record: BlockRecord) -> float:

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache, partial
+from pathlib import Path
 
 import anywidget
 import traitlets
@@ -13,6 +14,7 @@ from longlive_widget.errors import LongLiveError, SessionError
 from longlive_widget.runs.recording import RecordedRun
 from longlive_widget.widget.bundle import asset, bundled, hear_where_sent
 from longlive_widget.widget.courier import Courier
+from longlive_widget.widget.export import write_page
 from longlive_widget.widget.frame_codec import encode_block, encode_png, h264_name
 from longlive_widget.widget.protocol import (
     Asset,
@@ -46,6 +48,10 @@ class Recording(RecordedRun):
     def player(self) -> "RecordingPlayer":
         """A player of it, to be put among other widgets."""
         return RecordingPlayer(self)
+
+    def export_html(self, path: str | Path) -> Path:
+        """Write it as one HTML file that plays with no kernel and no network; returns where."""
+        return write_page(path, self.manifest, (block.frames for block in self.blocks()))
 
     def _ipython_display_(self) -> None:
         display(self.player())

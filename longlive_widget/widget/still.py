@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from longlive_widget.errors import SessionError
 from longlive_widget.geometry import PICTURES_PER_SECOND, pictures_before
-from longlive_widget.widget.figures import real_time_ms
+from longlive_widget.widget.metrics import real_time_ms
 from longlive_widget.widget.protocol import BlockRecord
 
 if TYPE_CHECKING:
@@ -75,7 +75,13 @@ def picture_strip(
 
 
 def record_table(records: Sequence[BlockRecord]) -> str:
-    """Blocks, rate and switches as a Markdown table.
+    """Blocks, rate and switches as a Markdown table; of no record it is a `SessionError`."""
+    lines = [f"| {name} | {_cell(value)} |" for name, value in summary_rows(records)]
+    return "\n".join(["| | |", "|---|---|", *lines])
+
+
+def summary_rows(records: Sequence[BlockRecord]) -> list[tuple[str, str]]:
+    """Blocks, rate and switches, each with its name, as plain text.
 
     Raises:
         SessionError: there is no record.
@@ -94,15 +100,11 @@ def record_table(records: Sequence[BlockRecord]) -> str:
         *(_latency(preset, records) for preset in presets),
     ]
     rows += [
-        (
-            f"block {record.block}, {_seconds(record.first_picture):.2f} s",
-            _cell(record.landed.prompt),
-        )
+        (f"block {record.block}, {_seconds(record.first_picture):.2f} s", record.landed.prompt)
         for record in records
         if record.landed is not None
     ]
-    lines = [f"| {name} | {value} |" for name, value in rows]
-    return "\n".join(["| | |", "|---|---|", *lines])
+    return rows
 
 
 def _latency(preset: str, records: Sequence[BlockRecord]) -> tuple[str, str]:

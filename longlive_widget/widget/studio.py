@@ -38,6 +38,7 @@ from longlive_widget.timeline import (
 )
 from longlive_widget.timeline_forms import form_of, timeline_from
 from longlive_widget.widget.bundle import asset, bundled, hear_where_sent
+from longlive_widget.widget.export import write_page
 from longlive_widget.widget.figures import (
     kernels_figure,
     latency_figure,
@@ -471,6 +472,17 @@ class LongLiveWidget(anywidget.AnyWidget):
         Where nothing was made yet, it is a `ManifestError`.
         """
         return self._runner.manifest()
+
+    def export_html(self, path: str | Path) -> Path:
+        """Write the video to one HTML file: it plays there with no kernel and no network.
+
+        With its timeline, its charts and its manifest, of the blocks that are kept (`blocks`). Of a
+        longer video, `record` it, and export the recording. Returns where the file is; a place
+        where none can be is an `OutputError`.
+        """
+        blocks = self._made_blocks()
+        run = self.manifest().up_to(blocks[-1].index + 1).since(blocks[0].index)
+        return write_page(path, run, (block.frames for block in blocks))
 
     def report(self) -> None:
         """Show what stays in a saved notebook: a strip of pictures, and a table."""
