@@ -17,7 +17,8 @@ from longlive_widget.measure.sweep import Grid, Maker, sweep
 
 SIZE_PX = (64, 32)
 COARSE = PRESETS["reference"].with_(name="coarse", denoise_steps=(1000,))
-GRID = Grid("tiny", (PRESETS["reference"], COARSE), ("a red ball", "a star"), (0, 3), 2, SIZE_PX)
+FINER = PRESETS["reference"].with_(name="finer", denoise_steps=(1000, 500))
+GRID = Grid("tiny", (FINER, COARSE), ("a red ball", "a star"), (0, 3), 1, SIZE_PX)
 
 
 @dataclass(frozen=True)

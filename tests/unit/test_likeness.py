@@ -14,7 +14,7 @@ from longlive_widget.measure.likeness import PARTS, Likeness, Plan, _mean_or_rea
 from longlive_widget.measure.records import read
 from longlive_widget.presets_page import PICTURE
 
-PLAN = Plan(prompts=1, blocks=2)
+PLAN = Plan(prompts=1, blocks=2, size_px=(64, 48))
 COARSE = PRESETS["reference"].with_(name="coarse", denoise_steps=(1000,))
 load = partial(Engine.load, "tiny", device="cpu")
 
@@ -75,13 +75,14 @@ def test_nothing_to_compare_is_told():
 
 def test_the_command_tells_and_keeps_what_it_found(tmp_path, capsys):
     file = tmp_path / "records.jsonl"
-    given = ["--preset", "ultra", "--prompts", "1", "--blocks", "1", "--device", "cpu"]
+    plan = ["--prompts", "1", "--blocks", "1", "--size", "64x48"]
+    given = ["--preset", "low_memory", *plan, "--device", "cpu"]
     assert main(["likeness", *given, "--preset", "speed", "--out", str(file)]) == 2
     told = capsys.readouterr()
-    assert "ultra against reference, tiny" in told.out
+    assert "low_memory against reference, tiny" in told.out
     assert "device 'cpu' has none" in told.err, "what was found before is kept"
     (record,) = read(file)
-    assert (record.kind, record.preset.name) == ("likeness", "ultra")
+    assert (record.kind, record.preset.name) == ("likeness", "low_memory")
     assert record.counts == {"prompts": 1, "blocks": 1, "seed": 0}
     assert len(record.samples["squared_error"]) == 1
 
@@ -98,7 +99,8 @@ def test_without_a_preset_the_command_takes_the_parts_that_run_here(
 ):
     monkeypatch.setattr(module, "PARTS", ("window_dtype=fp8", "attention=fa3"))
     file = tmp_path / "records.jsonl"
-    given = ["--prompts", "1", "--blocks", "2", "--device", "cpu", "--out", str(file)]
+    plan = ["--prompts", "1", "--blocks", "2", "--size", "64x48"]
+    given = [*plan, "--device", "cpu", "--out", str(file)]
     assert main(["likeness", *given]) == 0
     assert "left out: preset 'reference, attention=fa3' attends" in capsys.readouterr().err
     (record,) = read(file)

@@ -492,10 +492,10 @@ def test_a_model_beside_another_shares_its_parts_and_makes_the_same_pictures(
 ):
     """All of them under a preset with the same layers, else the text encoder."""
     model = Files().write(tmp_path) if published else "tiny"
-    options = {"dtype": "float32", "weights": weights}
+    options = {"dtype": "float32", "weights": weights, "emulate": True}
     preset = PRESETS["quality"]
     if not same_layers:
-        preset = preset.with_(attention="math")
+        preset = preset.with_(linear_dtype="fp8")
     alone = Engine.load(model, preset, **options)
     first = Engine.load(model, "reference", **options)
     second = Engine.load(model, preset, beside=[first], **options)

@@ -26,11 +26,8 @@ DRAFT = Preset("draft", "", denoise_steps=(1000,), window_frames=6, context="alw
 BEHIND = DRAFT.with_(
     name="behind", window_cache="ring", window_dtype="int8", memory_pool=True, decode_behind=True
 )
-SMALL = {"size_px": (64, 48), "switches": 1}
-
-
-def profile_of(preset: Preset, blocks: int = 3) -> Profile:
-    return profiled(Engine.load("tiny", preset, device="cpu"), blocks, **SMALL)
+SMALL = {"size_px": (64, 48), "switches": 0}
+SWITCHED = {"size_px": (64, 48), "switches": 1}
 
 
 def part(found: Breakdown, name: str) -> Part:
@@ -38,18 +35,18 @@ def part(found: Breakdown, name: str) -> Part:
 
 
 @pytest.fixture(scope="module")
-def found() -> Profile:
-    return profile_of(DRAFT)
+def engine() -> Engine:
+    return Engine.load("tiny", DRAFT, device="cpu")
 
 
 @pytest.fixture(scope="module")
-def behind() -> Profile:
-    return profile_of(BEHIND)
+def found(engine: Engine) -> Profile:
+    return profiled(engine, 3, **SWITCHED)
 
 
-@pytest.fixture
-def engine() -> Engine:
-    return Engine.load("tiny", DRAFT, device="cpu")
+@pytest.fixture(scope="module")
+def behind(engine: Engine) -> Profile:
+    return profiled(engine.under(BEHIND), 3, **SWITCHED)
 
 
 def attributes_and_hooks(model: object) -> dict[str, object]:
@@ -194,12 +191,11 @@ def test_the_bytes_of_a_linear_layer_are_its_tensors_once(found: Profile):
     )
 
 
-def test_the_operations_of_a_convolution_are_counted():
-    engine = Engine.load("tiny", DRAFT, device="cpu")
-    counted = profiled(engine, 1, **SMALL).steady
-    convolutions = [m for m in engine.model.decoder.decoder.head if isinstance(m, nn.Conv3d)]
+def test_the_operations_of_a_convolution_are_counted(found: Profile):
+    head = found.engine.model.decoder.decoder.head
+    convolutions = [module for module in head if isinstance(module, nn.Conv3d)]
     weight = convolutions[0].weight
-    assert flops(counted, "decoder head") == 2 * weight.numel() * 12 * 64 * 48
+    assert flops(found.steady, "decoder head") == 2 * weight.numel() * 12 * 64 * 48
 
 
 def flops(found: Breakdown, name: str) -> int:
@@ -350,16 +346,23 @@ def test_the_charts_show_each_part(found: Profile):
     assert "self attention" in with_both
 
 
-def run(capsys: pytest.CaptureFixture[str], *given: str) -> tuple[str, str]:
-    options = ("--size", "64x48", "--iterations", "2", "--switches", "0", "--device", "cpu")
-    assert main(["profile", *options, *given]) == 0
-    told = capsys.readouterr()
-    return told.out, told.err
+@pytest.fixture
+def run(tmp_path, capsys: pytest.CaptureFixture[str]):
+    """What the command prints of a quick preset."""
+    preset = tmp_path / "draft.yaml"
+    preset.write_text("name: draft\ndenoise_steps: [1000]\nwindow_frames: 6\n")
+
+    def printed(*given: str) -> str:
+        options = ("--size", "64x48", "--iterations", "1", "--switches", "0", "--device", "cpu")
+        assert main(["profile", *options, "--preset", str(preset), *given]) == 0
+        return capsys.readouterr().out
+
+    return printed
 
 
-def test_the_command_writes_its_table_and_a_record(tmp_path, capsys: pytest.CaptureFixture[str]):
+def test_the_command_writes_its_table_and_a_record(tmp_path, run):
     out, records = tmp_path / "kernel_profile.md", tmp_path / "records.jsonl"
-    told, _ = run(capsys, "--out", str(out), "--records", str(records))
+    told = run("--out", str(out), "--records", str(records))
     assert told.strip() == str(out)
     page = out.read_text()
     assert "\n| feed-forward up | " in page
@@ -367,7 +370,7 @@ def test_the_command_writes_its_table_and_a_record(tmp_path, capsys: pytest.Capt
     widths = {line.count("|") for line in page.splitlines() if line.startswith("|")}
     assert widths == {12}
     (record,) = read(records)
-    assert (record.kind, record.counts["blocks"], record.geometry.width_px) == ("profile", 2, 64)
+    assert (record.kind, record.counts["blocks"], record.geometry.width_px) == ("profile", 1, 64)
     parts_ms = [
         sum(ms)
         for name, ms in record.samples.items()
@@ -376,9 +379,8 @@ def test_the_command_writes_its_table_and_a_record(tmp_path, capsys: pytest.Capt
     assert sum(parts_ms) == pytest.approx(sum(record.samples["block_ms"]), rel=0.03)
 
 
-def test_the_command_prints_json(capsys: pytest.CaptureFixture[str]):
-    told, _ = run(capsys, "--json")
-    said = json.loads(told)
+def test_the_command_prints_json(run):
+    said = json.loads(run("--json"))
     assert said["steady"]["parts"]["feed-forward up"]["flops"] > 0
     assert said["switched"] is None
 
@@ -412,10 +414,8 @@ def test_less_than_one_block_is_told(engine: Engine):
         profiled(engine, 0)
 
 
-def test_a_switch_of_a_preset_that_decodes_behind_has_no_rates():
+def test_a_switch_of_a_preset_that_decodes_behind_has_no_rates(behind: Profile):
     """Until its pictures are there, parts of two blocks are computed."""
-    preset = PRESETS["reference"].with_(decode_behind=True)
-    found = profiled(Engine.load("tiny", preset, device="cpu"), 1, switches=1, size_px=(64, 32))
-    assert found.switched is not None
-    assert any(part.flop_per_s for part in found.steady.parts)
-    assert not any(part.flop_per_s or part.byte_per_s for part in found.switched.parts)
+    assert behind.switched is not None
+    assert any(part.flop_per_s for part in behind.steady.parts)
+    assert not any(part.flop_per_s or part.byte_per_s for part in behind.switched.parts)

@@ -57,7 +57,7 @@ def test_a_switch_changes_what_it_names_and_keeps_the_rest(engine: Engine):
 def test_the_small_decoder_makes_nearly_the_pictures_of_the_full_one(engine: Engine):
     encoder, model = load_encoder(model_folder("tiny"), CPU), engine.model
     draws = random.Random("small decoder")
-    scenes = [random_scene(draws, LEARNED) for _ in range(4)]
+    scenes = [random_scene(draws, LEARNED) for _ in range(2)]
     pictures = draw(scenes, 0, 33, CPU)
     assert model.small_decoder is not None
     small, full = (
