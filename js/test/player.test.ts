@@ -42,6 +42,7 @@ function playing(company = new Set<Player>()) {
   const come: number[] = [];
   const asked: number[] = [];
   const filled: number[] = [];
+  const decoded: number[] = [];
   const player = new Player(
     16,
     null,
@@ -54,12 +55,12 @@ function playing(company = new Set<Player>()) {
       credit: (run, block) => credits.push([run, block]),
       ask: (_, block) => asked.push(block),
       filled: ({ record }) => filled.push(record.block),
-      decoded: () => {},
+      decoded: (_, block) => decoded.push(block),
       fail: () => {},
     },
     end.signal,
   );
-  return { player, credits, drawn, come, landed, asked, filled };
+  return { player, credits, drawn, come, landed, asked, filled, decoded };
 }
 
 /** Let the blocks that have come be decoded, and the screen draw for so long. */
@@ -105,6 +106,34 @@ describe("a player", () => {
     await pass(100);
     expect(credits).toEqual([[1, 0]]);
     expect(drawn).toEqual([]);
+  });
+
+  it("gives the room back of a block that comes to all after it came to this view alone", async () => {
+    const { player, credits, come } = playing();
+    player.follow(stateOf(1, "running"));
+    player.take({ ...blockOf(1, 4), view: "1-1" });
+    await pass(100);
+    credits.length = 0;
+    player.take(blockOf(1, 4));
+    await pass(100);
+    expect(credits).toEqual([[1, 4]]);
+    expect(come).toEqual([4]);
+  });
+
+  it("plays on where a block turns out late to be one that cannot be decoded", async () => {
+    const { player, decoded, filled } = playing();
+    player.follow(stateOf(1, "running"));
+    decoding = new Promise((_, reject) => setTimeout(() => reject(new Error("damaged")), 50));
+    player.take(blockOf(1, 0));
+    await pass(16);
+    decoding = Promise.resolve();
+    player.take(blockOf(1, 1));
+    await pass(200);
+    player.take({ ...blockOf(1, 1), view: "1-1" });
+    player.take({ ...blockOf(1, 0), view: "1-1" });
+    await pass(200);
+    expect(decoded).toEqual([1]);
+    expect(filled).toEqual([0]);
   });
 
   it("tells each prompt once, as the video comes to it, though its block was not displayed", async () => {

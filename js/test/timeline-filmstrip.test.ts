@@ -65,6 +65,23 @@ describe("the filmstrip", () => {
     expect(strip.blocks().length).toBeLessThan(wide);
   });
 
+  it("takes no more blocks in than it keeps pictures, those on their way counted", async () => {
+    let asked = 0;
+    vi.stubGlobal("createImageBitmap", () => {
+      asked += 1;
+      return Promise.resolve(picture);
+    });
+    const strip = opened();
+    for (const block of Array.from({ length: 700 }).keys()) {
+      strip.fill({ record: recordOf(block), codec: "jpeg", pictures: [new Uint8Array(1)] });
+    }
+    await vi.waitFor(() => expect(asked).toBeGreaterThanOrEqual(600));
+    await settled();
+    await settled();
+    vi.unstubAllGlobals();
+    expect(asked).toBe(600);
+  });
+
   it("forgets all with the video, those that are on their way too, and frees them", async () => {
     const strip = opened();
     strip.take(shown(0));

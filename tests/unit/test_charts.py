@@ -214,6 +214,20 @@ def test_one_block_in_so_many_is_profiled_and_the_pictures_are_the_same():
     studio.close()
 
 
+def test_a_pause_between_the_two_blocks_of_a_profile_leaves_it_wanted():
+    studio = LongLiveWidget(small_tiny(), "a red ball")
+    studio.run(blocks=2)
+    studio.on_block(lambda block: studio.pause() if block.index == 2 else None)
+    studio.profile()
+    studio.start()
+    wait_until(lambda: studio.status == "paused" and len(studio.history) == 3)
+    assert studio.profiled is None
+    studio.resume()
+    wait_until(lambda: studio.profiled is not None)
+    assert studio.profiled.block == 4, "the profiler began anew, with block 3"
+    studio.close()
+
+
 @pytest.mark.parametrize("every", [1, 0, 2.5])
 def test_too_few_blocks_to_a_profiled_one_are_told(studio, every):
     with pytest.raises(SessionError, match=f"blocks to a profiled one {every} is"):

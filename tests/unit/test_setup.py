@@ -169,6 +169,26 @@ def test_a_load_may_be_given_up_at_its_next_stage_and_all_is_as_it_was(studio, m
     assert (studio.preset.name, studio.errors) == ("reference", ())
 
 
+def test_a_seed_that_is_given_while_a_preset_loads_stays(studio, monkeypatch):
+    sources, may_go = [], threading.Event()
+    load = FolderSource.load
+
+    def loads(source, where):
+        sources.append(source)
+        assert may_go.wait(PATIENCE_S)
+        return load(source, where)
+
+    monkeypatch.setattr(FolderSource, "load", loads)
+    done = studio._setup.use("low_memory")
+    wait_until(lambda: sources)
+    studio.seed = 11
+    may_go.set()
+    done.result(PATIENCE_S)
+    assert (studio.preset.name, studio.seed) == ("low_memory", 11)
+    studio.run(blocks=1)
+    assert np.array_equal(studio.frames, pictures(studio._engine, "low_memory", 1, seed=11))
+
+
 def test_a_load_that_is_interrupted_in_a_cell_is_given_up(studio, monkeypatch):
     def interrupt(_promise):
         raise KeyboardInterrupt

@@ -23,6 +23,21 @@ def hasty():
     sys.setswitchinterval(before_s)
 
 
+def test_blocks_that_were_profiled_are_no_figure_of_their_preset():
+    figures, engine, preset = Figures(), PaintedEngine(), PRESETS["reference"]
+    figures.begin(1, 0, preset, engine.geometry)
+    made = [replace(SHOWN, block=block, landed=None, parts_ms={}) for block in range(2, 8)]
+    slow = {4, 5}
+    counted = [
+        figures.heard(1, replace(one, profiled=True, latency_ms=9000.0) if at in slow else one)
+        for at, one in enumerate(made, 2)
+    ]
+    assert counted == [1, 2, 0, 0, 3, 4]
+    known = figures.of(preset, engine, engine.geometry)
+    assert known is not None
+    assert (known.blocks, known.block_ms) == (4, SHOWN.latency_ms)
+
+
 @pytest.mark.usefixtures("hasty")
 def test_figures_may_be_asked_while_blocks_are_made_under_new_presets():
     figures, engine, over = Figures(), PaintedEngine(), threading.Event()
