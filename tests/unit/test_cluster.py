@@ -3,7 +3,7 @@
 import os
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,6 +19,7 @@ SIZE_PX = (64, 32)
 COARSE = PRESETS["reference"].with_(name="coarse", denoise_steps=(1000,))
 FINER = PRESETS["reference"].with_(name="finer", denoise_steps=(1000, 500))
 GRID = Grid("tiny", (FINER, COARSE), ("a red ball", "a star"), (0, 3), 1, SIZE_PX)
+FEW = replace(GRID, seeds=(3,))
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def told(records):
 
 @pytest.fixture(scope="module")
 def local(tmp_path_factory):
-    return told(sweep(GRID, load, tmp_path_factory.mktemp("local") / "records.jsonl"))
+    return told(sweep(FEW, load, tmp_path_factory.mktemp("local") / "records.jsonl"))
 
 
 @pytest.fixture
@@ -68,10 +69,10 @@ def address(monkeypatch):
 def test_workers_make_what_one_process_makes_though_one_is_lost(address, local, tmp_path):
     notes, path = tmp_path / "notes", tmp_path / "records.jsonl"
     notes.mkdir()
-    added = sweep(GRID, Loading(notes), path, spread=over_cluster(address))
+    added = sweep(FEW, Loading(notes), path, spread=over_cluster(address))
     assert told(added) == told(read(path)) == local
     assert sorted(path.stem for path in notes.iterdir()) == ["lost", "process", "process"]
-    assert sweep(GRID, Loading(notes), path, spread=over_cluster(address)) == ()
+    assert sweep(FEW, Loading(notes), path, spread=over_cluster(address)) == ()
 
 
 class ActorError(Exception):
