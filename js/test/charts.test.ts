@@ -117,7 +117,7 @@ it("presets are not mixed: quantiles are of the one in force, and where it began
   const after = [3, 4].map((block) => ({ ...recordOf(block), latency_ms: 40, preset: "quality" }));
   const { data, layout, legend } = latencyChart.figure(viewOf([...before, ...after]));
   expect(layout).toMatchObject({
-    title: { text: "latency of a block under quality, ms: p50 40, p95 40, longest 40" },
+    title: { text: "latency, ms: p50 40, p95 40, longest 40 under quality" },
     shapes: expect.arrayContaining([expect.objectContaining({ x0: 2.5, x1: 2.5 })]),
   });
   expect(legend.map(({ label }) => label)).toEqual(["reference: p50 200 ms", "quality: p50 40 ms"]);

@@ -56,13 +56,14 @@ function told({ profiled, landed, block, prompt, preset }: BlockRecord): string 
 function title({ records }: View): string {
   const presets = byPreset(records);
   const preset = records.at(-1)?.preset ?? "";
-  const what = `latency of a block${presets.size > 1 ? ` under ${asText(preset)}` : ""}, ms`;
+  const what = presets.size > 1 ? "latency, ms" : "latency of a block, ms";
   const found = latencyQuantiles(presets.get(preset) ?? []);
   if (found === undefined) {
     return what;
   }
   const [p50, p95, max] = [found.p50, found.p95, found.max].map((ms) => ms.toFixed(0));
-  return `${what}: p50 ${p50}, p95 ${p95}, longest ${max}`;
+  const under = presets.size > 1 ? ` under ${asText(preset)}` : ""; // last: a long one is cut off
+  return `${what}: p50 ${p50}, p95 ${p95}, longest ${max}${under}`;
 }
 
 function legend({ records }: View, shade: (preset: string) => string): LegendEntry[] {
