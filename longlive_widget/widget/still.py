@@ -76,7 +76,7 @@ def picture_strip(
 
 def record_table(records: Sequence[BlockRecord]) -> str:
     """Blocks, rate and switches as a Markdown table; of no record it is a `SessionError`."""
-    lines = [f"| {name} | {_cell(value)} |" for name, value in summary_rows(records)]
+    lines = [f"| {_cell(name)} | {_cell(value)} |" for name, value in summary_rows(records)]
     return "\n".join(["| | |", "|---|---|", *lines])
 
 
@@ -111,7 +111,7 @@ def _latency(preset: str, records: Sequence[BlockRecord]) -> tuple[str, str]:
     """What the blocks took that were made under one preset."""
     made_ms = np.array([record.latency_ms for record in records if record.preset == preset])
     return (
-        f"latency of a block, {_cell(preset)}",
+        f"latency of a block, {preset}",
         f"median {np.median(made_ms):.0f} ms, longest {made_ms.max():.0f} ms; "
         f"real time is {real_time_ms(records[-1]):.0f} ms",
     )

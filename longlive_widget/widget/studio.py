@@ -38,6 +38,7 @@ from longlive_widget.timeline import (
 )
 from longlive_widget.timeline_forms import form_of, timeline_from
 from longlive_widget.widget.bundle import asset, bundled, hear_where_sent
+from longlive_widget.widget.chart_picture import beneath, parts_picture
 from longlive_widget.widget.export import write_page
 from longlive_widget.widget.figures import (
     kernels_figure,
@@ -485,10 +486,14 @@ class LongLiveWidget(anywidget.AnyWidget):
         return write_page(path, run, (block.frames for block in blocks))
 
     def report(self) -> None:
-        """Show what stays in a saved notebook: a strip of pictures, and a table."""
-        strip, table = picture_strip(self._made_blocks()), record_table(self.history)
-        display(strip)
-        display(Markdown(table))
+        """Show what stays in a saved notebook: pictures with their prompts, a chart, and a table.
+
+        Picture and Markdown alone, so that it shows where neither kernel nor script runs: in a
+        notebook that is opened again, after nbconvert, on GitHub.
+        """
+        strip = picture_strip(self._made_blocks())
+        display(beneath(strip, parts_picture(self.history)))
+        display(Markdown(record_table(self.history)))
 
     def _made_blocks(self) -> "tuple[Block, ...]":
         if self.status == "closed":
