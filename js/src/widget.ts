@@ -37,6 +37,7 @@ import { screen } from "./view/screen.ts";
 import { shortcuts } from "./view/shortcuts.ts";
 import { statusLine } from "./view/status-line.ts";
 import { stills } from "./view/stills.ts";
+import { lookBackKeys, stageOf } from "./view/theatre.ts";
 import { transport } from "./view/transport.ts";
 import "./widget.css";
 
@@ -191,25 +192,7 @@ function view(
     [theatre, buttons.element],
     [
       { key: " ", name: "space", says: "start, hold, go on", act: startOrHold },
-      { key: ",", name: ",", says: "one picture back", act: () => back.step(-1), repeats: true },
-      { key: ".", name: ".", says: "one picture forth", act: () => back.step(1), repeats: true },
-      {
-        key: "ArrowLeft",
-        name: "←",
-        says: "one second back",
-        act: () => back.skip(-1),
-        repeats: true,
-      },
-      {
-        key: "ArrowRight",
-        name: "→",
-        says: "one second forth",
-        act: () => back.skip(1),
-        repeats: true,
-      },
-      { key: "l", name: "l", says: "loop the last 3 s, or no longer", act: () => back.loop() },
-      { key: "[", name: "[", says: "begin the loop here", act: () => back.bound("first") },
-      { key: "]", name: "]", says: "end the loop here", act: () => back.bound("last") },
+      ...lookBackKeys(back),
       { key: "r", name: "r", says: "record, or end it", act: buttons.record },
       { key: "End", name: "End", says: "to the video as it is made", act: () => back.leave() },
       { key: "z", name: "z", says: "undo on the timeline", act: () => timeline.act("undo") },
@@ -219,14 +202,7 @@ function view(
     signal,
   );
   keys.sheet.append(hostNote());
-  const stage = make("div", "ll-stage");
-  theatre.tabIndex = 0;
-  theatre.setAttribute("role", "group");
-  theatre.setAttribute("aria-label", "Player; ? lists its keys");
-  const below = make("div", "ll-below");
-  below.append(film.element, display.tools);
-  theatre.append(display.element, below, keys.sheet); // in full screen, that is all that is seen
-  stage.append(theatre, charts.element);
+  const stage = stageOf(theatre, display, film.element, keys.sheet, charts.element);
   const presets = presetsPanel(send, beginning.open, signal);
   const controls = make("div", "ll-controls");
   controls.append(buttons.element, prompts.element);
