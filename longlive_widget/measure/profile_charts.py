@@ -8,19 +8,21 @@ from longlive_widget.measure.breakdown import Breakdown
 from longlive_widget.measure.ceilings import Ceilings
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
+    from longlive_widget.measure.chart import Chart
 
 _PART, _GAP, _RULE = "#3d7dca", "#c8762b", "#8a929c"
 _DECADE = 10.0
 
 
-def shares_figure(found: Breakdown) -> "go.Figure":
+def shares_figure(found: Breakdown) -> "Chart":
     """The share of a block that each part takes, and the gaps, in percent; the longest on top."""
     import plotly.graph_objects as go
 
+    from longlive_widget.measure.chart import Chart
+
     names = ["gaps", *(part.name for part in reversed(found.parts))]
     times = [found.gaps_ms, *(part.ms for part in reversed(found.parts))]
-    figure = go.Figure(
+    figure = Chart(
         go.Bar(
             x=[100 * found.share(ms) for ms in times],
             y=names,
@@ -39,7 +41,7 @@ def shares_figure(found: Breakdown) -> "go.Figure":
     )
 
 
-def roofline_figure(found: Breakdown, ceilings: Ceilings) -> "go.Figure":
+def roofline_figure(found: Breakdown, ceilings: Ceilings) -> "Chart":
     """How fast each part computes over how much it computes with each byte, under the ceilings.
 
     Parts that compute no product, or whose bytes are not known, are not in it.
@@ -48,13 +50,15 @@ def roofline_figure(found: Breakdown, ceilings: Ceilings) -> "go.Figure":
     """
     import plotly.graph_objects as go
 
+    from longlive_widget.measure.chart import Chart
+
     parts = [(p.name, p.flop_per_byte, p.flop_per_s, p.mean_ms) for p in found.parts]
     shown = [(name, x, y, ms) for name, x, y, ms in parts if x is not None and y is not None]
     ridge = ceilings.flop_per_s / ceilings.byte_per_s
     intensities = [ridge, *(x for _, x, _, _ in shown)]
     roof = np.geomspace(min(intensities) / _DECADE, max(intensities) * _DECADE, 100)
     longest = max((ms for *_, ms in shown), default=1.0)
-    figure = go.Figure(
+    figure = Chart(
         [
             go.Scatter(
                 x=roof,

@@ -1,0 +1,224 @@
+"""Charts that stay: Plotly figures that leave their picture in a saved notebook.
+
+JupyterLab draws the figure and lets you zoom; GitHub and nbconvert show the picture, which needs no
+script, browser or network. It draws bars and scatters, which is all that this house has.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
+from html import unescape
+from io import BytesIO
+from itertools import cycle
+from typing import TYPE_CHECKING, cast
+
+import plotly.graph_objects as go
+import plotly.io as plotly_io
+from matplotlib import rc_context
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+
+from longlive_widget.errors import CapabilityError
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+WIDTH_PX, HEIGHT_PX = 760, 280
+_PLOTLY = "application/vnd.plotly.v1+json"
+_PX_PER_INCH = 100
+_SHARPNESS = 1.6
+"""Pixels of the picture for each one that it takes on a page."""
+_INK, _GRID = "#33383f", "#e3e6ea"
+_STYLE = {
+    "font.size": 8.5,
+    "text.parse_math": False,  # a prompt may have dollars in it
+    "text.color": _INK,
+    "axes.labelcolor": _INK,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 9,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.spines.bottom": False,
+    "axes.spines.left": False,
+    "grid.color": _GRID,
+    "xtick.color": _INK,
+    "ytick.color": _INK,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "xtick.minor.size": 0,
+    "ytick.minor.size": 0,
+    "legend.frameon": False,
+}
+_COLOURS = ("#3d7dca", "#c8762b", "#3f9c77", "#8a6fc9", "#c9627d", "#8a929c")
+_DASHES = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-."}
+_SIDES = {"top": "bottom", "middle": "center", "bottom": "top"}
+_AREA = 0.55
+"""Of a marker's square in points a pixel: matplotlib counts markers by their area."""
+
+
+class Chart(go.Figure):  # type: ignore[misc]  # Plotly has no types
+    """A Plotly figure; shown in a notebook it leaves its picture beside itself."""
+
+    _ipython_display_ = _repr_html_ = None  # Plotly's own ways leave no picture
+
+    def _repr_mimebundle_(
+        self, include: Collection[str] | None = None, exclude: Collection[str] | None = None
+    ) -> tuple[dict[str, object], dict[str, object]]:
+        bundle = {
+            **plotly_io.renderers["plotly_mimetype"].to_mimebundle(self.to_dict()),
+            "image/png": self.png(),
+            "text/plain": repr(self),
+        }
+        wanted = set(include or bundle) - set(exclude or ())
+        shown = {kind: data for kind, data in bundle.items() if kind in wanted}
+        return shown, {"image/png": {"width": WIDTH_PX}}
+
+    def __repr__(self) -> str:
+        x, y = (axis.title.text for axis in (self.layout.xaxis, self.layout.yaxis))
+        return f"Chart({y or 'values'!r} over {x or 'names'!r})"
+
+    def png(self) -> bytes:
+        """The chart as a picture, 760 pixels wide on a page; a PNG file's bytes.
+
+        Another kind of chart than bars and scatters is a `CapabilityError`.
+        """
+        file = BytesIO()
+        with rc_context(_STYLE):
+            height_px = self.layout.height or HEIGHT_PX
+            size = (WIDTH_PX / _PX_PER_INCH, height_px / _PX_PER_INCH)
+            drawn = Figure(size, layout="constrained")
+            _draw(drawn.add_subplot(), self)
+            if self.layout.showlegend:
+                drawn.legend(loc="outside right upper")
+            drawn.savefig(file, format="png", dpi=_SHARPNESS * _PX_PER_INCH)
+        return file.getvalue()
+
+
+def _draw(axes: "Axes", figure: go.Figure) -> None:
+    kinds = {trace.type for trace in figure.data} - {"bar", "scatter"}
+    if kinds:
+        raise CapabilityError(
+            f"a chart of {', '.join(sorted(kinds))} has no picture: use bars or scatters"
+        )
+    _draw_axes(axes, figure.layout)
+    _draw_bars(axes, [one for one in figure.data if one.type == "bar"], figure.layout.barmode)
+    for trace, colour in zip(figure.data, cycle(_COLOURS), strict=False):
+        if trace.type == "scatter":
+            _draw_scatter(axes, trace, colour)
+    _draw_marks(axes, figure.layout)
+
+
+def _draw_axes(axes: "Axes", layout: go.Layout) -> None:
+    """Titles, scales and ranges; zero is in sight where Plotly is asked for that."""
+    for name, axis in (("x", layout.xaxis), ("y", layout.yaxis)):
+        getattr(axes, f"set_{name}label")(axis.title.text or "")
+        if axis.type == "log":
+            getattr(axes, f"set_{name}scale")("log")
+        if axis.rangemode == "tozero":
+            (axes.axvline if name == "x" else axes.axhline)(0, linewidth=0)
+        if axis.range is not None:
+            ends = [10**end if axis.type == "log" else end for end in axis.range]
+            getattr(axes, f"set_{name}lim")(*ends)
+    if layout.title.text:
+        axes.set_title(unescape(layout.title.text))
+
+
+def _draw_bars(axes: "Axes", traces: "Collection[go.Bar]", barmode: str | None) -> None:
+    """Bars, each trace on top of those before it if they are stacked, else beside them."""
+    together = barmode in ("stack", "overlay", "relative") or len(traces) < 2
+    heaps: dict[object, float] = defaultdict(float)
+    for number, (trace, colour) in enumerate(zip(traces, cycle(_COLOURS), strict=False)):
+        flat = trace.orientation == "h"
+        names, sizes = _pairs((trace.y, trace.x) if flat else (trace.x, trace.y))
+        width = trace.width or 0.8
+        places: list[object] = names
+        if not together:
+            width = 0.8 / len(traces)
+            order = range(len(names))
+            places = [place - 0.4 + (number + 0.5) * width for place in order]
+            (axes.set_yticks if flat else axes.set_xticks)(order, [str(name) for name in names])
+        bases = [heaps[name] if barmode == "stack" else 0.0 for name in names]
+        if trace.base is not None:
+            bases = list(trace.base)
+        for name, size in zip(names, sizes, strict=True):
+            heaps[name] += size
+        style = {"color": _marker_colours(trace, colour), "label": trace.name}
+        if trace.error_y.array is not None:
+            style["yerr"] = [[0.0] * len(sizes), list(trace.error_y.array)]
+        if flat:
+            axes.barh(places, sizes, height=width, left=bases, **style)
+        else:
+            axes.bar(places, sizes, width=width, bottom=bases, **style)
+
+
+def _draw_scatter(axes: "Axes", trace: go.Scatter, colour: str) -> None:
+    """A line, markers, words, or several of them."""
+    xs, ys = _pairs((trace.x, trace.y), also_missing="lines" in (trace.mode or "lines"))
+    mode = trace.mode or "lines"
+    if "lines" in mode:
+        style = _DASHES[trace.line.dash or "solid"]
+        ink = trace.line.color or colour
+        axes.plot(xs, ys, style, color=ink, linewidth=trace.line.width or 1.5, label=trace.name)
+    if "markers" in mode:
+        side = trace.marker.size if trace.marker.size is not None else 6
+        sizes = [_AREA * one**2 for one in (side if isinstance(side, tuple | list) else [side])]
+        axes.scatter(
+            xs,
+            ys,
+            s=sizes if len(sizes) > 1 else sizes * len(xs),
+            c=_marker_colours(trace, trace.line.color or colour),
+            alpha=trace.marker.opacity,
+            label=None if "lines" in mode else trace.name,
+        )
+    if trace.text is not None:
+        words = [trace.text] * len(xs) if isinstance(trace.text, str) else trace.text
+        for x, y, text in zip(xs, ys, words, strict=True):
+            axes.annotate(text, (x, y), (0, 6), textcoords="offset points", ha="center")
+
+
+def _draw_marks(axes: "Axes", layout: go.Layout) -> None:
+    """The lines that go all through, and what is written beside them."""
+    for line in layout.shapes:
+        style = _DASHES[line.line.dash or "solid"]
+        draw, at = (axes.axvline, line.x0) if line.x0 == line.x1 else (axes.axhline, line.y0)
+        draw(at, color=line.line.color or _INK, linewidth=line.line.width or 1, linestyle=style)
+    for note in layout.annotations:
+        on_the_whole = (note.xref != "x", note.yref != "y")
+        axes.text(
+            note.x,
+            note.y,
+            unescape(note.text),
+            transform={
+                (True, False): axes.get_yaxis_transform(),
+                (False, True): axes.get_xaxis_transform(),
+                (True, True): axes.transAxes,
+                (False, False): axes.transData,
+            }[on_the_whole],
+            color=note.font.color or _INK,
+            ha=note.xanchor if note.xanchor in ("left", "right") else "center",
+            va=_SIDES.get(note.yanchor, "center"),
+        )
+
+
+def _marker_colours(trace: "go.Bar | go.Scatter", colour: str) -> object:
+    """One colour, or one for each value: named, or out of the trace's own scale."""
+    said = trace.marker.color
+    if said is None or isinstance(said, str):
+        return said or colour
+    if not len(said) or isinstance(said[0], str):
+        return list(said)
+    marker = trace.marker
+    scale = LinearSegmentedColormap.from_list("scale", [shade for _, shade in marker.colorscale])
+    low, high = marker.cmin, marker.cmax
+    return [scale((value - low) / (high - low)) for value in said]
+
+
+def _pairs(
+    columns: Iterable[Iterable[object] | None], *, also_missing: bool = False
+) -> tuple[list[object], list[float]]:
+    """What both columns have, side by side; a line breaks where a value is missing."""
+    rows: Iterator[tuple[object, object]] = zip(*(column or () for column in columns), strict=True)
+    found = [(name, value) for name, value in rows if also_missing or value is not None]
+    names = [name for name, _ in found]
+    return names, [float("nan") if value is None else cast(float, value) for _, value in found]
