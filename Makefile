@@ -27,7 +27,7 @@ demo: setup ## run the quickstart: demo/quickstart.html and demo/quickstart.mp4
 	@$(BIN)/python notebooks/demo.py
 
 lab: setup ## open the quickstart in JupyterLab
-	@$(BIN)/jupyter lab $(AS_ROOT) --notebook-dir=notebooks --LabApp.default_url=/lab/tree/quickstart.ipynb
+	@$(BIN)/jupyter lab $(AS_ROOT) --notebook-dir=notebooks --LabApp.default_url=/lab/tree/01_quickstart.ipynb
 
 test: lint .venv/.chromium ## run all checks: lint, units, parity, browser, notebooks
 	@npm --prefix js --silent test

@@ -5,12 +5,13 @@ script, browser or network. It draws bars and scatters, which is all that this h
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from html import unescape
 from io import BytesIO
 from itertools import cycle
 from typing import TYPE_CHECKING, cast
 
+import numpy as np
 import plotly.graph_objects as go
 import plotly.io as plotly_io
 from matplotlib import rc_context
@@ -115,6 +116,7 @@ def _draw_axes(axes: "Axes", layout: go.Layout) -> None:
         getattr(axes, f"set_{name}label")(axis.title.text or "")
         if axis.type == "log":
             getattr(axes, f"set_{name}scale")("log")
+            getattr(axes, f"{name}axis").set_major_formatter("{x:g}")
         if axis.rangemode == "tozero":
             (axes.axvline if name == "x" else axes.axhline)(0, linewidth=0)
         if axis.range is not None:
@@ -161,19 +163,17 @@ def _draw_scatter(axes: "Axes", trace: go.Scatter, colour: str) -> None:
         ink = trace.line.color or colour
         axes.plot(xs, ys, style, color=ink, linewidth=trace.line.width or 1.5, label=trace.name)
     if "markers" in mode:
-        side = trace.marker.size if trace.marker.size is not None else 6
-        sizes = [_AREA * one**2 for one in (side if isinstance(side, tuple | list) else [side])]
+        sides = np.array(6 if trace.marker.size is None else trace.marker.size)
         axes.scatter(
             xs,
             ys,
-            s=sizes if len(sizes) > 1 else sizes * len(xs),
+            s=_AREA * sides**2,
             c=_marker_colours(trace, trace.line.color or colour),
             alpha=trace.marker.opacity,
             label=None if "lines" in mode else trace.name,
         )
-    if trace.text is not None:
-        words = [trace.text] * len(xs) if isinstance(trace.text, str) else trace.text
-        for x, y, text in zip(xs, ys, words, strict=True):
+    if "text" in mode:
+        for x, y, text in zip(xs, ys, trace.text, strict=True):
             axes.annotate(text, (x, y), (0, 6), textcoords="offset points", ha="center")
 
 
@@ -217,8 +217,12 @@ def _marker_colours(trace: "go.Bar | go.Scatter", colour: str) -> object:
 def _pairs(
     columns: Iterable[Iterable[object] | None], *, also_missing: bool = False
 ) -> tuple[list[object], list[float]]:
-    """What both columns have, side by side; a line breaks where a value is missing."""
-    rows: Iterator[tuple[object, object]] = zip(*(column or () for column in columns), strict=True)
+    """What both columns have, side by side; a line breaks where a value is missing.
+
+    Values without names are counted from 0, as Plotly does.
+    """
+    first, second = ([] if column is None else list(column) for column in columns)
+    rows = zip(first or range(len(second)), second, strict=True)
     found = [(name, value) for name, value in rows if also_missing or value is not None]
     names = [name for name, _ in found]
     return names, [float("nan") if value is None else cast(float, value) for _, value in found]

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 _PART, _GAP, _RULE = "#3d7dca", "#c8762b", "#8a929c"
 _DECADE = 10.0
+_NAMED = 5
+"""So many parts have their names in a roofline: all of them would hide each other."""
 
 
 def shares_figure(found: Breakdown) -> "Chart":
@@ -44,7 +46,8 @@ def shares_figure(found: Breakdown) -> "Chart":
 def roofline_figure(found: Breakdown, ceilings: Ceilings) -> "Chart":
     """How fast each part computes over how much it computes with each byte, under the ceilings.
 
-    Parts that compute no product, or whose bytes are not known, are not in it.
+    A marker is the larger the longer its part takes; the longest ones are named. Parts that compute
+    no product, or whose bytes are not known, are not in it.
 
     Source: S. Williams et al., Roofline: an insightful visual performance model (2009).
     """
@@ -70,15 +73,17 @@ def roofline_figure(found: Breakdown, ceilings: Ceilings) -> "Chart":
             go.Scatter(
                 x=[x for _, x, _, _ in shown],
                 y=[y / 1e9 for _, _, y, _ in shown],
-                mode="markers",
-                text=[name for name, *_ in shown],
+                mode="markers+text",
+                text=[name if rank < _NAMED else "" for rank, (name, *_) in enumerate(shown)],
+                textposition="top center",
+                hovertext=[name for name, *_ in shown],
                 customdata=[ms for *_, ms in shown],
                 marker={
                     "color": _PART,
                     "size": [8 + 24 * (ms / longest) ** 0.5 for *_, ms in shown],
                     "opacity": 0.7,
                 },
-                hovertemplate="%{text}: %{y:.3g} GFLOP/s, %{x:.3g} FLOP a byte, "
+                hovertemplate="%{hovertext}: %{y:.3g} GFLOP/s, %{x:.3g} FLOP a byte, "
                 "%{customdata:.2f} ms<extra></extra>",
             ),
         ]

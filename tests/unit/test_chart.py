@@ -72,6 +72,12 @@ def test_a_line_breaks_where_a_value_is_missing():
     assert area(broken, RED) == pytest.approx(area(whole, RED) / 3, rel=0.1)
 
 
+def test_values_without_names_are_counted():
+    line = {"y": [3, 1, 2], "mode": "lines", "line": {"color": RED}}
+    counted, named = (pixels(Chart(go.Scatter(**line, x=x))) for x in (None, [0, 1, 2]))
+    assert (counted == named).all()
+
+
 def test_markers_have_their_sizes_and_a_scale_its_colours():
     marker = {
         "size": [10, 30],
@@ -85,7 +91,12 @@ def test_markers_have_their_sizes_and_a_scale_its_colours():
 
 
 def test_a_logarithmic_axis_has_its_decades_at_equal_distances():
-    marks = {"x": [1, 10, 100], "y": [1, 1, 1], "mode": "markers", "marker": {"color": RED}}
+    marks = {
+        "x": np.array([1, 10, 100]),
+        "y": np.ones(3),
+        "mode": "markers",
+        "marker": {"color": RED},
+    }
     picture = pixels(Chart(go.Scatter(**marks)).update_layout(xaxis_type="log"))
     columns = np.flatnonzero((np.abs(picture - [255, 0, 0]).sum(axis=2) < 12).any(axis=0))
     groups = np.split(columns, np.flatnonzero(np.diff(columns) > 1) + 1)
@@ -97,9 +108,17 @@ def test_lines_through_all_and_words_are_drawn_and_dollars_are_no_formula():
     plain = Chart(go.Scatter(x=[0, 4], y=[0, 4], mode="lines"))
     marked = Chart(plain).add_hline(y=2, line={"color": RED, "dash": "dash"})
     assert area(pixels(marked), RED) > 500
-    for words in ("$x$", r"$\broken"):
+    for words in ("$x", r"$\broken$"):
         noted = Chart(plain).add_vline(x=2, line={"color": GREEN}, annotation={"text": words})
         assert area(pixels(noted), GREEN) > 200
+
+
+def test_words_are_written_where_they_are_asked_for():
+    marks = {"x": [0, 1], "y": [0, 1], "text": ["here", ""], "marker": {"color": RED}}
+    plain, named = (
+        pixels(Chart(go.Scatter(**marks, mode=mode))) for mode in ("markers", "markers+text")
+    )
+    assert area(named, "#33383f") > area(plain, "#33383f")
 
 
 def test_what_cannot_be_drawn_is_told():
