@@ -15,6 +15,7 @@ import numpy as np
 import plotly.graph_objects as go
 import plotly.io as plotly_io
 from matplotlib import rc_context
+from matplotlib.collections import PolyCollection
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
@@ -22,6 +23,9 @@ from longlive_widget.errors import CapabilityError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from numpy.typing import NDArray
+
+    _Numbers = NDArray[np.float64]
 
 WIDTH_PX, HEIGHT_PX = 760, 280
 _PLOTLY = "application/vnd.plotly.v1+json"
@@ -134,24 +138,35 @@ def _draw_bars(axes: "Axes", traces: "Collection[go.Bar]", barmode: str | None) 
         flat = trace.orientation == "h"
         names, sizes = _pairs((trace.y, trace.x) if flat else (trace.x, trace.y))
         width = trace.width or 0.8
-        places: list[object] = names
+        axis = axes.yaxis if flat else axes.xaxis
+        axis.update_units(names)
+        places = np.array(axis.convert_units(names), dtype=float)
         if not together:
             width = 0.8 / len(traces)
-            order = range(len(names))
-            places = [place - 0.4 + (number + 0.5) * width for place in order]
-            (axes.set_yticks if flat else axes.set_xticks)(order, [str(name) for name in names])
-        bases = [heaps[name] if barmode == "stack" else 0.0 for name in names]
+            places += (number + 0.5) * width - 0.4
+        begins = np.array([heaps[name] if barmode == "stack" else 0.0 for name in names])
         if trace.base is not None:
-            bases = list(trace.base)
+            begins = np.array(trace.base, dtype=float)
         for name, size in zip(names, sizes, strict=True):
             heaps[name] += size
-        style = {"color": _marker_colours(trace, colour), "label": trace.name}
+        ends = begins + sizes
+        bars = _rectangles(places - width / 2, places + width / 2, begins, ends, flat=flat)
+        style = {"facecolor": _marker_colours(trace, colour), "label": trace.name}
+        axes.add_collection(PolyCollection(bars, **style))
         if trace.error_y.array is not None:
-            style["yerr"] = [[0.0] * len(sizes), list(trace.error_y.array)]
-        if flat:
-            axes.barh(places, sizes, height=width, left=bases, **style)
-        else:
-            axes.bar(places, sizes, width=width, bottom=bases, **style)
+            above = np.array(trace.error_y.array, dtype=float)
+            axes.vlines(places, ends, ends + above, color=_INK, linewidth=1)
+    if traces:
+        axes.autoscale_view()
+
+
+def _rectangles(
+    left: "_Numbers", right: "_Numbers", bottom: "_Numbers", top: "_Numbers", *, flat: bool
+) -> "_Numbers":
+    """The corners of bars, `[N, 4, 2]`: one collection is drawn faster than thousands of bars."""
+    corners = np.stack([(left, bottom), (right, bottom), (right, top), (left, top)])
+    placed = corners.transpose(2, 0, 1)
+    return placed[..., ::-1] if flat else placed
 
 
 def _draw_scatter(axes: "Axes", trace: go.Scatter, colour: str) -> None:

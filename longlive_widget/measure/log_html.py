@@ -86,5 +86,5 @@ def trade_figure(candidates: Sequence[Candidate]) -> Chart:
         height=300,
         margin=_MARGIN,
         xaxis={"title": "ms a block", "rangemode": "tozero"},
-        yaxis={"title": f"worst block, dB ({_BEST_DB:g} and more: no difference to see)"},
+        yaxis={"title": f"worst block, dB (up to {_BEST_DB:g})"},
     )
