@@ -50,12 +50,14 @@ PICTURE = {
     "compiled": "the same picture, up to rounding",
     "linear_dtype": "nearly the same picture",
     "attention": "the same picture, up to rounding; with fa3-fp8 nearly the same",
+    "kernels": "the same picture, up to rounding",
 }
 """What another value of each setting does to the pictures."""
 Context = Literal["needed", "always"]
 Recache = Literal["needed", "window"]
 LinearDtype = Literal["model", "fp8"]
 Attention = Literal["torch", "fastest", "math", "efficient", "flash", "cudnn", "fa3", "fa3-fp8"]
+Kernels = Literal["torch", "fastest", "triton"]
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,9 @@ class Preset:
     `linear_dtype` is the type in which the transformer's linear layers multiply: the model's own,
     or FP8 with a scale for each token and for each row of a weight. `attention` is the kernel that
     computes it: the one that torch chooses, one by name, or the one that is found the fastest as
-    the model is loaded.
+    the model is loaded. `kernels` is what computes a layer's norms, turns and sums: torch, our own
+    kernels in "triton", which need a GPU and are not compiled by torch, or those where they run
+    ("fastest").
 
     Raises:
         PresetError: a setting is of the wrong kind or out of range, the steps do not go down
@@ -109,6 +113,7 @@ class Preset:
     compiled: CompileMode | None = None
     linear_dtype: LinearDtype = "model"
     attention: Attention = "torch"
+    kernels: Kernels = "torch"
 
     def __post_init__(self) -> None:
         self._require_words()
@@ -118,6 +123,7 @@ class Preset:
         one_of("context", self.context, get_args(Context), PresetError)
         one_of("recache", self.recache, get_args(Recache), PresetError)
         one_of("attention", self.attention, get_args(Attention), PresetError)
+        one_of("kernels", self.kernels, get_args(Kernels), PresetError)
         one_of("decoder", self.decoder, get_args(Decoder), PresetError)
         if self.compiled is not None:
             one_of("compiled", self.compiled, (*get_args(CompileMode), None), PresetError)

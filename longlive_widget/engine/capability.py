@@ -3,7 +3,6 @@
 Each need is asked for by name; no device is known by its name.
 """
 
-import importlib.util
 import os
 import shutil
 from collections.abc import Mapping
@@ -12,7 +11,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from longlive_widget.engine.attention import missing_for
-from longlive_widget.engine.gpu import missing_gpu
+from longlive_widget.engine.gpu import has_triton, missing_gpu
 from longlive_widget.errors import CapabilityError
 from longlive_widget.presets import COMPILED_WITHOUT_GRAPHS, Preset
 
@@ -53,7 +52,7 @@ def within_reach(
             way out.
     """
     told, refused = [], []
-    for need in (_fp8, _fp8_linears, _attention, _graphs, _own_graphs, _compiler):
+    for need in (_fp8, _fp8_linears, _attention, _kernels, _graphs, _own_graphs, _compiler):
         lack = need(preset, device)
         if lack is None:
             continue
@@ -114,6 +113,20 @@ def _attention(preset: Preset, device: torch.device) -> Lack | None:
     )
 
 
+def _kernels(preset: Preset, device: torch.device) -> Lack | None:
+    if preset.kernels != "triton" or has_triton(device):
+        return None
+    missing = f"a GPU, and device '{device}' is none"
+    if device.type == "cuda":
+        missing = "the package triton, and that is not installed"
+    return Lack(
+        f"computes norms, turns and sums with kernels in Triton, which need {missing}",
+        "use kernels='fastest', which takes what is here",
+        {"kernels": "torch"},
+        "torch computes norms, turns and sums",
+    )
+
+
 def _graphs(preset: Preset, device: torch.device) -> Lack | None:
     if not preset.cuda_graphs or device.type == "cuda":
         return None
@@ -157,6 +170,6 @@ def _compiler(preset: Preset, device: torch.device) -> Lack | None:
 def has_compiler(device: torch.device) -> bool:
     """Whether what torch compiles with is here."""
     if device.type == "cuda":
-        return importlib.util.find_spec("triton") is not None
+        return has_triton(device)
     names = (os.environ.get("CXX", ""), *_CPP_COMPILERS)
     return any(shutil.which(name) for name in names if name)

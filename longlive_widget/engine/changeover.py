@@ -34,6 +34,7 @@ OF_A_VIDEO = {
 OF_A_MODEL = {
     "linear_dtype": "its weights in other numbers",
     "attention": "another attention",
+    "kernels": "other kernels between its products",
     "compiled": "code that is compiled for it",
     "offload_text_encoder": "its text encoder in another place",
 }

@@ -1,5 +1,6 @@
 """What a GPU can do, by its compute capability; none is known by its name."""
 
+import importlib.util
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
@@ -25,6 +26,11 @@ def missing_gpu(
 def current(device: torch.device) -> AbstractContextManager[object]:
     """Inside, streams and events are those of this device, if it is a GPU."""
     return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
+
+
+def has_triton(device: torch.device) -> bool:
+    """Whether kernels in Triton run here."""
+    return device.type == "cuda" and importlib.util.find_spec("triton") is not None
 
 
 def _said(capability: ComputeCapability) -> str:

@@ -1,4 +1,4 @@
-"""The transformer's layers as a preset asks for them: what multiplies, and what attends."""
+"""The transformer's layers as a preset asks for them: what multiplies, attends, does the rest."""
 
 from dataclasses import replace
 
@@ -10,6 +10,7 @@ from longlive_widget.engine.attention import (
     choose_attention,
     require_attention,
 )
+from longlive_widget.engine.gpu import has_triton
 from longlive_widget.engine.model import Model, Sizes
 from longlive_widget.errors import PresetError
 from longlive_widget.model.fp8 import MULTIPLE, is_in_fp8
@@ -49,6 +50,8 @@ def prepare_layers(
     """
     if preset.linear_dtype == "fp8":
         model.adapters.quantize(model.transformer)
+    if preset.kernels != "torch" and has_triton(model.device):
+        model.transformer.fuse_layers()
     choice = choose_attention(model, preset, allow_fallback=allow_fallback)
     asked = preset.attention
     if asked in ("fastest", choice.kernel):
@@ -70,6 +73,7 @@ def require_own_layers(preset: Preset, model: Model) -> None:
     found_by_setting: dict[str, object] = {
         "linear_dtype": has,
         "attention": attention_in(model),
+        "kernels": "triton" if model.transformer.fused else "torch",
         "compiled": model.transformer.compiled,
         "offload_text_encoder": model.text_encoder.offloaded,
     }

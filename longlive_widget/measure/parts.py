@@ -128,7 +128,7 @@ def marked(
             would compile them again.
     """
     transformer = engine.model.transformer
-    fused = compiled and transformer.compiled is not None
+    fused = compiled and transformer.compiled is not None and not transformer.fused
     layers = [layer for layer in transformer.blocks if isinstance(layer, Layer)]
     calls = chain(
         _window_calls(session),
@@ -172,7 +172,8 @@ def with_compiled_code(engine: Engine) -> frozenset[str]:
         for owner, _, part in decoder_calls(decoder_for(engine.preset, engine.model))
         if isinstance(owner, nn.Module) and part != "decoder entry" and _has_compiled(owner)
     )
-    of_layers = () if engine.model.transformer.compiled is None else (ROTARY,)
+    transformer = engine.model.transformer
+    of_layers = () if transformer.compiled is None or transformer.fused else (ROTARY,)
     return frozenset((*of_decoder, *of_layers))
 
 

@@ -4,6 +4,8 @@ Axes: B batch, F latent frames, C channels or features, H rows, W columns, T tok
 column), S tokens of one frame, L rows of text.
 """
 
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -133,6 +135,7 @@ class Transformer(nn.Module):
         self.blocks = nn.ModuleList(Layer(config) for _ in range(config.layers))
         self.head = Head(config)
         self.compiled: str | None = None
+        self.fused = False
 
     def read_text(self, embeds_BLC: Tensor) -> TextMemory:
         """The keys and values of prompts' embeddings, `text_length` rows each, zero past the end.
@@ -179,14 +182,26 @@ class Transformer(nn.Module):
         for layer in self._layers():
             layer.attend = attend
 
+    def fuse_layers(self) -> None:
+        """Have kernels of our own compute the parts of every layer, in place: on a GPU."""
+        from longlive_widget.model import fused  # loads Triton, which may not be here
+
+        self.fused = True
+        for layer in self._layers():
+            parts = {part.__name__: partial(part, layer) for part in fused.PARTS}
+            for name, part in (parts | {"reading": fused.turned}).items():
+                setattr(layer, name, part)
+
     def compile_layers(self, mode: str = "default") -> None:
         """Compile the parts of every layer, in place: once for all layers and sizes.
 
         `mode` is one of torch.compile's. Where it records CUDA graphs, a pass begins by saying so:
         what the graphs of the pass before have left may be overwritten. `reading` stays out of
-        them: a graph would first copy the whole memory.
+        them: a graph would first copy the whole memory. Layers that are `fused` stay as they are.
         """
         self.compiled = mode
+        if self.fused:
+            return
         modes = {"before": mode, "reading": "default", "between": mode, "after": mode}
         for layer in self._layers():
             for part, how in modes.items():

@@ -1,5 +1,6 @@
 """What a machine cannot do is told with the way out, or replaced and told."""
 
+import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from longlive_widget.presets import PRESETS
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 FP8 = Preset("small", "", window_dtype="fp8")
 FP8_LINEARS = Preset("quick", "", linear_dtype="fp8")
+TRITON = Preset("own", "", kernels="triton")
 PROMPT = "a red ball moves right on black"
 
 
@@ -54,6 +56,26 @@ def test_linears_in_fp8_are_refused_where_the_device_multiplies_none_with_a_scal
             continue
         with pytest.raises(CapabilityError, match=r"device 'cuda' has 8\.9: use linear_dtype='mod"):
             within_reach(FP8_LINEARS, CUDA, allow_fallback=False)
+
+
+def test_kernels_in_triton_are_refused_where_they_do_not_run(monkeypatch: pytest.MonkeyPatch):
+    with pytest.raises(
+        CapabilityError, match=r"need a GPU, and device 'cpu' is none: use kernels='fas"
+    ):
+        Engine.load("tiny", TRITON, device="cpu")
+    for found in (None, "a spec"):
+        monkeypatch.setattr(importlib.util, "find_spec", lambda _, found=found: found)
+        if found:
+            assert within_reach(TRITON, CUDA, allow_fallback=False) == (TRITON, ())
+            continue
+        with pytest.raises(CapabilityError, match=r"need the package triton, and that is not ins"):
+            within_reach(TRITON, CUDA, allow_fallback=False)
+
+
+def test_the_fastest_kernels_of_a_processor_are_those_of_torch():
+    engine = Engine.load("tiny", TRITON.with_(kernels="fastest"), device="cpu")
+    assert engine.fallbacks == ()
+    assert not engine.model.transformer.fused
 
 
 @pytest.mark.parametrize(

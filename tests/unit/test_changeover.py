@@ -39,6 +39,7 @@ OTHERS = {
     "compiled": "default",
     "linear_dtype": "fp8",
     "attention": "math",
+    "kernels": "fastest",
 }
 """Another value for each setting."""
 GRAPHS = Preset("graphs", "", memory_pool=True, window_cache="ring")

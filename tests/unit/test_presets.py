@@ -111,6 +111,7 @@ def test_a_change_of_what_does_not_exist_is_told_with_what_might_be_meant():
         ("compiled", True, "compiled True does not exist: use 'default' or 'max-autotune-no-cuda"),
         ("linear_dtype", "int8", "linear_dtype 'int8' does not exist: use 'model' or 'fp8'"),
         ("attention", "auto", "attention 'auto' does not exist: use 'torch' or 'fastest' or 'm"),
+        ("kernels", "own", "kernels 'own' does not exist: use 'torch' or 'fastest' or 'triton'"),
         ("decoder", "big", "decoder 'big' does not exist: use 'full' or 'small'"),
         ("decode_behind", 1, "decode_behind 1 is neither true nor false"),
         ("name", 3, "name 3 is not text"),

@@ -1,0 +1,115 @@
+"""Our kernels in Triton against their plain twins in float64, on fresh inputs of odd sizes.
+
+Without a GPU they run in Triton's interpreter, where it is asked for: TRITON_INTERPRET=1.
+"""
+
+import os
+from collections.abc import Callable
+from functools import partial
+from typing import TypeVar
+
+import pytest
+import torch
+from torch import Tensor
+
+from longlive_widget.model.config import TransformerConfig
+from longlive_widget.model.rotary import turn_at, turned
+from longlive_widget.model.transformer import Layer
+
+Made = TypeVar("Made")
+INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(
+        not (torch.cuda.is_available() or INTERPRETED),
+        reason="no CUDA device, nor TRITON_INTERPRET",
+    ),
+]
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+DTYPES = (torch.float32, torch.float16 if INTERPRETED else torch.bfloat16)  # it cuts bfloat16 off
+CONFIGS = (
+    TransformerConfig(dim=96, heads=3, layers=1, ffn_dim=160, text_dim=32, text_length=8),
+    TransformerConfig(dim=1536, heads=12, layers=1, ffn_dim=256, text_dim=32, text_length=8),
+)
+BATCH, FRAMES, ROWS, COLUMNS = 2, 3, 3, 5
+TOKENS = FRAMES * ROWS * COLUMNS
+
+
+@pytest.fixture(params=CONFIGS, ids=lambda config: f"{config.dim} wide")
+def config(request: pytest.FixtureRequest) -> TransformerConfig:
+    return request.param
+
+
+def layers(config: TransformerConfig, dtype: torch.dtype) -> tuple[Layer, Layer, Layer]:
+    """The same layer with our kernels, as it is written, and that in float64."""
+    from longlive_widget.model import fused
+
+    generator = torch.Generator().manual_seed(2)
+    ours, plain, exact = (Layer(config) for _ in range(3))
+    for parameter in plain.parameters():
+        noise = torch.randn(parameter.shape, generator=generator)
+        parameter.data = (1.0 + 0.5 * noise if parameter.ndim == 1 else 0.1 * noise).to(dtype)
+    for layer, own in ((ours, dtype), (exact, torch.float64)):
+        layer.load_state_dict(plain.state_dict())
+        layer.to(DEVICE, own)
+    for part in fused.PARTS:
+        setattr(ours, part.__name__, partial(part, ours))
+    return ours, plain.to(DEVICE, dtype), exact
+
+
+def exactly(part: Callable[..., Made], *given: object) -> Made:
+    """What a layer's part gives if all that it does in float32 is done in float64."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Tensor, "float", Tensor.double)
+        return part(*given)
+
+
+def drawn(*shape: int, seed: int) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(shape, generator=generator, dtype=torch.float64).to(DEVICE)
+
+
+def near(ours: Tensor, plain: Tensor, exact: Tensor) -> None:
+    """No farther from float64 than the plain twin is, but for the order of sums."""
+    scale = exact.abs().max()
+    error, twins = ((each.double() - exact).abs().max() / scale for each in (ours, plain))
+    assert ours.dtype == plain.dtype
+    assert ours.shape == plain.shape
+    assert error <= 1.5 * twins + 1e-9
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@torch.inference_mode()
+def test_the_parts_of_a_layer_are_as_near_to_float64_as_their_plain_twins(
+    config: TransformerConfig, dtype: torch.dtype
+):
+    ours, plain, exact = layers(config, dtype)
+    turn = turn_at((2, 3, 4), ROWS, COLUMNS, config.head_dim, DEVICE)
+    x = drawn(BATCH, TOKENS, config.dim, seed=3).to(dtype)
+    seen = drawn(BATCH, TOKENS, config.dim, seed=4).to(dtype)
+    time = 0.3 * drawn(BATCH, FRAMES, 6, config.dim, seed=5).to(dtype)
+    in_float64 = x.double(), seen.double(), time.double()
+    for key_turn in (None, turn):
+        turns = turn, key_turn
+        right = exactly(exact.before, in_float64[0], in_float64[2], *turns)
+        found = (layer.before(x, time, *turns) for layer in (ours, plain))
+        for each in zip(*found, right, strict=True):
+            near(*each)
+    found = (layer.between(x, seen, time) for layer in (ours, plain))
+    for each in zip(*found, exactly(exact.between, *in_float64), strict=True):
+        near(*each)
+    made = (layer.after(x, seen, time) for layer in (ours, plain))
+    near(*made, exactly(exact.after, *in_float64))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@torch.inference_mode()
+def test_keys_out_of_a_longer_buffer_are_turned_as_their_plain_twin_turns_them_to_the_bit(
+    config: TransformerConfig, dtype: torch.dtype
+):
+    from longlive_widget.model import fused
+
+    turn = turn_at((0, 7, 3), ROWS, COLUMNS, config.head_dim, DEVICE)
+    buffer = drawn(BATCH, 2 * TOKENS, config.heads, config.head_dim, seed=6).to(dtype)
+    for keys in (buffer[:, :TOKENS], buffer[:, 7 : 7 + TOKENS], buffer[:, ::2]):
+        assert torch.equal(fused.turned(keys, turn), turned(keys, turn))
