@@ -5,6 +5,8 @@ Axes: T tokens, K features in, N features out.
 Source: P. Micikevicius et al., FP8 Formats for Deep Learning (2022): e4m3.
 """
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 
@@ -31,6 +33,21 @@ _PRODUCT = torch.bfloat16
 """The only type that products with a scale for each row come in on every GPU."""
 
 
+@dataclass(frozen=True, eq=False)
+class Scaled:
+    """Numbers in FP8 with a scale for each token, in place of a tensor `...K` of that type."""
+
+    numbers_TK: Tensor
+    scale_T1: Tensor
+    shape: torch.Size
+    dtype: torch.dtype
+
+    @classmethod
+    def of(cls, x: Tensor) -> "Scaled":
+        """A tensor in FP8."""
+        return cls(*scaled(x.flatten(0, -2).contiguous(), DTYPE), x.shape, x.dtype)
+
+
 class Fp8Linear(nn.Module):
     """A linear layer that multiplies in FP8; what comes out has the type of what goes in.
 
@@ -51,9 +68,12 @@ class Fp8Linear(nn.Module):
         self.weight.copy_(numbers_NK)
         self.scale.copy_(scale_N1.T)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor | Scaled) -> Tensor:
         """The layer over the last axis."""
-        numbers_TK, scale_T1 = scaled(x.flatten(0, -2).contiguous(), DTYPE)
+        if isinstance(x, Scaled):
+            numbers_TK, scale_T1 = x.numbers_TK, x.scale_T1
+        else:  # no `Scaled` is made here: torch compiles this
+            numbers_TK, scale_T1 = scaled(x.flatten(0, -2).contiguous(), DTYPE)
         product_TN = torch._scaled_mm(
             numbers_TK,
             self.weight.T,
@@ -63,7 +83,7 @@ class Fp8Linear(nn.Module):
             out_dtype=_PRODUCT,
             use_fast_accum=True,
         )
-        return product_TN.type_as(x).unflatten(0, x.shape[:-1])
+        return product_TN.to(x.dtype).unflatten(0, x.shape[:-1])
 
 
 def linears_for_fp8(network: nn.Module) -> tuple[str, ...]:

@@ -16,13 +16,17 @@ import triton.language as tl
 from torch import Tensor, nn
 
 from longlive_widget.model.attention import RMSNorm
+from longlive_widget.model.fp8 import DTYPE, Fp8Linear, Scaled
 from longlive_widget.model.rotary import Turn
 
 if TYPE_CHECKING:
     from longlive_widget.model.transformer import Layer
 
+MOST = tl.constexpr(torch.finfo(DTYPE).max)
+LEAST = tl.constexpr(torch.finfo(torch.float32).tiny * torch.finfo(DTYPE).max)
 _AS_WRITTEN = {"enable_fp_fusion": False}
 """A product and a sum are rounded each, as PyTorch does."""
+_WIDE = 4096
 
 
 @triton.jit  # type: ignore[untyped-decorator]
@@ -35,6 +39,7 @@ def _rows(
     bias_ptr: tl.tensor,
     sum_ptr: tl.tensor,
     normed_ptr: tl.tensor,
+    scale_ptr: tl.tensor,
     tokens_per_frame: tl.tensor,
     eps: tl.tensor,
     width: tl.constexpr,
@@ -43,6 +48,7 @@ def _rows(
     GATE: tl.constexpr,
     SHIFT: tl.constexpr,
     AFFINE: tl.constexpr,
+    SCALED: tl.constexpr,
 ) -> None:
     """One token: a sum, then a layer norm, each if it is asked for.
 
@@ -75,7 +81,49 @@ def _rows(
             scale = _time_part(modulation_ptr, time_ptr, SHIFT + 1, width, column, inside)
             scale = (1.0 + scale.to(tl.float32)).to(dtype)
             normed = normed * scale.to(tl.float32) + shift.to(tl.float32)
-        tl.store(normed_ptr + token * width + column, normed.to(dtype), mask=inside)
+        if SCALED:
+            _store_scaled(normed.to(dtype), normed_ptr, scale_ptr, token, width, column, inside)
+        else:
+            tl.store(normed_ptr + token * width + column, normed.to(dtype), mask=inside)
+
+
+@triton.jit  # type: ignore[untyped-decorator]
+def _store_scaled(
+    x: tl.tensor,
+    numbers_ptr: tl.tensor,
+    scale_ptr: tl.tensor,
+    token: tl.tensor,
+    width: tl.constexpr,
+    column: tl.tensor,
+    inside: tl.tensor,
+) -> None:
+    """One token in FP8, as `cache.storage.scaled` makes it."""
+    value = tl.where(inside, x.to(tl.float32), 0.0)
+    scale = tl.div_rn(tl.maximum(tl.max(tl.abs(value), axis=0), LEAST), MOST)
+    numbers = tl.div_rn(value, scale + tl.zeros_like(value)).to(numbers_ptr.dtype.element_ty)
+    tl.store(numbers_ptr + token * width + column, numbers, mask=inside)
+    tl.store(scale_ptr + token, scale)
+
+
+@triton.jit  # type: ignore[untyped-decorator]
+def _scaled_rows(
+    x_ptr: tl.tensor,
+    numbers_ptr: tl.tensor,
+    scale_ptr: tl.tensor,
+    width: tl.constexpr,
+    padded: tl.constexpr,
+    GELU: tl.constexpr,
+) -> None:
+    """One token in FP8, after GELU by its tanh formula if that is asked for."""
+    token = tl.program_id(0).to(tl.int64)
+    column = tl.arange(0, padded)
+    inside = column < width
+    x = tl.load(x_ptr + token * width + column, mask=inside, other=0.0)
+    if GELU:
+        value = x.to(tl.float32)
+        inner = 0.7978845608028654 * (value + 0.044715 * value * value * value)
+        x = (value * tl.sigmoid(2.0 * inner)).to(x_ptr.dtype.element_ty)  # (1 + tanh) / 2
+    _store_scaled(x, numbers_ptr, scale_ptr, token, width, column, inside)
 
 
 @triton.jit  # type: ignore[untyped-decorator]
@@ -142,37 +190,58 @@ def normed_heads(x_BTC: Tensor, norm: RMSNorm, head_dim: int, turn: Turn | None)
     return _of_heads(x_BTC.unflatten(-1, (-1, head_dim)), norm, turn)
 
 
+def scaled(x: Tensor, *, gelu: bool = False) -> Scaled:
+    """As `Scaled.of`, after GELU if that is asked for: a linear layer in FP8 takes it as it is."""
+    x_TK = x.flatten(0, -2).contiguous()
+    tokens, width = x_TK.shape
+    made = _empty_scaled(x)
+    _scaled_rows[(tokens,)](
+        x_TK, made.numbers_TK, made.scale_T1, **_sizes(width), GELU=gelu, **_AS_WRITTEN
+    )
+    return made
+
+
 def before(
     layer: "Layer", x_BTC: Tensor, time_BF6C: Tensor, query_turn: Turn, key_turn: Turn | None
 ) -> tuple[Tensor, Tensor, Tensor]:
     """As `Layer.before`."""
-    attention = layer.self_attn
-    _, x_BTC = _of_rows(layer, x_BTC, time_BF6C, shift=0)
-    k, v = attention.k(x_BTC), attention.v(x_BTC)
-    q_BTHD = normed_heads(attention.q(x_BTC), attention.norm_q, attention.head_dim, query_turn)
-    k_BTHD = normed_heads(k, attention.norm_k, attention.head_dim, key_turn)
-    return q_BTHD, k_BTHD, v.unflatten(-1, (-1, attention.head_dim))
+    own = layer.self_attn
+    _, normed = _of_rows(layer, x_BTC, time_BF6C, reader=own.q, shift=0)
+    q, k, v = own.q(normed), own.k(normed), own.v(normed)
+    q_BTHD = normed_heads(q, own.norm_q, own.head_dim, query_turn)
+    k_BTHD = normed_heads(k, own.norm_k, own.head_dim, key_turn)
+    return q_BTHD, k_BTHD, v.unflatten(-1, (-1, own.head_dim))
 
 
 def between(
     layer: "Layer", x_BTC: Tensor, seen_BTC: Tensor, time_BF6C: Tensor
 ) -> tuple[Tensor, Tensor]:
     """As `Layer.between`."""
-    seen = layer.self_attn.o(seen_BTC)
-    x_BTC, normed = _of_rows(layer, x_BTC, time_BF6C, added=seen, gate=2, norm=layer.norm3)
-    cross = layer.cross_attn
+    own, cross = layer.self_attn, layer.cross_attn
+    seen_BTC = own.o(_read_by(own.o, seen_BTC))
+    x_BTC, normed = _of_rows(
+        layer, x_BTC, time_BF6C, added=seen_BTC, gate=2, norm=layer.norm3, reader=cross.q
+    )
     return x_BTC, normed_heads(cross.q(normed), cross.norm_q, cross.head_dim, None)
 
 
 def after(layer: "Layer", x_BTC: Tensor, seen_BTC: Tensor, time_BF6C: Tensor) -> Tensor:
     """As `Layer.after`."""
-    x_BTC, normed = _of_rows(layer, x_BTC, time_BF6C, added=layer.cross_attn.o(seen_BTC), shift=3)
-    x_BTC, _ = _of_rows(layer, x_BTC, time_BF6C, added=layer.ffn(normed), gate=5)
+    up, activation, down = layer.ffn
+    seen_BTC = layer.cross_attn.o(_read_by(layer.cross_attn.o, seen_BTC))
+    x_BTC, normed = _of_rows(layer, x_BTC, time_BF6C, added=seen_BTC, shift=3, reader=up)
+    wide = up(normed)
+    wide = scaled(wide, gelu=True) if isinstance(down, Fp8Linear) else activation(wide)
+    x_BTC, _ = _of_rows(layer, x_BTC, time_BF6C, added=down(wide), gate=5)
     return x_BTC
 
 
 PARTS = (before, between, after)
 """The parts of a layer, each named as the one of `Layer` that it stands for."""
+
+
+def _read_by(linear: nn.Module, x: Tensor) -> Tensor | Scaled:
+    return scaled(x) if isinstance(linear, Fp8Linear) else x
 
 
 def _of_rows(
@@ -184,16 +253,18 @@ def _of_rows(
     gate: int = -1,
     shift: int = -1,
     norm: nn.LayerNorm | None = None,
-) -> tuple[Tensor, Tensor]:
-    """`x` with what is added to it, and that normalised; what is not asked for is `x` itself.
+    reader: nn.Module | None = None,
+) -> tuple[Tensor, Tensor | Scaled]:
+    """`x` with what is added to it, and that normalised, as `reader` takes it.
 
-    `gate` and `shift` are rows of the layer's modulation, the row after `shift` its scale.
+    What is not asked for is `x` itself. `gate` and `shift` are rows of the layer's modulation, the
+    row after `shift` its scale.
     """
     x_BTC, time_BF6C = x_BTC.contiguous(), time_BF6C.contiguous()
     batch, tokens, width = x_BTC.shape
-    normed = shift >= 0 or norm is not None
     sum_BTC = x_BTC if added is None else torch.empty_like(x_BTC)
-    normed_BTC = torch.empty_like(x_BTC) if normed else x_BTC
+    in_fp8 = _empty_scaled(x_BTC) if isinstance(reader, Fp8Linear) else None
+    normed_BTC = x_BTC if reader is None or in_fp8 else torch.empty_like(x_BTC)
     weight, bias = (x_BTC, x_BTC) if norm is None else (norm.weight, norm.bias)
     _rows[(batch * tokens,)](
         x_BTC,
@@ -203,18 +274,31 @@ def _of_rows(
         weight,
         bias,
         sum_BTC,
-        normed_BTC,
+        in_fp8.numbers_TK if in_fp8 else normed_BTC,
+        in_fp8.scale_T1 if in_fp8 else x_BTC,
         tokens // time_BF6C.shape[1],
         layer.eps,
-        width=width,
-        padded=triton.next_power_of_2(width),
+        **_sizes(width),
         ADDED=added is not None,
         GATE=gate,
         SHIFT=shift,
         AFFINE=norm is not None,
+        SCALED=in_fp8 is not None,
         **_AS_WRITTEN,
     )
-    return sum_BTC, normed_BTC
+    return sum_BTC, in_fp8 or normed_BTC
+
+
+def _empty_scaled(x: Tensor) -> Scaled:
+    tokens = x.numel() // x.shape[-1]
+    numbers_TK = x.new_empty(tokens, x.shape[-1], dtype=DTYPE)
+    return Scaled(numbers_TK, x.new_empty(tokens, 1, dtype=torch.float32), x.shape, x.dtype)
+
+
+def _sizes(width: int) -> dict[str, int]:
+    """What a kernel over rows is told of their width; a wide row takes more threads."""
+    padded = triton.next_power_of_2(width)
+    return {"width": width, "padded": padded, "num_warps": 16 if padded > _WIDE else 4}
 
 
 def _of_heads(x_BTHD: Tensor, norm: RMSNorm | None, turn: Turn | None) -> Tensor:
@@ -234,8 +318,7 @@ def _of_heads(x_BTHD: Tensor, norm: RMSNorm | None, turn: Turn | None) -> Tensor
         tokens,
         batch_stride,
         0.0 if norm is None else norm.eps,
-        width=heads * head_dim,
-        padded=triton.next_power_of_2(heads * head_dim),
+        **_sizes(heads * head_dim),
         pairs=head_dim // 2,
         NORM=norm is not None,
         TURN=turn is not None,

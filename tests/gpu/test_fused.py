@@ -10,9 +10,11 @@ from typing import TypeVar
 
 import pytest
 import torch
+import torch.nn.functional as functional
 from torch import Tensor
 
 from longlive_widget.model.config import TransformerConfig
+from longlive_widget.model.fp8 import Fp8Linear, Scaled, linears_for_fp8
 from longlive_widget.model.rotary import turn_at, turned
 from longlive_widget.model.transformer import Layer
 
@@ -113,3 +115,50 @@ def test_keys_out_of_a_longer_buffer_are_turned_as_their_plain_twin_turns_them_t
     buffer = drawn(BATCH, 2 * TOKENS, config.heads, config.head_dim, seed=6).to(dtype)
     for keys in (buffer[:, :TOKENS], buffer[:, 7 : 7 + TOKENS], buffer[:, ::2]):
         assert torch.equal(fused.turned(keys, turn), turned(keys, turn))
+
+
+@pytest.mark.parametrize("gelu", [False, True])
+@torch.inference_mode()
+def test_rows_in_fp8_are_those_of_their_plain_twin(config: TransformerConfig, gelu: bool):  # noqa: FBT001
+    from longlive_widget.model import fused
+
+    x = drawn(BATCH, TOKENS, config.dim, seed=7).float()
+    x[0, 0] = 0
+    ours = fused.scaled(x, gelu=gelu)
+    right = Scaled.of(functional.gelu(x, approximate="tanh") if gelu else x)
+    assert (ours.shape, ours.dtype) == (right.shape, right.dtype)
+    torch.testing.assert_close(ours.scale_T1, right.scale_T1, rtol=1e-6, atol=0)
+    made, wanted = ours.numbers_TK.float(), right.numbers_TK.float()
+    alike = made == wanted
+    if INTERPRETED:  # what it rounds up to a power of two, it halves
+        alike |= wanted.frexp().mantissa.abs() == 0.5
+    assert alike.float().mean() > (0.999 if gelu else 0.9999)  # halves may fall to either side
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@torch.inference_mode()
+def test_layers_in_fp8_are_as_far_from_their_own_numbers_as_their_plain_twins():
+    dtype = torch.bfloat16
+    config = CONFIGS[1]
+    ours, plain, exact = layers(config, dtype)
+    for layer in (ours, plain):
+        for name in linears_for_fp8(layer):
+            linear = layer.get_submodule(name)
+            parent, _, last = name.rpartition(".")
+            in_fp8 = Fp8Linear(linear.weight.data, linear.bias)
+            setattr(layer.get_submodule(parent), last, in_fp8)
+    turn = turn_at((2, 3, 4), ROWS, COLUMNS, config.head_dim, DEVICE)
+    x = drawn(BATCH, TOKENS, config.dim, seed=3).to(dtype)
+    seen = drawn(BATCH, TOKENS, config.dim, seed=4).to(dtype)
+    time = 0.3 * drawn(BATCH, FRAMES, 6, config.dim, seed=5).to(dtype)
+    right = exactly(exact.before, x.double(), time.double(), turn, turn)
+    found = (layer.before(x, time, turn, turn) for layer in (ours, plain))
+    for each in zip(*found, right, strict=True):
+        near(*each)
+    found = (layer.between(x, seen, time) for layer in (ours, plain))
+    for each in zip(
+        *found, exactly(exact.between, x.double(), seen.double(), time.double()), strict=True
+    ):
+        near(*each)
+    made = (layer.after(x, seen, time) for layer in (ours, plain))
+    near(*made, exactly(exact.after, x.double(), seen.double(), time.double()))
