@@ -35,7 +35,7 @@ def fingerprint(model: Model) -> dict[str, str]:
     found = {name: _hashed(weights) for name, weights in parts.items()}
     tokenizer = model.text_encoder.tokenizer
     if tokenizer is not None:
-        words = json.dumps(sorted(tokenizer.get_vocab().items())).encode()
+        words = json.dumps(sorted(tokenizer.vocabulary.items())).encode()
         found["tokenizer"] = hashlib.sha256(words).hexdigest()
     return found
 

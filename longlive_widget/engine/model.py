@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import Literal, TypeVar
 
 import torch
 from safetensors.torch import save_file
@@ -30,13 +30,12 @@ from longlive_widget.model.checkpoint import (
 )
 from longlive_widget.model.config import TransformerConfig
 from longlive_widget.model.packed import packed, unpacked
-from longlive_widget.model.text_encoder import TextEncoder, TextEncoderConfig, load_tokenizer
+from longlive_widget.model.text_encoder import TextEncoder
 from longlive_widget.model.tiny_decoder import WIDTHS, TinyDecoder, Widths
+from longlive_widget.model.tokenizer import PromptTokenizer, load_tokenizer
 from longlive_widget.model.transformer import Transformer
+from longlive_widget.model.umt5 import TextEncoderConfig
 from longlive_widget.model.video_decoder import VideoDecoder, VideoDecoderConfig, VideoEncoder
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
 
 Weights = Literal["trained", "random"]
 RANDOM_SEED = 0
@@ -240,7 +239,7 @@ def random_model(folder: Path, where: Placement) -> Model:
     return random_parts(Sizes.read(folder), tokenizer, where)
 
 
-def random_parts(sizes: Sizes, tokenizer: "PreTrainedTokenizerBase", where: Placement) -> Model:
+def random_parts(sizes: Sizes, tokenizer: PromptTokenizer, where: Placement) -> Model:
     """A model of these sizes with random weights, made where it is to compute."""
     on_gpu = [where.device] if where.device.type == "cuda" else []
     with torch.random.fork_rng(devices=on_gpu):
@@ -302,7 +301,7 @@ def require_autoencoder(
     check_fit(expected, weights, "the autoencoder", path)
 
 
-def _parts(sizes: Sizes, tokenizer: "PreTrainedTokenizerBase", where: Placement) -> Model:
+def _parts(sizes: Sizes, tokenizer: PromptTokenizer, where: Placement) -> Model:
     with where.device:
         transformer = Transformer(sizes.transformer).to(where.dtype)
         decoder = VideoDecoder(sizes.autoencoder).to(where.dtype)

@@ -38,9 +38,11 @@ from longlive_widget.model.checkpoint import (
     unwrap_lora,
 )
 from longlive_widget.model.config import TransformerConfig
-from longlive_widget.model.text_encoder import TextEncoder, TextEncoderConfig, load_tokenizer
+from longlive_widget.model.text_encoder import TextEncoder
 from longlive_widget.model.tiny_decoder import TinyDecoder, Widths
+from longlive_widget.model.tokenizer import load_tokenizer
 from longlive_widget.model.transformer import Transformer
+from longlive_widget.model.umt5 import TextEncoderConfig
 from longlive_widget.model.video_decoder import VideoDecoder, VideoDecoderConfig
 
 NAME = "longlive-1.3b"

@@ -33,8 +33,8 @@ from longlive_widget.engine.official import (
 )
 from longlive_widget.errors import ModelNotFoundError, choice_of
 from longlive_widget.geometry import Geometry
-from longlive_widget.model.text_encoder import load_tokenizer
 from longlive_widget.model.tiny_decoder import WIDTHS
+from longlive_widget.model.tokenizer import load_tokenizer
 
 EMBEDDED = ("tiny",)
 

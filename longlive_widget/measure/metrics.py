@@ -140,6 +140,7 @@ def clip_score(pictures_FHWC: Tensor, prompt: str, model: str | Path = CLIP) -> 
 
     Source: J. Hessel et al., CLIPScore (2021), without its cut at 0.
     """
+    _require("transformers")
     from transformers import CLIPModel, CLIPProcessor
 
     try:

@@ -90,7 +90,7 @@ def read_json(path: Path) -> dict[str, object]:
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{path} cannot be read ({error}): download it again") from error
     if not isinstance(said, dict):
-        raise CheckpointError(f"{path} holds {said!r}, no sizes of a network: download it again")
+        raise CheckpointError(f"{path} holds {said!r}, no JSON object: download it again")
     return said
 
 

@@ -37,10 +37,7 @@ from longlive_widget.engine.noise_schedule import levels
 from longlive_widget.errors import CapabilityError, CheckpointError
 from longlive_widget.model.checkpoint import load_strictly, read_weights
 from longlive_widget.model.config import TransformerConfig
-from longlive_widget.model.text_encoder import (
-    TOKEN_EMBEDDING,
-    TextEncoderConfig,
-)
+from longlive_widget.model.umt5 import TOKEN_EMBEDDING, TextEncoderConfig
 from longlive_widget.model.video_decoder import VideoDecoderConfig
 from longlive_widget.presets import PRESETS
 from longlive_widget.tiny.captions import PROMPT_TOKENS
@@ -234,7 +231,7 @@ def train_transformer(plan: Plan) -> bool:
     device = team.device(plan.device)
     torch.manual_seed(plan.seed)
     model = random_model(plan.model_folder, Placement(device))
-    if model.text_encoder.vocabulary != tiny_tokenizer().get_vocab():
+    if model.text_encoder.vocabulary != tiny_tokenizer().vocabulary:
         raise CheckpointError(
             f"{plan.model_folder / TOKENIZER} has other words than the scenes of today: run the "
             "stage 'autoencoder' again, which writes it"

@@ -3,7 +3,8 @@ import dataclasses
 import pytest
 
 from longlive_widget.model.checkpoint import load_strictly
-from longlive_widget.model.text_encoder import TextEncoder, TextEncoderConfig
+from longlive_widget.model.text_encoder import TextEncoder
+from longlive_widget.model.umt5 import TextEncoderConfig
 from tests.parity.cases import BOUND, read_case, read_weights, relative_error, require_part
 
 

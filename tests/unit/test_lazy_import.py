@@ -34,6 +34,11 @@ def test_messages_load_without_torch():
     assert "torch" not in heavy_modules_after("import longlive_widget.widget.protocol")
 
 
+def test_a_model_is_loaded_and_reads_a_prompt_with_torch_alone():
+    statement = "from longlive_widget import Engine; Engine.load('tiny').session('A red ball.')"
+    assert heavy_modules_after(statement) == {"torch"}
+
+
 def test_the_check_sees_what_is_loaded():
     assert "av" in heavy_modules_after("import av")
 

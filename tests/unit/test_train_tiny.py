@@ -28,8 +28,8 @@ from longlive_widget.engine.source import model_folder
 from longlive_widget.errors import CapabilityError
 from longlive_widget.model.checkpoint import read_weights
 from longlive_widget.model.config import TransformerConfig
-from longlive_widget.model.text_encoder import TOKEN_EMBEDDING
 from longlive_widget.model.transformer import Transformer
+from longlive_widget.model.umt5 import TOKEN_EMBEDDING
 from longlive_widget.presets import PRESETS
 from longlive_widget.tiny import clips, distill, optimizers, samples, train, train_autoencoder
 from longlive_widget.tiny.clips import OPENING_SHARDS
