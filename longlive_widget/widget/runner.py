@@ -456,11 +456,11 @@ class Runner:
         profiled: bool = False,
     ) -> "Block | None":
         """Make the next block, and show it; None if there was none, or it is no longer wanted."""
-        begun_s = time.perf_counter()
+        begun_s = self._clock_s()
         try:
             with around:
                 block = next(stretch.blocks, None)
-            latency_ms = 1e3 * (time.perf_counter() - begun_s)
+            latency_ms = 1e3 * (self._clock_s() - begun_s)
             coded = None if block is None else self.delivery.coded(block)
         except Abandoned:
             return None
@@ -477,7 +477,7 @@ class Runner:
             else:
                 self._show(block, coded, latency_ms, profiled=profiled)
                 if stretch.pace is not None:
-                    stretch.pace.made(len(block.frames), self._clock_s())
+                    stretch.pace.made(len(block.frames), begun_s, self._clock_s())
         if block is not None:
             self._call_back(block)
         return block

@@ -145,12 +145,13 @@ def prompt(lab: Lab, folder: Path) -> None:
             page.evaluate(f"void (window.landed = ({LANDED})({said!r}))")
             typed.press("Enter")
             took_s.append(page.evaluate("window.landed") / 1e3)
-            page.wait_for_timeout(2000)
+            page.wait_for_timeout(2000 + 61 * index)  # at other moments of a block
         low, middle, high = np.percentile(took_s, (0, 50, 100))
         print(
             f"typed prompt to its first picture: median {middle:.2f} s, {low:.2f} to {high:.2f} s, "
             f"{len(took_s)} prompts"
         )
+        print(f"  {page.locator('.ll-health').inner_text()}")
 
 
 def codec(_lab: Lab, _folder: Path) -> None:
