@@ -38,7 +38,8 @@ export type Command =
   | { type: "start" | "pause" | "resume" | "stop" | "reset" | "record" | "cut" | "profile" }
   | { type: "clip"; view: string; seconds: number }
   | { type: "switch"; prompt: string; transition: Transition }
-  | ({ type: "credit"; run: number; block: number } & PageTimes)
+  /** By the kernel's clock, the block will have been seen at `seen_ms`; null where that is not known. */
+  | ({ type: "credit"; run: number; block: number; seen_ms: number | null } & PageTimes)
   | { type: "time"; view: string; asked_ms: number }
   | { type: "attach"; view: string; codecs: readonly Codec[] }
   | { type: "leave"; view: string }

@@ -344,8 +344,9 @@ function view(
     }
   }
 
-  function credit(run: number, block: number): void {
-    send({ type: "credit", run, block, ...way.of(run, block) });
+  function credit(run: number, block: number, seenAtMs?: number): void {
+    const seen = seenAtMs === undefined ? null : way.kernelMs(seenAtMs);
+    send({ type: "credit", run, block, seen_ms: seen, ...way.of(run, block) });
   }
 
   function takeAnswer(accepted: boolean): void {

@@ -103,21 +103,45 @@ describe("a jitter buffer", () => {
     buffer.push(blockOf(0), 0);
     expect(shownAt(3000)).toBe(8);
     buffer.hold(3000);
-    expect(buffer.aheadSeconds(3000, RATE)).toBeCloseTo(0);
+    expect(buffer.aheadSeconds(3000)).toBeCloseTo(0);
     buffer.push(blockOf(1), 3200);
     expect(shownAt(9000)).toBe(8);
     buffer.goOn(9000);
     expect(shownAt(9000 + 0.5 * 62.5)).toBe(9);
   });
 
+  it("says when a block that is here will have been seen", () => {
+    expect(buffer.seenAtMs(0, 900)).toBeUndefined();
+    buffer.push(blockOf(0), 1000);
+    buffer.push(blockOf(1), 1010);
+    const firstSeenMs = 1000 + DELAY_MS + 9 * 62.5;
+    for (const nowMs of [1010, 1500]) {
+      expect(buffer.seenAtMs(0, nowMs)).toBeCloseTo(firstSeenMs);
+      expect(buffer.seenAtMs(1, nowMs)).toBeCloseTo(firstSeenMs + BLOCK_MS);
+    }
+    expect(buffer.seenAtMs(2, 1500)).toBeUndefined();
+  });
+
+  it("says that of no block while it stands, and of the next one after it ran dry", () => {
+    buffer.push(blockOf(0), 0);
+    buffer.push(blockOf(1), 10);
+    buffer.hold(500);
+    expect(buffer.seenAtMs(1, 600)).toBeUndefined();
+    buffer.goOn(9000);
+    expect(buffer.seenAtMs(1, 9000)).toBeCloseTo(9000 + DELAY_MS + 9 * 62.5 + BLOCK_MS - 500);
+    expect(buffer.seenAtMs(1, 20_000)).toBeUndefined();
+    buffer.push(blockOf(2), 20_000);
+    expect(buffer.seenAtMs(2, 20_010)).toBeCloseTo(20_000 + DELAY_MS + BLOCK_MS);
+  });
+
   it("says what waits and how many seconds are ahead", () => {
     buffer.push(blockOf(0), 0);
     buffer.push(blockOf(1), 0);
     expect(buffer.waiting).toBe(1);
-    expect(buffer.aheadSeconds(0, RATE)).toBeCloseTo(21 / 16);
+    expect(buffer.aheadSeconds(0)).toBeCloseTo(21 / 16);
     buffer.at(DELAY_MS);
-    expect(buffer.aheadSeconds(DELAY_MS + 1000, RATE)).toBeCloseTo(5 / 16);
-    expect(buffer.aheadSeconds(DELAY_MS + 9000, RATE)).toBe(0);
+    expect(buffer.aheadSeconds(DELAY_MS + 1000)).toBeCloseTo(5 / 16);
+    expect(buffer.aheadSeconds(DELAY_MS + 9000)).toBe(0);
   });
 
   it("stays on its picture after a stop and forgets what was ahead", () => {
@@ -137,10 +161,10 @@ describe("a jitter buffer", () => {
     }
     const stoppedMs = DELAY_MS + 2.5 * 62.5;
     buffer.hold(stoppedMs);
-    const ahead = buffer.aheadSeconds(stoppedMs, RATE);
+    const ahead = buffer.aheadSeconds(stoppedMs);
     expect(ahead).toBeCloseTo((33 - 2.5) / RATE);
     buffer.clearAhead(stoppedMs + 500);
-    expect(buffer.aheadSeconds(stoppedMs + 9000, RATE)).toBe(ahead);
+    expect(buffer.aheadSeconds(stoppedMs + 9000)).toBe(ahead);
     expect(buffer.waiting).toBe(0);
   });
 

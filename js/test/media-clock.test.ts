@@ -30,6 +30,14 @@ describe("a media clock", () => {
     expect(clock.at(9500)).toBe(16);
   });
 
+  it("says how long it has to run until it is somewhere", () => {
+    const clock = new MediaClock(16);
+    expect(clock.leftMs(8, 5000)).toBe(500);
+    clock.start(5000);
+    expect(clock.leftMs(8, 5100)).toBe(400);
+    expect(clock.leftMs(8, 9000)).toBe(0);
+  });
+
   it("is held at a limit however late it is asked", () => {
     const clock = new MediaClock(16);
     clock.start(0);

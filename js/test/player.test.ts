@@ -2,7 +2,7 @@
 
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import fixtures from "../../tests/fixtures/protocol.json" with { type: "json" };
-import { Player } from "../src/playback/player.ts";
+import { DELAY_MS, Player } from "../src/playback/player.ts";
 import { type BlockMessage, parseState, type State, type Status } from "../src/protocol.ts";
 import { recordOf, takeOf } from "./video.ts";
 
@@ -37,6 +37,7 @@ function blockOf(run: number, block: number, given = {}): BlockMessage {
 
 function playing(company = new Set<Player>()) {
   const credits: [number, number][] = [];
+  const seenAtMs: (number | undefined)[] = [];
   const drawn: number[] = [];
   const landed: string[] = [];
   const come: number[] = [];
@@ -52,7 +53,10 @@ function playing(company = new Set<Player>()) {
       come: ({ record }) => come.push(record.block),
       land: ({ prompt }) => landed.push(prompt),
       stand: () => {},
-      credit: (run, block) => credits.push([run, block]),
+      credit: (run, block, atMs) => {
+        credits.push([run, block]);
+        seenAtMs.push(atMs);
+      },
       ask: (_, block) => asked.push(block),
       filled: ({ record }) => filled.push(record.block),
       decoded: (_, block) => decoded.push(block),
@@ -60,7 +64,7 @@ function playing(company = new Set<Player>()) {
     },
     end.signal,
   );
-  return { player, credits, drawn, come, landed, asked, filled, decoded };
+  return { player, credits, seenAtMs, drawn, come, landed, asked, filled, decoded };
 }
 
 /** Let the blocks that have come be decoded, and the screen draw for so long. */
@@ -87,6 +91,34 @@ describe("a player", () => {
       [1, 1],
     ]);
     expect(drawn[0]).toBe(0);
+  });
+
+  it("says with the room when the block will have been seen, also to who looks back", async () => {
+    const { player, seenAtMs } = playing();
+    player.follow(stateOf(1, "running"));
+    player.take(blockOf(1, 0));
+    await pass(16);
+    const begunMs = performance.now() - 16 + DELAY_MS;
+    player.take(blockOf(1, 1));
+    await pass(400);
+    player.back.seek(2);
+    player.take(blockOf(1, 2));
+    await pass(100);
+    const [first = 0, second = 0, third = 0] = seenAtMs;
+    expect(Math.abs(first - begunMs - (9 * 1000) / 16)).toBeLessThan(17);
+    expect(second - first).toBeCloseTo(750);
+    expect(third - second).toBeCloseTo(750);
+  });
+
+  it("says of no block that comes while the video is held when it will have been seen", async () => {
+    const { player, seenAtMs } = playing();
+    player.follow(stateOf(1, "running"));
+    player.take(blockOf(1, 0));
+    await pass(200);
+    player.follow(stateOf(1, "paused"));
+    player.take(blockOf(1, 1));
+    await pass(100);
+    expect(seenAtMs.map((atMs) => atMs === undefined)).toEqual([false, true]);
   });
 
   it("gives a block of a video that it does not know of back too", async () => {

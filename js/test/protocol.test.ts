@@ -27,6 +27,7 @@ const commands: Record<string, Command> = {
     wire_ms: 4.5,
     wire_within_ms: 2,
     decode_ms: 31.25,
+    seen_ms: 98765.5,
   },
   "credit of a block whose way is not known": {
     type: "credit",
@@ -35,6 +36,7 @@ const commands: Record<string, Command> = {
     wire_ms: null,
     wire_within_ms: null,
     decode_ms: null,
+    seen_ms: null,
   },
   time: { type: "time", view: "12-34", asked_ms: 5000.25 },
   attach: { type: "attach", view: "12-34", codecs: ["h264", "jpeg"] },

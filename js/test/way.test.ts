@@ -30,6 +30,14 @@ it("a quick answer is forgotten after a while, for clocks drift", () => {
   expect(way.of(1, 0)).toEqual({ ...unknown, wire_ms: 20, wire_within_ms: 5 });
 });
 
+it("the kernel's clock is told by the quickest answer, once there is one", () => {
+  const way = new Way();
+  expect(way.kernelMs(700)).toBeNull();
+  way.heard(100, 5500, 300);
+  way.heard(400, 5690, 408);
+  expect(way.kernelMs(700)).toBe(5986);
+});
+
 it("nothing comes before it was sent", () => {
   const way = new Way();
   way.heard(0, 100, 20);

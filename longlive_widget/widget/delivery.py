@@ -64,15 +64,21 @@ class Delivery:
     sent.
 
     `reel` has the newest pictures. `looked` is called, under the lock of the video, when somebody
-    begins or ceases to look.
+    begins or ceases to look. Pages compare their own clock with `clock_s`, which never jumps.
     """
 
     def __init__(
-        self, codec: WantedCodec, video: Video, outbox: Outbox, looked: Callable[[], None]
+        self,
+        codec: WantedCodec,
+        video: Video,
+        outbox: Outbox,
+        looked: Callable[[], None],
+        clock_s: Callable[[], float],
     ) -> None:
         self._video = video
         self._outbox = outbox
         self._looked = looked
+        self._clock_s = clock_s
         about = video.about
         self.audience = Audience(codec, h264_name(about.width_px, about.height_px))
         self.clear()
@@ -116,7 +122,7 @@ class Delivery:
         if record.displayed:
             self._uncredited.add(block.index)
         begun = max(self._video.begun, block.index + 1)
-        message = BlockMessage(self._video.run, record, coded.codec, begun, _now_ms())
+        message = BlockMessage(self._video.run, record, coded.codec, begun, self._now_ms())
         self._outbox.say(message, coded.buffers)
         if self._late() is not None:
             self._outbox.post(self._send_late)  # credits came while it was coded
@@ -154,7 +160,7 @@ class Delivery:
                 self._uncredited.add(sent.block)
                 begun = self._video.begun
                 self._outbox.say(
-                    BlockMessage(self._video.run, sent, codec, begun, _now_ms()), buffers
+                    BlockMessage(self._video.run, sent, codec, begun, self._now_ms()), buffers
                 )
                 self._outbox.tell_state()
 
@@ -223,7 +229,7 @@ class Delivery:
             self._outbox.say(Gone(view, run, block))
         else:
             seen = replace(record, displayed=True)
-            self._outbox.say(BlockMessage(run, seen, codec, begun, _now_ms(), view), buffers)
+            self._outbox.say(BlockMessage(run, seen, codec, begun, self._now_ms(), view), buffers)
 
     def still(self, view: str, run: int, number: int) -> None:
         """Send a view picture `number` of video `run` as it was made, or word that it is gone."""
@@ -254,12 +260,10 @@ class Delivery:
 
     def tell_time(self, view: str, asked_ms: float) -> None:
         """Tell a view what the kernel's clock says now."""
-        self._outbox.say(Time(view, asked_ms, _now_ms()))
+        self._outbox.say(Time(view, asked_ms, self._now_ms()))
 
-
-def _now_ms() -> float:
-    """The clock that pages compare with their own; it never jumps."""
-    return 1e3 * time.monotonic()
+    def _now_ms(self) -> float:
+        return 1e3 * self._clock_s()
 
 
 def _coded_as(codec: Codec, shot: Shot) -> Sequence[bytes]:

@@ -100,14 +100,24 @@ class PageTimes:
     wire_within_ms: float | None = None
     decode_ms: float | None = None
 
+    @property
+    def way_s(self) -> float:
+        """From the sending to the pictures, as far as that is known."""
+        return ((self.wire_ms or 0.0) + (self.decode_ms or 0.0)) / 1e3
+
 
 @dataclass(frozen=True)
 class Credit:
-    """A page has taken in block `block` of video `run` and has room for another one."""
+    """A page has taken in block `block` of video `run` and has room for another one.
+
+    By the kernel's clock, its viewer will have seen the block at `seen_ms`; None where the page
+    does not know, or the video stands there.
+    """
 
     run: int
     block: int
     times: PageTimes
+    seen_ms: float | None = None
 
 
 @dataclass(frozen=True)
@@ -675,7 +685,8 @@ def _credit(content: Fields) -> Credit:
         return None if content.get(field) is None else _number(content, field)
 
     times = PageTimes(known("wire_ms"), known("wire_within_ms"), known("decode_ms"))
-    return Credit(_whole_number(content, "run"), _whole_number(content, "block"), times)
+    run, block = _whole_number(content, "run"), _whole_number(content, "block")
+    return Credit(run, block, times, known("seen_ms"))
 
 
 def _true_or_false(content: Fields, field: str) -> bool:

@@ -31,7 +31,7 @@ from longlive_widget.widget.outbox import Outbox, Send, let_go
 from longlive_widget.widget.pace import Pace
 from longlive_widget.widget.plan import Plan
 from longlive_widget.widget.profiling import Profiling
-from longlive_widget.widget.protocol import BlockRecord, State, Status, Unseen, WantedCodec
+from longlive_widget.widget.protocol import BlockRecord, Credit, State, Status, Unseen, WantedCodec
 from longlive_widget.widget.recorder import Take
 from longlive_widget.widget.video import Video
 
@@ -93,7 +93,7 @@ class Runner:
         self._callbacks: tuple[Callable[[Block], None], ...] = ()
         self.outbox = Outbox(send, self._changed, self.state)
         self.plan = Plan(timeline, self._video, self.outbox)
-        self.delivery = Delivery(codec, self._video, self.outbox, self._mind_who_looks)
+        self.delivery = Delivery(codec, self._video, self.outbox, self._mind_who_looks, clock_s)
         self.profiling = Profiling(self._video, self.outbox, self.delivery)
         self._archive = Archive(self._video, self.outbox)
         self._thread = threading.Thread(target=self._work, name="longlive-runner", daemon=True)
@@ -346,6 +346,19 @@ class Runner:
         with self._changed:
             self._callbacks = (*self._callbacks, callback)
 
+    def credit(self, credit: Credit) -> None:
+        """A page has taken in a block: there is room for another, and its viewer is known better.
+
+        That of another video than the present one counts for nothing.
+        """
+        self.delivery.credit(credit.run, credit.block, credit.times)
+        with self._changed:
+            pace = None if self._stretch is None else self._stretch.pace
+            if pace is not None and credit.seen_ms is not None and credit.run == self._video.run:
+                seen_s = credit.seen_ms / 1e3
+                pace.seen(credit.block, seen_s, credit.times.way_s, self._clock_s())
+                self._changed.notify_all()
+
     def _mind_who_looks(self) -> None:
         """Go on with a video that waits for a view; pause a live one that nobody sees."""
         if self.delivery.audience.looking and self._waits_for_view:
@@ -477,7 +490,8 @@ class Runner:
             else:
                 self._show(block, coded, latency_ms, profiled=profiled)
                 if stretch.pace is not None:
-                    stretch.pace.made(len(block.frames), begun_s, self._clock_s())
+                    now_s = self._clock_s()
+                    stretch.pace.made(block.index, len(block.frames), begun_s, now_s)
         if block is not None:
             self._call_back(block)
         return block

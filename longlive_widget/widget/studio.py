@@ -558,8 +558,8 @@ class LongLiveWidget(anywidget.AnyWidget):
 
     def _mind(self, news: Credit | Attach | Leave | Look) -> None:
         match news:
-            case Credit(run, block, times):
-                self._runner.delivery.credit(run, block, times)
+            case Credit():
+                self._runner.credit(news)
             case Attach(view, codecs):
                 self._setup.tell()
                 self._runner.delivery.attach(view, codecs)

@@ -187,7 +187,7 @@ TO_KERNEL = {
     "clip": ClipRequest("12-34", 30),
     "switch": Switch("eine gelbe Kugel ⭐ <b>", ARC),
     "profile": Profile(),
-    "credit": Credit(2, 8, PageTimes(4.5, 2.0, 31.25)),
+    "credit": Credit(2, 8, PageTimes(4.5, 2.0, 31.25), 98765.5),
     "credit of a block whose way is not known": Credit(2, 8, PageTimes()),
     "time": TimeRequest("12-34", 5000.25),
     "attach": Attach("12-34", ("h264", "jpeg")),

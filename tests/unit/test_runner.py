@@ -26,6 +26,7 @@ from longlive_widget.widget.plan import MARKS
 from longlive_widget.widget.protocol import (
     BlockMessage,
     Clip,
+    Credit,
     Edit,
     Edited,
     Exported,
@@ -272,6 +273,33 @@ def test_a_live_video_keeps_to_two_blocks_ahead_of_its_viewer(begin):
     page.wait_for_blocks(2)
     time.sleep(0.2)
     assert len(runner.delivery.history) == 2
+
+
+def test_a_live_video_goes_on_from_where_the_viewer_is_as_a_page_says_of_this_video(begin):
+    blocks_of_15_s = PaintedEngine(geometry=Geometry(16, 16, block_frames=60))
+    runner, page = begin(blocks_of_15_s, clock_s=lambda: 100.0)
+    runner.make(1).result(PATIENCE_S)
+    runner.stop()
+    runner.start()
+    page.wait_for_blocks(3)
+    runner.credit(Credit(1, 1, PageTimes(), 100_400.0))
+    time.sleep(0.2)
+    assert len(runner.delivery.history) == 2
+    runner.credit(Credit(2, 1, PageTimes(), 100_400.0))
+    page.wait_for_blocks(4)
+    time.sleep(0.2)
+    assert len(runner.delivery.history) == 3
+
+
+def test_a_page_that_was_far_behind_and_then_is_hidden_holds_nothing_up(begin):
+    runner, page = begin()
+    runner.delivery.attach("12-34", BOTH)
+    runner.start()
+    page.wait_for_blocks(2)
+    in_an_hour_ms = 1e3 * (time.monotonic() + 3600)
+    runner.credit(Credit(1, 1, PageTimes(), in_an_hour_ms))
+    runner.delivery.look("12-34", looking=False)
+    page.wait_for_blocks(6)
 
 
 def test_a_pause_holds_and_a_resume_goes_on(begin):

@@ -82,8 +82,18 @@ export class JitterBuffer<Picture extends Disposable> {
   }
 
   /** Seconds of video that came and were not seen. */
-  aheadSeconds(nowMs: number, picturesPerSecond: number): number {
-    return Math.max(0, this.end - this.clock.at(nowMs, this.end)) / picturesPerSecond;
+  aheadSeconds(nowMs: number): number {
+    return this.clock.leftMs(this.end, nowMs) / 1000;
+  }
+
+  /** When a block that is here will have been seen if nothing stops it; undefined while all stands. */
+  seenAtMs(block: number, nowMs: number): number | undefined {
+    this.settle(nowMs);
+    const here = this.blocks.find(({ record }) => record.block === block);
+    const flowsAtMs = this.clock.running ? nowMs : this.flowsAtMs;
+    return here === undefined || flowsAtMs === null
+      ? undefined
+      : flowsAtMs + this.clock.leftMs(here.begin + here.pictures.length, nowMs);
   }
 
   /** Stand still on the present picture, until `goOn`. */

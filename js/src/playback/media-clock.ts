@@ -20,6 +20,11 @@ export class MediaClock {
     return Math.min(this.position + Math.max(0, moved), limit);
   }
 
+  /** How long it has to run until it is there, 0 if it is past it. */
+  leftMs(position: number, nowMs: number): number {
+    return (1000 * Math.max(0, position - this.at(nowMs))) / this.picturesPerSecond;
+  }
+
   start(nowMs: number): void {
     this.since ??= nowMs;
   }

@@ -15,7 +15,7 @@ import { Lately, type Vitals } from "./health.ts";
 import { type BufferedBlock, JitterBuffer, type Shown } from "./jitter-buffer.ts";
 import { LookBack } from "./look-back.ts";
 
-const DELAY_MS = 120;
+export const DELAY_MS = 120;
 const ROOM_BLOCKS = 3;
 const RATE_WINDOW_MS = 2000;
 /** How long a picture stands before it is asked for as it was made. */
@@ -41,7 +41,8 @@ export type PlayerEvents = {
   land: (landing: Landing, record: BlockRecord) => void;
   /** A picture stands still: it may be asked for without loss. */
   stand: (run: number, picture: number) => void;
-  credit: (run: number, block: number) => void;
+  /** A block was taken in, and will have been seen at `seenAtMs`, if that is known. */
+  credit: (run: number, block: number, seenAtMs?: number) => void;
   /** A block is missing in the film of what was shown. */
   ask: (run: number, block: number) => void;
   /** A block has come that was missing. */
@@ -129,7 +130,7 @@ export class Player {
       status: this.status,
       live: this.back.review === undefined,
       shown: (this.drawnAtMs.length * 1000) / RATE_WINDOW_MS,
-      ahead: this.buffer.aheadSeconds(nowMs, this.picturesPerSecond),
+      ahead: this.buffer.aheadSeconds(nowMs),
     };
   }
 
@@ -395,7 +396,8 @@ export class Player {
     while (this.owed.length > 0 && this.buffer.waiting < ROOM_BLOCKS) {
       const credit = this.owed.shift();
       if (credit !== undefined) {
-        this.events.credit(credit.run, credit.block);
+        const seenAtMs = this.buffer.seenAtMs(credit.block, performance.now());
+        this.events.credit(credit.run, credit.block, seenAtMs);
       }
     }
   }

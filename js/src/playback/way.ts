@@ -27,7 +27,7 @@ export class Way {
 
   /** A block came that was sent at `sentMs` by the kernel's clock. */
   came(run: number, block: number, sentMs: number, nowMs: number): void {
-    const [best] = [...this.answers].sort((a, b) => a.withinMs - b.withinMs);
+    const { best } = this;
     if (best !== undefined) {
       const wireMs = Math.max(0, nowMs + best.ms - sentMs);
       this.note(run, block, { wire_ms: round(wireMs), wire_within_ms: round(best.withinMs) });
@@ -40,6 +40,16 @@ export class Way {
 
   of(run: number, block: number): PageTimes {
     return this.times.get(`${run} ${block}`) ?? unknown;
+  }
+
+  /** What the kernel's clock says when the page's says `pageMs`; null before it was heard of. */
+  kernelMs(pageMs: number): number | null {
+    const { best } = this;
+    return best === undefined ? null : round(pageMs + best.ms);
+  }
+
+  private get best(): Offset | undefined {
+    return [...this.answers].sort((a, b) => a.withinMs - b.withinMs)[0];
   }
 
   private note(run: number, block: number, times: Partial<PageTimes>): void {
