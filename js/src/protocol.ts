@@ -55,6 +55,8 @@ export type Command =
   | { type: "seed"; seed: number | null }
   | { type: "cancel" }
   | { type: "lock"; locked: boolean }
+  | { type: "amplify"; gain: number }
+  | { type: "code"; view: string }
   | { type: "size"; width_px: number; height_px: number };
 
 const forms = ["json", "yaml", "longlive", "scope", "text", "python"] as const;
@@ -101,6 +103,15 @@ export type Occupancy = {
   evicted_next: number[];
 };
 
+/** What was measured of one video's block, where several are made in step. */
+export type SideRecord = {
+  latency_ms: number;
+  /** Its pictures are those that they are held against, to the bit: they have no PSNR. */
+  equal: boolean;
+  psnr_db: number | null;
+  ssim: number | null;
+};
+
 /** What was measured of one block. */
 export type BlockRecord = {
   block: number;
@@ -122,6 +133,9 @@ export type BlockRecord = {
   device_reserved_bytes: number | null;
   profiled: boolean;
   page: PageTimes;
+  sides: SideRecord[];
+  /** How many times as large as it is a difference is shown. */
+  gain: number | null;
 };
 
 /** Where the time of one block went, the longest part first. */
@@ -133,6 +147,9 @@ export type BlockProfile = {
   gaps_ms: number;
   parts: { name: string; ms: number; gap_ms: number; calls: number }[];
 };
+
+/** Where the videos that are made in step lie in each picture; the last tile may be their difference. */
+export type Tiles = { columns: number; rows: number; labels: string[]; gain: number | null };
 
 /** All that a view must know to draw itself, pictures and measurements apart. */
 export type State = {
@@ -161,6 +178,8 @@ export type State = {
   revision: number;
   entries: Plan;
   library: string[];
+  /** Set where each picture shows several videos. */
+  tiles: Tiles | null;
 };
 
 export type BlockMessage = {
@@ -346,6 +365,17 @@ export function parseState(value: unknown): State {
     revision: number(fields, "revision"),
     entries: list(fields, "entries").map(parseEntry),
     library: texts(fields, "library"),
+    tiles: fields["tiles"] === null ? null : parseTiles(fields["tiles"]),
+  };
+}
+
+function parseTiles(value: unknown): Tiles {
+  const fields = object(value, "tiles");
+  return {
+    columns: number(fields, "columns"),
+    rows: number(fields, "rows"),
+    labels: texts(fields, "labels"),
+    gain: numberOrNull(fields, "gain"),
   };
 }
 
@@ -401,6 +431,18 @@ export function parseRecord(value: unknown): BlockRecord {
     device_reserved_bytes: numberOrNull(fields, "device_reserved_bytes"),
     profiled: boolean(fields, "profiled"),
     page: parsePageTimes(fields["page"]),
+    sides: list(fields, "sides").map(parseSide),
+    gain: numberOrNull(fields, "gain"),
+  };
+}
+
+function parseSide(value: unknown): SideRecord {
+  const fields = object(value, "a side");
+  return {
+    latency_ms: number(fields, "latency_ms"),
+    equal: boolean(fields, "equal"),
+    psnr_db: numberOrNull(fields, "psnr_db"),
+    ssim: numberOrNull(fields, "ssim"),
   };
 }
 

@@ -33,10 +33,11 @@ import { filmBar } from "./view/film-bar.ts";
 import { hostNote } from "./view/host.ts";
 import { presetsPanel } from "./view/presets/presets-panel.ts";
 import { promptBar } from "./view/prompt-bar.ts";
-import { screen } from "./view/screen.ts";
+import { type Screen, screen } from "./view/screen.ts";
 import { shortcuts } from "./view/shortcuts.ts";
 import { statusLine } from "./view/status-line.ts";
 import { stills } from "./view/stills.ts";
+import { tileView } from "./view/tiles.ts";
 import { transport } from "./view/transport.ts";
 import "./widget.css";
 
@@ -107,9 +108,23 @@ function view(
   let decodes: readonly Codec[] = [];
 
   const theatre = make("div", "ll-theatre");
-  const display = screen(
-    state.width_px,
-    state.height_px,
+  const size = { width: state.width_px, height: state.height_px };
+  const tiles =
+    state.tiles === null
+      ? undefined
+      : tileView(
+          state.tiles,
+          size,
+          {
+            send: (command) => send(command),
+            focus: () => display.focus(),
+            copy: () => send({ type: "code", view: connection.view }),
+          },
+          signal,
+        );
+  const display: Screen = screen(
+    size,
+    tiles?.lens,
     { snapshot: () => exact.save(`${state.model}-${state.run}`), fail: errors.show, theatre },
     signal,
   );
@@ -147,6 +162,7 @@ function view(
   });
   const charts = chartPanel(
     rate,
+    state.tiles?.labels ?? [],
     plotly,
     {
       seek: (record) => back.goTo(record),
@@ -211,6 +227,9 @@ function view(
       { key: "[", name: "[", says: "begin the loop here", act: () => back.bound("first") },
       { key: "]", name: "]", says: "end the loop here", act: () => back.bound("last") },
       { key: "r", name: "r", says: "record, or end it", act: buttons.record },
+      ...(tiles === undefined
+        ? []
+        : [{ key: "v", name: "v", says: "side by side, split, difference", act: tiles.cycle }]),
       { key: "End", name: "End", says: "to the video as it is made", act: () => back.leave() },
       { key: "z", name: "z", says: "undo on the timeline", act: () => timeline.act("undo") },
       { key: "Z", name: "shift + z", says: "redo there", act: () => timeline.act("redo") },
@@ -226,13 +245,19 @@ function view(
   const below = make("div", "ll-below");
   below.append(film.element, display.tools);
   theatre.append(display.element, below, keys.sheet); // in full screen, that is all that is seen
+  if (tiles !== undefined) {
+    display.element.append(tiles.overlay);
+    display.element.after(tiles.bar);
+  }
   stage.append(theatre, charts.element);
   const presets = presetsPanel(send, beginning.open, signal);
   const controls = make("div", "ll-controls");
   controls.append(buttons.element, prompts.element);
   const frame = make("div", "ll-frame");
   frame.append(status.element, stage, timeline.element, controls, prompts.receipt, errors.element);
-  frame.append(presets.progress, presets.element);
+  if (tiles === undefined) {
+    frame.append(presets.progress, presets.element);
+  }
   root.append(frame);
   root.dataset["frame"] = "-1";
   root.dataset["prompt"] = "";
@@ -426,6 +451,7 @@ function view(
     prompts.update(state);
     timeline.follow(state);
     presets.follow(state);
+    tiles?.follow(state);
     root.dataset["preset"] = state.preset;
     root.dataset["status"] = state.status;
     root.dataset["run"] = String(state.run);
@@ -458,6 +484,7 @@ function view(
     const { record, number } = next;
     shown = next;
     display.update(next);
+    tiles?.update(record);
     film.update(player.place);
     timeline.show(next);
     charts.light(record.block);

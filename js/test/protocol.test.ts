@@ -60,6 +60,8 @@ const commands: Record<string, Command> = {
   cancel: { type: "cancel" },
   lock: { type: "lock", locked: false },
   size: { type: "size", width_px: 96, height_px: 64 },
+  amplify: { type: "amplify", gain: 16 },
+  code: { type: "code", view: "12-34" },
 };
 
 describe("a message from the kernel", () => {

@@ -51,7 +51,7 @@ def latency_figure(records: Sequence[BlockRecord]) -> "go.Figure":
             "<extra></extra>",
         )
     )
-    return _with_real_time(_over_blocks(figure, records, "latency, ms"), records)
+    return _with_real_time(over_blocks(figure, records, "latency, ms"), records)
 
 
 def parts_figure(records: Sequence[BlockRecord]) -> "go.Figure":
@@ -78,7 +78,7 @@ def parts_figure(records: Sequence[BlockRecord]) -> "go.Figure":
         if any(heights.get(name) for heights in stacks)
     ]
     figure = go.Figure(bars).update_layout(barmode="stack")
-    figure = _with_real_time(_over_blocks(figure, records, "time, ms"), records)
+    figure = _with_real_time(over_blocks(figure, records, "time, ms"), records)
     return figure.update_layout(showlegend=True, legend={"traceorder": "normal"})
 
 
@@ -158,7 +158,7 @@ def window_figure(records: Sequence[BlockRecord]) -> "go.Figure":
             for kind, cells in kinds.items()
         ]
     ).update_layout(barmode="overlay")
-    figure = _over_blocks(figure, records, "place in the window")
+    figure = over_blocks(figure, records, "place in the window")
     return figure.update_layout(showlegend=True, yaxis={"range": [0, longest]})
 
 
@@ -197,7 +197,7 @@ def memory_figure(records: Sequence[BlockRecord]) -> "go.Figure":
             if any(size is not None for size in sizes)
         ]
     )
-    return _over_blocks(figure, records, "memory, MiB").update_layout(showlegend=True)
+    return over_blocks(figure, records, "memory, MiB").update_layout(showlegend=True)
 
 
 def kernels_figure(profile: BlockProfile | None) -> "go.Figure":
@@ -232,7 +232,7 @@ def told_overhead(profile: BlockProfile) -> str:
     return f"{told}; those before it, which were not, {profile.unprofiled_ms:.0f} ms"
 
 
-def _over_blocks(figure: "go.Figure", records: Sequence[BlockRecord], what: str) -> "go.Figure":
+def over_blocks(figure: "go.Figure", records: Sequence[BlockRecord], what: str) -> "go.Figure":
     """A figure over blocks, with a line for each switch, and for each change of preset."""
     for before, record in pairwise(records):
         if record.preset != before.preset:

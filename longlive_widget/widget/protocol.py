@@ -252,11 +252,41 @@ class Resize:
     height_px: int
 
 
+@dataclass(frozen=True)
+class Amplify:
+    """Show the difference of two videos so many times as large as it is, from the next block on."""
+
+    gain: int
+
+
+@dataclass(frozen=True)
+class CodeRequest:
+    """View `view` wants the Python that makes what it shows."""
+
+    view: str
+
+
 Command = (
     Start | Pause | Resume | Stop | Reset | Record | Cut | Profile | Switch | Edit | Read | Export
     | Import | Credit | Attach | Leave | Look | ClipRequest | StillRequest | AssetRequest
-    | BlockRequest | TimeRequest | Use | Change | Cancel | Reseed | Lock | Resize
+    | BlockRequest | TimeRequest | Use | Change | Cancel | Reseed | Lock | Resize | Amplify
+    | CodeRequest
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SideRecord:
+    """What was measured of one video's block, where several are made in step.
+
+    `latency_ms` is the time of its own work. `psnr_db` and `ssim` say how like its pictures are to
+    those that they are held against; `equal` pictures have no PSNR, and what is held against none
+    has neither.
+    """
+
+    latency_ms: float
+    equal: bool = False
+    psnr_db: float | None = None
+    ssim: float | None = None
 
 
 @dataclass(frozen=True)
@@ -276,7 +306,9 @@ class BlockRecord:
     `window` is what memory held while the block was denoised, in `window_bytes`. The process then
     took `host_bytes`; of a GPU its tensors took `device_bytes`, and torch held
     `device_reserved_bytes`. A block that was `profiled` is slower by that. `page` is what the first
-    page to take the block in has measured.
+    page to take the block in has measured. Where several videos are made in step, `sides` has
+    their own figures, and the others are of the round: all times together, the first one's window.
+    `gain` is how many times as large as it is its pictures show a difference.
     """
 
     block: int
@@ -298,6 +330,22 @@ class BlockRecord:
     device_reserved_bytes: int | None
     profiled: bool = False
     page: PageTimes = PageTimes()
+    sides: tuple[SideRecord, ...] = ()
+    gain: int | None = None
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """Where the videos that are made in step lie in each picture, row by row from the top left.
+
+    `labels` has one for each video. With a `gain` the last tile is no video, but the difference
+    of the two before it, so many times as large as it is.
+    """
+
+    columns: int
+    rows: int
+    labels: tuple[str, ...]
+    gain: int | None = None
 
 
 @dataclass(frozen=True)
@@ -316,7 +364,7 @@ class State:
 
     `entries` are those of the timeline, the newest ones of its past and all that is to come; what
     lands before block `begun` can no longer be changed. `revision` counts the timeline's changes.
-    `library` are prompts to begin with.
+    `library` are prompts to begin with. `tiles` is set where each picture shows several videos.
     """
 
     told: int
@@ -341,6 +389,7 @@ class State:
     revision: int
     entries: tuple[Entry, ...]
     library: tuple[str, ...]
+    tiles: Tiles | None = None
 
 
 @dataclass(frozen=True)
@@ -708,6 +757,8 @@ _PARSERS: dict[str, Callable[[Fields], Command]] = {
     "seed": lambda content: Reseed(
         None if content.get("seed") is None else _whole_number(content, "seed")
     ),
+    "amplify": lambda content: Amplify(_whole_number(content, "gain")),
+    "code": lambda content: CodeRequest(_text(content, "view")),
     "lock": lambda content: Lock(_true_or_false(content, "locked")),
     "size": lambda content: Resize(
         _whole_number(content, "width_px"), _whole_number(content, "height_px")

@@ -27,6 +27,7 @@ from longlive_widget.timeline import Timeline
 from longlive_widget.widget.archive import Archive
 from longlive_widget.widget.courier import GOODBYE_S
 from longlive_widget.widget.delivery import Coded, Delivery
+from longlive_widget.widget.ensemble import gain_of, sides_of, tiles_of
 from longlive_widget.widget.outbox import Outbox, Send, let_go
 from longlive_widget.widget.pace import Pace
 from longlive_widget.widget.plan import Plan
@@ -522,6 +523,8 @@ class Runner:
             device_bytes=memory.device_bytes,
             device_reserved_bytes=memory.device_reserved_bytes,
             profiled=profiled,
+            sides=sides_of(block),
+            gain=gain_of(block),
         )
         self._video.made += 1
         page = logbook.add(session, block.index, coded.hashes, record.latency_ms, record.parts_ms)
@@ -535,7 +538,10 @@ def _gauges_of(engine: "Engine") -> "Gauges":
     return Gauges(engine)
 
 
-def _logbook_of(engine: "Engine", session: "Session") -> "Logbook":
+def _logbook_of(engine: "Engine", session: "Session") -> "Logbook | None":
+    """None for videos in step: a manifest is of a single one."""
+    if tiles_of(engine) is not None:
+        return None
     from longlive_widget.runs.logbook import Logbook  # loads torch, as the engine has
 
     return Logbook(engine, session)

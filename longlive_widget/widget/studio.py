@@ -39,6 +39,7 @@ from longlive_widget.timeline import (
 from longlive_widget.timeline_forms import form_of, timeline_from
 from longlive_widget.widget.bundle import asset, bundled, hear_where_sent
 from longlive_widget.widget.chart_picture import beneath, parts_picture
+from longlive_widget.widget.code import code_of, load_call
 from longlive_widget.widget.export import write_page
 from longlive_widget.widget.figures import (
     kernels_figure,
@@ -53,6 +54,7 @@ from longlive_widget.widget.freed import Freed, freed_since
 from longlive_widget.widget.host import Host, host
 from longlive_widget.widget.metrics import metrics_of
 from longlive_widget.widget.protocol import (
+    Amplify,
     Asset,
     AssetRequest,
     Attach,
@@ -63,11 +65,13 @@ from longlive_widget.widget.protocol import (
     Cancel,
     Change,
     ClipRequest,
+    CodeRequest,
     Command,
     Credit,
     Cut,
     Edit,
     Export,
+    Exported,
     Import,
     Leave,
     Lock,
@@ -495,6 +499,29 @@ class LongLiveWidget(anywidget.AnyWidget):
         display(beneath(strip, parts_picture(self.history)))
         display(Markdown(record_table(self.history)))
 
+    def code(self) -> str:
+        """The Python that makes a studio as this one is now: model, preset, timeline, seed, size.
+
+        The model is loaded by its name; one in a folder of yours takes the folder in its place.
+        """
+        arguments = ["engine", "timeline", f"seed={self.seed}"]
+        resize = "" if self.size_px is None else f"studio.size_px = {self.size_px}\n"
+        engine = self._open()
+        return code_of(
+            "LongLiveWidget",
+            "studio",
+            self.timeline,
+            [f"engine = {load_call(engine.name, self.preset)}"],
+            arguments,
+            [self.preset],
+            resize,
+        )
+
+    def _open(self) -> "Engine":
+        if self._engine is None:
+            raise SessionError(CLOSED)
+        return self._engine
+
     def _made_blocks(self) -> "tuple[Block, ...]":
         if self.status == "closed":
             raise SessionError(CLOSED)
@@ -502,10 +529,17 @@ class LongLiveWidget(anywidget.AnyWidget):
             raise SessionError("nothing was made yet: call run(blocks=8), or start()")
         return self.blocks
 
+    @property
+    def _engines(self) -> "set[Engine]":
+        """Those that it makes videos with."""
+        return set() if self._engine is None else {self._engine}
+
     def _close_predecessors(self) -> None:
         for other in list(_open_studios):
             same_cell = self._cell is not None and other._cell == self._cell
-            if other._engine is self._engine or (same_cell and other._execution != self._execution):
+            if other._engines & self._engines or (
+                same_cell and other._execution != self._execution
+            ):
                 other.close()
 
     def _tell_page(self, message: PageMessage, buffers: Sequence[bytes] = ()) -> None:
@@ -545,6 +579,10 @@ class LongLiveWidget(anywidget.AnyWidget):
                 self._mind(command)
             case ClipRequest() | StillRequest() | BlockRequest() | AssetRequest() | TimeRequest():
                 self._answer(command)
+            case CodeRequest(view):
+                self._tell_page_later(Exported(view, "python", "studio.py", self.code()))
+            case Amplify(gain):
+                self._amplify(gain)
             case Record() | Cut():
                 self._film(command)
             case Edit() | Read() | Export() | Import():
@@ -553,6 +591,9 @@ class LongLiveWidget(anywidget.AnyWidget):
                 self._setup.obey(command, view)
             case _:
                 self._steer(command)
+
+    def _amplify(self, gain: int) -> None:
+        raise SessionError(f"a gain of {gain} is for a Comparison: this is a single video")
 
     def _mind(self, news: Credit | Attach | Leave | Look) -> None:
         match news:
