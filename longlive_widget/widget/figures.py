@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from longlive_widget.errors import SessionError
+from longlive_widget.measure.inside_charts import KEPT_COLOURS, OPEN_COLOUR, SINK_COLOUR
 from longlive_widget.widget.metrics import count_steps, decode_ms, real_time_ms
 from longlive_widget.widget.protocol import BlockProfile, BlockRecord
 
@@ -30,7 +31,6 @@ PART_COLOURS = {
     "page decode": "#dda0b1",
 }
 """The parts of a block, from the bottom of a stack up, the single steps left out."""
-SINK_COLOUR, KEPT_COLOURS, OPEN_COLOUR = "#8a6fc9", ("#3d7dca", "#c3d9f2"), "#3f9c77"
 MIB = 2**20
 
 
