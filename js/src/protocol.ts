@@ -57,6 +57,8 @@ export type Command =
   | { type: "lock"; locked: boolean }
   | { type: "amplify"; gain: number }
   | { type: "code"; view: string }
+  | { type: "branch"; view: string; run: number; block: number; prompt: string | null }
+  | { type: "walk"; view: string; branch: number }
   | { type: "size"; width_px: number; height_px: number };
 
 const forms = ["json", "yaml", "longlive", "scope", "text", "python"] as const;
@@ -212,6 +214,34 @@ export type StillMessage = {
 /** A block that the view wanted is no longer kept, nor are those before it. */
 export type GoneMessage = { type: "gone"; view: string; run: number; block: number };
 
+/** One video of a tree: it left its parent at `block`, under `prompt`. */
+export type Node = {
+  number: number;
+  parent: number | null;
+  block: number;
+  /** It has been made up to this block. */
+  made: number;
+  prompt: string;
+  /** Its blocks from which one can go on without making any again. */
+  frozen: number[];
+  pictured: boolean;
+  /** A small JPEG, of one that is pictured. */
+  thumbnail: Uint8Array<ArrayBuffer> | undefined;
+};
+
+/** The videos that have left each other, and what is kept to go on from. */
+export type TreeMessage = {
+  type: "tree";
+  nodes: Node[];
+  present: number | null;
+  states: number;
+  state_bytes: number;
+  limit_bytes: number;
+  dropped: number;
+  /** A branch is on its way. */
+  branching: boolean;
+};
+
 export type PageMessage =
   | BlockMessage
   | StateMessage
@@ -229,7 +259,8 @@ export type PageMessage =
   | { type: "edited"; view: string; accepted: boolean }
   | ReadingMessage
   | ExportedMessage
-  | { type: "panel"; panel: Panel };
+  | { type: "panel"; panel: Panel }
+  | TreeMessage;
 
 /** The timeline as the text of a file. */
 export type ExportedMessage = {
@@ -335,9 +366,41 @@ export function parse(content: unknown, buffers: readonly unknown[] = []): PageM
       };
     case "panel":
       return { type, panel: parsePanel(fields["panel"]) };
+    case "tree":
+      return parseTree(fields, buffers);
     default:
       throw new ProtocolError(`no message is called ${JSON.stringify(type)}`);
   }
+}
+
+function parseTree(fields: Fields, buffers: readonly unknown[]): TreeMessage {
+  const thumbnails = [...buffers];
+  return {
+    type: "tree",
+    nodes: list(fields, "nodes").map((value) => parseNode(value, thumbnails)),
+    present: numberOrNull(fields, "present"),
+    states: number(fields, "states"),
+    state_bytes: number(fields, "state_bytes"),
+    limit_bytes: number(fields, "limit_bytes"),
+    dropped: number(fields, "dropped"),
+    branching: boolean(fields, "branching"),
+  };
+}
+
+/** It takes its own from the thumbnails, if it has one. */
+function parseNode(value: unknown, thumbnails: unknown[]): Node {
+  const fields = object(value, "a video of a tree");
+  const pictured = boolean(fields, "pictured");
+  return {
+    number: number(fields, "number"),
+    parent: numberOrNull(fields, "parent"),
+    block: number(fields, "block"),
+    made: number(fields, "made"),
+    prompt: text(fields, "prompt"),
+    frozen: numberList(fields, "frozen"),
+    pictured,
+    thumbnail: pictured ? bytesOf(thumbnails.shift()) : undefined,
+  };
 }
 
 export function parseState(value: unknown): State {

@@ -27,6 +27,7 @@ import { handOver } from "./timeline/files.ts";
 import { pictureOfFrame } from "./timeline/geometry.ts";
 import { keysInWords } from "./timeline/keys.ts";
 import { attention } from "./view/attention.ts";
+import { branchPanel } from "./view/branches.ts";
 import { download, heedDisabled, make } from "./view/elements.ts";
 import { errorPanel } from "./view/error-panel.ts";
 import { filmBar } from "./view/film-bar.ts";
@@ -230,6 +231,9 @@ function view(
       ...(tiles === undefined
         ? []
         : [{ key: "v", name: "v", says: "side by side, split, difference", act: tiles.cycle }]),
+      ...(tiles === undefined
+        ? [{ key: "b", name: "b", says: "branch from here", act: () => branches?.begin() }]
+        : []),
       { key: "End", name: "End", says: "to the video as it is made", act: () => back.leave() },
       { key: "z", name: "z", says: "undo on the timeline", act: () => timeline.act("undo") },
       { key: "Z", name: "shift + z", says: "redo there", act: () => timeline.act("redo") },
@@ -251,12 +255,14 @@ function view(
   }
   stage.append(theatre, charts.element);
   const presets = presetsPanel(send, beginning.open, signal);
+  const branches =
+    tiles === undefined ? branchPanel(send, connection.view, ask, signal) : undefined;
   const controls = make("div", "ll-controls");
   controls.append(buttons.element, prompts.element);
   const frame = make("div", "ll-frame");
   frame.append(status.element, stage, timeline.element, controls, prompts.receipt, errors.element);
-  if (tiles === undefined) {
-    frame.append(presets.progress, presets.element);
+  if (branches !== undefined) {
+    frame.append(branches.element, presets.progress, presets.element);
   }
   root.append(frame);
   root.dataset["frame"] = "-1";
@@ -365,6 +371,9 @@ function view(
       case "exported":
         takeFile(message);
         break;
+      case "tree":
+        branches?.update(message);
+        break;
       case "panel":
         presets.update(message.panel);
         break;
@@ -406,6 +415,7 @@ function view(
 
   function takeReading({ prompt, unknown, unread }: ReadingMessage): void {
     prompts.mark(prompt, unknown, unread);
+    branches?.field.mark(prompt, unknown, unread);
     timeline.mark(prompt, unknown, unread);
   }
 
@@ -443,6 +453,7 @@ function view(
       shown = undefined;
       received = 0;
       root.dataset["landed"] = "";
+      prompts.say(""); // what was said of a prompt was said of another video
     }
     state = next;
     player.follow(state);
@@ -452,6 +463,7 @@ function view(
     timeline.follow(state);
     presets.follow(state);
     tiles?.follow(state);
+    branches?.follow(state);
     root.dataset["preset"] = state.preset;
     root.dataset["status"] = state.status;
     root.dataset["run"] = String(state.run);
@@ -485,6 +497,7 @@ function view(
     shown = next;
     display.update(next);
     tiles?.update(record);
+    branches?.shown(record.block);
     film.update(player.place);
     timeline.show(next);
     charts.light(record.block);

@@ -266,11 +266,32 @@ class CodeRequest:
     view: str
 
 
+@dataclass(frozen=True)
+class BranchRequest:
+    """View `view` wants a video that leaves the present one, `run`, at block `block`.
+
+    It goes on under `prompt`; None leaves the timeline as it is.
+    """
+
+    view: str
+    run: int
+    block: int
+    prompt: str | None
+
+
+@dataclass(frozen=True)
+class Walk:
+    """View `view` wants to go to video number `branch` of the tree."""
+
+    view: str
+    branch: int
+
+
 Command = (
     Start | Pause | Resume | Stop | Reset | Record | Cut | Profile | Switch | Edit | Read | Export
     | Import | Credit | Attach | Leave | Look | ClipRequest | StillRequest | AssetRequest
     | BlockRequest | TimeRequest | Use | Change | Cancel | Reseed | Lock | Resize | Amplify
-    | CodeRequest
+    | CodeRequest | BranchRequest | Walk
 )  # fmt: skip
 
 
@@ -575,6 +596,41 @@ class Exported:
 
 
 @dataclass(frozen=True)
+class Node:
+    """One video of a tree: it left its `parent` at `block`, under `prompt`; the root left none.
+
+    It has been made up to block `made`. `frozen` are those of its blocks from which one can go on
+    without making any again. `pictured`: a thumbnail travels with the message.
+    """
+
+    number: int
+    parent: int | None
+    block: int
+    made: int
+    prompt: str
+    frozen: tuple[int, ...]
+    pictured: bool
+
+
+@dataclass(frozen=True)
+class TreeMessage:
+    """The videos that have left each other, parents first, and which of them is `present`.
+
+    Thumbnails of those that are pictured follow as JPEGs, in their order. `states` are kept in
+    `state_bytes` of at most `limit_bytes`; `dropped` of them were forgotten for want of room. Where
+    `branching`, a branch is on its way.
+    """
+
+    nodes: tuple[Node, ...]
+    present: int | None
+    states: int
+    state_bytes: int
+    limit_bytes: int
+    dropped: int
+    branching: bool
+
+
+@dataclass(frozen=True)
 class PanelMessage:
     """What may be chosen has changed, or what is known of it."""
 
@@ -583,7 +639,7 @@ class PanelMessage:
 
 PageMessage = (
     BlockMessage | StateMessage | History | Receipt | Failure | Heard | Notice | Clip | Still | Gone
-    | Asset | Edited | Reading | Exported | PanelMessage | Time | ProfileMessage
+    | Asset | Edited | Reading | Exported | PanelMessage | Time | ProfileMessage | TreeMessage
 )  # fmt: skip
 
 _NAMES: dict[type[PageMessage], str] = {
@@ -604,6 +660,7 @@ _NAMES: dict[type[PageMessage], str] = {
     PanelMessage: "panel",
     Time: "time",
     ProfileMessage: "profile",
+    TreeMessage: "tree",
 }
 _CODECS: tuple[Codec, ...] = get_args(Codec)
 
@@ -758,6 +815,13 @@ _PARSERS: dict[str, Callable[[Fields], Command]] = {
         None if content.get("seed") is None else _whole_number(content, "seed")
     ),
     "amplify": lambda content: Amplify(_whole_number(content, "gain")),
+    "branch": lambda content: BranchRequest(
+        _text(content, "view"),
+        _whole_number(content, "run"),
+        _whole_number(content, "block"),
+        None if content.get("prompt") is None else _text(content, "prompt"),
+    ),
+    "walk": lambda content: Walk(_text(content, "view"), _whole_number(content, "branch")),
     "code": lambda content: CodeRequest(_text(content, "view")),
     "lock": lambda content: Lock(_true_or_false(content, "locked")),
     "size": lambda content: Resize(

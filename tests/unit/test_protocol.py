@@ -28,6 +28,7 @@ from longlive_widget.widget.protocol import (
     BlockProfile,
     BlockRecord,
     BlockRequest,
+    BranchRequest,
     Cancel,
     Change,
     Clip,
@@ -47,6 +48,7 @@ from longlive_widget.widget.protocol import (
     Leave,
     Lock,
     Look,
+    Node,
     Notice,
     PageTimes,
     PanelMessage,
@@ -73,7 +75,9 @@ from longlive_widget.widget.protocol import (
     Tiles,
     Time,
     TimeRequest,
+    TreeMessage,
     Use,
+    Walk,
     encode,
     parse,
 )
@@ -155,7 +159,13 @@ PANEL = Panel(
     loading=Loading("turbo", "loading weights", 1.5, None, cancelled=False),
 )
 AT_REST = Panel("reference", False, (160, 96), (), (), "", None)  # noqa: FBT003
+NODES = (
+    Node(0, None, 0, 9, "a red ball", (4, 8), pictured=False),
+    Node(1, 0, 5, 7, 'a "blue" star, <b>', (), pictured=True),
+)
 TO_PAGE = {
+    "tree": TreeMessage(NODES, 1, 2, 46_000_000, 256 * MIB, 3, branching=False),
+    "tree without a video": TreeMessage((), None, 0, 0, 256 * MIB, 0, branching=True),
     "panel": PanelMessage(PANEL),
     "panel at rest": PanelMessage(AT_REST),
     "block": BlockMessage(2, SHOWN, "h264", 11, 98765.5),
@@ -183,6 +193,9 @@ TO_PAGE = {
     "reading": Reading("12-34", "a striped zebra", ("striped", "zebra"), ""),
 }
 TO_KERNEL = {
+    "branch": BranchRequest("12-34", 2, 5, "a blue star"),
+    "branch without a prompt": BranchRequest("12-34", 2, 5, None),
+    "walk": Walk("12-34", 1),
     "amplify": Amplify(16),
     "code": CodeRequest("12-34"),
     "use": Use("turbo"),
