@@ -38,6 +38,7 @@ import { type Screen, screen } from "./view/screen.ts";
 import { shortcuts } from "./view/shortcuts.ts";
 import { statusLine } from "./view/status-line.ts";
 import { stills } from "./view/stills.ts";
+import { lookBackKeys, stageOf } from "./view/theatre.ts";
 import { tileView } from "./view/tiles.ts";
 import { transport } from "./view/transport.ts";
 import "./widget.css";
@@ -208,25 +209,7 @@ function view(
     [theatre, buttons.element],
     [
       { key: " ", name: "space", says: "start, hold, go on", act: startOrHold },
-      { key: ",", name: ",", says: "one picture back", act: () => back.step(-1), repeats: true },
-      { key: ".", name: ".", says: "one picture forth", act: () => back.step(1), repeats: true },
-      {
-        key: "ArrowLeft",
-        name: "←",
-        says: "one second back",
-        act: () => back.skip(-1),
-        repeats: true,
-      },
-      {
-        key: "ArrowRight",
-        name: "→",
-        says: "one second forth",
-        act: () => back.skip(1),
-        repeats: true,
-      },
-      { key: "l", name: "l", says: "loop the last 3 s, or no longer", act: () => back.loop() },
-      { key: "[", name: "[", says: "begin the loop here", act: () => back.bound("first") },
-      { key: "]", name: "]", says: "end the loop here", act: () => back.bound("last") },
+      ...lookBackKeys(back),
       { key: "r", name: "r", says: "record, or end it", act: buttons.record },
       ...(tiles === undefined
         ? []
@@ -242,18 +225,11 @@ function view(
     signal,
   );
   keys.sheet.append(hostNote());
-  const stage = make("div", "ll-stage");
-  theatre.tabIndex = 0;
-  theatre.setAttribute("role", "group");
-  theatre.setAttribute("aria-label", "Player; ? lists its keys");
-  const below = make("div", "ll-below");
-  below.append(film.element, display.tools);
-  theatre.append(display.element, below, keys.sheet); // in full screen, that is all that is seen
+  const stage = stageOf(theatre, display, film.element, keys.sheet, charts.element);
   if (tiles !== undefined) {
     display.element.append(tiles.overlay);
     display.element.after(tiles.bar);
   }
-  stage.append(theatre, charts.element);
   const presets = presetsPanel(send, beginning.open, signal);
   const branches =
     tiles === undefined ? branchPanel(send, connection.view, ask, signal) : undefined;

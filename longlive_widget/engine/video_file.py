@@ -4,14 +4,13 @@ H.264 in MP4, at the rate of the model. Knows no session: whoever has frames app
 """
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
-from uuid import uuid4
 
 import av
 import numpy as np
@@ -26,11 +25,11 @@ from longlive_widget.errors import (
     reachable,
     require_place,
 )
+from longlive_widget.files import disk_errors_explained, unfinished_beside
 from longlive_widget.geometry import PICTURES_PER_SECOND
 
 SUFFIX = ".mp4"
 LOSSLESS_CODEC: Final = "libx264rgb"
-NAME_LETTERS = 40
 INDEXED = {"movflags": "+faststart"}
 GROWING = {"movflags": "frag_keyframe+empty_moov+default_base_moof", "flush_packets": "1"}
 # With x264's macroblock tree, the same pictures gave other bytes from run to run (at 160 x 96).
@@ -75,18 +74,6 @@ def require_fitting(frames: NDArray[np.uint8], size: tuple[int, int, int]) -> No
         )
 
 
-@contextmanager
-def disk_errors_explained(path: Path) -> Iterator[None]:
-    """Inside, what a disk refuses is an `OutputError` that names the file."""
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(
-            f"{str(path)!r} could not be written ({error.strerror or error}): "
-            "free some space, or choose another place"
-        ) from error
-
-
 class Mp4File:
     """A file that is at `path` once its `with` block has ended well; what is in it, others write.
 
@@ -100,8 +87,7 @@ class Mp4File:
     def __init__(self, path: str | Path) -> None:
         self.path = writable_video_path(path)
         self.pictures = 0
-        unfinished = f".{self.path.stem[:NAME_LETTERS]}.{uuid4().hex[:8]}.tmp"
-        self._unfinished = self.path.with_name(unfinished)
+        self._unfinished = unfinished_beside(self.path)
 
     def __enter__(self) -> Self:
         try:

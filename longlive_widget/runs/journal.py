@@ -6,11 +6,9 @@ Lines of JSON: what is known of the run, again whenever that changes, and each b
 import json
 from dataclasses import asdict
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from longlive_widget.engine.video_file import disk_errors_explained
 from longlive_widget.errors import ManifestError
+from longlive_widget.files import disk_errors_explained
 from longlive_widget.runs.manifest import Manifest, loaded
 
 
@@ -23,15 +21,8 @@ class JournalFile:
         with disk_errors_explained(path):
             self._file = path.open("x", encoding="utf-8")
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Nothing more comes."""
         self._file.close()
 
     def add(self, page: Manifest) -> None:

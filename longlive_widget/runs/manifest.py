@@ -12,18 +12,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from reprlib import repr as short
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar, cast, get_args
-from uuid import uuid4
 
 from longlive_widget.errors import (
     LongLiveError,
     ManifestError,
-    OutputError,
     RecordError,
     one_of,
     reachable,
     require_place,
     whole_number,
 )
+from longlive_widget.files import whole_text_file
 from longlive_widget.geometry import Geometry
 from longlive_widget.measure.record import (
     Commit,
@@ -244,25 +243,13 @@ class Manifest:
     def write(self, path: str | Path) -> Path:
         """Write it to a file, whole or not at all; returns where it is.
 
-        It is written under a temporary name beside its own, and moved once it is whole.
-
-        Raises:
-            OutputError: no file can be there, or the disk is full.
+        It is written under a temporary name beside its own, and moved once it is whole. A place
+        where no file can be, or a full disk, is an `OutputError`.
         """
         path = reachable(path)
         require_place(path, "manifest")
-        unfinished = path.with_name(f".{path.stem[:40]}.{uuid4().hex[:8]}.tmp")
-        try:
-            with unfinished.open("x", encoding="utf-8") as file:
-                file.writelines(self._text())
-            unfinished.replace(path)
-        except OSError as error:
-            raise OutputError(
-                f"{str(path)!r} could not be written ({error.strerror or error}): "
-                "free some space, or choose another place"
-            ) from error
-        finally:
-            unfinished.unlink(missing_ok=True)
+        with whole_text_file(path) as file:
+            file.writelines(self._text())
         return path
 
     def text(self) -> str:

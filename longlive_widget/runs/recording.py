@@ -5,7 +5,7 @@ A folder with the manifest and a video file. Loads no torch.
 
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import islice
@@ -17,7 +17,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from longlive_widget.engine.video_file import GrowingVideoFile, disk_errors_explained
+from longlive_widget.engine.video_file import GrowingVideoFile
 from longlive_widget.errors import (
     ManifestError,
     OutputError,
@@ -25,6 +25,7 @@ from longlive_widget.errors import (
     reachable,
     whole_number,
 )
+from longlive_widget.files import disk_errors_explained
 from longlive_widget.geometry import PICTURES_PER_SECOND, Geometry, pictures_before
 from longlive_widget.runs.journal import JournalFile, read_journal
 from longlive_widget.runs.manifest import BlockLine, Manifest, picture_hashes
@@ -116,7 +117,7 @@ class RecordingFolder:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        with self._journal:
+        with closing(self._journal):
             if not self._video.pictures:
                 self._video.abandon()
                 shutil.rmtree(self.path, ignore_errors=True)

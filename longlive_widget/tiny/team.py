@@ -3,6 +3,7 @@
 `torchrun` starts them and says in the environment who is who; a process by itself is a team of one.
 """
 
+import atexit
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -28,6 +29,7 @@ class Team:
         rank = int(os.environ["RANK"])
         if not dist.is_initialized():
             dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+            atexit.register(dist.destroy_process_group)  # else its threads may outlive the end
         return cls(rank, size)
 
     @property

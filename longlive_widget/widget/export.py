@@ -11,14 +11,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from uuid import uuid4
 
 import av
 import numpy as np
 from numpy.typing import NDArray
 
-from longlive_widget.engine.video_file import GrowingVideoFile, disk_errors_explained
+from longlive_widget.engine.video_file import GrowingVideoFile
 from longlive_widget.errors import OutputError, reachable, require_place
+from longlive_widget.files import whole_text_file
 from longlive_widget.presets import Preset
 from longlive_widget.runs.manifest import Manifest
 from longlive_widget.widget.bundle import bundled
@@ -59,14 +59,9 @@ def write_page(path: str | Path, run: Manifest, blocks: Iterable[NDArray[np.uint
     if path.suffix.lower() != SUFFIX:
         raise OutputError(f"{str(path)!r} does not end in {SUFFIX}: call it '{path.stem}{SUFFIX}'")
     require_place(path, "page")
-    unfinished = path.with_name(f".{path.stem[:40]}.{uuid4().hex[:8]}.tmp")
     text = _page(run, blocks)
-    try:
-        with disk_errors_explained(path):
-            unfinished.write_text(text, encoding="utf-8")
-            unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with whole_text_file(path) as file:
+        file.write(text)
     return path
 
 

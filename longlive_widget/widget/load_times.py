@@ -9,7 +9,8 @@ import logging
 import os
 import platform
 from pathlib import Path
-from uuid import uuid4
+
+from longlive_widget.files import whole_text_file
 
 MOST = 200
 """So many loads are remembered."""
@@ -29,12 +30,11 @@ def note_load(what: str, took_s: float) -> None:
     known[_here(what)] = round(took_s, 2)
     newest = dict(list(known.items())[-MOST:])
     path = _path()
-    unfinished = path.with_name(f".{path.name}.{uuid4().hex[:8]}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_text(json.dumps(newest, indent=0), encoding="utf-8")
-        unfinished.replace(path)
-    except OSError as error:
+        with whole_text_file(path) as file:
+            file.write(json.dumps(newest, indent=0))
+    except OSError as error:  # an `OutputError` is one
         log.info("how long loading took is not remembered: %s", error)
 
 

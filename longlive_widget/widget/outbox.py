@@ -66,7 +66,7 @@ class Outbox:
         expected = isinstance(error, LongLiveError)
         details = "" if expected else "".join(traceback.format_exception(error))
         topic: Topic = "prompt" if isinstance(error, TimelineError) else "other"
-        self.say(Failure(str(error) if expected else _sentence(error), details, topic, view))
+        self.say(Failure(sentence(error), details, topic, view))
 
     def keep(self, error: Exception) -> None:
         """Have an error in `errors`, and tell no view."""
@@ -99,5 +99,8 @@ def let_go(error: BaseException | None) -> None:
         error = error.__cause__ or error.__context__
 
 
-def _sentence(error: Exception) -> str:
+def sentence(error: Exception) -> str:
+    """What a user is told of an error: its own words, after its kind if it was not expected."""
+    if isinstance(error, LongLiveError):
+        return str(error)
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

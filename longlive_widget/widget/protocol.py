@@ -7,10 +7,11 @@ pictures of a block travel beside it, one buffer each. `js/src/protocol.ts` is t
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Literal, get_args
+from typing import Literal, Self, get_args
 
 from longlive_widget.cache.occupancy import Occupancy
 from longlive_widget.errors import MessageError
+from longlive_widget.geometry import PICTURES_PER_SECOND, Geometry
 from longlive_widget.timeline import (
     CUT,
     Entry,
@@ -411,6 +412,42 @@ class State:
     entries: tuple[Entry, ...]
     library: tuple[str, ...]
     tiles: Tiles | None = None
+
+    @classmethod
+    def blank(
+        cls,
+        model: str,
+        preset: str,
+        weights: str,
+        fallbacks: tuple[str, ...],
+        geometry: Geometry,
+        seed: int,
+    ) -> Self:
+        """Nothing but with what a video is made: it has not begun, and follows nothing yet."""
+        return cls(
+            told=0,
+            status="idle",
+            run=0,
+            model=model,
+            preset=preset,
+            weights=weights,
+            fallbacks=fallbacks,
+            width_px=geometry.width_px,
+            height_px=geometry.height_px,
+            block_frames=geometry.block_frames,
+            pictures_per_second=PICTURES_PER_SECOND,
+            seed=seed,
+            made=0,
+            dropped=0,
+            recording=None,
+            h264=None,
+            codec="jpeg",
+            marks=(),
+            begun=0,
+            revision=0,
+            entries=(),
+            library=(),
+        )
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,13 @@ import anywidget
 import traitlets
 from IPython.display import display
 
-from longlive_widget.errors import LongLiveError, SessionError
+from longlive_widget.errors import SessionError
 from longlive_widget.runs.recording import RecordedRun
 from longlive_widget.widget.bundle import asset, bundled, hear_where_sent
 from longlive_widget.widget.courier import Courier
 from longlive_widget.widget.export import write_page
 from longlive_widget.widget.frame_codec import encode_block, encode_png, h264_name
+from longlive_widget.widget.outbox import sentence
 from longlive_widget.widget.protocol import (
     Asset,
     AssetRequest,
@@ -96,9 +97,7 @@ class RecordingPlayer(anywidget.AnyWidget):
         _projectionist().put(lambda: self._obey(parse(content)), fail)
 
     def _fail(self, view: str | None, error: Exception) -> None:
-        expected = isinstance(error, LongLiveError)
-        told = str(error) if expected else f"{type(error).__name__}: {error}"
-        self._tell(Failure(told, "", "other", view))
+        self._tell(Failure(sentence(error), "", "other", view))
 
     def _tell(self, message: PageMessage, buffers: Sequence[bytes] = ()) -> None:
         self.send(encode(message), list(buffers))

@@ -4,8 +4,8 @@ Large pictures are copied as they were shown, in H.264; what was not shown is co
 Small ones were shown in a kind of H.264 that few players know (4:4:4), and are coded anew.
 """
 
-from collections.abc import Iterable
-from contextlib import ExitStack, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -31,25 +31,23 @@ class Take:
     page: "Page | None"
 
 
-class Recorder:
-    """A recording in the making; the file is at `path` once the `with` block has ended well.
+class _Writing:
+    """Blocks on their way into `file`, which ends with the `with` block, or with the first error.
 
-    After an error nothing is left of it, and what is still appended is passed over. What `Mp4File`
-    raises, it raises.
+    What is still appended after an error is passed over.
     """
 
-    def __init__(self, path: str | Path, width_px: int, height_px: int) -> None:
-        small = is_small(width_px, height_px)
-        self._file = VideoFile(path, width_px, height_px) if small else CodedVideoFile(path)
-        self.path = self._file.path
+    def __init__(self, file: VideoFile | CodedVideoFile | RecordingFolder) -> None:
+        self._written = file
+        self.path = file.path
         self.failed = False
         self._open = ExitStack()
-        self._open.enter_context(self._file)
+        self._open.enter_context(file)
 
     @property
     def seconds(self) -> float:
         """How long it is."""
-        return self._file.pictures / PICTURES_PER_SECOND
+        return self._written.pictures / PICTURES_PER_SECOND
 
     def __enter__(self) -> Self:
         return self
@@ -64,6 +62,28 @@ class Recorder:
             self.failed = kind is not None
             self._open.__exit__(kind, error, trace)
 
+    @contextmanager
+    def _appending(self) -> Iterator[None]:
+        try:
+            yield
+        except BaseException as error:
+            with suppress(LongLiveError):  # what went wrong first is what is told
+                self.__exit__(type(error), error, error.__traceback__)
+            raise
+
+
+class Recorder(_Writing):
+    """A recording in the making; the file is at `path` once the `with` block has ended well.
+
+    After an error nothing is left of it, and what is still appended is passed over. What `Mp4File`
+    raises, it raises.
+    """
+
+    def __init__(self, path: str | Path, width_px: int, height_px: int) -> None:
+        small = is_small(width_px, height_px)
+        self._file = VideoFile(path, width_px, height_px) if small else CodedVideoFile(path)
+        super().__init__(self._file)
+
     def is_of(self, run: int) -> bool:
         """Whether blocks of that video belong to it: of all that are made."""
         return run > 0
@@ -74,13 +94,9 @@ class Recorder:
 
     def append(self, shot: Shot) -> None:
         """Add a block at the end; one of which nothing is kept is an `OutputError`."""
-        if self.failed:
-            return
-        try:
-            self._append(shot)
-        except BaseException as error:
-            self.__exit__(type(error), error, error.__traceback__)
-            raise
+        if not self.failed:
+            with self._appending():
+                self._append(shot)
 
     def _append(self, shot: Shot) -> None:
         frames, units = shot.frames, shot.units
@@ -94,7 +110,7 @@ class Recorder:
             self._file.append(frames)
 
 
-class RunRecorder:
+class RunRecorder(_Writing):
     """A recording of one video in the making, its manifest too; the folder is at `path` at once.
 
     After an error what was written stays, and what is still appended is passed over. What
@@ -103,29 +119,8 @@ class RunRecorder:
 
     def __init__(self, path: str | Path, geometry: Geometry, *, lossless: bool) -> None:
         self._folder = RecordingFolder(path, geometry, lossless=lossless)
-        self.path = self._folder.path
-        self.failed = False
+        super().__init__(self._folder)
         self._run: int | None = None
-        self._open = ExitStack()
-        self._open.enter_context(self._folder)
-
-    @property
-    def seconds(self) -> float:
-        """How long it is."""
-        return self._folder.pictures / PICTURES_PER_SECOND
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if not self.failed:
-            self.failed = kind is not None
-            self._open.__exit__(kind, error, trace)
 
     def is_of(self, run: int) -> bool:
         """Whether blocks of that video belong to it: the first one that comes decides."""
@@ -134,21 +129,16 @@ class RunRecorder:
 
     def take(self, take: Take) -> None:
         """Add a block at the end."""
-        if self.failed:
-            return
-        try:
-            if take.shot.frames is None:
-                raise _gone(take.shot)
-            if take.page is None:
-                raise SessionError(
-                    "a folder keeps a manifest, and a branch or several videos in step have none: "
-                    "record to a file that ends in .mp4"
-                )
-            self._folder.append(take.shot.frames, take.page.manifest())
-        except BaseException as error:
-            with suppress(LongLiveError):  # what went wrong first is what is told
-                self.__exit__(type(error), error, error.__traceback__)
-            raise
+        if not self.failed:
+            with self._appending():
+                if take.shot.frames is None:
+                    raise _gone(take.shot)
+                if take.page is None:
+                    raise SessionError(
+                        "a folder keeps a manifest, and a branch or several videos in step have "
+                        "none: record to a file that ends in .mp4"
+                    )
+                self._folder.append(take.shot.frames, take.page.manifest())
 
 
 def _gone(shot: Shot) -> OutputError:

@@ -1,9 +1,10 @@
 """What a page is told of a run that is over: its state, and the record of each block. No torch."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from longlive_widget.cache.occupancy import Occupancy
-from longlive_widget.geometry import PICTURES_PER_SECOND, pictures_before
+from longlive_widget.geometry import pictures_before
 from longlive_widget.runs.manifest import Manifest
 from longlive_widget.widget.protocol import BlockRecord, Codec, State
 
@@ -16,29 +17,18 @@ def state_of(run: Manifest, *, h264: str | None, codec: Codec) -> State:
     """All that a view must know to draw a recording, pictures and measurements apart."""
     maker, geometry = run.maker, run.geometry
     later = "".join(f" → {turn.preset.name}" for turn in run.presets)
-    return State(
-        told=0,
+    video = State.blank(
+        maker.model, maker.preset.name + later, maker.weights, maker.fallbacks, geometry, run.seed
+    )
+    return replace(
+        video,
         status="recorded",
         run=RUN,
-        model=maker.model,
-        preset=maker.preset.name + later,
-        weights=maker.weights,
-        fallbacks=maker.fallbacks,
-        width_px=geometry.width_px,
-        height_px=geometry.height_px,
-        block_frames=geometry.block_frames,
-        pictures_per_second=PICTURES_PER_SECOND,
-        seed=run.seed,
         made=run.end,
-        dropped=0,
-        recording=None,
         h264=h264,
         codec=codec,
         marks=run.landings,
-        begun=0,
-        revision=0,
         entries=run.timeline.before(run.end, geometry.block_frames),
-        library=(),
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from longlive_widget.errors import SessionError
-from longlive_widget.geometry import PICTURES_PER_SECOND, Geometry
+from longlive_widget.geometry import Geometry
 from longlive_widget.timeline import drawn_seed
 from longlive_widget.widget.ensemble import tiles_of
 from longlive_widget.widget.library import prompts_for
@@ -75,28 +75,7 @@ class Video:
 
 
 def _about(engine: "Engine", geometry: Geometry, seed: int) -> State:
-    return State(
-        told=0,
-        status="idle",
-        run=0,
-        model=engine.name,
-        preset=engine.preset.name,
-        weights=engine.weights,
-        fallbacks=engine.fallbacks,
-        width_px=geometry.width_px,
-        height_px=geometry.height_px,
-        block_frames=geometry.block_frames,
-        pictures_per_second=PICTURES_PER_SECOND,
-        seed=seed,
-        made=0,
-        dropped=0,
-        recording=None,
-        h264=None,
-        codec="jpeg",
-        marks=(),
-        begun=0,
-        revision=0,
-        entries=(),
-        library=prompts_for(engine.name),
-        tiles=tiles_of(engine),
+    video = State.blank(
+        engine.name, engine.preset.name, engine.weights, engine.fallbacks, geometry, seed
     )
+    return replace(video, library=prompts_for(engine.name), tiles=tiles_of(engine))

@@ -84,7 +84,7 @@ def _goes_back_by_keys_and_goes_on(page, player):
     page.keyboard.press(" ")
     wait_for_data(page, "d.status === 'running' && +d.frame >= 69")
     assert data(page)["prompt"].startswith("a red ball")
-    assert "states are kept to go on from" in player.locator(".ll-branches .ll-note").inner_text()
+    assert "states are kept to go on from" in player.locator(".ll-branch-room").inner_text()
 
 
 def _pause(page, player):

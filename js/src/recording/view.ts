@@ -12,6 +12,7 @@ import { screen } from "../view/screen.ts";
 import { shortcuts } from "../view/shortcuts.ts";
 import { statusLine } from "../view/status-line.ts";
 import { stills } from "../view/stills.ts";
+import { lookBackKeys, stageOf } from "../view/theatre.ts";
 import type { Tape } from "./tape.ts";
 import { TapePlayer } from "./tape-player.ts";
 
@@ -84,39 +85,11 @@ export function recordingView(
   const keys = shortcuts(
     root,
     [theatre],
-    [
-      { key: " ", name: "space", says: "play, or stand", act: playOrStand },
-      { key: ",", name: ",", says: "one picture back", act: () => back.step(-1), repeats: true },
-      { key: ".", name: ".", says: "one picture forth", act: () => back.step(1), repeats: true },
-      {
-        key: "ArrowLeft",
-        name: "←",
-        says: "one second back",
-        act: () => back.skip(-1),
-        repeats: true,
-      },
-      {
-        key: "ArrowRight",
-        name: "→",
-        says: "one second forth",
-        act: () => back.skip(1),
-        repeats: true,
-      },
-      { key: "l", name: "l", says: "loop the last 3 s, or no longer", act: () => back.loop() },
-      { key: "[", name: "[", says: "begin the loop here", act: () => back.bound("first") },
-      { key: "]", name: "]", says: "end the loop here", act: () => back.bound("last") },
-    ],
+    [{ key: " ", name: "space", says: "play, or stand", act: playOrStand }, ...lookBackKeys(back)],
     [],
     signal,
   );
-  theatre.tabIndex = 0;
-  theatre.setAttribute("role", "group");
-  theatre.setAttribute("aria-label", "Player; ? lists its keys");
-  const below = make("div", "ll-below");
-  below.append(film.element, display.tools);
-  theatre.append(display.element, below, keys.sheet);
-  const stage = make("div", "ll-stage");
-  stage.append(theatre, charts.element);
+  const stage = stageOf(theatre, display, film.element, keys.sheet, charts.element);
   const frame = make("div", "ll-frame");
   frame.append(status.element, stage, timeline.element, errors.element);
   root.append(frame);

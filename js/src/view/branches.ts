@@ -28,12 +28,12 @@ export function branchPanel(
   const summary = make("summary", "ll-branches-summary");
   const title = make("span", "ll-branches-title", "Branches");
   const told = make("span", "ll-branches-told");
-  const form = make("form", "ll-prompt-bar");
-  const field = promptField("Prompt to branch with", ask, signal);
+  const form = make("form", "ll-branch-bar");
+  const field = promptField("Prompt to branch with", ask, signal, "ll-branch-input");
   const button = make("button", "ll-button", "Branch");
   const copy = make("button", "ll-button", "Copy as Python");
   const list = make("div", "ll-tree");
-  const room = make("div", "ll-note");
+  const room = make("div", "ll-branch-room");
   let tree: TreeMessage | undefined;
   let state: State | undefined;
   let block = 0;
