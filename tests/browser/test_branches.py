@@ -14,6 +14,8 @@ studio.run(blocks=6)
 studio
 """
 STAR, SQUARE = "a big yellow star spins", "a big blue square swings"
+LAST = 9 + 5 * 12 - 1
+"""The last picture of six blocks."""
 SIDES_PX = 400
 """What JupyterLab has beside a cell."""
 
@@ -23,7 +25,7 @@ def test_a_person_leaves_a_video_at_a_past_block_and_goes_back(lab, notebook_of,
         page.set_viewport_size({"width": 1280, "height": 1500})
         run_all_cells(page)
         player = studio(page)
-        wait_for_data(page, "+d.frame >= 57 && d.status === 'done'")
+        wait_for_data(page, f"+d.frame === {LAST} && d.status === 'done'")
         _branches_by_keys_alone(page, player)
         _branches_from_the_branch_by_the_button(page, player)
         _goes_back_by_keys_and_goes_on(page, player)
@@ -51,10 +53,10 @@ def _branches_by_keys_alone(page, player):
     player.locator(".ll-theatre").focus()
     for key in ("ArrowLeft", "ArrowLeft", "b"):
         page.keyboard.press(key)
-    player.get_by_role("button", name="Branch from block 2").wait_for()
+    player.get_by_role("button", name="Branch from block 3").wait_for()
     page.keyboard.type(STAR)
     page.keyboard.press("Enter")
-    wait_for_data(page, f"d.run === '2' && d.prompt === '{STAR}' && +d.frame > 33")
+    wait_for_data(page, f"d.run === '2' && d.prompt === '{STAR}' && +d.frame > 45")
     assert _items(player).count() == 2
     _pause(page, player)
 
@@ -82,7 +84,7 @@ def _goes_back_by_keys_and_goes_on(page, player):
         "() => [...document.querySelectorAll('.ll-scrub')].at(-1).min === '0'"
     )  # the pictures from before have come back
     page.keyboard.press(" ")
-    wait_for_data(page, "d.status === 'running' && +d.frame >= 69")
+    wait_for_data(page, f"d.status === 'running' && +d.frame > {LAST}")
     assert data(page)["prompt"].startswith("a red ball")
     assert "states are kept to go on from" in player.locator(".ll-branch-room").inner_text()
 
