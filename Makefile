@@ -16,7 +16,7 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo lab test fix lint clean
+.PHONY: help setup demo lab test docs fix lint clean
 
 help: ## list these verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
@@ -27,11 +27,14 @@ demo: setup ## run the quickstart: demo/quickstart.html and demo/quickstart.mp4
 	@$(BIN)/python notebooks/demo.py
 
 lab: setup ## open the quickstart in JupyterLab
-	@$(BIN)/jupyter lab $(AS_ROOT) --notebook-dir=notebooks --LabApp.default_url=/lab/tree/quickstart.ipynb
+	@$(BIN)/jupyter lab $(AS_ROOT) --notebook-dir=notebooks --LabApp.default_url=/lab/tree/01_quickstart.ipynb
 
-test: lint .venv/.chromium ## run all checks: lint, units, parity, browser, notebooks
+test: lint docs .venv/.chromium ## run all checks: lint, documents, units, parity, browser, notebooks
 	@npm --prefix js --silent test
 	@$(BIN)/pytest -q $(WORKERS) $(NOTEBOOKS) notebooks tests
+
+docs: setup ## build the documents into site/: open site/index.html
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 lint: setup ## look for mistakes without changing anything
 	@$(BIN)/ruff check --quiet
@@ -46,7 +49,7 @@ fix: setup ## mend what can be mended by itself, and format
 	@npm --prefix js --silent run fix
 
 clean: ## remove all that make has made
-	rm -rf .venv js/node_modules longlive_widget/static demo build dist
+	rm -rf .venv js/node_modules longlive_widget/static demo site build dist
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
 
 .venv/.created:

@@ -17,7 +17,7 @@ from nbformat import NotebookNode
 from plotly import io as plotly_io
 from tqdm import tqdm
 
-NOTEBOOK = Path(__file__).with_name("quickstart.ipynb")
+NOTEBOOK = Path(__file__).with_name("01_quickstart.ipynb")
 FOLDER = Path(__file__).parents[1] / "demo"
 PLOTLY = "application/vnd.plotly.v1+json"
 WIDGET = "application/vnd.jupyter.widget-view+json"

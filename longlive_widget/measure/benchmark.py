@@ -148,19 +148,25 @@ def as_the_log(
 ) -> tuple[Measured, ...]:
     """Measure as the optimisation log did: each sample is the first block of a new video.
 
-    Its window is empty, so attention sees a quarter of what it sees in a steady block.
+    Its window is empty, so attention sees a quarter of what it sees in a steady block. Presets take
+    turns, block by block.
     """
-    found = []
+    engines: list[Engine] = []
     for preset in presets:
-        told(f"{preset.name}: first blocks of new videos")
-        engine, samples = load(preset), []
-        for sample in range(plan.blocks + 1):  # the first one warms up
-            session = engine.session(PROMPTS[0], plan.seed + sample, size_px=plan.size_px)
+        told(f"{preset.name}: loading")
+        engines.append(load(preset))
+    samples: list[list[float]] = [[] for _ in engines]
+    for number in range(plan.blocks + 1):  # the first one of each warms up
+        told(f"first blocks of new videos: {number} of {plan.blocks}")
+        for engine, sample in zip(engines, samples, strict=True):
+            session = engine.session(PROMPTS[0], plan.seed + number, size_px=plan.size_px)
             began = time.perf_counter()
             next(session.blocks(1))
-            samples.append(1e3 * (time.perf_counter() - began))
-        found.append(Measured(engine, plan, {"first_block_ms": samples[1:]}, {}))
-    return tuple(found)
+            sample.append(1e3 * (time.perf_counter() - began))
+    return tuple(
+        Measured(engine, plan, {"first_block_ms": sample[1:]}, {})
+        for engine, sample in zip(engines, samples, strict=True)
+    )
 
 
 @dataclass(eq=False)

@@ -12,18 +12,17 @@ import numpy as np
 from PIL import Image
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
-
     from longlive_widget.engine.decode import Pictures
+    from longlive_widget.measure.chart import Chart
     from longlive_widget.measure.inside import Attention, Look, Recached
 
 SINK_COLOUR, KEPT_COLOURS, OPEN_COLOUR = "#8a6fc9", ("#3d7dca", "#c3d9f2"), "#3f9c77"
-_KEY_COLOUR, _VALUE_COLOUR, _RULE = "#3d7dca", "#c8762b", "#8a929c"
-_GAP_PX, _LABEL_PX = 4, 18
+_KEY_COLOUR, _VALUE_COLOUR, _RULE, _SHADE = "#3d7dca", "#c8762b", "#8a929c", "#24507f"
+_GAP_PX, _LABEL_PX, _MARGIN_PX = 4, 18, 8
 _MOST_COLUMNS = 8
 
 
-def steps_figure(look: "Look") -> "go.Figure":
+def steps_figure(look: "Look") -> "Chart":
     """What the network takes the block for after each step, a row for each, over its time."""
     rows = {
         f"after step {number}, from t = {step.timestep:.0f}": step.pictures
@@ -32,7 +31,7 @@ def steps_figure(look: "Look") -> "go.Figure":
     return pictures_figure(rows)
 
 
-def pictures_figure(rows: "dict[str, Pictures]") -> "go.Figure":
+def pictures_figure(rows: "dict[str, Pictures]") -> "Chart":
     """Videos as rows of pictures, at most eight of each, evenly spaced; each under its name.
 
     Args:
@@ -40,38 +39,44 @@ def pictures_figure(rows: "dict[str, Pictures]") -> "go.Figure":
     """
     import plotly.graph_objects as go
 
+    from longlive_widget.measure.chart import WIDTH_PX, Chart
+
     strips = [_strip(pictures) for pictures in rows.values()]
     high, wide, _ = strips[0].shape
     step = high + _LABEL_PX + _GAP_PX
     whole = np.full((step * len(strips), wide, 3), 255, np.uint8)
     for place, strip in enumerate(strips):
         whole[place * step + _LABEL_PX :][:high] = strip
-    figure = go.Figure(go.Image(source=_png(whole), hoverinfo="skip"))
+    figure = Chart(go.Image(source=_png(whole), hoverinfo="skip"))
     for place, name in enumerate(rows):
         figure.add_annotation(
             text=name,
             x=0,
             y=place * step + _LABEL_PX / 2,
+            xref="x",
+            yref="y",
             xanchor="left",
             showarrow=False,
             font={"size": 12},
         )
-    scale = 900 / wide
+    scale = (WIDTH_PX - 2 * _MARGIN_PX) / wide
     return figure.update_layout(
-        height=int(scale * whole.shape[0]) + 16,
-        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        height=int(scale * whole.shape[0]) + 2 * _MARGIN_PX,
+        margin=dict.fromkeys("lrtb", _MARGIN_PX),
         xaxis={"visible": False, "range": [0, wide]},
         yaxis={"visible": False, "range": [whole.shape[0], 0]},
         template="plotly_white",
     )
 
 
-def attention_figure(attention: "Attention") -> "go.Figure":
+def attention_figure(attention: "Attention") -> "Chart":
     """The share of attention that goes to each latent frame, by its age; the mean of all layers.
 
     The dashed line is what each would get if all got the same.
     """
     import plotly.graph_objects as go
+
+    from longlive_widget.measure.chart import Chart
 
     kinds: dict[str, tuple[str, list[int]]] = {
         "sink": (SINK_COLOUR, []),
@@ -94,7 +99,7 @@ def attention_figure(attention: "Attention") -> "go.Figure":
         for kind, (colour, places) in kinds.items()
         if places
     ]
-    figure = go.Figure(bars)
+    figure = Chart(bars).update_layout(barmode="stack", showlegend=True)
     figure.add_hline(
         y=100 / len(attention.frames), line={"color": _RULE, "width": 1, "dash": "dash"}
     )
@@ -104,16 +109,18 @@ def attention_figure(attention: "Attention") -> "go.Figure":
     )
 
 
-def layers_figure(attention: "Attention") -> "go.Figure":
+def layers_figure(attention: "Attention") -> "Chart":
     """The share of attention that each layer gives to each latent frame; the mean of all steps."""
     import plotly.graph_objects as go
 
-    figure = go.Figure(
+    from longlive_widget.measure.chart import Chart
+
+    figure = Chart(
         go.Heatmap(
             z=100 * attention.share_SLF.mean(axis=0),
             x=[str(frame) for frame in attention.frames],
             y=list(range(1, attention.share_SLF.shape[1] + 1)),
-            colorscale="Blues",
+            colorscale=[[0, "#f4f8fc"], [1, _SHADE]],
             colorbar={"title": {"text": "%"}},
             hovertemplate="layer %{y}, latent frame %{x}: %{z:.1f} %<extra></extra>",
         )
@@ -121,9 +128,11 @@ def layers_figure(attention: "Attention") -> "go.Figure":
     return _plain(figure, "latent frame", "layer").update_xaxes(type="category")
 
 
-def recache_figure(change: "Recached") -> "go.Figure":
+def recache_figure(change: "Recached") -> "Chart":
     """How far a re-cache has moved keys and values of each latent frame; the mean of all layers."""
     import plotly.graph_objects as go
+
+    from longlive_widget.measure.chart import Chart
 
     frames = [str(frame) for frame in change.frames]
     bars = [
@@ -140,11 +149,11 @@ def recache_figure(change: "Recached") -> "go.Figure":
             ("values", _VALUE_COLOUR, change.value_LF),
         )
     ]
-    figure = _plain(go.Figure(bars), "latent frame", "moved, % of its length")
-    return figure.update_xaxes(type="category")
+    figure = Chart(bars).update_layout(showlegend=True)
+    return _plain(figure, "latent frame", "moved, % of its length").update_xaxes(type="category")
 
 
-def _plain(figure: "go.Figure", across: str, up: str) -> "go.Figure":
+def _plain(figure: "Chart", across: str, up: str) -> "Chart":
     return figure.update_layout(
         height=300,
         margin={"l": 56, "r": 16, "t": 24, "b": 44},

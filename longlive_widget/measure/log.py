@@ -254,7 +254,7 @@ class _Log:
             first = sample_of(before, "block_ms")
             pairs = len(first) == len(taken)
             told = milliseconds((paired_difference if pairs else difference)(first, taken))
-        return f"| {name} {self._of([record])} | {Summary.of(taken).p50:.1f} | {told} |"
+        return f"| `{name}` {self._of([record])} | {Summary.of(taken).p50:.1f} | {told} |"
 
     def _sweet_spots(self) -> Iterator[str]:
         yield from ("## Sweet spot", "")

@@ -1,12 +1,12 @@
 """The optimisation log as one HTML file with live charts, which needs no network."""
 
-import math
 from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 from markdown_it import MarkdownIt
 
 from longlive_widget.geometry import PICTURES_PER_LATENT_FRAME, PICTURES_PER_SECOND
+from longlive_widget.measure.chart import Chart
 from longlive_widget.measure.log import log_page
 from longlive_widget.measure.recommend import Candidate, candidates_in
 from longlive_widget.measure.record import Record
@@ -15,7 +15,7 @@ from longlive_widget.measure.statistics import Summary
 _BAR, _RULE = "#3d7dca", "#8a929c"
 _MARGIN = {"l": 64, "r": 16, "t": 32, "b": 48}
 _BEST_DB = 60.0
-"""Where equal pictures, whose PSNR is infinite, stand in the chart."""
+"""Where all that nobody can tell from equal pictures stands in the chart."""
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
 table { border-collapse: collapse; margin: 1rem 0 } pre { background: #f4f6f8; padding: .7rem }
@@ -42,11 +42,11 @@ def log_html(records: Sequence[Record], *, decisions: Mapping[str, str] | None =
     )
 
 
-def times_figure(candidates: Sequence[Candidate]) -> go.Figure:
+def times_figure(candidates: Sequence[Candidate]) -> Chart:
     """The median block of each preset in ms, with a whisker up to the 95th percentile."""
     found = [Summary.of(one.samples("block_ms")) for one in candidates]
     over = [summary.p95 - summary.p50 for summary in found]
-    figure = go.Figure(
+    figure = Chart(
         go.Bar(
             x=[one.name for one in candidates],
             y=[summary.p50 for summary in found],
@@ -65,19 +65,19 @@ def times_figure(candidates: Sequence[Candidate]) -> go.Figure:
     )
 
 
-def trade_figure(candidates: Sequence[Candidate]) -> go.Figure:
+def trade_figure(candidates: Sequence[Candidate]) -> Chart:
     """The worst block's PSNR over the median block's time, of the presets that were compared."""
-    shown = [one for one in candidates if one.worst_db is not None]
-    figure = go.Figure(
+    shown = [(one, one.worst_db) for one in candidates if one.worst_db is not None]
+    figure = Chart(
         go.Scatter(
-            x=[one.block_ms for one in shown],
-            y=[_BEST_DB if one.worst_db == math.inf else one.worst_db for one in shown],
-            text=[one.name for one in shown],
+            x=[one.block_ms for one, _ in shown],
+            y=[min(worst_db, _BEST_DB) for _, worst_db in shown],
+            text=[one.name for one, _ in shown],
             mode="markers+text",
             textposition="top center",
             cliponaxis=False,
             marker={"color": _BAR, "size": 10},
-            customdata=[str(one) for one in shown],
+            customdata=[str(one) for one, _ in shown],
             hovertemplate="%{text}: %{customdata}<extra></extra>",
         )
     )
@@ -86,5 +86,5 @@ def trade_figure(candidates: Sequence[Candidate]) -> go.Figure:
         height=300,
         margin=_MARGIN,
         xaxis={"title": "ms a block", "rangemode": "tozero"},
-        yaxis={"title": f"worst block, dB ({_BEST_DB:g}: equal)"},
+        yaxis={"title": f"worst block, dB (up to {_BEST_DB:g})"},
     )

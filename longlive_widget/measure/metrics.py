@@ -7,15 +7,20 @@ Axes: F pictures, H rows, W columns, C colours.
 
 import importlib.util
 import json
+import math
 import subprocess
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
+from statistics import mean
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from longlive_widget.errors import CapabilityError
+from longlive_widget.errors import CapabilityError, RecordError
 from longlive_widget.geometry import PICTURES_PER_SECOND
 
 CLIP = "openai/clip-vit-base-patch16"
@@ -66,6 +71,28 @@ def flicker(pictures_FHWC: Tensor) -> float:
     """
     seen = pictures_FHWC.float()
     return float((seen[1:-1] - (seen[:-2] + seen[2:]) / 2).abs().mean())
+
+
+def seams(blocks_FHWC: Sequence[NDArray[np.uint8]]) -> float:
+    """How much more pictures change between blocks than inside them: about 1 in a smooth video.
+
+    The mean absolute difference of 8-bit pictures across the seams of blocks, as a multiple of that
+    of all other neighbours; infinite where only the seams change.
+
+    Raises:
+        RecordError: there is no seam, or no pictures beside each other inside a block.
+    """
+    if len(blocks_FHWC) < 2 or all(len(block) < 2 for block in blocks_FHWC):
+        raise RecordError(
+            f"{len(blocks_FHWC)} blocks have no seam between pictures: give two blocks or more"
+        )
+    across = [_change(one[-1], other[0]) for one, other in pairwise(blocks_FHWC)]
+    inside = [_change(*pair) for block in blocks_FHWC for pair in pairwise(block)]
+    return mean(across) / mean(inside) if any(inside) else math.inf
+
+
+def _change(one_HWC: NDArray[np.uint8], other_HWC: NDArray[np.uint8]) -> float:
+    return float(np.abs(one_HWC.astype(float) - other_HWC).mean())
 
 
 def vmaf(seen_FHWC: Tensor, right_FHWC: Tensor) -> float:

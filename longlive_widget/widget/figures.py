@@ -14,7 +14,7 @@ from longlive_widget.widget.metrics import count_steps, decode_ms, real_time_ms
 from longlive_widget.widget.protocol import BlockProfile, BlockRecord
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
+    from longlive_widget.measure.chart import Chart
 
 RULE, LATENCY_COLOUR, SWITCH_COLOUR, REST_COLOUR = "#8a929c", "#3d7dca", "#c8762b", "#d5d8dc"
 STEP_COLOURS = ("#2f66a8", "#3d7dca", "#5d97dc", "#83b2ea")
@@ -34,11 +34,13 @@ PART_COLOURS = {
 MIB = 2**20
 
 
-def latency_figure(records: Sequence[BlockRecord]) -> "go.Figure":
+def latency_figure(records: Sequence[BlockRecord]) -> "Chart":
     """The latency of each block, with the switches, and the line above which no video keeps up."""
     import plotly.graph_objects as go
 
-    figure = go.Figure(
+    from longlive_widget.measure.chart import Chart
+
+    figure = Chart(
         go.Scatter(
             x=[record.block for record in records],
             y=[record.latency_ms for record in records],
@@ -51,15 +53,18 @@ def latency_figure(records: Sequence[BlockRecord]) -> "go.Figure":
             "<extra></extra>",
         )
     )
+    figure.update_layout(showlegend=False)
     return _with_real_time(over_blocks(figure, records, "latency, ms"), records)
 
 
-def parts_figure(records: Sequence[BlockRecord]) -> "go.Figure":
+def parts_figure(records: Sequence[BlockRecord]) -> "Chart":
     """Where the time of each block goes, from its prompt to the page's pictures, stacked.
 
     Up to "rest" it is the latency; where a part runs beside another one, the stack is higher.
     """
     import plotly.graph_objects as go
+
+    from longlive_widget.measure.chart import Chart
 
     stacks = [stack(record) for record in records]
     steps = max(map(count_steps, records), default=0)
@@ -77,9 +82,10 @@ def parts_figure(records: Sequence[BlockRecord]) -> "go.Figure":
         for name in names
         if any(heights.get(name) for heights in stacks)
     ]
-    figure = go.Figure(bars).update_layout(barmode="stack")
+    figure = Chart(bars).update_layout(barmode="stack")
     figure = _with_real_time(over_blocks(figure, records, "time, ms"), records)
-    return figure.update_layout(showlegend=True, legend={"traceorder": "normal"})
+    figure.update_layout(showlegend=True, legend={"traceorder": "normal"})
+    return figure
 
 
 def stack(record: BlockRecord) -> dict[str, float]:
@@ -115,12 +121,14 @@ def part_colour(name: str) -> str:
     return PART_COLOURS[name]
 
 
-def window_figure(records: Sequence[BlockRecord]) -> "go.Figure":
+def window_figure(records: Sequence[BlockRecord]) -> "Chart":
     """What the window held as each block was made: a cell for each latent frame, in its place.
 
     Sink, what is remembered (the older, the paler), what gives way next, and the block itself.
     """
     import plotly.graph_objects as go
+
+    from longlive_widget.measure.chart import Chart
 
     kinds: dict[str, list[tuple[int, int, int]]] = {
         "sink": [], "remembered": [], "goes next": [], "this block": [],
@@ -142,7 +150,7 @@ def window_figure(records: Sequence[BlockRecord]) -> "go.Figure":
         "goes next": {"color": SWITCH_COLOUR},
         "this block": {"color": OPEN_COLOUR},
     }
-    figure = go.Figure(
+    figure = Chart(
         [
             go.Bar(
                 x=[block for block, *_ in cells],
@@ -159,7 +167,8 @@ def window_figure(records: Sequence[BlockRecord]) -> "go.Figure":
         ]
     ).update_layout(barmode="overlay")
     figure = over_blocks(figure, records, "place in the window")
-    return figure.update_layout(showlegend=True, yaxis={"range": [0, longest]})
+    figure.update_layout(showlegend=True, yaxis={"range": [0, longest]})
+    return figure
 
 
 def kind_of(frame: int, record: BlockRecord) -> str:
@@ -172,9 +181,11 @@ def kind_of(frame: int, record: BlockRecord) -> str:
     return "this block" if frame in window.opened else "remembered"
 
 
-def memory_figure(records: Sequence[BlockRecord]) -> "go.Figure":
+def memory_figure(records: Sequence[BlockRecord]) -> "Chart":
     """What the process took of host and device as each block was made, and its window of that."""
     import plotly.graph_objects as go
+
+    from longlive_widget.measure.chart import Chart
 
     lines: dict[str, Sequence[int | None]] = {
         "host, the whole process": [record.host_bytes for record in records],
@@ -183,7 +194,7 @@ def memory_figure(records: Sequence[BlockRecord]) -> "go.Figure":
         "window": [record.window_bytes for record in records],
     }
     colours = (RULE, SWITCH_COLOUR, LATENCY_COLOUR, OPEN_COLOUR)
-    figure = go.Figure(
+    figure = Chart(
         [
             go.Scatter(
                 x=[record.block for record in records],
@@ -197,10 +208,11 @@ def memory_figure(records: Sequence[BlockRecord]) -> "go.Figure":
             if any(size is not None for size in sizes)
         ]
     )
-    return over_blocks(figure, records, "memory, MiB").update_layout(showlegend=True)
+    figure.update_layout(showlegend=True)
+    return over_blocks(figure, records, "memory, MiB")
 
 
-def kernels_figure(profile: BlockProfile | None) -> "go.Figure":
+def kernels_figure(profile: BlockProfile | None) -> "Chart":
     """The share of the profiled block that each part of the model took; the longest on top.
 
     Raises:
@@ -218,10 +230,12 @@ def kernels_figure(profile: BlockProfile | None) -> "go.Figure":
         part.name: PartTime(part.ms, part.ms, part.gap_ms, part.calls) for part in profile.parts
     }
     found = breakdown([profile.block_ms], [], [BlockTrace(profile.block_ms, parts)], {})
-    return shares_figure(found).update_layout(
+    figure = shares_figure(found)
+    figure.update_layout(
         title={"text": told_overhead(profile), "font": {"size": 12}},
         margin={"l": 16, "r": 16, "t": 40, "b": 44},
     )
+    return figure
 
 
 def told_overhead(profile: BlockProfile) -> str:
@@ -232,7 +246,7 @@ def told_overhead(profile: BlockProfile) -> str:
     return f"{told}; those before it, which were not, {profile.unprofiled_ms:.0f} ms"
 
 
-def over_blocks(figure: "go.Figure", records: Sequence[BlockRecord], what: str) -> "go.Figure":
+def over_blocks(figure: "Chart", records: Sequence[BlockRecord], what: str) -> "Chart":
     """A figure over blocks, with a line for each switch, and for each change of preset."""
     for before, record in pairwise(records):
         if record.preset != before.preset:
@@ -260,14 +274,13 @@ def over_blocks(figure: "go.Figure", records: Sequence[BlockRecord], what: str) 
         height=280,
         margin={"l": 56, "r": 16, "t": 24, "b": 44},
         template="plotly_white",
-        showlegend=False,
         xaxis={"title": "block"},
         yaxis={"title": what, "rangemode": "tozero"},
     )
     return figure
 
 
-def _with_real_time(figure: "go.Figure", records: Sequence[BlockRecord]) -> "go.Figure":
+def _with_real_time(figure: "Chart", records: Sequence[BlockRecord]) -> "Chart":
     """The line above which no video keeps up."""
     if records:
         figure.add_hline(

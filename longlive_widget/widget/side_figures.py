@@ -9,7 +9,8 @@ from longlive_widget.widget.protocol import BlockRecord, SideRecord
 
 if TYPE_CHECKING:
     import pandas as pd
-    import plotly.graph_objects as go
+
+    from longlive_widget.measure.chart import Chart
 
 SIDE_COLOURS = ("#3d7dca", "#c8762b", "#3f9c77", "#8a6fc9", "#c9627d", "#8a929c")
 _Get = Callable[[SideRecord], float | None]
@@ -45,9 +46,11 @@ def side_figure(
     records: Sequence[BlockRecord],
     labels: Sequence[str],
     name: Literal["latency", "psnr", "ssim"],
-) -> "go.Figure":
+) -> "Chart":
     """A line for each side that has such numbers; equal pictures leave a gap in the PSNR."""
     import plotly.graph_objects as go
+
+    from longlive_widget.measure.chart import Chart
 
     title, unit, get = _CHARTS[name]
     lines = [
@@ -62,8 +65,11 @@ def side_figure(
         )
         for label, colour, values in _lines(records, labels, get)
     ]
-    figure = over_blocks(go.Figure(lines), records, title).update_layout(showlegend=True)
-    return figure if name == "latency" else figure.update_yaxes(rangemode="normal")
+    figure = over_blocks(Chart(lines), records, title)
+    figure.update_layout(showlegend=True)
+    if name != "latency":
+        figure.update_yaxes(rangemode="normal")
+    return figure
 
 
 def _lines(

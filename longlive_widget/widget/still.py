@@ -74,6 +74,15 @@ def picture_strip(
     return strip
 
 
+def beneath(upper: Image.Image, lower: Image.Image) -> Image.Image:
+    """One picture above the other."""
+    width_px = max(upper.width, lower.width)
+    both = Image.new("RGB", (width_px, upper.height + lower.height), GROUND)
+    both.paste(upper, (0, 0))
+    both.paste(lower, (0, upper.height))
+    return both
+
+
 def record_table(records: Sequence[BlockRecord]) -> str:
     """Blocks, rate and switches as a Markdown table; of no record it is a `SessionError`."""
     lines = [f"| {_cell(name)} | {_cell(value)} |" for name, value in summary_rows(records)]

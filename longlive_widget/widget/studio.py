@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import asdict
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, assert_never, get_args
 
@@ -15,6 +16,7 @@ import traitlets
 from IPython import get_ipython
 from IPython.display import Markdown, display
 from numpy.typing import NDArray
+from PIL import Image
 
 from longlive_widget.engine.video_file import VideoFile
 from longlive_widget.errors import (
@@ -39,7 +41,6 @@ from longlive_widget.timeline import (
 from longlive_widget.timeline_forms import form_of, timeline_from
 from longlive_widget.widget.branching import STATE_BYTES
 from longlive_widget.widget.bundle import asset, bundled, hear_where_sent
-from longlive_widget.widget.chart_picture import beneath, parts_picture
 from longlive_widget.widget.code import code_of, load_call
 from longlive_widget.widget.export import write_page
 from longlive_widget.widget.figures import (
@@ -108,7 +109,7 @@ from longlive_widget.widget.protocol import (
 from longlive_widget.widget.recorder import write_shots
 from longlive_widget.widget.runner import Runner
 from longlive_widget.widget.setup import Setup
-from longlive_widget.widget.still import picture_strip, record_table
+from longlive_widget.widget.still import beneath, picture_strip, record_table
 from longlive_widget.widget.video import CLOSED
 
 if TYPE_CHECKING:
@@ -537,7 +538,8 @@ class LongLiveWidget(anywidget.AnyWidget):
         notebook that is opened again, after nbconvert, on GitHub.
         """
         strip = picture_strip(self._made_blocks())
-        display(beneath(strip, parts_picture(self.history)))
+        chart = Image.open(BytesIO(parts_figure(self.history).png()))
+        display(beneath(strip, chart))
         display(Markdown(record_table(self.history)))
 
     def code(self) -> str:

@@ -25,7 +25,7 @@ def brightness(page):
 
 
 def test_the_quickstart_plays_lands_a_typed_prompt_and_holds(lab, screenshots):
-    with lab.opened(ROOT / "notebooks" / "quickstart.ipynb") as page:
+    with lab.opened(ROOT / "notebooks" / "01_quickstart.ipynb") as page:
         run_all_cells(page)
         page.locator(".longlive").last.wait_for(state="attached", timeout=1000 * CELLS_S)
         player = studio(page)

@@ -198,6 +198,19 @@ def test_the_logs_way_measures_first_blocks():
     assert len(measured.samples["first_block_ms"]) == 3
 
 
+def test_in_the_logs_way_too_presets_take_turns(monkeypatch):
+    made = []
+    session = Engine.session
+
+    def noted(engine: Engine, prompt, seed, size_px):
+        made.append(engine.preset.window_frames)
+        return session(engine, prompt, seed, size_px=size_px)
+
+    monkeypatch.setattr(Engine, "session", noted)
+    as_the_log([DRAFT, DRAFT.with_(window_frames=9)], load, Plan(blocks=2, size_px=(64, 48)))
+    assert made == [6, 9] * 3
+
+
 def test_the_built_in_prompts_are_read_whole_by_the_embedded_model():
     engine = load(DRAFT)
     assert [engine.unheeded(prompt) for prompt in PROMPTS] == [""] * 8

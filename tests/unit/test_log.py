@@ -146,10 +146,10 @@ def test_ablations_are_held_against_their_own_base():
     elsewhere = replace(bases[0], model="other", samples={"block_ms": [5.0] * 20})
     whole = log_page((*RECORDS, *bases, *other, elsewhere))
     page = whole.split("## Ablations of tiny")[1].split("## ")[0]
-    assert "| reference [15] | 5.0 |  |" in whole.split("## Ablations of other")[1]
-    assert "| reference, window_frames=6 [12] | 701.0 | -100.0 ms" in page
-    assert "| turbo without compiled [14] | 450.9 | +150.0 ms" in page
-    assert "| turbo [13] | 300.9 |  |" in page
+    assert "| `reference` [15] | 5.0 |  |" in whole.split("## Ablations of other")[1]
+    assert "| `reference, window_frames=6` [12] | 701.0 | -100.0 ms" in page
+    assert "| `turbo without compiled` [14] | 450.9 | +150.0 ms" in page
+    assert "| `turbo` [13] | 300.9 |  |" in page
 
 
 def test_a_person_may_decide_and_says_why(tmp_path, capsys):

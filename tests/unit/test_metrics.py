@@ -2,15 +2,17 @@
 
 import importlib.util
 import json
+import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from transformers import CLIPConfig, CLIPModel
 
-from longlive_widget.errors import CapabilityError
+from longlive_widget.errors import CapabilityError, RecordError
 from longlive_widget.measure import metrics
-from longlive_widget.measure.metrics import clip_score, flicker, given, lpips, ssim, vmaf
+from longlive_widget.measure.metrics import clip_score, flicker, given, lpips, seams, ssim, vmaf
 
 
 @pytest.fixture
@@ -46,6 +48,19 @@ def test_ssim_is_what_torchmetrics_finds(pictures: torch.Tensor, by: float):
 def test_vmaf_is_near_100_for_equal_videos_and_falls_as_they_get_worse(pictures: torch.Tensor):
     assert vmaf(pictures, pictures) > 95
     assert vmaf(worse(pictures, 30), pictures) < vmaf(worse(pictures, 10), pictures) < 95
+
+
+def test_seams_tell_how_rough_blocks_join():
+    even = [np.full((4, 2, 2, 3), 0, np.uint8) for _ in range(3)]
+    for picture in range(12):
+        even[picture // 4][picture % 4] = 2 * picture
+    assert seams(even) == 1
+    jumping = [block + np.uint8(6 * number) for number, block in enumerate(even)]
+    assert seams(jumping) == 4
+    still = [np.full_like(even[0], level) for level in (1, 9)]
+    assert seams(still) == math.inf
+    with pytest.raises(RecordError, match="1 blocks have no seam between pictures: give two"):
+        seams(even[:1])
 
 
 def test_flicker_is_none_where_all_changes_evenly():

@@ -19,7 +19,7 @@ import torch
 import traitlets
 from ipywidgets import Text
 from nbclient import NotebookClient
-from PIL import Image
+from PIL import Image, ImageColor
 
 from longlive_widget import Recording
 from longlive_widget.engine.denoise import Denoiser
@@ -29,9 +29,10 @@ from longlive_widget.measure.memory import reserved_bytes
 from longlive_widget.presets import Preset
 from longlive_widget.timeline import Entry, Timeline, Transition
 from longlive_widget.widget import bundle
+from longlive_widget.widget.figures import PART_COLOURS
 from longlive_widget.widget.freed import Freed, freed_since
 from longlive_widget.widget.reel import Reel
-from longlive_widget.widget.still import picture_strip, record_table
+from longlive_widget.widget.still import beneath, picture_strip, record_table
 from longlive_widget.widget.studio import LongLiveWidget
 from tests.unit.painted_engine import PaintedEngine, PaintedSession
 
@@ -607,6 +608,17 @@ studio = LongLiveWidget(PaintedEngine(), "a red ball")
 
 
 @pytest.mark.slow
+def test_pictures_stand_one_above_the_other():
+    upper, lower = Image.new("RGB", (30, 10), "#ff0000"), Image.new("RGB", (20, 5), "#0000ff")
+    both = beneath(upper, lower)
+    assert both.size == (30, 15)
+    assert [both.getpixel(at) for at in ((29, 9), (0, 10), (29, 14))] == [
+        (255, 0, 0),
+        (0, 0, 255),
+        (255, 255, 255),
+    ]
+
+
 def test_a_kernel_without_a_page_runs_to_the_end_and_shows_its_report():
     *_, shown, reported, state = executed(
         CELL,
@@ -618,6 +630,7 @@ def test_a_kernel_without_a_page_runs_to_the_end_and_shows_its_report():
     assert len(reported) == 2
     picture = Image.open(io.BytesIO(base64.b64decode(reported[0].data["image/png"])))
     assert picture.width >= 1200
+    assert ImageColor.getrgb(PART_COLOURS["decode"]) in {rgb for _, rgb in picture.getcolors(2**24)}
     assert "script" not in "".join(reported[1].data)
     assert "pictures/s" in reported[1].data["text/markdown"]
     assert printed(state) == "5 done\n"

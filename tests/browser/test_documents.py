@@ -1,0 +1,56 @@
+"""The documents as `make docs` builds them: strictly, and readable from a folder, off line."""
+
+import subprocess
+import sys
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+from tests.browser.chromium import FLAGS, chromium_path
+from tests.browser.lab import ROOT
+
+pytestmark = [pytest.mark.browser]
+
+READ = {
+    "index.html": "A video in a notebook",
+    "how.html": "The straight line",
+    "api.html": "Engine",
+    "faq.html": "Questions",
+    "notebooks/05_window.html": "The window, the sink and the re-cache",
+}
+SHOWN_PX = "() => [...document.images].map(image => image.complete ? image.naturalWidth : 0)"
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict"]
+    done = subprocess.run(
+        [*command, "--site-dir", str(folder)], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_pages_open_from_a_folder_with_their_pictures_and_ask_for_nothing_elsewhere(
+    site, screenshots
+):
+    asked = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium_path(), args=list(FLAGS), headless=True
+        )
+        page = browser.new_context(offline=True).new_page()
+        page.on("request", lambda request: asked.append(request.url))
+        for name, title in READ.items():
+            page.goto((site / name).as_uri())
+            assert title in page.locator("article").inner_text(), name
+            assert all(page.evaluate(SHOWN_PX)), name
+            page.screenshot(path=screenshots / f"page-{name.replace('/', '-')}.png")
+        page.goto((site / "notebooks/06_numbers.html").as_uri())
+        page.locator("article a[href='../measure.html']").click()
+        assert page.url == (site / "measure.html").as_uri()
+        browser.close()
+    elsewhere = [url for url in asked if not url.startswith(("file:", "data:", "blob:"))]
+    assert elsewhere == []
+    assert asked

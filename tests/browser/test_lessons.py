@@ -1,0 +1,61 @@
+"""The lessons as pages: no kernel, no script and no network, and all that they found is seen."""
+
+import nbformat
+import pytest
+from nbconvert import HTMLExporter
+from playwright.sync_api import sync_playwright
+
+from tests.browser.chromium import FLAGS, chromium_path
+from tests.browser.lab import ROOT
+
+pytestmark = [pytest.mark.browser]
+
+LESSONS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+MOST_BYTES = 1_000_000
+SHOWN_PX = """() => [...document.images].map(image => image.complete ? image.naturalWidth : 0)"""
+
+
+def outputs(lesson):
+    """The data of all outputs of a lesson."""
+    cells = nbformat.read(lesson, as_version=4).cells
+    shown = [output for cell in cells for output in cell.get("outputs", [])]
+    return [output.data for output in shown if "data" in output]
+
+
+def test_there_are_eight_lessons_each_a_question_and_an_answer():
+    assert [lesson.name[:3] for lesson in LESSONS] == [f"0{number}_" for number in range(1, 9)]
+    for lesson in LESSONS:
+        first, *others = nbformat.read(lesson, as_version=4).cells
+        assert "**The question.**" in first.source, lesson.name
+        (answer,) = [
+            at for at, cell in enumerate(others) if cell.source.startswith("## The answer")
+        ]
+        said = [out.text for out in others[answer + 1].outputs if out.output_type == "stream"]
+        assert any(letter.isdigit() for letter in "".join(said)), lesson.name
+        assert lesson.stat().st_size < MOST_BYTES, lesson.name
+
+
+def test_lessons_as_pages_show_pictures_and_charts_without_scripts_and_network(
+    tmp_path, screenshots
+):
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium_path(), args=list(FLAGS), headless=True
+        )
+        context = browser.new_context(offline=True, java_script_enabled=False)
+        page = context.new_page()
+        for lesson in LESSONS:
+            written, _ = HTMLExporter().from_filename(str(lesson))
+            path = tmp_path / f"{lesson.stem}.html"
+            path.write_text(written, encoding="utf-8")
+            page.goto(path.as_uri())
+            pictures = [data for data in outputs(lesson) if "image/png" in data]
+            assert pictures, lesson.name
+            widths = page.evaluate(SHOWN_PX)
+            assert len(widths) >= len(pictures), lesson.name
+            assert min(widths) > 300, lesson.name
+            charts = [data for data in pictures if "application/vnd.plotly.v1+json" in data]
+            assert page.locator("img[width='760']").count() == len(charts), lesson.name
+            assert "The answer" in page.locator("body").inner_text()
+            page.screenshot(path=screenshots / f"lesson-{lesson.stem}.png", full_page=True)
+        browser.close()
