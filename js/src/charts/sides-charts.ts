@@ -64,9 +64,8 @@ function top({ inRange }: View): { range?: [number, number]; autorange?: false }
 
 function title(view: View): string {
   const first = highest(view.inRange.slice(0, 1)) / 1000;
-  const told =
-    top(view).range === undefined ? "" : `; the first one took up to ${first.toFixed(1)} s`;
-  return `latency of a block, its own work, ms${told}`;
+  const told = top(view).range === undefined ? "" : `; the first: ${first.toFixed(1)} s`;
+  return `latency, own work of each side, ms${told}`;
 }
 
 function highest(records: readonly BlockRecord[]): number {
