@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from longlive_widget.timeline import Transition as Transition
     from longlive_widget.timeline_forms import read_timeline as read_timeline
     from longlive_widget.timeline_forms import write_timeline as write_timeline
+    from longlive_widget.widget.comparison import Comparison as Comparison
     from longlive_widget.widget.recorded import Recording as Recording
     from longlive_widget.widget.studio import LongLiveWidget as LongLiveWidget
 
@@ -31,6 +32,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # docs/decisions/0001-threa
 
 _HOMES = {
     "Branches": "longlive_widget.engine.branches",
+    "Comparison": "longlive_widget.widget.comparison",
     "Engine": "longlive_widget.engine.engine",
     "Entry": "longlive_widget.timeline",
     "LongLiveWidget": "longlive_widget.widget.studio",
@@ -48,6 +50,7 @@ _HOMES = {
 __all__ = [
     "PRESETS",
     "Branches",
+    "Comparison",
     "Engine",
     "Entry",
     "LongLiveWidget",

@@ -22,6 +22,7 @@ const unasked: ReadonlySet<Command["type"]> = new Set([
   "asset",
   "read",
   "time",
+  "code",
 ]);
 
 export type Connection = {

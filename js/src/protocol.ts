@@ -56,6 +56,10 @@ export type Command =
   | { type: "seed"; seed: number | null }
   | { type: "cancel" }
   | { type: "lock"; locked: boolean }
+  | { type: "amplify"; gain: number }
+  | { type: "code"; view: string }
+  | { type: "branch"; view: string; run: number; block: number; prompt: string | null }
+  | { type: "walk"; view: string; branch: number }
   | { type: "size"; width_px: number; height_px: number };
 
 const forms = ["json", "yaml", "longlive", "scope", "text", "python"] as const;
@@ -102,6 +106,15 @@ export type Occupancy = {
   evicted_next: number[];
 };
 
+/** What was measured of one video's block, where several are made in step. */
+export type SideRecord = {
+  latency_ms: number;
+  /** Its pictures are those that they are held against, to the bit: they have no PSNR. */
+  equal: boolean;
+  psnr_db: number | null;
+  ssim: number | null;
+};
+
 /** What was measured of one block. */
 export type BlockRecord = {
   block: number;
@@ -123,6 +136,9 @@ export type BlockRecord = {
   device_reserved_bytes: number | null;
   profiled: boolean;
   page: PageTimes;
+  sides: SideRecord[];
+  /** How many times as large as it is a difference is shown. */
+  gain: number | null;
 };
 
 /** Where the time of one block went, the longest part first. */
@@ -134,6 +150,9 @@ export type BlockProfile = {
   gaps_ms: number;
   parts: { name: string; ms: number; gap_ms: number; calls: number }[];
 };
+
+/** Where the videos that are made in step lie in each picture; the last tile may be their difference. */
+export type Tiles = { columns: number; rows: number; labels: string[]; gain: number | null };
 
 /** All that a view must know to draw itself, pictures and measurements apart. */
 export type State = {
@@ -162,6 +181,8 @@ export type State = {
   revision: number;
   entries: Plan;
   library: string[];
+  /** Set where each picture shows several videos. */
+  tiles: Tiles | null;
 };
 
 export type BlockMessage = {
@@ -194,6 +215,34 @@ export type StillMessage = {
 /** A block that the view wanted is no longer kept, nor are those before it. */
 export type GoneMessage = { type: "gone"; view: string; run: number; block: number };
 
+/** One video of a tree: it left its parent at `block`, under `prompt`. */
+export type Node = {
+  number: number;
+  parent: number | null;
+  block: number;
+  /** It has been made up to this block. */
+  made: number;
+  prompt: string;
+  /** Its blocks from which one can go on without making any again. */
+  frozen: number[];
+  pictured: boolean;
+  /** A small JPEG, of one that is pictured. */
+  thumbnail: Uint8Array<ArrayBuffer> | undefined;
+};
+
+/** The videos that have left each other, and what is kept to go on from. */
+export type TreeMessage = {
+  type: "tree";
+  nodes: Node[];
+  present: number | null;
+  states: number;
+  state_bytes: number;
+  limit_bytes: number;
+  dropped: number;
+  /** A branch is on its way. */
+  branching: boolean;
+};
+
 export type PageMessage =
   | BlockMessage
   | StateMessage
@@ -211,7 +260,8 @@ export type PageMessage =
   | { type: "edited"; view: string; accepted: boolean }
   | ReadingMessage
   | ExportedMessage
-  | { type: "panel"; panel: Panel };
+  | { type: "panel"; panel: Panel }
+  | TreeMessage;
 
 /** The timeline as the text of a file. */
 export type ExportedMessage = {
@@ -317,9 +367,41 @@ export function parse(content: unknown, buffers: readonly unknown[] = []): PageM
       };
     case "panel":
       return { type, panel: parsePanel(fields["panel"]) };
+    case "tree":
+      return parseTree(fields, buffers);
     default:
       throw new ProtocolError(`no message is called ${JSON.stringify(type)}`);
   }
+}
+
+function parseTree(fields: Fields, buffers: readonly unknown[]): TreeMessage {
+  const thumbnails = [...buffers];
+  return {
+    type: "tree",
+    nodes: list(fields, "nodes").map((value) => parseNode(value, thumbnails)),
+    present: numberOrNull(fields, "present"),
+    states: number(fields, "states"),
+    state_bytes: number(fields, "state_bytes"),
+    limit_bytes: number(fields, "limit_bytes"),
+    dropped: number(fields, "dropped"),
+    branching: boolean(fields, "branching"),
+  };
+}
+
+/** It takes its own from the thumbnails, if it has one. */
+function parseNode(value: unknown, thumbnails: unknown[]): Node {
+  const fields = object(value, "a video of a tree");
+  const pictured = boolean(fields, "pictured");
+  return {
+    number: number(fields, "number"),
+    parent: numberOrNull(fields, "parent"),
+    block: number(fields, "block"),
+    made: number(fields, "made"),
+    prompt: text(fields, "prompt"),
+    frozen: numberList(fields, "frozen"),
+    pictured,
+    thumbnail: pictured ? bytesOf(thumbnails.shift()) : undefined,
+  };
 }
 
 export function parseState(value: unknown): State {
@@ -347,6 +429,17 @@ export function parseState(value: unknown): State {
     revision: number(fields, "revision"),
     entries: list(fields, "entries").map(parseEntry),
     library: texts(fields, "library"),
+    tiles: fields["tiles"] === null ? null : parseTiles(fields["tiles"]),
+  };
+}
+
+function parseTiles(value: unknown): Tiles {
+  const fields = object(value, "tiles");
+  return {
+    columns: number(fields, "columns"),
+    rows: number(fields, "rows"),
+    labels: texts(fields, "labels"),
+    gain: numberOrNull(fields, "gain"),
   };
 }
 
@@ -402,6 +495,18 @@ export function parseRecord(value: unknown): BlockRecord {
     device_reserved_bytes: numberOrNull(fields, "device_reserved_bytes"),
     profiled: boolean(fields, "profiled"),
     page: parsePageTimes(fields["page"]),
+    sides: list(fields, "sides").map(parseSide),
+    gain: numberOrNull(fields, "gain"),
+  };
+}
+
+function parseSide(value: unknown): SideRecord {
+  const fields = object(value, "a side");
+  return {
+    latency_ms: number(fields, "latency_ms"),
+    equal: boolean(fields, "equal"),
+    psnr_db: numberOrNull(fields, "psnr_db"),
+    ssim: numberOrNull(fields, "ssim"),
   };
 }
 

@@ -27,17 +27,19 @@ import { handOver } from "./timeline/files.ts";
 import { pictureOfFrame } from "./timeline/geometry.ts";
 import { keysInWords } from "./timeline/keys.ts";
 import { attention } from "./view/attention.ts";
+import { branchPanel } from "./view/branches.ts";
 import { download, heedDisabled, make } from "./view/elements.ts";
 import { errorPanel } from "./view/error-panel.ts";
 import { filmBar } from "./view/film-bar.ts";
 import { hostNote } from "./view/host.ts";
 import { presetsPanel } from "./view/presets/presets-panel.ts";
 import { promptBar } from "./view/prompt-bar.ts";
-import { screen } from "./view/screen.ts";
+import { type Screen, screen } from "./view/screen.ts";
 import { shortcuts } from "./view/shortcuts.ts";
 import { statusLine } from "./view/status-line.ts";
 import { stills } from "./view/stills.ts";
 import { lookBackKeys, stageOf } from "./view/theatre.ts";
+import { tileView } from "./view/tiles.ts";
 import { transport } from "./view/transport.ts";
 import "./widget.css";
 
@@ -108,9 +110,23 @@ function view(
   let decodes: readonly Codec[] = [];
 
   const theatre = make("div", "ll-theatre");
-  const display = screen(
-    state.width_px,
-    state.height_px,
+  const size = { width: state.width_px, height: state.height_px };
+  const tiles =
+    state.tiles === null
+      ? undefined
+      : tileView(
+          state.tiles,
+          size,
+          {
+            send: (command) => send(command),
+            focus: () => display.focus(),
+            copy: () => send({ type: "code", view: connection.view }),
+          },
+          signal,
+        );
+  const display: Screen = screen(
+    size,
+    tiles?.lens,
     { snapshot: () => exact.save(`${state.model}-${state.run}`), fail: errors.show, theatre },
     signal,
   );
@@ -148,6 +164,7 @@ function view(
   });
   const charts = chartPanel(
     rate,
+    state.tiles?.labels ?? [],
     plotly,
     {
       seek: (record) => back.goTo(record),
@@ -194,6 +211,12 @@ function view(
       { key: " ", name: "space", says: "start, hold, go on", act: startOrHold },
       ...lookBackKeys(back),
       { key: "r", name: "r", says: "record, or end it", act: buttons.record },
+      ...(tiles === undefined
+        ? []
+        : [{ key: "v", name: "v", says: "side by side, split, difference", act: tiles.cycle }]),
+      ...(tiles === undefined
+        ? [{ key: "b", name: "b", says: "branch from here", act: () => branches?.begin() }]
+        : []),
       { key: "End", name: "End", says: "to the video as it is made", act: () => back.leave() },
       { key: "z", name: "z", says: "undo on the timeline", act: () => timeline.act("undo") },
       { key: "Z", name: "shift + z", says: "redo there", act: () => timeline.act("redo") },
@@ -203,12 +226,20 @@ function view(
   );
   keys.sheet.append(hostNote());
   const stage = stageOf(theatre, display, film.element, keys.sheet, charts.element);
+  if (tiles !== undefined) {
+    display.element.append(tiles.overlay);
+    display.element.after(tiles.bar);
+  }
   const presets = presetsPanel(send, beginning.open, signal);
+  const branches =
+    tiles === undefined ? branchPanel(send, connection.view, ask, signal) : undefined;
   const controls = make("div", "ll-controls");
   controls.append(buttons.element, prompts.element);
   const frame = make("div", "ll-frame");
   frame.append(status.element, stage, timeline.element, controls, prompts.receipt, errors.element);
-  frame.append(presets.progress, presets.element);
+  if (branches !== undefined) {
+    frame.append(branches.element, presets.progress, presets.element);
+  }
   root.append(frame);
   root.dataset["frame"] = "-1";
   root.dataset["prompt"] = "";
@@ -316,6 +347,9 @@ function view(
       case "exported":
         takeFile(message);
         break;
+      case "tree":
+        branches?.update(message);
+        break;
       case "panel":
         presets.update(message.panel);
         break;
@@ -358,6 +392,7 @@ function view(
 
   function takeReading({ prompt, unknown, unread }: ReadingMessage): void {
     prompts.mark(prompt, unknown, unread);
+    branches?.field.mark(prompt, unknown, unread);
     timeline.mark(prompt, unknown, unread);
   }
 
@@ -395,6 +430,7 @@ function view(
       shown = undefined;
       received = 0;
       root.dataset["landed"] = "";
+      prompts.say(""); // what was said of a prompt was said of another video
     }
     state = next;
     player.follow(state);
@@ -403,6 +439,8 @@ function view(
     prompts.update(state);
     timeline.follow(state);
     presets.follow(state);
+    tiles?.follow(state);
+    branches?.follow(state);
     root.dataset["preset"] = state.preset;
     root.dataset["status"] = state.status;
     root.dataset["run"] = String(state.run);
@@ -435,6 +473,8 @@ function view(
     const { record, number } = next;
     shown = next;
     display.update(next);
+    tiles?.update(record);
+    branches?.shown(record.block);
     film.update(player.place);
     timeline.show(next);
     charts.light(record.block);

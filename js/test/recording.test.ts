@@ -247,7 +247,7 @@ describe("the timeline of a recording", () => {
     const layout = layOut();
     const asked: number[] = [];
     const end = new AbortController();
-    const strip = filmstrip(null, async (block) => void asked.push(block), end.signal);
+    const strip = filmstrip(null, null, async (block) => void asked.push(block), end.signal);
     strip.lay({ begin: 0, end: 12 }, 3, 4);
     expect(asked).toEqual([0]);
     await settled();

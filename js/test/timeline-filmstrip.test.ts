@@ -15,7 +15,7 @@ const SPAN = { begin: 0, end: 48 };
 /** A strip, and the blocks whose pictures lie on it from left to right. */
 function opened() {
   const end = new AbortController();
-  const strip = filmstrip(null, undefined, end.signal);
+  const strip = filmstrip(null, null, undefined, end.signal);
   const images = () => [...strip.element.querySelectorAll("img")];
   return { ...strip, end, images, blocks: () => images().map((each) => each.dataset["block"]) };
 }

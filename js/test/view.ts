@@ -16,5 +16,5 @@ export function viewOf(records: readonly BlockRecord[], given: Partial<View> = {
   };
   const range = blockRange(records.at(-1)?.block ?? 0);
   const known = { records, inRange: records, range, lit: undefined, profile: undefined };
-  return { ...known, picturesPerSecond: 16, look, ...given };
+  return { ...known, picturesPerSecond: 16, labels: [], look, ...given };
 }

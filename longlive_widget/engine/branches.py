@@ -13,6 +13,7 @@ from longlive_widget.engine.decode import DecoderState
 from longlive_widget.engine.engine import Engine
 from longlive_widget.engine.session import Block, Session
 from longlive_widget.engine.state import MemoryState, SessionState
+from longlive_widget.engine.watch import Watch
 from longlive_widget.engine.windows import Positions
 from longlive_widget.errors import SessionError, whole_number
 from longlive_widget.timeline import CUT, Entry, Timeline, Transition
@@ -44,8 +45,22 @@ class States:
     def __init__(self, every_blocks: int, limit_bytes: int) -> None:
         self.every_blocks = whole_number("every_blocks", every_blocks, SessionError, least=1)
         self.limit_bytes = whole_number("limit_bytes", limit_bytes, SessionError, least=0)
+        self.dropped = 0
+        """So many states were forgotten for want of room."""
         self._kept: list[_Kept] = []
+        self._largest = 0
         self._lock = threading.Lock()
+
+    @property
+    def roomy(self) -> bool:
+        """Whether there is room for one state, as far as is known."""
+        return 0 < self.limit_bytes >= self._largest
+
+    @property
+    def count(self) -> int:
+        """How many are kept."""
+        with self._lock:
+            return len(self._kept)
 
     @property
     def nbytes(self) -> int:
@@ -62,8 +77,10 @@ class States:
         """Keep a state, and forget others where there is no room."""
         with self._lock:
             self._kept.append(_Kept(keeper, state))
+            self._largest = max(self._largest, state.nbytes)
             while self._kept and self._sum() > self.limit_bytes:
                 self._kept.remove(min(self._kept, key=self._gap))
+                self.dropped += 1
 
     def latest(self, keeper: "_Keeper", block: int) -> SessionState | None:
         """The last kept state of a session at a block or before it."""
@@ -93,7 +110,8 @@ class _Keeper:
         self._lock = threading.Lock()
 
     def wants(self, block: int) -> bool:
-        return block > self.begin and block % self._states.every_blocks == 0
+        due = block > self.begin and block % self._states.every_blocks == 0
+        return due and self._states.roomy
 
     def take_memory(self, memory: MemoryState) -> None:
         with self._lock:
@@ -150,18 +168,23 @@ class Branch:
             yield from child.walk()
 
     def branch(
-        self, block: int, prompt: str | None = None, transition: Transition = CUT
+        self,
+        block: int,
+        prompt: str | None = None,
+        transition: Transition = CUT,
+        *,
+        watch: Watch | None = None,
     ) -> "Branch":
         """A new video that goes on from the beginning of a past block; this one stays as it is.
 
         With a prompt that steers from there, and what this video's timeline has later is left out;
         without one the timeline is the same, and so are all pictures, to the bit. Blocks between
-        the last kept state and this one are made again first.
+        the last kept state and this one are made again first. `watch` is told of all its blocks.
 
         An empty prompt is a `TimelineError`; a block that has not begun, and blocks to be made
         again whose adapters had other scales than now, are a `SessionError`.
         """
-        return self.tree._branched(self, block, prompt, transition)
+        return self.tree._branched(self, block, prompt, transition, watch)
 
     def __repr__(self) -> str:
         prompts = [entry.prompt for entry in self.session.timeline.entries]
@@ -180,6 +203,7 @@ class Branches:
             thinned out first.
         size_px: as in `Engine.session`.
         positions: as in `Engine.session`.
+        watch: that of the root, as in `Engine.session`.
 
     Raises:
         SessionError: `every_blocks` is no whole number from 1 up, or `limit_bytes` none from 0 up.
@@ -195,6 +219,7 @@ class Branches:
         limit_bytes: int = LIMIT_BYTES,
         size_px: tuple[int, int] | None = None,
         positions: Positions = "relative",
+        watch: Watch | None = None,
     ) -> None:
         self.states = States(every_blocks, limit_bytes)
         self._engine = engine
@@ -202,7 +227,7 @@ class Branches:
         self._size_px = size_px
         self._positions: Positions = positions
         self._keepers: dict[Branch, _Keeper] = {}
-        self.root = self._new(None, 0, timeline, None)
+        self.root = self._new(None, 0, timeline, None, watch)
 
     def _new(
         self,
@@ -210,6 +235,7 @@ class Branches:
         block: int,
         timeline: Timeline | str,
         begin: SessionState | None,
+        watch: Watch | None,
     ) -> Branch:
         keeper = _Keeper(self.states, block)
         session = self._engine.session(
@@ -217,6 +243,7 @@ class Branches:
             self._seed,
             size_px=self._size_px,
             positions=self._positions,
+            watch=watch,
             keeper=keeper,
             begin=begin,
         )
@@ -228,7 +255,12 @@ class Branches:
         return self.states.blocks_of(self._keepers[branch])
 
     def _branched(
-        self, parent: Branch, block: int, prompt: str | None, transition: Transition
+        self,
+        parent: Branch,
+        block: int,
+        prompt: str | None,
+        transition: Transition,
+        watch: Watch | None,
     ) -> Branch:
         begun = parent.session.next_block
         for _, preset in parent.session.presets[:1]:
@@ -245,7 +277,7 @@ class Branches:
         if prompt is not None:  # also judged before anything is made again
             past = timeline.before(block, frames)
             timeline = Timeline((*past, Entry(block * frames, prompt, transition)))
-        made = self._new(parent, block, timeline, begin)
+        made = self._new(parent, block, timeline, begin, watch)
         for _ in made.session.blocks(block - first) if block > first else ():
             pass
         parent.children.append(made)

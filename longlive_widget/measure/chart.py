@@ -1,9 +1,11 @@
 """Charts that stay: Plotly figures that leave their picture in a saved notebook.
 
 JupyterLab draws the figure and lets you zoom; GitHub and nbconvert show the picture, which needs no
-script, browser or network. It draws bars and scatters, which is all that this house has.
+script, browser or network. It draws bars, scatters, heatmaps and images, which is all that this
+house has.
 """
 
+from base64 import b64decode
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from html import unescape
@@ -18,6 +20,7 @@ from matplotlib import rc_context
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from PIL import Image
 
 from longlive_widget.errors import CapabilityError
 
@@ -86,7 +89,7 @@ class Chart(go.Figure):  # type: ignore[misc]  # Plotly has no types
     def png(self) -> bytes:
         """The chart as a picture, 760 pixels wide on a page; a PNG file's bytes.
 
-        Another kind of chart than bars and scatters is a `CapabilityError`.
+        Another kind than bars, scatters, heatmaps and images is a `CapabilityError`.
         """
         file = BytesIO()
         with rc_context(_STYLE):
@@ -101,16 +104,22 @@ class Chart(go.Figure):  # type: ignore[misc]  # Plotly has no types
 
 
 def _draw(axes: "Axes", figure: go.Figure) -> None:
-    kinds = {trace.type for trace in figure.data} - {"bar", "scatter"}
+    kinds = {trace.type for trace in figure.data} - {"bar", "scatter", "heatmap", "image"}
     if kinds:
         raise CapabilityError(
-            f"a chart of {', '.join(sorted(kinds))} has no picture: use bars or scatters"
+            f"a chart of {', '.join(sorted(kinds))} has no picture: use bars, scatters, heatmaps "
+            "or images"
         )
     _draw_axes(axes, figure.layout)
     _draw_bars(axes, [one for one in figure.data if one.type == "bar"], figure.layout.barmode)
     for trace, colour in zip(figure.data, cycle(_COLOURS), strict=False):
         if trace.type == "scatter":
             _draw_scatter(axes, trace, colour)
+        elif trace.type == "heatmap":
+            _draw_cells(axes, trace)
+        elif trace.type == "image":
+            _, _, content = trace.source.partition("base64,")
+            axes.imshow(np.asarray(Image.open(BytesIO(b64decode(content)))))
     _draw_marks(axes, figure.layout)
 
 
@@ -121,6 +130,8 @@ def _draw_axes(axes: "Axes", layout: go.Layout) -> None:
         if axis.type == "log":
             getattr(axes, f"set_{name}scale")("log")
             getattr(axes, f"{name}axis").set_major_formatter("{x:g}")
+        if axis.visible is False:
+            axes.set_axis_off()
         if axis.rangemode == "tozero":
             (axes.axvline if name == "x" else axes.axhline)(0, linewidth=0)
         if axis.range is not None:
@@ -192,6 +203,18 @@ def _draw_scatter(axes: "Axes", trace: go.Scatter, colour: str) -> None:
             axes.annotate(text, (x, y), (0, 6), textcoords="offset points", ha="center")
 
 
+def _draw_cells(axes: "Axes", trace: go.Heatmap) -> None:
+    """A cell for each number, with the scale of colours beside them."""
+    ends: list[float] = []
+    for axis, names in ((axes.xaxis, trace.x), (axes.yaxis, trace.y)):
+        axis.update_units(names)
+        places = np.array(axis.convert_units(names), dtype=float)
+        ends += [places[0] - 0.5, places[-1] + 0.5]
+    drawn = axes.imshow(trace.z, _scale(trace), extent=ends, origin="lower", aspect="auto")
+    axes.grid(visible=False)
+    axes.get_figure().colorbar(drawn, label=trace.colorbar.title.text)
+
+
 def _draw_marks(axes: "Axes", layout: go.Layout) -> None:
     """The lines that go all through, and what is written beside them."""
     for line in layout.shapes:
@@ -224,9 +247,13 @@ def _marker_colours(trace: "go.Bar | go.Scatter", colour: str) -> object:
     if not len(said) or isinstance(said[0], str):
         return list(said)
     marker = trace.marker
-    scale = LinearSegmentedColormap.from_list("scale", [shade for _, shade in marker.colorscale])
+    scale = _scale(marker)
     low, high = marker.cmin, marker.cmax
     return [scale((value - low) / (high - low)) for value in said]
+
+
+def _scale(coloured: "go.Heatmap | go.bar.Marker | go.scatter.Marker") -> LinearSegmentedColormap:
+    return LinearSegmentedColormap.from_list("scale", [shade for _, shade in coloured.colorscale])
 
 
 def _pairs(

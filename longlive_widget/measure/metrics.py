@@ -24,20 +24,44 @@ from longlive_widget.errors import CapabilityError, RecordError
 from longlive_widget.geometry import PICTURES_PER_SECOND
 
 CLIP = "openai/clip-vit-base-patch16"
+_SIGMA, _REACH = 1.5, 5
+"""The Gaussian that SSIM looks through, and how far it reaches to each side, in pixels."""
+_C1, _C2 = 0.01**2, 0.03**2
 
 
 def ssim(one_FHWC: Tensor, other_FHWC: Tensor) -> float:
     """The structural similarity of 8-bit pictures, 1 for equal ones: the mean over all of them.
 
-    Source: Z. Wang et al., Image quality assessment (2004), as torchmetrics computes it.
-    """
-    _require("torchmetrics")
-    from torchmetrics.functional.image import structural_similarity_index_measure
+    In 64 bits, as 32 are too few. What torchmetrics finds, which slides a square of 11 x 11 over
+    the pictures; here it is a row and a column, which takes a fiftieth of the time.
 
-    one, other = (_unit(pictures).double() for pictures in (one_FHWC, other_FHWC))
-    found = structural_similarity_index_measure(one, other, data_range=1.0)  # 32 bits are too few
-    assert isinstance(found, Tensor)
-    return float(found)
+    Source: Z. Wang et al., Image quality assessment (2004).
+    """
+    one, other = (seen.movedim(-1, 1).double() / 255 for seen in (one_FHWC, other_FHWC))
+    down, along = (_blur(side, one) for side in one.shape[-2:])
+
+    def mean_around(x_FCHW: Tensor) -> Tensor:
+        return down @ x_FCHW @ along.T
+
+    mean_one, mean_other = mean_around(one), mean_around(other)
+    square_one, square_other, both = mean_one.square(), mean_other.square(), mean_one * mean_other
+    varies_one = (mean_around(one.square()) - square_one).clamp(min=0)
+    varies_other = (mean_around(other.square()) - square_other).clamp(min=0)
+    together = mean_around(one * other) - both
+    bright = (2 * both + _C1) / (square_one + square_other + _C1)
+    structure = (2 * together + _C2) / (varies_one + varies_other + _C2)
+    return float((bright * structure).mean())
+
+
+def _blur(side: int, like: Tensor) -> Tensor:
+    """The Gaussian mean around each place of so many, `[S, S]`; at its ends a side is mirrored."""
+    offset = torch.arange(-_REACH, _REACH + 1, device=like.device)
+    weight = torch.exp(-0.5 * (offset.to(like.dtype) / _SIGMA).square())
+    last = side - 1
+    place = (torch.arange(side, device=like.device)[:, None] + offset).abs()
+    mirrored = last - (last - place).abs()
+    rows = (weight / weight.sum()).expand(side, -1)
+    return like.new_zeros(side, side).scatter_add_(1, mirrored, rows)
 
 
 def flicker(pictures_FHWC: Tensor) -> float:

@@ -43,6 +43,11 @@ class Audience:
         return "h264" if self.h264 is not None and everyone else "jpeg"
 
     @property
+    def views(self) -> tuple[str, ...]:
+        """All views that are there."""
+        return tuple(self._views)
+
+    @property
     def looking(self) -> bool:
         """Whether somebody looks."""
         return bool(self._looking)

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from longlive_widget.runs.manifest import picture_hashes
@@ -55,6 +56,25 @@ class Coded:
     hashes: tuple[str, ...]
 
 
+@dataclass(frozen=True, eq=False)
+class Delivered:
+    """What is kept of one video: its pictures and its measurements."""
+
+    reel: Reel
+    records: tuple[BlockRecord, ...]
+    dropped: int = 0
+    profiled: BlockProfile | None = None
+
+    def until(self, block: int, latent_frame: int) -> "Delivered":
+        """That of another video with the same past, up to a block and its first latent frame."""
+        past = tuple(record for record in self.records if record.block < block)
+        return Delivered(self.reel.until(latent_frame), past)
+
+    def without_pictures(self) -> "Delivered":
+        """The measurements alone."""
+        return replace(self, reel=Reel())
+
+
 class Delivery:
     """What the views of one studio are sent of its present video.
 
@@ -87,10 +107,25 @@ class Delivery:
         """Keep nothing of the video that was."""
         self.reel = Reel()
         self.dropped = 0
+        self._counted: int | None = None
         self.profiled: BlockProfile | None = None
         """The last block of this video that was profiled, if one was."""
         self._history: deque[BlockRecord] = deque(maxlen=HISTORY_BLOCKS)
         self._uncredited: set[int] = set()
+
+    @property
+    def delivered(self) -> Delivered:
+        """All that is kept of this video, under the lock of the video."""
+        return Delivered(self.reel, tuple(self._history), self.dropped, self.profiled)
+
+    def take_up(self, kept: Delivered) -> None:
+        """Go on with what is kept of another video, under the lock of the video: views are told."""
+        self.clear()
+        self.reel, self.dropped, self.profiled = kept.reel, kept.dropped, kept.profiled
+        self._history.extend(kept.records)
+        for view in self.audience.views:
+            self._tell_missed(view)
+            self._outbox.post(partial(self._show_newest, view))
 
     def fit(self) -> None:
         """Pictures have another size: they are coded for it."""
@@ -115,7 +150,9 @@ class Delivery:
 
     def send(self, block: "Block", coded: Coded, record: BlockRecord) -> Shot:
         """Keep a block and have it sent, under the lock of the video; returns it for a file."""
-        self.dropped += self.audience.looking and not record.displayed
+        if self.audience.looking and not record.displayed:
+            self.dropped += 1
+            self._counted = block.index
         self._history.append(record)
         small = is_small(self._video.about.width_px, self._video.about.height_px)
         shot = self.reel.append(block, () if small or coded.codec != "h264" else coded.buffers)
@@ -156,7 +193,7 @@ class Delivery:
         with self._video.changed:
             if self._late() is late:
                 self._history[-1] = sent = replace(late, displayed=True)
-                self.dropped -= 1
+                self.dropped -= self._counted == sent.block
                 self._uncredited.add(sent.block)
                 begun = self._video.begun
                 self._outbox.say(
@@ -181,13 +218,16 @@ class Delivery:
         with self._video.changed:
             self.audience.enter(view, codecs)
             self._outbox.tell_state()
-            missed = tuple(self._history)[-PAGE_HISTORY_BLOCKS:]
-            self._outbox.say(History(view, self._video.run, missed))
-            if self.profiled is not None:
-                self._outbox.say(ProfileMessage(self._video.run, self.profiled))
+            self._tell_missed(view)
             self._mind_who_looks()
         self.audience.require_seen_by(view)
         self._show_newest(view)
+
+    def _tell_missed(self, view: str) -> None:
+        missed = tuple(self._history)[-PAGE_HISTORY_BLOCKS:]
+        self._outbox.say(History(view, self._video.run, missed))
+        if self.profiled is not None:
+            self._outbox.say(ProfileMessage(self._video.run, self.profiled))
 
     def look(self, view: str, *, looking: bool) -> None:
         """A view has come into sight, and is shown the newest block, or it has gone out of it."""

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from longlive_widget.errors import SessionError
+from longlive_widget.measure.inside_charts import KEPT_COLOURS, OPEN_COLOUR, SINK_COLOUR
 from longlive_widget.widget.metrics import count_steps, decode_ms, real_time_ms
 from longlive_widget.widget.protocol import BlockProfile, BlockRecord
 
@@ -30,7 +31,6 @@ PART_COLOURS = {
     "page decode": "#dda0b1",
 }
 """The parts of a block, from the bottom of a stack up, the single steps left out."""
-SINK_COLOUR, KEPT_COLOURS, OPEN_COLOUR = "#8a6fc9", ("#3d7dca", "#c3d9f2"), "#3f9c77"
 MIB = 2**20
 
 
@@ -54,7 +54,7 @@ def latency_figure(records: Sequence[BlockRecord]) -> "Chart":
         )
     )
     figure.update_layout(showlegend=False)
-    return _with_real_time(_over_blocks(figure, records, "latency, ms"), records)
+    return _with_real_time(over_blocks(figure, records, "latency, ms"), records)
 
 
 def parts_figure(records: Sequence[BlockRecord]) -> "Chart":
@@ -83,7 +83,7 @@ def parts_figure(records: Sequence[BlockRecord]) -> "Chart":
         if any(heights.get(name) for heights in stacks)
     ]
     figure = Chart(bars).update_layout(barmode="stack")
-    figure = _with_real_time(_over_blocks(figure, records, "time, ms"), records)
+    figure = _with_real_time(over_blocks(figure, records, "time, ms"), records)
     figure.update_layout(showlegend=True, legend={"traceorder": "normal"})
     return figure
 
@@ -166,7 +166,7 @@ def window_figure(records: Sequence[BlockRecord]) -> "Chart":
             for kind, cells in kinds.items()
         ]
     ).update_layout(barmode="overlay")
-    figure = _over_blocks(figure, records, "place in the window")
+    figure = over_blocks(figure, records, "place in the window")
     figure.update_layout(showlegend=True, yaxis={"range": [0, longest]})
     return figure
 
@@ -209,7 +209,7 @@ def memory_figure(records: Sequence[BlockRecord]) -> "Chart":
         ]
     )
     figure.update_layout(showlegend=True)
-    return _over_blocks(figure, records, "memory, MiB")
+    return over_blocks(figure, records, "memory, MiB")
 
 
 def kernels_figure(profile: BlockProfile | None) -> "Chart":
@@ -246,7 +246,7 @@ def told_overhead(profile: BlockProfile) -> str:
     return f"{told}; those before it, which were not, {profile.unprofiled_ms:.0f} ms"
 
 
-def _over_blocks(figure: "Chart", records: Sequence[BlockRecord], what: str) -> "Chart":
+def over_blocks(figure: "Chart", records: Sequence[BlockRecord], what: str) -> "Chart":
     """A figure over blocks, with a line for each switch, and for each change of preset."""
     for before, record in pairwise(records):
         if record.preset != before.preset:

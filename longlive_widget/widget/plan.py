@@ -52,6 +52,18 @@ class Plan:
             self._read_later(entry.prompt)
 
     @property
+    def asked(self) -> tuple[Landing, ...]:
+        """All prompts of this video, landed or to come, under the lock of the video."""
+        return self._asked
+
+    def take_up(self, timeline: Timeline, past: tuple[Landing, ...], block: int) -> None:
+        """Follow another video's timeline: what is `past` has landed before `block`."""
+        coming = timeline.landings(self._block_frames)
+        before = (landing for landing in past if landing.block < block)
+        self._asked = (*before, *(landing for landing in coming if landing.block >= block))
+        self.follow(timeline)
+
+    @property
     def landings(self) -> tuple[Landing, ...]:
         """The prompts of this video that have landed, and those that were overtaken there."""
         with self._video.changed:

@@ -263,11 +263,62 @@ class Resize:
     height_px: int
 
 
+@dataclass(frozen=True)
+class Amplify:
+    """Show the difference of two videos so many times as large as it is, from the next block on."""
+
+    gain: int
+
+
+@dataclass(frozen=True)
+class CodeRequest:
+    """View `view` wants the Python that makes what it shows."""
+
+    view: str
+
+
+@dataclass(frozen=True)
+class BranchRequest:
+    """View `view` wants a video that leaves the present one, `run`, at block `block`.
+
+    It goes on under `prompt`; None leaves the timeline as it is.
+    """
+
+    view: str
+    run: int
+    block: int
+    prompt: str | None
+
+
+@dataclass(frozen=True)
+class Walk:
+    """View `view` wants to go to video number `branch` of the tree."""
+
+    view: str
+    branch: int
+
+
 Command = (
     Start | Pause | Resume | Stop | Reset | Record | Cut | Profile | Switch | Edit | Read | Export
     | Import | Credit | Attach | Leave | Look | ClipRequest | StillRequest | AssetRequest
-    | BlockRequest | TimeRequest | Use | Change | Cancel | Reseed | Lock | Resize
+    | BlockRequest | TimeRequest | Use | Change | Cancel | Reseed | Lock | Resize | Amplify
+    | CodeRequest | BranchRequest | Walk
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SideRecord:
+    """What was measured of one video's block, where several are made in step.
+
+    `latency_ms` is the time of its own work. `psnr_db` and `ssim` say how like its pictures are to
+    those that they are held against; `equal` pictures have no PSNR, and what is held against none
+    has neither.
+    """
+
+    latency_ms: float
+    equal: bool = False
+    psnr_db: float | None = None
+    ssim: float | None = None
 
 
 @dataclass(frozen=True)
@@ -287,7 +338,9 @@ class BlockRecord:
     `window` is what memory held while the block was denoised, in `window_bytes`. The process then
     took `host_bytes`; of a GPU its tensors took `device_bytes`, and torch held
     `device_reserved_bytes`. A block that was `profiled` is slower by that. `page` is what the first
-    page to take the block in has measured.
+    page to take the block in has measured. Where several videos are made in step, `sides` has
+    their own figures, and the others are of the round: all times together, the first one's window.
+    `gain` is how many times as large as it is its pictures show a difference.
     """
 
     block: int
@@ -309,6 +362,22 @@ class BlockRecord:
     device_reserved_bytes: int | None
     profiled: bool = False
     page: PageTimes = PageTimes()
+    sides: tuple[SideRecord, ...] = ()
+    gain: int | None = None
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """Where the videos that are made in step lie in each picture, row by row from the top left.
+
+    `labels` has one for each video. With a `gain` the last tile is no video, but the difference
+    of the two before it, so many times as large as it is.
+    """
+
+    columns: int
+    rows: int
+    labels: tuple[str, ...]
+    gain: int | None = None
 
 
 @dataclass(frozen=True)
@@ -327,7 +396,7 @@ class State:
 
     `entries` are those of the timeline, the newest ones of its past and all that is to come; what
     lands before block `begun` can no longer be changed. `revision` counts the timeline's changes.
-    `library` are prompts to begin with.
+    `library` are prompts to begin with. `tiles` is set where each picture shows several videos.
     """
 
     told: int
@@ -352,6 +421,7 @@ class State:
     revision: int
     entries: tuple[Entry, ...]
     library: tuple[str, ...]
+    tiles: Tiles | None = None
 
     @classmethod
     def blank(
@@ -573,6 +643,41 @@ class Exported:
 
 
 @dataclass(frozen=True)
+class Node:
+    """One video of a tree: it left its `parent` at `block`, under `prompt`; the root left none.
+
+    It has been made up to block `made`. `frozen` are those of its blocks from which one can go on
+    without making any again. `pictured`: a thumbnail travels with the message.
+    """
+
+    number: int
+    parent: int | None
+    block: int
+    made: int
+    prompt: str
+    frozen: tuple[int, ...]
+    pictured: bool
+
+
+@dataclass(frozen=True)
+class TreeMessage:
+    """The videos that have left each other, parents first, and which of them is `present`.
+
+    Thumbnails of those that are pictured follow as JPEGs, in their order. `states` are kept in
+    `state_bytes` of at most `limit_bytes`; `dropped` of them were forgotten for want of room. Where
+    `branching`, a branch is on its way.
+    """
+
+    nodes: tuple[Node, ...]
+    present: int | None
+    states: int
+    state_bytes: int
+    limit_bytes: int
+    dropped: int
+    branching: bool
+
+
+@dataclass(frozen=True)
 class PanelMessage:
     """What may be chosen has changed, or what is known of it."""
 
@@ -581,7 +686,7 @@ class PanelMessage:
 
 PageMessage = (
     BlockMessage | StateMessage | History | Receipt | Failure | Heard | Notice | Clip | Still | Gone
-    | Asset | Edited | Reading | Exported | PanelMessage | Time | ProfileMessage
+    | Asset | Edited | Reading | Exported | PanelMessage | Time | ProfileMessage | TreeMessage
 )  # fmt: skip
 
 _NAMES: dict[type[PageMessage], str] = {
@@ -602,6 +707,7 @@ _NAMES: dict[type[PageMessage], str] = {
     PanelMessage: "panel",
     Time: "time",
     ProfileMessage: "profile",
+    TreeMessage: "tree",
 }
 _CODECS: tuple[Codec, ...] = get_args(Codec)
 
@@ -756,6 +862,15 @@ _PARSERS: dict[str, Callable[[Fields], Command]] = {
     "seed": lambda content: Reseed(
         None if content.get("seed") is None else _whole_number(content, "seed")
     ),
+    "amplify": lambda content: Amplify(_whole_number(content, "gain")),
+    "branch": lambda content: BranchRequest(
+        _text(content, "view"),
+        _whole_number(content, "run"),
+        _whole_number(content, "block"),
+        None if content.get("prompt") is None else _text(content, "prompt"),
+    ),
+    "walk": lambda content: Walk(_text(content, "view"), _whole_number(content, "branch")),
+    "code": lambda content: CodeRequest(_text(content, "view")),
     "lock": lambda content: Lock(_true_or_false(content, "locked")),
     "size": lambda content: Resize(
         _whole_number(content, "width_px"), _whole_number(content, "height_px")

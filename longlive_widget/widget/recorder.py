@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from longlive_widget.engine.video_file import CodedVideoFile, VideoFile
-from longlive_widget.errors import LongLiveError, OutputError
+from longlive_widget.errors import LongLiveError, OutputError, SessionError
 from longlive_widget.geometry import PICTURES_PER_SECOND, Geometry
 from longlive_widget.runs.recording import RecordingFolder
 from longlive_widget.widget.frame_codec import encode_h264, is_small
@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Take:
-    """A block of video number `run`, and its page of the logbook."""
+    """A block of video number `run`, and its page of the logbook; a branch has none."""
 
     run: int
     shot: Shot
-    page: "Page"
+    page: "Page | None"
 
 
 class _Writing:
@@ -133,6 +133,11 @@ class RunRecorder(_Writing):
             with self._appending():
                 if take.shot.frames is None:
                     raise _gone(take.shot)
+                if take.page is None:
+                    raise SessionError(
+                        "a folder keeps a manifest, and a branch or several videos in step have "
+                        "none: record to a file that ends in .mp4"
+                    )
                 self._folder.append(take.shot.frames, take.page.manifest())
 
 

@@ -49,6 +49,11 @@ class Reel:
         self._coded_sum = 0
 
     @property
+    def nbytes(self) -> int:
+        """The bytes of all pictures that are kept."""
+        return self._bytes + self._coded_sum
+
+    @property
     def blocks(self) -> "tuple[Block, ...]":
         """The blocks that are kept, oldest first."""
         return tuple(self._blocks)
@@ -85,6 +90,15 @@ class Reel:
             begin = pictures_before(at)
             missing -= shot.pictures
         return shots
+
+    def until(self, latent_frame: int) -> "Reel":
+        """Another one with the same blocks, those before a latent frame."""
+        reel = Reel(self.limit_bytes, self.coded_bytes)
+        units = dict(self._coded)
+        for block in self._blocks:
+            if block.latent_frame < latent_frame:
+                reel.append(block, units.get(block.latent_frame, ()))
+        return reel
 
     def append(self, block: "Block", units: Sequence[bytes] = ()) -> Shot:
         """Keep a block and the H.264 of it, and forget the oldest where there is no room."""

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -23,10 +23,12 @@ from longlive_widget.errors import ManifestError, SessionError, whole_number
 from longlive_widget.geometry import pictures_before
 from longlive_widget.presets import Preset
 from longlive_widget.runs.manifest import NOTHING_MADE
-from longlive_widget.timeline import Timeline
+from longlive_widget.timeline import CUT, Timeline, Transition
 from longlive_widget.widget.archive import Archive
-from longlive_widget.widget.courier import GOODBYE_S
+from longlive_widget.widget.branching import STATE_BYTES, Branching, Kept
+from longlive_widget.widget.courier import GOODBYE_S, Courier
 from longlive_widget.widget.delivery import Coded, Delivery
+from longlive_widget.widget.ensemble import gain_of, sides_of, tiles_of
 from longlive_widget.widget.outbox import Outbox, Send, let_go
 from longlive_widget.widget.pace import Pace
 from longlive_widget.widget.plan import Plan
@@ -78,8 +80,13 @@ class Runner:
         *,
         codec: WantedCodec = "auto",
         when_unseen: Unseen = "go on",
+        branch_bytes: int = STATE_BYTES,
         clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.branching = Branching(branch_bytes)
+        self._turning = threading.Lock()
+        self._turner: Courier | None = None
+        self._making = False
         self._video = Video(engine, seed)
         self._changed = self._video.changed
         self.seed_locked = True
@@ -136,6 +143,12 @@ class Runner:
         with self._changed:
             self.require_open()
             logbook = self._logbook
+            left = self._video.made and logbook is None
+        if left:
+            raise ManifestError(
+                "this video has left another one or was gone back to, and a manifest is of one "
+                "from its beginning: code() has the timeline that makes it so"
+            )
         if logbook is None:
             raise ManifestError(NOTHING_MADE)
         return logbook.manifest()
@@ -311,6 +324,110 @@ class Runner:
                 "first"
             )
 
+    def branch(self, block: int, prompt: str | None, transition: Transition = CUT) -> int:
+        """Leave the video at a past block for another one, and go there; returns its number.
+
+        It goes on from the beginning of that block, under `prompt` or on the same timeline, and is
+        done so far: `start` goes on with it. A live video is held meanwhile, whose block in the
+        making is finished first; blocks that lie after the last kept state are made again. Waits
+        for all of that; where it fails, the video goes on as it was.
+
+        Where there is no video to leave, `make` goes on, the block has not begun, the video went on
+        under another preset on the way or has ended meanwhile, or this is the thread that makes
+        blocks, it is a `SessionError`.
+        """
+        with self._leaving() as parent:
+            gauges = _gauges_of(self._video.engine)
+            made = self.branching.branch(parent, block, prompt, transition, gauges)
+            gauges.parts_ms()  # those of blocks that were made again are of no new one
+            with self._changed:
+                self._require_left(parent)
+                kept = self.branching.add(made, parent, gauges)
+                self._take_up(kept)
+        return kept.number
+
+    def walk(self, number: int) -> None:
+        """Go to a video of the tree, and have it done so far: `start` goes on with it.
+
+        A live video is held first. One that does not exist is a `SessionError`, and so is what is
+        one for `branch`.
+        """
+        with self._leaving() as parent, self._changed:
+            kept = self.branching.numbered(number)
+            self._require_left(parent)
+            if kept is not parent:
+                self._take_up(kept)
+
+    @contextmanager
+    def _leaving(self) -> Iterator[Kept]:
+        """Inside, the video is held, and all that is known of it is kept.
+
+        One at a time. A live video goes on after it, unless another one is the present by then.
+        """
+        if threading.current_thread() is self._thread:
+            raise SessionError("blocks are made on this thread: branch from another one")
+        if not self._turning.acquire(blocking=False):
+            raise SessionError("a branch is being made: wait for it")
+        played, parent = self.status == "running", self.branching.present
+        try:
+            self.branching.branching = True
+            self.tell_tree()
+            yield self._left()
+        finally:
+            self.branching.branching = False
+            self._turning.release()
+            with self._changed:
+                if played and self.branching.present is parent and self.status == "paused":
+                    self.start()
+            self.tell_tree()
+
+    def _left(self) -> Kept:
+        """Hold the video, and keep what is known of it once its block in the making is there."""
+        with self._changed:
+            self.require_open()
+            if self._video.session is None or self.branching.present is None:
+                raise SessionError(f"there is no video to leave, it is {self.status}: start() one")
+            if self._stretch is not None and self._stretch.pace is None:
+                raise SessionError("run() is making blocks: wait for it")
+            if self.status == "running":
+                self.pause()
+            self._changed.wait_for(lambda: not self._making)
+            if self.branching.present is None:
+                raise SessionError("the video has ended meanwhile: start() it")
+            self.branching.leave(self.delivery.delivered, self.plan.asked)
+            return self.branching.present
+
+    def _require_left(self, parent: Kept) -> None:
+        """That video is still the present one, and nothing was made of it meanwhile."""
+        if self._video.session is not parent.session or self.status == "running" or self._making:
+            raise SessionError("the video went on or has ended meanwhile: try once more")
+
+    def _take_up(self, kept: Kept) -> None:
+        """Show a video of the tree in the place of the one that was left, under the same preset."""
+        self._video.engine.take_over(kept.session)
+        self._finish_stretch(None)
+        self.branching.take_up(kept)
+        self._video.begin(kept.session)
+        self._video.made = kept.session.next_block
+        self._gauges, self._logbook = kept.gauges, None
+        self._gauges.engine = self._video.engine
+        self.plan.take_up(kept.session.timeline, kept.landings, kept.session.next_block)
+        self._become("done")
+        self.delivery.take_up(kept.delivered)
+
+    def tell_tree(self) -> None:
+        """Have all views told which videos have left each other."""
+        with self._changed:
+            message, thumbnails = self.branching.message()
+            self.outbox.say(message, thumbnails)
+
+    def turn(self, act: Callable[[], object], view: str) -> None:
+        """Branch or walk for a view, without waiting for it: an error is told there."""
+        with self._changed:
+            self.require_open()
+            self._turner = self._turner or Courier("longlive-branches")
+            self._turner.put(lambda: _done(act), partial(self.outbox.tell, view=view))
+
     def record(self, path: str | Path | None = None, *, lossless: bool = False) -> Path:
         """Write each block from the next one on; returns where it will be.
 
@@ -391,6 +508,8 @@ class Runner:
         if threading.current_thread() is not self._thread:
             self._thread.join(GOODBYE_S)
         self.profiling.close()
+        if self._turner is not None:
+            self._turner.close()
         self.outbox.close()
         atexit.unregister(self.close)
 
@@ -405,21 +524,28 @@ class Runner:
             if not (self.seed_locked or self._seed_is_fresh):
                 self._video.draw_seed()
             self._seed_is_fresh = False
-            session = engine.session(
-                self.plan.timeline, self.seed, size_px=self.size_px, watch=self._gauges
-            )
             self._clear()
+            session = self._new_session(engine, self._gauges)
             self._video.begin(session)
             self._logbook = _logbook_of(engine, session)
             self.plan.begin()
             return session
         return self._video.session
 
+    def _new_session(self, engine: "Engine", gauges: "Gauges") -> "Session":
+        if tiles_of(engine) is not None:  # a tree is of one engine
+            return engine.session(self.plan.timeline, self.seed, watch=gauges)
+        return self.branching.begin(
+            engine, self.plan.timeline, self.seed, self.size_px, gauges, self.delivery.delivered
+        )
+
     def _end(self, error: Exception | None) -> None:
         """Let go of the session, and of whoever waits for its blocks; no step begins any more."""
         if self._gauges is not None:
             self._gauges.abandon()
         self._video.session = self._gauges = None
+        self.branching.end()
+        self.tell_tree()
         self._finish_stretch(error)
 
     def _finish_stretch(self, error: Exception | None) -> None:
@@ -446,6 +572,9 @@ class Runner:
                 self.profiling.make(session, gauges, profiled)
             else:
                 self._make_one(stretch, nullcontext())
+            with self._changed:
+                self._making = False
+                self._changed.notify_all()
 
     def _next_stretch(self) -> Stretch | None:
         """The stretch whose next block is due, once there is one; None when all is over."""
@@ -457,6 +586,7 @@ class Runner:
                     continue
                 wait_s = 0.0 if stretch.pace is None else stretch.pace.wait_s(self._clock_s())
                 if wait_s <= 0:
+                    self._making = True
                     return stretch
                 self._changed.wait(wait_s)
         return None
@@ -515,7 +645,7 @@ class Runner:
 
     def _show(self, block: "Block", coded: Coded, latency_ms: float, *, profiled: bool) -> None:
         session, gauges, logbook = self._video.session, self._gauges, self._logbook
-        assert session is not None and gauges is not None and logbook is not None
+        assert session is not None and gauges is not None
         memory = gauges.memory()
         record = BlockRecord(
             block=block.index,
@@ -536,11 +666,16 @@ class Runner:
             device_bytes=memory.device_bytes,
             device_reserved_bytes=memory.device_reserved_bytes,
             profiled=profiled,
+            sides=sides_of(block),
+            gain=gain_of(block),
         )
         self._video.made += 1
-        page = logbook.add(session, block.index, coded.hashes, record.latency_ms, record.parts_ms)
+        values = session, block.index, coded.hashes, record.latency_ms, record.parts_ms
+        page = None if logbook is None else logbook.add(*values)
         shot = self.delivery.send(block, coded, record)
         self._archive.keep(Take(self._video.run, shot, page))
+        if self.branching.made(block):
+            self.tell_tree()
 
 
 def _gauges_of(engine: "Engine") -> "Gauges":
@@ -549,10 +684,17 @@ def _gauges_of(engine: "Engine") -> "Gauges":
     return Gauges(engine)
 
 
-def _logbook_of(engine: "Engine", session: "Session") -> "Logbook":
+def _logbook_of(engine: "Engine", session: "Session") -> "Logbook | None":
+    """None for videos in step: a manifest is of a single one."""
+    if tiles_of(engine) is not None:
+        return None
     from longlive_widget.runs.logbook import Logbook  # loads torch, as the engine has
 
     return Logbook(engine, session)
+
+
+def _done(act: Callable[[], object]) -> None:
+    act()
 
 
 def _promise() -> Future[None]:

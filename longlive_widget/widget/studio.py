@@ -39,7 +39,9 @@ from longlive_widget.timeline import (
     timeline_of,
 )
 from longlive_widget.timeline_forms import form_of, timeline_from
+from longlive_widget.widget.branching import STATE_BYTES
 from longlive_widget.widget.bundle import asset, bundled, hear_where_sent
+from longlive_widget.widget.code import code_of, load_call
 from longlive_widget.widget.export import write_page
 from longlive_widget.widget.figures import (
     kernels_figure,
@@ -54,6 +56,7 @@ from longlive_widget.widget.freed import Freed, freed_since
 from longlive_widget.widget.host import Host, host
 from longlive_widget.widget.metrics import metrics_of
 from longlive_widget.widget.protocol import (
+    Amplify,
     Asset,
     AssetRequest,
     Attach,
@@ -61,18 +64,22 @@ from longlive_widget.widget.protocol import (
     BlockProfile,
     BlockRecord,
     BlockRequest,
+    BranchRequest,
     Cancel,
     Change,
     ClipRequest,
+    CodeRequest,
     Command,
     Credit,
     Cut,
     Edit,
     Export,
+    Exported,
     Import,
     Leave,
     Lock,
     Look,
+    Node,
     PageMessage,
     PanelMessage,
     Pause,
@@ -92,6 +99,7 @@ from longlive_widget.widget.protocol import (
     TimeRequest,
     Unseen,
     Use,
+    Walk,
     WantedCodec,
     concerned,
     encode,
@@ -190,6 +198,7 @@ class LongLiveWidget(anywidget.AnyWidget):
         codec: WantedCodec = "auto",
         when_unseen: Unseen = "go on",
         records: str | Path | None = None,
+        branch_bytes: int = STATE_BYTES,
     ) -> None:
         measured = () if records is None else read(records)
         plan, seed = timeline_of(timeline), require_seed(seed)
@@ -198,7 +207,13 @@ class LongLiveWidget(anywidget.AnyWidget):
         self._cell, self._execution = _current_cell()
         self._loop = _running_loop()
         self._runner = Runner(
-            engine, plan, seed, self._tell_page, codec=codec, when_unseen=when_unseen
+            engine,
+            plan,
+            seed,
+            self._tell_page,
+            codec=codec,
+            when_unseen=when_unseen,
+            branch_bytes=branch_bytes,
         )
         self._setup = Setup(self._runner, engine, self._tell_page_later, measured)
         self._engine = engine  # from here on there is something to close
@@ -347,6 +362,36 @@ class LongLiveWidget(anywidget.AnyWidget):
         `transition` is how it takes over: `Transition(blocks=4)` has it blended in.
         """
         return self._runner.plan.switch(prompt, transition)
+
+    def branch(self, block: int, prompt: str | None = None, transition: Transition = CUT) -> int:
+        """Leave this video at a past block for another one, and go there; returns its number.
+
+        It goes on from the beginning of that block under `prompt`; without one it is the same, to
+        the bit. `start`, or `run`, goes on with it. Blocks between the last state that is kept and
+        this one are made again first, and the call waits for that. The video that was left stays as
+        it is: `walk` goes back to it. A live video is held meanwhile.
+
+        An empty prompt is a `TimelineError`; where no video has begun, `run` is making blocks, the
+        block has not begun, or the video went on under another preset on the way, it is a
+        `SessionError`.
+        """
+        return self._runner.branch(block, prompt, transition)
+
+    def walk(self, branch: int) -> None:
+        """Go to a video of the tree by its number, as `branches` tells them; 0 is the first.
+
+        `start`, or `run`, goes on with it where it was left. One that there is not is a
+        `SessionError`.
+        """
+        self._runner.walk(branch)
+
+    @property
+    def branches(self) -> tuple[Node, ...]:
+        """The videos that have left each other, parents first: number, parent, block and prompt.
+
+        A stop ends all of them.
+        """
+        return self._runner.branching.message()[0].nodes
 
     def run(self, *, blocks: int) -> None:
         """Make that many blocks, as fast as they come, and wait for them; no page is needed.
@@ -497,6 +542,29 @@ class LongLiveWidget(anywidget.AnyWidget):
         display(beneath(strip, chart))
         display(Markdown(record_table(self.history)))
 
+    def code(self) -> str:
+        """The Python that makes a studio as this one is now: model, preset, timeline, seed, size.
+
+        The model is loaded by its name; one in a folder of yours takes the folder in its place.
+        """
+        arguments = ["engine", "timeline", f"seed={self.seed}"]
+        resize = "" if self.size_px is None else f"studio.size_px = {self.size_px}\n"
+        engine = self._open()
+        return code_of(
+            "LongLiveWidget",
+            "studio",
+            self.timeline,
+            [f"engine = {load_call(engine.name, self.preset)}"],
+            arguments,
+            [self.preset],
+            resize,
+        )
+
+    def _open(self) -> "Engine":
+        if self._engine is None:
+            raise SessionError(CLOSED)
+        return self._engine
+
     def _made_blocks(self) -> "tuple[Block, ...]":
         if self.status == "closed":
             raise SessionError(CLOSED)
@@ -504,10 +572,17 @@ class LongLiveWidget(anywidget.AnyWidget):
             raise SessionError("nothing was made yet: call run(blocks=8), or start()")
         return self.blocks
 
+    @property
+    def _engines(self) -> "set[Engine]":
+        """Those that it makes videos with."""
+        return set() if self._engine is None else {self._engine}
+
     def _close_predecessors(self) -> None:
         for other in list(_open_studios):
             same_cell = self._cell is not None and other._cell == self._cell
-            if other._engine is self._engine or (same_cell and other._execution != self._execution):
+            if other._engines & self._engines or (
+                same_cell and other._execution != self._execution
+            ):
                 other.close()
 
     def _tell_page(self, message: PageMessage, buffers: Sequence[bytes] = ()) -> None:
@@ -547,6 +622,8 @@ class LongLiveWidget(anywidget.AnyWidget):
                 self._mind(command)
             case ClipRequest() | StillRequest() | BlockRequest() | AssetRequest() | TimeRequest():
                 self._answer(command)
+            case CodeRequest() | Amplify() | BranchRequest() | Walk():
+                self._explore(command)
             case Record() | Cut():
                 self._film(command)
             case Edit() | Read() | Export() | Import():
@@ -556,12 +633,42 @@ class LongLiveWidget(anywidget.AnyWidget):
             case _:
                 self._steer(command)
 
+    def _explore(self, command: CodeRequest | Amplify | BranchRequest | Walk) -> None:
+        match command:
+            case CodeRequest(view):
+                self._tell_page_later(Exported(view, "python", "studio.py", self.code()))
+            case Amplify(gain):
+                self._amplify(gain)
+            case BranchRequest(view, run, block, prompt):
+                self._runner.turn(partial(self._branch_for_page, run, block, prompt), view)
+            case Walk(view, branch):
+                self._runner.turn(partial(self._walk_for_page, branch), view)
+            case _:
+                assert_never(command)
+
+    def _branch_for_page(self, run: int, block: int, prompt: str | None) -> None:
+        """Whoever branches wants to see it: it goes on at once."""
+        if run != self._runner.state().run:
+            raise SessionError("another video has begun meanwhile: choose the block there")
+        self.branch(block, prompt)
+        self.start()
+
+    def _walk_for_page(self, branch: int) -> None:
+        played = self.status == "running"
+        self.walk(branch)
+        if played:
+            self.start()
+
+    def _amplify(self, gain: int) -> None:
+        raise SessionError(f"a gain of {gain} is for a Comparison: this is a single video")
+
     def _mind(self, news: Credit | Attach | Leave | Look) -> None:
         match news:
             case Credit():
                 self._runner.credit(news)
             case Attach(view, codecs):
                 self._setup.tell()
+                self._runner.tell_tree()
                 self._runner.delivery.attach(view, codecs)
             case Leave(view):
                 self._runner.delivery.leave(view)

@@ -95,6 +95,9 @@ def test_nothing_serious_stands_in_anyones_way_in_any_state(lab, notebook_of, sc
         page.keyboard.press("?")
         found += findings(page, "sheet", screenshots)
         page.keyboard.press("?")
+        player.locator(".ll-branches-summary").click()
+        player.locator(".ll-branch-picture").first.wait_for()
+        found += findings(page, "branches", screenshots)
         player.locator(".ll-input").first.fill("")
         player.locator(".ll-input").first.press("Enter")
         player.locator(".ll-errors").wait_for()
@@ -111,6 +114,7 @@ def test_the_studio_has_room_in_narrow_cells_and_enlarged(lab, notebook_of, scre
         wait_for_data(page, "+d.frame > 20")
         player.locator(".ll-input").first.press("Enter")
         player.locator(".ll-errors").wait_for()
+        player.locator(".ll-branches-summary").click()
         player.locator(".ll-theatre").press("?")
         # 640 pixels are what 200 % leaves of a window that is 1280 wide
         for width_px, name in [(640, "enlarged"), (560, "narrow")]:

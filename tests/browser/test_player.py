@@ -67,7 +67,7 @@ def send_at_once(page, *prompts):
     """Type and send these prompts, one right after the other."""
     page.evaluate(
         """(prompts) => {
-          const form = [...document.querySelectorAll('.longlive form')].at(-1);
+          const form = [...document.querySelectorAll('.ll-prompt-bar')].at(-1);
           for (const prompt of prompts) {
             form.querySelector('input').value = prompt;
             form.requestSubmit();

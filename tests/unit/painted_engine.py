@@ -35,7 +35,9 @@ class PaintedEngine:
     geometry: Geometry = field(default_factory=lambda: Geometry(160, 96))
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
-    def session(self, timeline, seed=0, *, size_px=None, watch=None):
+    adapters: dict = field(default_factory=dict)
+
+    def session(self, timeline, seed=0, *, size_px=None, watch=None, **_without_states):  # noqa: ANN003
         return PaintedSession(self, timeline, seed, watch, self.geometry_at(size_px))
 
     def geometry_at(self, size_px):

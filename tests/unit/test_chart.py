@@ -1,5 +1,6 @@
 """Charts leave a picture in a saved notebook, and the picture shows what Plotly would."""
 
+from base64 import b64encode
 from io import BytesIO
 
 import numpy as np
@@ -121,6 +122,30 @@ def test_words_are_written_where_they_are_asked_for():
     assert area(named, "#33383f") > area(plain, "#33383f")
 
 
+def test_cells_have_the_colours_of_their_numbers_and_the_first_row_lies_below():
+    cells = {"z": [[1, 0], [0, 0]], "x": ["a", "b"], "y": [1, 2]}
+    colours = {"colorscale": [[0, RED], [1, BLUE]], "colorbar": {"title": {"text": "%"}}}
+    picture = pixels(Chart(go.Heatmap(**cells, **colours)))
+    assert 3 * area(picture, BLUE) == pytest.approx(area(picture, RED), rel=0.1)
+    (blue_y, blue_x), (red_y, red_x) = (
+        np.nonzero((picture == [int(blue) * 255 for blue in colour]).all(axis=2))
+        for colour in ("001", "100")
+    )
+    assert blue_y.mean() > red_y.mean()
+    assert blue_x.mean() < red_x.mean()
+
+
+def test_an_image_is_itself_without_axes():
+    file = BytesIO()
+    Image.fromarray(np.full((20, 40, 3), (255, 0, 0), np.uint8)).save(file, "PNG")
+    source = f"data:image/png;base64,{b64encode(file.getvalue()).decode()}"
+    shape = {"range": [0, 40], "visible": False}, {"range": [20, 0], "visible": False}
+    chart = Chart(go.Image(source=source)).update_layout(xaxis=shape[0], yaxis=shape[1], height=380)
+    picture = pixels(chart)
+    assert area(picture, RED) > 0.9 * picture.shape[0] * picture.shape[1]
+    assert area(picture, "#33383f") == 0
+
+
 def test_what_cannot_be_drawn_is_told():
-    with pytest.raises(CapabilityError, match="a chart of pie has no picture: use bars or scat"):
+    with pytest.raises(CapabilityError, match="a chart of pie has no picture: use bars, scat"):
         Chart(go.Pie(values=[1])).png()

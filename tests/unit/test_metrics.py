@@ -36,6 +36,15 @@ def test_ssim_is_one_for_equal_pictures_even_if_they_are_flat(pictures: torch.Te
     assert ssim(worse(pictures, 20), pictures) < ssim(worse(pictures, 5), pictures) < 0.99
 
 
+@pytest.mark.parametrize("by", [2, 20, 80])
+def test_ssim_is_what_torchmetrics_finds(pictures: torch.Tensor, by: float):
+    from torchmetrics.functional.image import structural_similarity_index_measure
+
+    one, other = (p[:2].movedim(-1, 1).double() / 255 for p in (worse(pictures, by), pictures))
+    found = structural_similarity_index_measure(one, other, data_range=1.0)
+    assert ssim(worse(pictures, by)[:2], pictures[:2]) == pytest.approx(float(found), abs=1e-9)
+
+
 def test_vmaf_is_near_100_for_equal_videos_and_falls_as_they_get_worse(pictures: torch.Tensor):
     assert vmaf(pictures, pictures) > 95
     assert vmaf(worse(pictures, 30), pictures) < vmaf(worse(pictures, 10), pictures) < 95
@@ -73,7 +82,7 @@ def test_what_a_metric_needs_and_is_not_installed_is_told(
         metrics.importlib.util, "find_spec", lambda name: None if name == module else find(name)
     )
     metrics_of = {
-        "torchmetrics": lambda: ssim(pictures, pictures),
+        "torchmetrics": lambda: lpips(pictures, pictures),
         "imageio_ffmpeg": lambda: vmaf(pictures, pictures),
         "torchvision": lambda: lpips(pictures, pictures),
         "transformers": lambda: clip_score(pictures, "red"),

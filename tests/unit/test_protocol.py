@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from longlive_widget.widget.panel import (
     ValueOffer,
 )
 from longlive_widget.widget.protocol import (
+    Amplify,
     Asset,
     AssetRequest,
     Attach,
@@ -26,10 +28,12 @@ from longlive_widget.widget.protocol import (
     BlockProfile,
     BlockRecord,
     BlockRequest,
+    BranchRequest,
     Cancel,
     Change,
     Clip,
     ClipRequest,
+    CodeRequest,
     Credit,
     Cut,
     Edit,
@@ -44,6 +48,7 @@ from longlive_widget.widget.protocol import (
     Leave,
     Lock,
     Look,
+    Node,
     Notice,
     PageTimes,
     PanelMessage,
@@ -59,6 +64,7 @@ from longlive_widget.widget.protocol import (
     Reset,
     Resize,
     Resume,
+    SideRecord,
     Start,
     State,
     StateMessage,
@@ -66,9 +72,12 @@ from longlive_widget.widget.protocol import (
     StillRequest,
     Stop,
     Switch,
+    Tiles,
     Time,
     TimeRequest,
+    TreeMessage,
     Use,
+    Walk,
     encode,
     parse,
 )
@@ -105,6 +114,12 @@ ENTRIES = (Entry(0, "a red ball"), Entry(9, "a green square"), Entry(22, "a blue
 FILMED = ("longlive-1.mp4", "avc1.f4000a", "h264")
 PLANNED = (11, 4, ENTRIES, ("a red ball bounces",))
 STATE = State(9, "running", 2, *ABOUT, 7, 10, 1, *FILMED, MARKS, *PLANNED)
+SIDES = (
+    SideRecord(410.5), SideRecord(302.25, psnr_db=31.5, ssim=0.97),
+    SideRecord(411.0, equal=True, ssim=1.0),
+)  # fmt: skip
+TILED = replace(SHOWN, sides=SIDES, gain=8)
+IN_STEP = replace(STATE, tiles=Tiles(3, 1, ("reference", "turbo <b>"), 8))
 CUT = {"blocks": 0, "blend": "linear", "recache": True}
 ROWS = [{"latent_frame": 33, "prompt": "eine gelbe Kugel ⭐ <b>", "transition": CUT}]
 REFERENCE = PresetOffer(
@@ -144,13 +159,21 @@ PANEL = Panel(
     loading=Loading("turbo", "loading weights", 1.5, None, cancelled=False),
 )
 AT_REST = Panel("reference", False, (160, 96), (), (), "", None)  # noqa: FBT003
+NODES = (
+    Node(0, None, 0, 9, "a red ball", (4, 8), pictured=False),
+    Node(1, 0, 5, 7, 'a "blue" star, <b>', (), pictured=True),
+)
 TO_PAGE = {
+    "tree": TreeMessage(NODES, 1, 2, 46_000_000, 256 * MIB, 3, branching=False),
+    "tree without a video": TreeMessage((), None, 0, 0, 256 * MIB, 0, branching=True),
     "panel": PanelMessage(PANEL),
     "panel at rest": PanelMessage(AT_REST),
     "block": BlockMessage(2, SHOWN, "h264", 11, 98765.5),
     "block for one view": BlockMessage(2, SHOWN, "jpeg", 11, 98765.5, "12-34"),
     "block that is not displayed": BlockMessage(2, UNSEEN, "h264", 11, 98765.5),
     "state": StateMessage(STATE),
+    "state of videos in step": StateMessage(IN_STEP),
+    "block of videos in step": BlockMessage(2, TILED, "h264", 11, 98765.5),
     "history": History("12-34", 2, (SHOWN, UNSEEN)),
     "receipt": Receipt(STAR),
     "failure": Failure("RuntimeError: out of paint", "Traceback ..."),
@@ -170,6 +193,11 @@ TO_PAGE = {
     "reading": Reading("12-34", "a striped zebra", ("striped", "zebra"), ""),
 }
 TO_KERNEL = {
+    "branch": BranchRequest("12-34", 2, 5, "a blue star"),
+    "branch without a prompt": BranchRequest("12-34", 2, 5, None),
+    "walk": Walk("12-34", 1),
+    "amplify": Amplify(16),
+    "code": CodeRequest("12-34"),
     "use": Use("turbo"),
     "change": Change("denoise_steps", [1000, 500]),
     "cancel": Cancel(),

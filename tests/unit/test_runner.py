@@ -39,6 +39,7 @@ from longlive_widget.widget.protocol import (
     Receipt,
     StateMessage,
     Still,
+    TreeMessage,
 )
 from longlive_widget.widget.runner import Runner
 from tests.unit.painted_engine import PaintedEngine, paint
@@ -568,7 +569,8 @@ def test_a_message_is_sent_while_other_threads_may_use_the_runner():
     runner.make(1).result(PATIENCE_S)
     runner.close()
     assert answered == [
-        (StateMessage, True), (BlockMessage, True), (StateMessage, True), (StateMessage, True)
+        (StateMessage, True), (BlockMessage, True), (TreeMessage, True), (StateMessage, True),
+        (StateMessage, True), (TreeMessage, True),
     ]  # fmt: skip
 
 

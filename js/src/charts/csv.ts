@@ -24,6 +24,21 @@ export function profileCsv({ block, parts, gaps_ms }: BlockProfile): string {
   ]);
 }
 
+/** A row for each block of each video that was made in step. */
+export function sidesCsv(records: readonly BlockRecord[], labels: readonly string[]): string {
+  const rows = records.flatMap(({ block, prompt, sides }) =>
+    sides.map(({ latency_ms, psnr_db, ssim, equal }, at) => [
+      block,
+      labels[at] ?? "",
+      prompt,
+      latency_ms,
+      equal ? "inf" : psnr_db,
+      ssim,
+    ]),
+  );
+  return table([["block", "side", "prompt", "latency_ms", "psnr_db", "ssim"], ...rows]);
+}
+
 function columnsOf(steps: readonly string[]): Column[] {
   const part = (name: string, key: string) => ({
     name,

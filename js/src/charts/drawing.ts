@@ -14,6 +14,8 @@ export type View = {
   lit: number | undefined;
   profile: BlockProfile | undefined;
   picturesPerSecond: number;
+  /** What the videos are called that are made in step; none of a single one. */
+  labels: readonly string[];
   look: Colours;
 };
 
@@ -23,7 +25,7 @@ export type LegendEntry = { label: string; colour: string };
 export type Figure = { data: object[]; layout: object; legend: readonly LegendEntry[] };
 
 export type Drawing = {
-  name: "latency" | "parts" | "window" | "memory" | "kernels";
+  name: "latency" | "parts" | "window" | "memory" | "kernels" | "sides" | "psnr" | "ssim";
   tab: string;
   /** For those who cannot see it. */
   label: string;

@@ -30,7 +30,7 @@ export function axis({ rule, faint }: Colours): object {
   return { gridcolor: rule, linecolor: rule, zeroline: false, tickfont: { color: faint } };
 }
 
-type OverBlocks = { shapes: object[]; [name: string]: unknown };
+type OverBlocks = { shapes: object[]; yaxis: object; [name: string]: unknown };
 
 /** A chart over blocks: with the switches, changes of preset, and the block that is shown. */
 export function overBlocks(title: string, view: View, yaxis: object = {}): OverBlocks {

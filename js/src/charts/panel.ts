@@ -3,7 +3,7 @@
 import type { BlockProfile, BlockRecord, PageTimes } from "../protocol.ts";
 import { download, make } from "../view/elements.ts";
 import { Blocks } from "./blocks.ts";
-import { blocksCsv, profileCsv } from "./csv.ts";
+import { blocksCsv, profileCsv, sidesCsv } from "./csv.ts";
 import type { Drawing, Figure, LegendEntry, View } from "./drawing.ts";
 import { kernelsChart } from "./kernels-chart.ts";
 import { latencyChart } from "./latency-chart.ts";
@@ -11,8 +11,9 @@ import { memoryChart } from "./memory-chart.ts";
 import { partsChart } from "./parts-chart.ts";
 import { type Plot, plot } from "./plot.ts";
 import type { Plotly } from "./plotly.ts";
-import { profileReadout, readoutOf } from "./readout.ts";
+import { profileReadout, readoutOf, sidesReadout } from "./readout.ts";
 import { blockRange, MOST_DRAWN, type Range, wholeRange, within, zoomed } from "./series.ts";
+import { psnrChart, sidesChart, ssimChart } from "./sides-charts.ts";
 import { tabs } from "./tabs.ts";
 import { colours } from "./theme.ts";
 import { windowChart } from "./window-chart.ts";
@@ -21,6 +22,7 @@ const REDRAW_MS = 250;
 const LIGHT_MS = 80;
 const recorded = [latencyChart, partsChart];
 const live = [...recorded, windowChart, memoryChart, kernelsChart];
+const inStep = [sidesChart, psnrChart, ssimChart, memoryChart];
 
 export type ChartEvents = {
   /** Show the pictures of a block; what is returned says why that cannot be. */
@@ -46,6 +48,7 @@ export type ChartPanel = {
 
 export function chartPanel(
   picturesPerSecond: number,
+  labels: readonly string[],
   loading: Promise<Plotly>,
   events: ChartEvents,
   signal: AbortSignal,
@@ -72,8 +75,9 @@ export function chartPanel(
     "two blocks get slower by it: the profiler begins with one, and takes the other apart",
   );
   const blocks = new Blocks();
-  const drawings = events.profile === undefined ? recorded : live;
-  let drawing: Drawing = latencyChart;
+  const ofOneVideo = events.profile === undefined ? recorded : live;
+  const drawings: readonly Drawing[] = labels.length === 0 ? ofOneVideo : inStep;
+  let drawing: Drawing = labels.length === 0 ? latencyChart : sidesChart;
   let drawn: Plot | undefined;
   let range: Range | undefined;
   let lit: number | undefined;
@@ -147,7 +151,7 @@ export function chartPanel(
   }
 
   function show(name: Drawing["name"]): void {
-    drawing = drawings.find((one) => one.name === name) ?? latencyChart;
+    drawing = drawings.find((one) => one.name === name) ?? drawing;
     element.dataset["chart"] = name;
     const keys = drawing.overBlocks ? "; left and right go to the block before and after" : "";
     chart.setAttribute("aria-description", `${drawing.label}${keys}`);
@@ -198,7 +202,7 @@ export function chartPanel(
     const seen = rangeNow();
     const inRange = within(records, seen).slice(-MOST_DRAWN);
     const look = colours(element);
-    return { records, inRange, range: seen, lit, profile: found, picturesPerSecond, look };
+    return { records, inRange, range: seen, lit, profile: found, picturesPerSecond, labels, look };
   }
 
   function rangeNow(): Range {
@@ -281,7 +285,9 @@ export function chartPanel(
   }
 
   function saveCsv(): void {
-    if (drawing.name === "kernels" && found !== undefined) {
+    if (labels.length > 0) {
+      save("sides", sidesCsv(blocks.all, labels));
+    } else if (drawing.name === "kernels" && found !== undefined) {
       save("kernels", profileCsv(found));
     } else {
       save("blocks", blocksCsv(blocks.all));
@@ -293,9 +299,11 @@ export function chartPanel(
   }
 
   function told(): string {
-    return drawing.overBlocks
-      ? readoutOf(lit === undefined ? undefined : blocks.of(lit))
-      : profileReadout(found);
+    const record = lit === undefined ? undefined : blocks.of(lit);
+    if (labels.length > 0) {
+      return sidesReadout(record, labels);
+    }
+    return drawing.overBlocks ? readoutOf(record) : profileReadout(found);
   }
 
   function explain(entries: readonly LegendEntry[]): void {

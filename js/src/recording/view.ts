@@ -33,8 +33,8 @@ export function recordingView(
   let shown: ShownPicture | undefined;
 
   const display = screen(
-    state.width_px,
-    state.height_px,
+    { width: state.width_px, height: state.height_px },
+    undefined,
     { snapshot: () => exact.save(state.model), fail: errors.show, theatre },
     signal,
   );
@@ -54,6 +54,7 @@ export function recordingView(
   );
   const charts = chartPanel(
     rate,
+    [],
     tape.plotly(),
     { seek: (record) => back.goTo(record), name: () => state.model },
     signal,

@@ -97,7 +97,7 @@ export function timelineBoard(
     (prompt) => steering?.ask(prompt),
     signal,
   );
-  const film = filmstrip(state.h264, looking?.thumbnail, signal);
+  const film = filmstrip(state.h264, state.tiles, looking?.thumbnail, signal);
   const tools = toolbar(offered.tools, act, signal);
   const manner = menu("How the chosen prompt takes over", manners, signal);
   const scale = ruler(

@@ -3,6 +3,7 @@
 import { aspectOf, Decoder, type Picture } from "../playback/decoder.ts";
 import type { Take } from "../playback/film.ts";
 import type { ShownPicture } from "../playback/player.ts";
+import type { Tiles } from "../protocol.ts";
 import { make } from "../view/elements.ts";
 import { blocksToShow, fraction, percent, type Span } from "./geometry.ts";
 
@@ -21,12 +22,17 @@ export type Filmstrip = {
   clear: () => void;
 };
 
-/** `bring` is asked for the blocks that are laid out and are not here, one after the other. */
+/**
+ * `bring` is asked for the blocks that are laid out and are not here, one after the other. Of `tiles`
+ * the first one is kept.
+ */
 export function filmstrip(
   h264: string | null,
+  tiles: Tiles | null,
   bring: ((block: number) => Promise<void>) | undefined,
   signal: AbortSignal,
 ): Filmstrip {
+  const { columns, rows } = tiles ?? { columns: 1, rows: 1 };
   const element = make("div", "ll-film");
   element.setAttribute("aria-hidden", "true");
   const kept = new Map<number, HTMLImageElement>();
@@ -71,10 +77,10 @@ export function filmstrip(
 
   async function shrink(picture: Picture, block: number): Promise<void> {
     const of = video;
-    aspect = aspectOf(picture);
+    aspect = (aspectOf(picture) * rows) / columns;
     canvas.height = HEIGHT_PX;
     canvas.width = Math.round(HEIGHT_PX * aspect);
-    context?.drawImage(picture, 0, 0, canvas.width, canvas.height);
+    context?.drawImage(picture, 0, 0, canvas.width * columns, canvas.height * rows);
     const jpeg = await new Promise<Blob | null>((made) =>
       canvas.toBlob(made, "image/jpeg", QUALITY),
     );

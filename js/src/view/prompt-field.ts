@@ -17,10 +17,16 @@ export type PromptField = {
   fill: (prompt: string) => void;
 };
 
-export function promptField(label: string, ask: Ask, signal: AbortSignal): PromptField {
+/** `name` is the class of the box itself. */
+export function promptField(
+  label: string,
+  ask: Ask,
+  signal: AbortSignal,
+  name = "ll-input",
+): PromptField {
   const element = make("div", "ll-prompt-field");
   const underlay = make("div", "ll-underlay");
-  const input = make("input", "ll-input");
+  const input = make("input", name);
   input.type = "text";
   input.autocomplete = "off";
   input.spellcheck = false;

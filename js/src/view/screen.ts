@@ -19,6 +19,8 @@ export type Screen = {
   update: (shown: ShownPicture) => void;
   /** Draw the picture on the screen once more, without loss. */
   refine: (exact: ImageBitmap) => void;
+  /** The lens shows something else. */
+  focus: () => void;
   /** The picture on the screen, as a PNG of what is seen. */
   seen: () => Promise<Blob | null>;
 };
@@ -30,10 +32,18 @@ export type ScreenEvents = {
   theatre: HTMLElement;
 };
 
-/** A screen for pictures of `width` x `height` pixels. */
+export type Size = { width: number; height: number };
+
+/** What of each picture is seen, and in which size. */
+export type Lens = {
+  size: () => Size;
+  draw: (context: CanvasRenderingContext2D, whole: HTMLCanvasElement) => void;
+};
+
+/** A screen for pictures of `whole` pixels; without a lens, all of them is seen. */
 export function screen(
-  width: number,
-  height: number,
+  whole: Size,
+  lens: Lens | undefined,
   { snapshot, fail, theatre }: ScreenEvents,
   signal: AbortSignal,
 ): Screen {
@@ -42,18 +52,16 @@ export function screen(
   const invitation = make("div", "ll-invitation", "press start");
   const exact = make("span", "ll-exact", "exact");
   const tools = make("div", "ll-tools");
-  canvas.width = width;
-  canvas.height = height;
   canvas.setAttribute("role", "img");
   canvas.setAttribute("aria-label", "The video");
-  canvas.classList.toggle("ll-small", width < SMALL_PX);
   exact.title = "this very picture, without loss: it was sent again as it stands";
   exact.hidden = true;
-  element.style.setProperty("--ll-ratio", `${width} / ${height}`);
-  element.style.setProperty("--ll-width", `${width}px`);
-  element.style.setProperty("--ll-height", `${height}px`);
   element.append(canvas, invitation, exact);
   const context = canvas.getContext("2d", { alpha: false });
+  const behind = make("canvas", "");
+  behind.width = whole.width;
+  behind.height = whole.height;
+  const memory = lens === undefined ? null : behind.getContext("2d", { alpha: false });
   const button = (action: string, label: string, path: string, act: () => void) => {
     const made = iconButton(action, label, path);
     made.addEventListener("click", act, { signal });
@@ -90,20 +98,47 @@ export function screen(
   disableWithout(document.fullscreenEnabled, full, "this page may not fill the screen");
   disableWithout(document.pictureInPictureEnabled, inset, "this browser has no picture in picture");
   tools.append(camera, size, inset, full);
+  focus();
   return {
     element,
     tools,
     update({ picture }) {
       invitation.hidden = true;
       exact.hidden = true;
-      context?.drawImage(picture, 0, 0, width, height);
+      paint(picture);
     },
     refine(picture) {
       exact.hidden = false;
-      context?.drawImage(picture, 0, 0, width, height);
+      paint(picture);
     },
+    focus,
     seen: () => new Promise((resolve) => canvas.toBlob(resolve, "image/png")),
   };
+
+  function paint(picture: CanvasImageSource): void {
+    const onto = lens === undefined ? context : memory;
+    onto?.drawImage(picture, 0, 0, whole.width, whole.height);
+    look();
+  }
+
+  function look(): void {
+    if (lens !== undefined && context !== null) {
+      lens.draw(context, behind);
+    }
+  }
+
+  function focus(): void {
+    const { width, height } = lens?.size() ?? whole;
+    if (canvas.width !== width || canvas.height !== height) {
+      canvas.width = width; // which empties it
+      canvas.height = height;
+    }
+    canvas.classList.toggle("ll-small", width < SMALL_PX);
+    element.style.setProperty("--ll-ratio", `${width} / ${height}`);
+    element.style.setProperty("--ll-width", `${width}px`);
+    element.style.setProperty("--ll-height", `${height}px`);
+    look();
+  }
 }
 
 function disableWithout(

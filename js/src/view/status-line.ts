@@ -36,7 +36,7 @@ export function statusLine(): StatusLine {
       status.dataset["status"] = state.status;
       const weights =
         state.weights === "random" ? " · random weights: the pictures mean nothing" : "";
-      about.textContent = `${state.model} · ${state.preset} · ${state.width_px} × ${state.height_px} · seed ${state.seed}${weights}${state.fallbacks.map((told) => ` · ${told}`).join("")}`;
+      about.textContent = `${state.model} · ${state.preset} · ${sizeOf(state)} · seed ${state.seed}${weights}${state.fallbacks.map((told) => ` · ${told}`).join("")}`;
     },
     wait: (words) => write(waiting, words),
     measure(vitals, blocks) {
@@ -49,6 +49,13 @@ export function statusLine(): StatusLine {
       dropped.dataset["some"] = String(blocks > 0);
     },
   };
+}
+
+/** Of one video, and how many there are where they are made in step. */
+function sizeOf({ width_px: width, height_px: height, tiles }: State): string {
+  return tiles === null
+    ? `${width} × ${height}`
+    : `${tiles.labels.length} of ${width / tiles.columns} × ${height / tiles.rows}`;
 }
 
 function write(element: HTMLElement, text: string): void {

@@ -1,0 +1,169 @@
+"""Two presets side by side: one timeline, one seed, block by block in step."""
+
+from typing import TYPE_CHECKING, Literal, NoReturn, cast, get_args
+
+from longlive_widget.engine.engine import Engine
+from longlive_widget.errors import ManifestError, SessionError, one_of
+from longlive_widget.measure.in_step import Side
+from longlive_widget.presets import Preset
+from longlive_widget.timeline import Timeline
+from longlive_widget.widget.code import code_of, load_call, preset_code
+from longlive_widget.widget.ensemble import Ensemble
+from longlive_widget.widget.protocol import Unseen, WantedCodec
+from longlive_widget.widget.side_figures import side_figure, side_metrics
+from longlive_widget.widget.studio import LongLiveWidget
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import plotly.graph_objects as go
+
+    from longlive_widget.measure.recommend import Recommendation
+    from longlive_widget.runs.manifest import Manifest
+
+SideChart = Literal["latency", "psnr", "ssim"]
+GAIN = 8
+
+
+class TiledWidget(LongLiveWidget):
+    """A player of several videos that are made in step: what a studio has, as far as it fits.
+
+    Each picture shows all of them. Presets and size are those that it was built with; a prompt,
+    the timeline and the seed are of all.
+    """
+
+    def __init__(
+        self,
+        ensemble: Ensemble,
+        timeline: Timeline | str,
+        seed: int,
+        *,
+        codec: WantedCodec,
+        when_unseen: Unseen,
+    ) -> None:
+        self._ensemble = ensemble
+        # a runner asks no more of an engine than an ensemble has
+        engine = cast("Engine", ensemble)
+        super().__init__(engine, timeline, seed, codec=codec, when_unseen=when_unseen)
+
+    @property
+    def _engines(self) -> set[Engine]:
+        return set() if self._engine is None else {side.engine for side in self._ensemble.sides}
+
+    @property
+    def metrics(self) -> "pd.DataFrame":
+        """A row for each block of each side: its own time, and how like its pictures are."""
+        return side_metrics(self.history, self._ensemble.tiles.labels)
+
+    @property
+    def recommendation(self) -> "Recommendation | None":
+        """None: this measures pairs, no single preset."""
+        return None
+
+    def figure(self, name: str = "latency") -> "go.Figure":
+        """A chart of all sides: "latency", or "psnr" or "ssim" of those that are held against one.
+
+        Another name is a `SessionError`.
+        """
+        one_of("chart", name, get_args(SideChart), SessionError)
+        return side_figure(self.history, self._ensemble.tiles.labels, cast("SideChart", name))
+
+    def manifest(self) -> "Manifest":
+        """None: these are several videos, so this is a `ManifestError`."""
+        return self._refuse_manifest()
+
+    def _refuse_manifest(self) -> NoReturn:
+        raise ManifestError(
+            "several videos are made here, and a manifest is of one: make the one that you want in "
+            "a LongLiveWidget"
+        )
+
+    def profile(self, *, every: int | None = None) -> None:
+        """Nothing: a profile is of one engine, so this is a `SessionError`."""
+        del every
+        raise SessionError(
+            "several engines work here, and a profile is of one: use a LongLiveWidget"
+        )
+
+
+class Comparison(TiledWidget):
+    """Two presets, or two engines, on one timeline and one seed, in step; left against right.
+
+    Blocks are made in turns, and the latency of each side is that of its own work. The page shows
+    both side by side, with a split that you drag, or their difference, so many times as large as it
+    is (`gain`); below are both latencies and, block by block, PSNR and SSIM of the right one's
+    pictures against the left one's, which are the kernel's own, before any coding.
+
+    All else is as in `LongLiveWidget`; studios on one of the engines are closed. Presets and size
+    stay as they are.
+
+    Args:
+        left: an engine.
+        right: another one, or the preset under which the model of `left` makes the right side.
+        timeline: the prompts, or the only one.
+        seed: the noise of both.
+        size_px: width and height of each; None takes the model's own.
+        gain: 1 to 64.
+        codec: as in `LongLiveWidget`.
+        when_unseen: as in `LongLiveWidget`.
+
+    An unknown preset, and one that the model cannot run, are a `PresetError`.
+    """
+
+    def __init__(
+        self,
+        left: Engine,
+        right: Engine | Preset | str,
+        timeline: Timeline | str,
+        seed: int = 0,
+        *,
+        size_px: tuple[int, int] | None = None,
+        gain: int = GAIN,
+        codec: WantedCodec = "auto",
+        when_unseen: Unseen = "go on",
+    ) -> None:
+        other = right if isinstance(right, Engine) else left.under(right)
+        labels = _labels(left, other)
+        sides = (Side(labels[0], left), Side(labels[1], other, against=0))
+        ensemble = Ensemble(sides, 2, size_px=size_px, gain=gain)
+        super().__init__(ensemble, timeline, seed, codec=codec, when_unseen=when_unseen)
+
+    @property
+    def gain(self) -> int:
+        """How many times as large as it is the difference is shown; assign it, from 1 to 64."""
+        return self._ensemble.tiles.gain or 1
+
+    @gain.setter
+    def gain(self, gain: int) -> None:
+        self._ensemble.amplify(gain)
+        self._runner.use(self._open(), self.seed, None)
+
+    def code(self) -> str:
+        """The Python that makes this comparison: models by their names, timeline, seed and size."""
+        left, right = (side.engine for side in self._ensemble.sides)
+        lines = [f"left = {load_call(left.name, left.preset)}"]
+        if left.name == right.name:
+            second = preset_code(right.preset)
+        else:
+            lines, second = [*lines, f"right = {load_call(right.name, right.preset)}"], "right"
+        arguments = ["left", second, "timeline", f"seed={self.seed}"]
+        tile = self._ensemble.tile
+        if tile != left.geometry:
+            arguments.append(f"size_px=({tile.width_px}, {tile.height_px})")
+        if self.gain != GAIN:
+            arguments.append(f"gain={self.gain}")
+        presets = [left.preset, right.preset]
+        return code_of("Comparison", "comparison", self.timeline, lines, arguments, presets)
+
+    def _amplify(self, gain: int) -> None:
+        self.gain = gain
+
+    def __repr__(self) -> str:
+        left, right = self._ensemble.tiles.labels
+        return f"Comparison({left!r}, {right!r}, seed={self.seed})"
+
+
+def _labels(left: Engine, right: Engine) -> tuple[str, str]:
+    """What each side is called: by its preset, and by its model where that is another one."""
+    if left.name == right.name:
+        return left.preset.name, right.preset.name
+    return f"{left.name}, {left.preset.name}", f"{right.name}, {right.preset.name}"

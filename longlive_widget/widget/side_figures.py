@@ -1,0 +1,81 @@
+"""What was measured of videos in step: as a table and as charts, which the page draws live."""
+
+import html
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Literal
+
+from longlive_widget.widget.figures import over_blocks
+from longlive_widget.widget.protocol import BlockRecord, SideRecord
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from longlive_widget.measure.chart import Chart
+
+SIDE_COLOURS = ("#3d7dca", "#c8762b", "#3f9c77", "#8a6fc9", "#c9627d", "#8a929c")
+_Get = Callable[[SideRecord], float | None]
+_CHARTS: dict[str, tuple[str, str, _Get]] = {
+    "latency": ("latency, ms", "ms", lambda side: side.latency_ms),
+    "psnr": ("PSNR, dB", "dB", lambda side: side.psnr_db),
+    "ssim": ("SSIM", "", lambda side: side.ssim),
+}
+
+
+def side_metrics(records: Sequence[BlockRecord], labels: Sequence[str]) -> "pd.DataFrame":
+    """A row for each block of each side; the PSNR of equal pictures is infinite."""
+    import pandas as pd
+
+    rows = [
+        {
+            "block": record.block,
+            "side": label,
+            "prompt": record.prompt,
+            "latency_ms": side.latency_ms,
+            "psnr_db": float("inf") if side.equal else side.psnr_db,
+            "ssim": side.ssim,
+        }
+        for record in records
+        for label, side in zip(labels, record.sides, strict=True)
+    ]
+    names = ["block", "side", "prompt", "latency_ms", "psnr_db", "ssim"]
+    numbers = dict.fromkeys(("latency_ms", "psnr_db", "ssim"), "float64")
+    return pd.DataFrame(rows, columns=names).astype(numbers).set_index(["block", "side"])
+
+
+def side_figure(
+    records: Sequence[BlockRecord],
+    labels: Sequence[str],
+    name: Literal["latency", "psnr", "ssim"],
+) -> "Chart":
+    """A line for each side that has such numbers; equal pictures leave a gap in the PSNR."""
+    import plotly.graph_objects as go
+
+    from longlive_widget.measure.chart import Chart
+
+    title, unit, get = _CHARTS[name]
+    lines = [
+        go.Scatter(
+            x=[record.block for record in records],
+            y=values,
+            name=html.escape(label),
+            mode="lines+markers",
+            line={"color": colour, "width": 1.5},
+            marker={"size": 5},
+            hovertemplate=f"block %{{x}}: %{{y:.4g}} {unit}<extra></extra>",
+        )
+        for label, colour, values in _lines(records, labels, get)
+    ]
+    figure = over_blocks(Chart(lines), records, title)
+    figure.update_layout(showlegend=True)
+    if name != "latency":
+        figure.update_yaxes(rangemode="normal")
+    return figure
+
+
+def _lines(
+    records: Sequence[BlockRecord], labels: Sequence[str], get: _Get
+) -> Iterator[tuple[str, str, list[float | None]]]:
+    for place, label in enumerate(labels):
+        values = [get(record.sides[place]) for record in records]
+        if any(value is not None for value in values):
+            yield label, SIDE_COLOURS[place % len(SIDE_COLOURS)], values
