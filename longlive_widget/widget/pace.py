@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from longlive_widget.geometry import PICTURES_PER_SECOND
 
 LOOKAHEAD_BLOCKS = 2
-READY_S = 0.5
-"""How long before its turn a block is meant to be there: its making varies, and it has a way."""
+READY_S = 0.4
+"""How long before its turn a block is meant to be there: some take longer than all before them."""
 REMEMBERED_BLOCKS = 8
 
 

@@ -15,7 +15,8 @@ import { Lately, type Vitals } from "./health.ts";
 import { type BufferedBlock, JitterBuffer, type Shown } from "./jitter-buffer.ts";
 import { LookBack } from "./look-back.ts";
 
-export const DELAY_MS = 120;
+/** A video that is made hardly faster than it plays runs dry half as often by it as by 120 (docs/log.md). */
+export const DELAY_MS = 250;
 const ROOM_BLOCKS = 3;
 const RATE_WINDOW_MS = 2000;
 /** How long a picture stands before it is asked for as it was made. */
