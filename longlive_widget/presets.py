@@ -86,9 +86,9 @@ class Preset:
     `linear_dtype` is the type in which the transformer's linear layers multiply: the model's own,
     or FP8 with a scale for each token and for each row of a weight. `attention` is the kernel that
     computes it: the one that torch chooses, one by name, or the one that is found the fastest as
-    the model is loaded. `kernels` is what computes a layer's norms, turns and sums: torch, our own
-    kernels in "triton", which need a GPU and are not compiled by torch, or those where they run
-    ("fastest").
+    the model is loaded. `kernels` is what computes norms, turns and sums, in the
+    transformer's layers and between the decoder's convolutions: torch, our own kernels in
+    "triton", which need a GPU and are not compiled by torch, or those where they run ("fastest").
 
     Raises:
         PresetError: a setting is of the wrong kind or out of range, the steps do not go down

@@ -5,7 +5,7 @@ from torch import nn
 
 from longlive_widget.engine.compile_gate import through_gate
 from longlive_widget.engine.model import Model
-from longlive_widget.model.video_decoder import RmsNorm
+from longlive_widget.model.video_decoder import ResidualBlock, RmsNorm
 from longlive_widget.presets import COMPILED_WITHOUT_GRAPHS, CompileMode
 
 _MOST_VERSIONS = 64
@@ -24,9 +24,14 @@ def compile_model(model: Model, mode: CompileMode) -> None:
 
 
 def compile_norms(network: nn.Module, mode: CompileMode = "default") -> None:
-    """Compile all norms of a video autoencoder, in place: one version a number of channels."""
+    """Compile the norms of a video autoencoder, in place: one version a number of channels.
+
+    Those that kernels of our own compute with what is around them stay as they are.
+    """
     limit = torch._dynamo.config.recompile_limit
     torch._dynamo.config.recompile_limit = max(limit, _MOST_VERSIONS)
+    blocks = [module for module in network.modules() if isinstance(module, ResidualBlock)]
+    elsewhere = {layer for block in blocks if block.fused for layer in block.residual}
     for module in network.modules():
-        if isinstance(module, RmsNorm):
+        if isinstance(module, RmsNorm) and module not in elsewhere:
             module.compile(dynamic=True, mode=mode)

@@ -52,6 +52,7 @@ def prepare_layers(
         model.adapters.quantize(model.transformer)
     if preset.kernels != "torch" and has_triton(model.device):
         model.transformer.fuse_layers()
+        model.decoder.fuse()
     choice = choose_attention(model, preset, allow_fallback=allow_fallback)
     asked = preset.attention
     if asked in ("fastest", choice.kernel):

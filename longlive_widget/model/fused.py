@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 MOST = tl.constexpr(torch.finfo(DTYPE).max)
 LEAST = tl.constexpr(torch.finfo(torch.float32).tiny * torch.finfo(DTYPE).max)
-_AS_WRITTEN = {"enable_fp_fusion": False}
+AS_WRITTEN = {"enable_fp_fusion": False}
 """A product and a sum are rounded each, as PyTorch does."""
 _WIDE = 4096
 
@@ -196,7 +196,7 @@ def scaled(x: Tensor, *, gelu: bool = False) -> Scaled:
     tokens, width = x_TK.shape
     made = _empty_scaled(x)
     _scaled_rows[(tokens,)](
-        x_TK, made.numbers_TK, made.scale_T1, **_sizes(width), GELU=gelu, **_AS_WRITTEN
+        x_TK, made.numbers_TK, made.scale_T1, **_sizes(width), GELU=gelu, **AS_WRITTEN
     )
     return made
 
@@ -284,7 +284,7 @@ def _of_rows(
         SHIFT=shift,
         AFFINE=norm is not None,
         SCALED=in_fp8 is not None,
-        **_AS_WRITTEN,
+        **AS_WRITTEN,
     )
     return sum_BTC, in_fp8 or normed_BTC
 
@@ -322,6 +322,6 @@ def _of_heads(x_BTHD: Tensor, norm: RMSNorm | None, turn: Turn | None) -> Tensor
         pairs=head_dim // 2,
         NORM=norm is not None,
         TURN=turn is not None,
-        **_AS_WRITTEN,
+        **AS_WRITTEN,
     )
     return made_BTHD

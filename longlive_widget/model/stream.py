@@ -37,9 +37,13 @@ class Memory:
             after = x.dim() - 1 - axis
             joined = F.pad(x, (0, 0) * after + (frames, 0))  # keeps the layout in storage
         else:
-            joined = torch.cat((next(self._past), x), dim=axis)
+            joined = torch.cat((self.take(), x), dim=axis)
         self.keep_last(joined, frames, axis=axis)
         return joined
+
+    def take(self) -> Tensor:
+        """What the next layer has kept; there is nothing in the first call."""
+        return next(self._past)
 
     def keep_last(self, x: Tensor, frames: int, *, axis: int) -> None:
         """Remember the last `frames` frames of `x`, and nothing else of its storage."""

@@ -141,6 +141,12 @@ class VideoDecoder(nn.Module):
         pictures_BCTHW = self.decoder(self.conv2(channels_last(latent_BCTHW)), memory)
         return pictures_BCTHW.transpose(1, 2), memory.kept
 
+    def fuse(self) -> None:
+        """Have kernels of our own compute what lies between convolutions: on a GPU."""
+        for module in self.modules():
+            if isinstance(module, ResidualBlock):
+                module.fused = True
+
     def stream(self) -> DecoderStream:
         """A new video to decode, from its first latent frame on."""
         return DecoderStream(self)
@@ -303,14 +309,38 @@ class ResidualBlock(nn.Module, Causal):
             nn.Identity(),  # the place of Wan's dropout, which is 0
             CausalConvolution(out_channels, out_channels, (3, 3, 3)),
         )
+        self.fused = False
         widens = in_channels != out_channels
         self.shortcut = Pointwise(in_channels, out_channels) if widens else nn.Identity()
 
     def forward(self, x_BCTHW: Tensor, memory: Memory) -> Tensor:
         """The same pixels with `out_channels`."""
-        residual: Tensor = self.residual(x_BCTHW, memory)
         shortcut: Tensor = self.shortcut(x_BCTHW)
+        if self.fused:
+            return self._forward_fused(x_BCTHW, shortcut, memory)
+        residual: Tensor = self.residual(x_BCTHW, memory)
         return residual + shortcut
+
+    def _forward_fused(self, x_BCTHW: Tensor, shortcut_BCTHW: Tensor, memory: Memory) -> Tensor:
+        from longlive_widget.model import fused_video  # loads Triton, which may not be here
+
+        bias = None
+        norms = (layer for layer in self.residual if isinstance(layer, RmsNorm))
+        convolutions = (layer for layer in self.residual if isinstance(layer, CausalConvolution))
+        for norm, convolution in zip(norms, convolutions, strict=True):
+            frames = convolution.kernel_size[0] - 1
+            joined = fused_video.normed_behind(
+                None if memory.is_first else memory.take(),
+                frames,
+                x_BCTHW,
+                norm.gamma,
+                least_square=_LEAST_SQUARE,
+                bias=bias,
+            )
+            memory.keep_last(joined, frames, axis=2)
+            x_BCTHW, bias = convolve(joined, convolution.weight, None), convolution.bias
+        assert bias is not None  # each convolution of a block has one
+        return fused_video.summed(x_BCTHW, bias, shortcut_BCTHW)
 
 
 class FrameAttention(nn.Module):
