@@ -55,8 +55,9 @@ def side_by_side(
     for block in range(blocks):
         made = [follower.attempt(block, seed, prompts.get(block)) for follower in followers]
         yield [pictures for _, pictures in made]
-        for follower in followers:
-            follower.remember(made[0][0])
+        if block < blocks - 1:
+            for follower in followers:
+                follower.remember(made[0][0])
 
 
 def squared_error(one: Tensor, other: Tensor) -> float:

@@ -18,7 +18,7 @@ from longlive_widget.model.adapters import PEFT_FILE, Adapters, peft_adapter
 from tests.unit.small_network import RANK, Network, adapter_for
 
 PROMPT = "a red ball moves right on black"
-SIZE_PX = (96, 64)
+SIZE_PX = (48, 32)
 
 
 @pytest.fixture
@@ -295,7 +295,7 @@ def test_a_running_video_takes_a_change_at_its_next_block_as_a_switch_to_the_sam
 
 
 def test_a_remembered_prompt_is_read_anew_after_a_change():
-    engine = Engine.load("tiny", "turbo")
+    engine = Engine.load("tiny", Preset("forgetful", "", (1000, 500, 250), window_frames=8))
     remembering = Engine(engine.model, engine.preset.with_(prompt_cache=4))
     for each in (remembering, engine):
         each.use_adapters({"own": 1.0})

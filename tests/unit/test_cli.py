@@ -180,11 +180,14 @@ def test_the_quality_of_a_model_is_printed_as_json_and_kept(tmp_path, capsys, mo
     monkeypatch.setattr(judgement, "fewer_steps_psnr_db", briefly)
     at_once = partial(evaluate.pictures_per_second, warm_up_blocks=1, blocks=1)
     monkeypatch.setattr(judgement, "pictures_per_second", at_once)
+    quick = tmp_path / "quick.yaml"
+    quick.write_text("decoder: small\nname: quick\n", encoding="utf-8")
     given = ["--prompts", 1, "--long-prompts", 0, "--unusual-prompts", 1, "--json"]
-    assert run("quality", *given, "--out", tmp_path / "records.jsonl") == 0
+    assert run("quality", *given, "--preset", quick, "--out", tmp_path / "records.jsonl") == 0
     found = json.loads(capsys.readouterr().out)
     (record,) = read(tmp_path / "records.jsonl")
     assert record.kind == "quality"
+    assert record.preset.name == found["preset"] == "quick"
     assert record.facts["adherence_color"] == found["adherence"]["color"]
     assert record.samples["fewer_steps_psnr_db_2_steps"] == tuple(
         found["fewer_steps_psnr_db"]["2 steps"]

@@ -17,7 +17,7 @@ from longlive_widget.presets import PRESETS
 
 RED, BLUE = "a red ball moves right on black", "it turns blue"
 TIMELINE = Timeline.of(RED, (6, BLUE))
-SIZE_PX = (96, 64)
+SIZE_PX = (48, 32)
 PATIENCE_S = 20.0
 
 

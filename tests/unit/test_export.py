@@ -112,7 +112,7 @@ def test_a_page_is_small_beside_the_plotly_in_it(page):
 
 
 def test_a_recording_is_exported_by_the_command(tmp_path, capsys):
-    given = ["--prompt", "a red ball", "--blocks", "2", "--size", "64x48", "--preset", "ultra"]
+    given = ["--prompt", "a red ball", "--blocks", "2", "--size", "64x48", "--preset", "quality"]
     assert main(["generate", *given, "--recording", str(tmp_path / "run")]) == 0
     out = tmp_path / "x.html"
     assert main(["export", str(tmp_path / "run"), str(out)]) == 0

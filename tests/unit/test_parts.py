@@ -26,7 +26,7 @@ TIMELINE = Timeline.of(
 )
 BLOCKS = 6
 """The window is full after four, and the last switch re-caches a full one."""
-SIZE_PX = (96, 64)
+SIZE_PX = (48, 32)
 
 
 def drawn_combinations() -> list[dict[str, object]]:

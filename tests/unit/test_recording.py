@@ -24,7 +24,7 @@ def engine() -> Engine:
 
 
 def _record(engine, path, *, lossless):
-    session = engine.session(TIMELINE, 3, size_px=(96, 64))
+    session = engine.session(TIMELINE, 3, size_px=(48, 32))
     logbook, made = Logbook(engine, session), []
     with RecordingFolder(path, session.geometry, lossless=lossless) as folder:
         for block in session.blocks(3):
@@ -88,7 +88,7 @@ def test_any_block_of_a_recording_is_played_without_those_before_it(engine, tmp_
 
 
 def test_what_was_recorded_can_be_played_before_it_ends_and_after_an_error(engine, tmp_path):
-    session = engine.session(TIMELINE, 3, size_px=(96, 64))
+    session = engine.session(TIMELINE, 3, size_px=(48, 32))
     logbook, made = Logbook(engine, session), []
     with (
         pytest.raises(KeyboardInterrupt),
@@ -117,7 +117,7 @@ from longlive_widget.runs.manifest import picture_hashes
 from longlive_widget.runs.recording import RecordingFolder
 
 engine = Engine.load("tiny", Preset("quick", "", (1000, 500)))
-session = engine.session("a red ball", 3, size_px=(96, 64))
+session = engine.session("a red ball", 3, size_px=(48, 32))
 logbook = Logbook(engine, session)
 with RecordingFolder(sys.argv[1], session.geometry, lossless=True) as folder:
     for block in session.blocks(4):

@@ -28,7 +28,7 @@ from longlive_widget.geometry import Geometry
 from longlive_widget.presets import Preset
 
 RED = "a red ball moves right on black"
-SMALL_PX = (96, 64)
+SMALL_PX = (48, 32)
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ from longlive_widget.engine.side_by_side import psnr_db, side_by_side, squared_e
 
 TIMELINE = Timeline.of("a red ball moves right on white", (6, "it turns blue"))
 BLOCKS = 6
+SIZE_PX = (48, 32)
 
 
 @pytest.fixture(scope="module")
@@ -20,9 +21,11 @@ def engine() -> Engine:
 
 def test_the_first_engine_makes_the_video_of_its_session(engine: Engine):
     """Over a switch, and until the window has turned."""
-    session = engine.session(TIMELINE, seed=5)
+    session = engine.session(TIMELINE, seed=5, size_px=SIZE_PX)
     for (pictures,), block in zip(
-        side_by_side([engine], TIMELINE, BLOCKS, seed=5), session.blocks(BLOCKS), strict=True
+        side_by_side([engine], TIMELINE, BLOCKS, seed=5, geometry=engine.geometry_at(SIZE_PX)),
+        session.blocks(BLOCKS),
+        strict=True,
     ):
         assert np.array_equal(pictures.numpy(), block.frames)
 
@@ -31,10 +34,11 @@ def test_an_engine_that_follows_is_off_by_its_own_block_alone(engine: Engine):
     """Two steps make other pictures, and yet one block after the other the history is the same."""
     coarse = Engine(engine.model, engine.preset.with_(denoise_steps=(1000, 250)))
     alike = Engine(engine.model, engine.preset.with_(window_cache="ring"))
-    alone = coarse.session(TIMELINE, seed=5)
+    alone = coarse.session(TIMELINE, seed=5, size_px=SIZE_PX)
+    size = engine.geometry_at(SIZE_PX)
     near, far = [], []
     for (right, same, other), block in zip(
-        side_by_side([engine, alike, coarse], TIMELINE, BLOCKS, seed=5),
+        side_by_side([engine, alike, coarse], TIMELINE, BLOCKS, seed=5, geometry=size),
         alone.blocks(BLOCKS),
         strict=True,
     ):

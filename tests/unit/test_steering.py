@@ -19,7 +19,7 @@ from longlive_widget.timeline import Entry, Transition
 
 RED = "a red ball moves right on black"
 BLUE = "a blue star rests in the snow"
-SMALL_PX = (96, 64)
+SMALL_PX = (48, 32)
 SLERP = Transition(2, "slerp")
 
 
