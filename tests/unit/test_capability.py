@@ -20,6 +20,7 @@ FP8 = Preset("small", "", window_dtype="fp8")
 FP8_LINEARS = Preset("quick", "", linear_dtype="fp8")
 TRITON = Preset("own", "", kernels="triton")
 PROMPT = "a red ball moves right on black"
+SIZE_PX = (48, 32)
 
 
 @pytest.fixture
@@ -96,7 +97,9 @@ def test_fp8_is_emulated_on_a_processor_where_that_is_asked_for(preset: Preset, 
     assert sentence.startswith(told)
     assert measured("likeness", engine).facts["fallbacks"] == sentence
     plain = Engine.load("tiny", device="cpu")
-    made, without = (list(e.session(PROMPT).blocks(2))[1].frames for e in (engine, plain))
+    made, without = (
+        list(e.session(PROMPT, size_px=SIZE_PX).blocks(2))[1].frames for e in (engine, plain)
+    )
     assert 0 < np.abs(made.astype(int) - without).mean() < 5
     with pytest.raises(CapabilityError, match="device 'cpu' has none"):
         Engine(engine.model, preset)
@@ -147,7 +150,9 @@ def test_what_stands_in_is_run_and_told():
     assert "int8 instead of FP8" in repr(engine)
     assert engine.session(PROMPT).fallbacks == engine.fallbacks
     named = Engine.load("tiny", FP8.with_(window_dtype="int8"), device="cpu")
-    made, wanted = (next(e.session(PROMPT).blocks(1)).frames for e in (engine, named))
+    made, wanted = (
+        next(e.session(PROMPT, size_px=SIZE_PX).blocks(1)).frames for e in (engine, named)
+    )
     assert np.array_equal(made, wanted)
 
 

@@ -25,6 +25,7 @@ from tests.unit.small_network import adapter_for
 
 FP8 = PRESETS["reference"].with_(name="fp8", linear_dtype="fp8")
 PROMPT = "a red ball moves right on black"
+SIZE_PX = (48, 32)
 SIZES = TransformerConfig(
     dim=32, heads=2, layers=2, ffn_dim=64, text_dim=16, text_length=4, frequency_dim=16
 )
@@ -190,8 +191,8 @@ def test_after_a_change_of_adapters_the_weights_are_the_newly_merged_ones_in_fp8
     swapped, fresh = Engine.load("tiny", FP8, device="cpu"), Engine.load("tiny", device="cpu")
     assert is_in_fp8(swapped.model.transformer)
     before = dict(swapped.model.transformer.state_dict())
-    first = pictures(swapped.session(PROMPT, seed=2), 1)
-    running = swapped.session(PROMPT, seed=2)
+    first = pictures(swapped.session(PROMPT, seed=2, size_px=SIZE_PX), 1)
+    running = swapped.session(PROMPT, seed=2, size_px=SIZE_PX)
     made = [pictures(running, 1)]
     for scale in (0.2, 1.0):
         swapped.use_adapters({"own": scale})
@@ -203,7 +204,7 @@ def test_after_a_change_of_adapters_the_weights_are_the_newly_merged_ones_in_fp8
                 assert torch.equal(held.float(), right[name].float()), name
     for name, held in swapped.model.transformer.state_dict().items():
         assert held.data_ptr() == before[name].data_ptr(), name  # what was recorded stays right
-    assert np.array_equal(pictures(swapped.session(PROMPT, seed=2), 1), first)
+    assert np.array_equal(pictures(swapped.session(PROMPT, seed=2, size_px=SIZE_PX), 1), first)
     assert all(not np.array_equal(one, other) for one, other in pairwise(made))
 
 
