@@ -164,11 +164,20 @@ def _draw_bars(axes: "Axes", traces: "Collection[go.Bar]", barmode: str | None) 
         bars = _rectangles(places - width / 2, places + width / 2, begins, ends, flat=flat)
         style = {"facecolor": _marker_colours(trace, colour), "label": trace.name}
         axes.add_collection(PolyCollection(bars, **style))
+        _draw_words_on_bars(axes, trace, places, ends)
         if trace.error_y.array is not None:
             above = np.array(trace.error_y.array, dtype=float)
             axes.vlines(places, ends, ends + above, color=_INK, linewidth=1)
     if traces:
         axes.autoscale_view()
+
+
+def _draw_words_on_bars(axes: "Axes", trace: go.Bar, places: "_Numbers", ends: "_Numbers") -> None:
+    """What is written at the end of each lying bar."""
+    if trace.text is None or trace.orientation != "h":
+        return
+    for place, end, text in zip(places, ends, trace.text, strict=True):
+        axes.annotate(text, (end, place), (4, 0), textcoords="offset points", va="center")
 
 
 def _rectangles(

@@ -13,21 +13,30 @@ _COLUMNS = ("part", "ms", "of a block", "calls", "TFLOP/s", "of the most", "GB/s
 
 def profile_lines(record: Record) -> Iterator[str]:
     """What adds up, then a table of the parts; medians over blocks, the longest part first."""
-    block_ms = Summary.of(sample_of(record, "block_ms")).p50
+    parts, block_ms = part_times(record)
     if told := _sums(record):
         yield from (told, "")
-    parts = {
-        name.removesuffix("_ms"): Summary.of(sample).p50
-        for name, sample in record.samples.items()
-        if name.endswith("_ms") and not name.startswith(_NO_PART)
-    }
     yield f"| {' | '.join(_COLUMNS)} |"
     yield "|---" * len(_COLUMNS) + "|"
     for name, ms in sorted(parts.items(), key=lambda part: -part[1]):
         if ms:
-            cells = name.replace("_", " "), f"{ms:.1f}", f"{ms / block_ms:.1%}", *_of(record, name)
+            key = name.replace(" ", "_")
+            cells = name, f"{ms:.1f}", f"{ms / block_ms:.1%}", *_of(record, key)
             yield f"| {' | '.join(cells)} |"
     yield ""
+
+
+def part_times(record: Record) -> tuple[dict[str, float], float]:
+    """What each part of a steady block takes, by its name, gaps too, and the block, in ms: medians.
+
+    A record that is none of a profile is a `RecordError`.
+    """
+    parts = {
+        name.removesuffix("_ms").replace("_", " "): Summary.of(sample).p50
+        for name, sample in record.samples.items()
+        if name.endswith("_ms") and not name.startswith(_NO_PART)
+    }
+    return parts, Summary.of(sample_of(record, "block_ms")).p50
 
 
 def _sums(record: Record) -> str:

@@ -31,6 +31,8 @@ PART_COLOURS = {
     "page decode": "#dda0b1",
 }
 """The parts of a block, from the bottom of a stack up, the single steps left out."""
+_CELL = 0.92
+"""Of the place that a latent frame has in the chart of the window: cells are to be counted."""
 MIB = 2**20
 
 
@@ -136,7 +138,7 @@ def window_figure(records: Sequence[BlockRecord]) -> "Chart":
     for record in records:
         window = record.window
         for place, frame in enumerate(window.frames):
-            age = record.latent_frame - frame
+            age = max(0, record.latent_frame - frame)
             kinds[kind_of(frame, record)].append((record.block, place, age))
     longest = max((record.window.window_frames for record in records), default=1)
     colours: dict[str, dict[str, object]] = {
@@ -154,9 +156,9 @@ def window_figure(records: Sequence[BlockRecord]) -> "Chart":
         [
             go.Bar(
                 x=[block for block, *_ in cells],
-                y=[1] * len(cells),
+                y=[_CELL] * len(cells),
                 base=[place for _, place, _ in cells],
-                width=0.9,
+                width=_CELL,
                 name=kind,
                 marker=colours[kind],
                 customdata=[age for *_, age in cells],

@@ -16,7 +16,11 @@ from longlive_widget.measure.breakdown import Breakdown, Part, Work
 from longlive_widget.measure.ceilings import Ceilings, measured_ceilings
 from longlive_widget.measure.parts import FUSED_LINEARS, PREFIX, SPAN_PARTS
 from longlive_widget.measure.profile import profiled
-from longlive_widget.measure.profile_charts import roofline_figure, shares_figure
+from longlive_widget.measure.profile_charts import (
+    roofline_figure,
+    shares_figure,
+    stored_shares_figure,
+)
 from longlive_widget.measure.profile_report import Profile
 from longlive_widget.measure.records import read
 from longlive_widget.measure.trace import block_traces
@@ -334,17 +338,35 @@ def test_products_that_are_not_as_many_as_the_linears_stay_with_what_is_fused():
     assert {name for name, time in parts_of(3).items() if time.ms} == {"fused between attentions"}
 
 
-def test_the_charts_show_each_part(found: Profile):
+def test_the_shares_chart_names_the_longest_parts_and_sums_up_the_rest(found: Profile):
     bars = shares_figure(found.steady).data[0]
-    assert set(bars.y) == {"gaps", *(one.name for one in found.steady.parts)}
+    gaps_ms = sum(found.steady.gaps_ms) / len(found.steady.gaps_ms)
+    times = {one.name: one.mean_ms for one in found.steady.parts} | {"gaps": gaps_ms}
+    longest = sorted(times, key=lambda name: -times[name])[:10]
+    assert list(reversed(bars.y))[:10] == longest
+    assert bars.y[0].endswith(" other parts")
     assert sum(bars.x) == pytest.approx(100 * found.steady.sum_share)
+    assert bars.text[-1] == f"{times[longest[0]]:.3g} ms"
+
+
+def test_a_stored_profile_has_the_same_chart(found: Profile):
+    bars = stored_shares_figure(found.record()).data[0]
+    assert sum(bars.x) == pytest.approx(100, abs=10)
+    colours = dict(zip(bars.y, bars.marker.color, strict=True))
+    decoder = {colour for name, colour in colours.items() if name.startswith("decoder")}
+    others = {colour for name, colour in colours.items() if not name.startswith("decoder")}
+    assert len(decoder) == 1
+    assert not decoder & others
+
+
+def test_the_roofline_shows_each_part_that_multiplies(found: Profile):
     ceilings = Ceilings(1e12, 1e11, 8, 8, "float32")
-    roof, points = roofline_figure(found.steady, ceilings).data
+    roof, *dots = roofline_figure(found.steady, ceilings).data
     assert max(roof.y) == pytest.approx(1e3)
-    with_both = {one.name for one in found.steady.parts if one.flop_per_byte is not None}
-    assert set(points.hovertext) == with_both
-    longest = [one.name for one in found.steady.parts if one.flop_per_byte is not None][:5]
-    assert [name for name in points.text if name] == longest
+    with_both = [one.name for one in found.steady.parts if one.flop_per_byte is not None]
+    assert [name for trace in dots for name in trace.hovertext] == with_both
+    assert [trace.name for trace in dots[:5]] == with_both[:5]
+    assert dots[5].name == f"{len(with_both) - 5} other parts"
     assert "self attention" in with_both
 
 

@@ -1,0 +1,48 @@
+"""The chart of single samples: every block that was timed, in the turns in which it was made."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from longlive_widget.measure.statistics import Summary
+
+if TYPE_CHECKING:
+    from longlive_widget.measure.benchmark import Measured
+    from longlive_widget.measure.chart import Chart
+
+_COLOURS = ("#3d7dca", "#c8762b", "#3f9c77", "#8a6fc9", "#c9627d", "#8a929c")
+
+
+def turns_figure(found: "Sequence[Measured]") -> "Chart":
+    """A dot for each steady block over its turn, in ms, and a dashed line at each median.
+
+    Args:
+        found: at most six presets that were measured in turns.
+    """
+    import plotly.graph_objects as go
+
+    from longlive_widget.measure.chart import Chart
+
+    figure = Chart().update_layout(
+        template="plotly_white",
+        height=300,
+        margin={"l": 64, "r": 16, "t": 24, "b": 48},
+        showlegend=True,
+        xaxis={"title": "turn", "type": "category"},
+        yaxis={"title": "ms a block (dashed: the median)"},
+    )
+    for one, colour in zip(found, _COLOURS, strict=False):
+        block_ms, turns = one.samples["block_ms"], one.plan.turns
+        figure.add_trace(
+            go.Scatter(
+                x=[
+                    str(-(-place * turns // len(block_ms))) for place in range(1, len(block_ms) + 1)
+                ],
+                y=block_ms,
+                name=one.engine.preset.name,
+                mode="markers",
+                marker={"color": colour, "size": 8, "opacity": 0.8},
+            )
+        )
+        median_ms = Summary.of(block_ms).p50
+        figure.add_hline(y=median_ms, line={"color": colour, "width": 1, "dash": "dash"})
+    return figure
