@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import pytest
 
 from longlive_widget import Engine, Preset
 from longlive_widget.errors import SessionError
+from longlive_widget.measure.chart import Chart
 from longlive_widget.timeline import Timeline
 from longlive_widget.widget.figures import latency_figure, parts_figure, window_figure
 from longlive_widget.widget.metrics import metrics_of
@@ -109,6 +111,12 @@ def test_the_stack_has_the_way_to_the_page_where_a_page_has_measured_it():
     assert "text" not in heights
 
 
+def test_words_on_lying_bars_are_in_the_picture_too():
+    bare = go.Bar(x=[1, 2], y=["one", "two"], orientation="h")
+    worded = go.Bar(bare, text=["1 ms", "2 ms"])
+    assert Chart(worded).png() != Chart(bare).png()
+
+
 def test_the_window_figure_has_a_cell_for_each_frame_of_what_it_is():
     figure = window_figure((SHOWN, UNSEEN))
     cells = {trace.name: set(zip(trace.x, trace.base, strict=True)) for trace in figure.data}
@@ -117,6 +125,8 @@ def test_the_window_figure_has_a_cell_for_each_frame_of_what_it_is():
     assert cells["goes next"] == {(8, 6), (8, 7), (8, 8), (9, 3), (9, 4), (9, 5)}
     assert cells["remembered"] == set()
     assert set(figure.data[2].customdata) == {3, 2, 1}
+    assert set(figure.data[3].customdata) == {0}
+    assert all(0.8 < high < 1 for trace in figure.data for high in trace.y)
 
 
 def test_what_was_measured_under_two_presets_is_told_apart(studio):
