@@ -20,6 +20,7 @@ from matplotlib import rc_context
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 from PIL import Image
 
 from longlive_widget.errors import CapabilityError
@@ -130,6 +131,7 @@ def _draw_axes(axes: "Axes", layout: go.Layout) -> None:
         if axis.type == "log":
             getattr(axes, f"set_{name}scale")("log")
             getattr(axes, f"{name}axis").set_major_formatter("{x:g}")
+            getattr(axes, f"{name}axis").set_minor_formatter(LogFormatter())
         if axis.visible is False:
             axes.set_axis_off()
         if axis.rangemode == "tozero":
