@@ -7,6 +7,7 @@ import json
 import threading
 import weakref
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -74,11 +75,28 @@ class Logbook:
         self._seed = session.seed
         self._geometry = session.geometry
         self._positions = session.positions
+        self._begin_lines()
+        self._note(session)
+
+    def _begin_lines(self) -> None:
+        """Nothing is noted yet."""
         self._lock = threading.Lock()
         self._lines = SpooledTemporaryFile(IN_MEMORY_BYTES, "w+", encoding="utf-8")  # noqa: SIM115  # lives as long as this
         weakref.finalize(self, self._lines.close)
         self._added = 0
-        self._note(session)
+
+    def left(self, block: int, session: Session) -> "Logbook":
+        """The log of a session that left this one's at the beginning of a block.
+
+        What is noted of the blocks before is its own past too. Both are of one model and seed.
+        """
+        with self._lock:
+            log, past = copy(self), self._written()[:block]
+        log._begin_lines()
+        log._lines.writelines(past)
+        log._added = len(past)
+        log._note(session)
+        return log
 
     def add(
         self,

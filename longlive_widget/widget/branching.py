@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from longlive_widget.engine.branches import Branch, Branches
     from longlive_widget.engine.engine import Engine
     from longlive_widget.engine.session import Block, Session
+    from longlive_widget.runs.logbook import Logbook
     from longlive_widget.widget.gauges import Gauges
 
 STATE_BYTES = 256 * 2**20
@@ -30,15 +31,17 @@ _THUMBNAIL_PX = 48
 
 @dataclass(eq=False)
 class Kept:
-    """One video of the tree: its session with its gauges, and all that was shown of it.
+    """One video of the tree: its session with its gauges, its log, and all that was shown of it.
 
-    `delivered` and `landings` are as they were when it was left.
+    `delivered`, `landings` and `made`, the count of its blocks, are as they were when it was left.
     """
 
     number: int
     branch: "Branch"
     gauges: "Gauges"
+    logbook: "Logbook"
     delivered: Delivered
+    made: int = 0
     landings: tuple[Landing, ...] = ()
     thumbnail: bytes = b""
 
@@ -78,11 +81,13 @@ class Branching:
     ) -> "Session":
         """A new video, the root of a tree of its own."""
         from longlive_widget.engine.branches import Branches  # loads torch, as the engine has
+        from longlive_widget.runs.logbook import Logbook
 
         self._tree = Branches(
             engine, timeline, seed, limit_bytes=self.limit_bytes, size_px=size_px, watch=gauges
         )
-        self.present = Kept(0, self._tree.root, gauges, fresh)
+        root = self._tree.root
+        self.present = Kept(0, root, gauges, Logbook(engine, root.session), fresh)
         self._all = [self.present]
         return self.present.session
 
@@ -106,14 +111,16 @@ class Branching:
         """It is one of the tree; what its parent has shown before it is its own past."""
         frame = branch.block * branch.session.geometry.block_frames
         past = parent.delivered.until(branch.block, frame)
-        kept = Kept(len(self._all), branch, gauges, past, parent.landings)
+        logbook = parent.logbook.left(branch.block, branch.session)
+        kept = Kept(len(self._all), branch, gauges, logbook, past, branch.block, parent.landings)
         self._all.append(kept)
         return kept
 
-    def leave(self, delivered: Delivered, landings: tuple[Landing, ...]) -> None:
+    def leave(self, delivered: Delivered, landings: tuple[Landing, ...], made: int) -> None:
         """The present video is shown no longer; all that is known of it is kept."""
         assert self.present is not None
         self.present.delivered, self.present.landings = delivered, landings
+        self.present.made = made
 
     def take_up(self, kept: Kept) -> None:
         """It is the present one; the pictures of others are let go where they take too much."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, eq=False)
 class Take:
-    """A block of video number `run`, and its page of the logbook; a branch has none."""
+    """A block of video number `run`, and its page of the logbook; several in step have none."""
 
     run: int
     shot: Shot

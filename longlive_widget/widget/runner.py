@@ -143,12 +143,6 @@ class Runner:
         with self._changed:
             self.require_open()
             logbook = self._logbook
-            left = self._video.made and logbook is None
-        if left:
-            raise ManifestError(
-                "this video has left another one or was gone back to, and a manifest is of one "
-                "from its beginning: code() has the timeline that makes it so"
-            )
         if logbook is None:
             raise ManifestError(NOTHING_MADE)
         return logbook.manifest()
@@ -337,6 +331,7 @@ class Runner:
         blocks, it is a `SessionError`.
         """
         with self._leaving() as parent:
+            block = whole_number("block", block, SessionError, least=0, most=self._video.made)
             gauges = _gauges_of(self._video.engine)
             made = self.branching.branch(parent, block, prompt, transition, gauges)
             gauges.parts_ms()  # those of blocks that were made again are of no new one
@@ -394,7 +389,7 @@ class Runner:
             self._changed.wait_for(lambda: not self._making)
             if self.branching.present is None:
                 raise SessionError("the video has ended meanwhile: start() it")
-            self.branching.leave(self.delivery.delivered, self.plan.asked)
+            self.branching.leave(self.delivery.delivered, self.plan.asked, self._video.made)
             return self.branching.present
 
     def _require_left(self, parent: Kept) -> None:
@@ -408,8 +403,8 @@ class Runner:
         self._finish_stretch(None)
         self.branching.take_up(kept)
         self._video.begin(kept.session)
-        self._video.made = kept.session.next_block
-        self._gauges, self._logbook = kept.gauges, None
+        self._video.made = kept.made
+        self._gauges, self._logbook = kept.gauges, kept.logbook
         self._gauges.engine = self._video.engine
         self.plan.take_up(kept.session.timeline, kept.landings, kept.session.next_block)
         self._become("done")
@@ -527,13 +522,14 @@ class Runner:
             self._clear()
             session = self._new_session(engine, self._gauges)
             self._video.begin(session)
-            self._logbook = _logbook_of(engine, session)
+            present = self.branching.present
+            self._logbook = None if present is None else present.logbook
             self.plan.begin()
             return session
         return self._video.session
 
     def _new_session(self, engine: "Engine", gauges: "Gauges") -> "Session":
-        if tiles_of(engine) is not None:  # a tree is of one engine
+        if tiles_of(engine) is not None:  # a tree is of one engine, and so is a manifest
             return engine.session(self.plan.timeline, self.seed, watch=gauges)
         return self.branching.begin(
             engine, self.plan.timeline, self.seed, self.size_px, gauges, self.delivery.delivered
@@ -682,15 +678,6 @@ def _gauges_of(engine: "Engine") -> "Gauges":
     from longlive_widget.widget.gauges import Gauges  # loads torch, as the engine has
 
     return Gauges(engine)
-
-
-def _logbook_of(engine: "Engine", session: "Session") -> "Logbook | None":
-    """None for videos in step: a manifest is of a single one."""
-    if tiles_of(engine) is not None:
-        return None
-    from longlive_widget.runs.logbook import Logbook  # loads torch, as the engine has
-
-    return Logbook(engine, session)
 
 
 def _done(act: Callable[[], object]) -> None:

@@ -6,8 +6,9 @@ import time
 import numpy as np
 import pytest
 
-from longlive_widget import Engine, LongLiveWidget, Preset, Timeline
-from longlive_widget.errors import LongLiveError, ManifestError, SessionError, TimelineError
+from longlive_widget import Engine, LongLiveWidget, Preset, Recording, Timeline, replay
+from longlive_widget.errors import LongLiveError, SessionError, TimelineError
+from longlive_widget.runs.manifest import picture_hashes
 from longlive_widget.widget.protocol import TreeMessage
 from tests.unit.painted_engine import PaintedEngine
 
@@ -168,11 +169,73 @@ def test_what_cannot_be_left_is_told(studio):
     assert told == ["blocks are made on this thread: branch from another one"]
 
 
-def test_a_branch_has_no_manifest_and_says_why(studio):
+def test_a_branch_has_a_manifest_that_makes_it_again_from_its_beginning(engine, studio):
+    """Of its parent's blocks and its own, also of a branch of a branch; the page too is of all."""
+    studio.run(blocks=7)
+    studio.branch(5, STAR)
     studio.run(blocks=2)
-    studio.branch(1, STAR)
-    with pytest.raises(ManifestError, match="a manifest is of one from its beginning"):
-        studio.manifest()
+    studio.branch(6, "it turns green")
+    assert len(studio.manifest().blocks) == 6
+    studio.run(blocks=2)
+    run = studio.manifest()
+    pictures = [name for line in run.blocks for name in line.pictures]
+    assert pictures == list(picture_hashes(studio.frames))
+    assert run.timeline == studio.timeline
+    assert [mark.prompt for mark in run.landings] == [RED, "it turns blue", STAR, "it turns green"]
+    assert replay(run, engine=engine).equal
+
+
+def test_a_video_that_is_gone_back_to_has_its_manifest(engine, studio):
+    studio.run(blocks=4)
+    before = studio.manifest()
+    studio.branch(2, STAR)
+    studio.run(blocks=3)
+    studio.walk(0)
+    assert studio.manifest() == before
+    studio.run(blocks=1)
+    run = studio.manifest()
+    assert (len(run.blocks), run.blocks[:4], run.timeline) == (5, before.blocks, TIMELINE)
+    assert replay(run, engine=engine).equal
+    studio.stop()
+    assert studio.manifest() == run
+
+
+def test_a_block_that_is_begun_but_not_decoded_yet_is_not_left(engine):
+    """Nobody has it: neither a branch nor its manifest could have it as its past."""
+    behind = engine.under(PLAIN.with_(name="behind", decode_behind=True))
+    studio = LongLiveWidget(behind, TIMELINE, seed=3)
+    studio.size_px = SMALL_PX
+    studio.start()
+    _wait_until(lambda: len(studio.history) >= 2)
+    studio.pause()
+    _wait_until(lambda: not studio._runner._making)
+    made = len(studio.history)
+    assert studio._runner.place[1] == made + 1
+    for _ in range(2):  # before it was left, and after it was gone back to
+        with pytest.raises(SessionError, match=rf"block {made + 1} is .*: use 0 to {made}$"):
+            studio.branch(made + 1, STAR)
+        studio.branch(made, STAR)
+        studio.run(blocks=1)
+        assert replay(studio.manifest(), engine=behind).equal
+        studio.walk(0)
+    studio.run(blocks=2)
+    assert replay(studio.manifest(), engine=behind).equal
+    assert len(studio.manifest().blocks) == len(studio.history) == made + 2
+    studio.close()
+
+
+def test_a_branch_becomes_a_page_and_a_recording(studio, tmp_path):
+    studio.run(blocks=3)
+    studio.branch(2, STAR)
+    path = studio.record(tmp_path / "branch", lossless=True)
+    studio.run(blocks=2)
+    assert studio.cut() == path
+    recording = Recording.open(path)
+    assert [line.block for line in recording.records] == [2, 3]
+    assert recording.different() == ()
+    assert recording.manifest == studio.manifest().since(2)
+    page = studio.export_html(tmp_path / "branch.html").read_text(encoding="utf-8")
+    assert STAR in page
 
 
 def test_its_code_makes_a_branch_from_the_beginning(studio):
