@@ -43,12 +43,22 @@ _DTYPES: dict[Dtype, torch.dtype] = {"float32": torch.float32, "bfloat16": torch
 
 
 @dataclass(frozen=True, eq=False)
+class Given:
+    """What `Engine.load` was given of what decides where a model is and computes."""
+
+    model: str | Path | OfficialFiles | Source
+    device: str | None
+    dtype: Dtype | None
+
+
+@dataclass(frozen=True, eq=False)
 class Origin:
     """Where an engine's model comes from, and how it was to be loaded: enough to do it again.
 
     `told` are sentences on what stands in for something, whatever the preset.
     """
 
+    given: Given
     source: Source
     weights: Weights
     device: torch.device
@@ -81,7 +91,7 @@ class Engine:
     the kernel that computes it, and why that one if the preset asks for the fastest.
 
     A preset that this model cannot run, or whose layers it was not loaded with, is a `PresetError`.
-    `origin` is known of an engine that was loaded.
+    `origin` is that of an engine that was loaded, None of one that was made in memory.
     """
 
     def __init__(
@@ -103,7 +113,7 @@ class Engine:
         self.fallbacks = tuple(fallbacks)
         self.attention = attention or AttentionChoice(attention_in(model))
         self.prompts = PromptCache(preset.prompt_cache)
-        self._origin = origin
+        self.origin = origin
 
     @classmethod
     def load(
@@ -146,7 +156,8 @@ class Engine:
         place, told = _placed(device, allow_fallback=allow_fallback)
         source = source_of(model)
         numbers = source.dtype if dtype is None else _DTYPES[dtype]
-        origin = Origin(source, weights, place, numbers, allow_fallback, emulate, told)
+        given = Given(model, device, dtype)
+        origin = Origin(given, source, weights, place, numbers, allow_fallback, emulate, told)
         return cls._loaded(origin, preset, beside)
 
     @classmethod
@@ -208,8 +219,8 @@ class Engine:
         be loaded that was never loaded from anywhere, are a `PresetError`; else as `load`.
         """
         asked = preset if isinstance(preset, Preset) else preset_named(preset)
-        if self._origin is not None:
-            other = Engine._loaded(self._origin, asked, (self, *beside), tell)
+        if self.origin is not None:
+            other = Engine._loaded(self.origin, asked, (self, *beside), tell)
             other.model.adapters.follow(self.model.adapters)
             return other
         way = changeover(self.preset, asked)
@@ -226,8 +237,8 @@ class Engine:
         Whether there is room for it is not looked at.
         """
         try:
-            if self._origin is not None:
-                self._origin.checked(preset)
+            if self.origin is not None:
+                self.origin.checked(preset)
             else:
                 self.under(preset)
         except LongLiveError as error:
@@ -349,7 +360,7 @@ class Engine:
         A file that is missing, damaged or of another model, a name that is no text, and a scale
         that is no number, are a `CheckpointError`; nothing changes then.
         """
-        self.model.adapters.add(name, peft_adapter(path), path, scale=scale)
+        self.model.adapters.add(name, peft_adapter(path), path, scale=scale, file=path)
 
     def use_adapters(self, scales: Mapping[str, float]) -> None:
         """Give the adapters these scales, by name, and 0 to those that are not named.

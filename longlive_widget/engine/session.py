@@ -109,7 +109,8 @@ class Session:
     Blocks are made on the thread that iterates `blocks`; `switch` may come from any thread. If the
     preset decodes behind, a block is decoded there while a second thread begins the next one; then
     a switch lands one block later than it would have. `window` is what it remembers. `timeline` has
-    the prompts of `switch` too: a new session that is given it makes the same video.
+    the prompts of `switch` too: a new session that is given it makes the same video. `first_preset`
+    is the one that it began under.
 
     Raises:
         SessionError: the seed is no whole number from 0 to 2**32 - 1.
@@ -131,6 +132,7 @@ class Session:
         self.geometry = geometry
         self.window = window
         self._means = self._next_means = means
+        self.first_preset = means.preset
         self._steering = Steering(means.model, means.prompts)
         self._watch = watch or Unwatched()
         preset = means.preset

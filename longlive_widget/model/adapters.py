@@ -43,6 +43,7 @@ class _Adapter:
 
     number: int
     pairs: Mapping[str, Pair]
+    file: Path | str | None
 
 
 class Adapters:
@@ -84,6 +85,11 @@ class Adapters:
         """A and B of each layer that an adapter has, by the adapter's name."""
         return {name: known.pairs for name, known in self._known.items()}
 
+    @property
+    def files(self) -> dict[str, Path | str | None]:
+        """What whoever added an adapter calls its file, by name; None of the model's own one."""
+        return {name: known.file for name, known in self._known.items()}
+
     def scales_in(self, weights: Sum) -> dict[str, float]:
         """The scale of each adapter in such a sum, by name; those are left out that are gone."""
         names = {adapter.number: name for name, adapter in self._known.items()}
@@ -104,6 +110,7 @@ class Adapters:
         *,
         scale: float = 1.0,
         whole: bool = False,
+        file: Path | str | None = None,
     ) -> None:
         """Make an adapter known, and use it.
 
@@ -113,13 +120,21 @@ class Adapters:
             path: where they come from, for the message.
             scale: how much of B A is added; an alpha / rank other than 1 belongs in here.
             whole: it must cover every Linear of the blocks; else any of them will do.
+            file: what `files` has of it.
 
         One that does not fit this transformer or has not one rank, and a scale that is no number,
         are a `CheckpointError`; nothing is changed then.
         """
-        self.put(name, self.pairs_in(weights, path, whole=whole), scale=scale)
+        self.put(name, self.pairs_in(weights, path, whole=whole), scale=scale, file=file)
 
-    def put(self, name: str, pairs: Mapping[str, Pair], *, scale: float = 1.0) -> None:
+    def put(
+        self,
+        name: str,
+        pairs: Mapping[str, Pair],
+        *,
+        scale: float = 1.0,
+        file: Path | str | None = None,
+    ) -> None:
         """Make an adapter known that `pairs_in` has found to fit, and use it; it is copied.
 
         A name that is no text and a scale that is no number are a `CheckpointError`; nothing is
@@ -130,7 +145,7 @@ class Adapters:
         copied = {linear: (a.clone(), b.clone()) for linear, (a, b) in pairs.items()}
         with self._lock:
             self._given += 1
-            own = _Adapter(self._given, copied)
+            own = _Adapter(self._given, copied, file)
             self._change(self._known | {name: own}, self._scales | {name: number})
 
     def pairs_in(

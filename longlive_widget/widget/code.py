@@ -1,30 +1,88 @@
 """What a click has set up, as the Python that sets it up: a cell to keep."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from longlive_widget.engine.official import OfficialFiles
+from longlive_widget.errors import SessionError
 from longlive_widget.presets import PRESETS, Preset
 from longlive_widget.timeline import Timeline
 from longlive_widget.timeline_forms import timeline_as
 
+if TYPE_CHECKING:
+    from longlive_widget.engine.engine import Engine, Origin
+    from longlive_widget.engine.session import Session
 
-def load_call(model: str, preset: Preset) -> str:
-    """The call that loads a model by its name."""
-    return f"Engine.load({model!r}, {preset_code(preset)})"
+
+@dataclass(frozen=True)
+class Written:
+    """Python, and the names of the package that it needs."""
+
+    text: str
+    names: frozenset[str] = frozenset()
 
 
-def preset_code(preset: Preset) -> str:
+def engine_code(variable: str, engine: "Engine", preset: Preset) -> Written:
+    """The lines that load an engine as it was loaded, under a preset, with the adapters it has.
+
+    One that was made in memory is a `SessionError`.
+    """
+    if engine.origin is None:
+        raise SessionError(
+            f"engine {engine.name!r} was made in memory, and a cell cannot make it again: use "
+            "Engine.load"
+        )
+    model, chosen = _model_code(engine.origin), preset_code(preset)
+    arguments = ", ".join([model.text, chosen.text, *_other_arguments(engine.origin)])
+    lines = [f"{variable} = Engine.load({arguments})", *_adapter_lines(variable, engine)]
+    return Written("\n".join(lines), model.names | chosen.names | {"Engine"})
+
+
+def preset_code(preset: Preset) -> Written:
     """A preset as an argument: by its name, if that is all that there is to know of it."""
-    return repr(preset.name if PRESETS.get(preset.name) == preset else preset)
+    if PRESETS.get(preset.name) == preset:
+        return Written(repr(preset.name))
+    return Written(repr(preset), frozenset({"Preset"}))
 
 
-def code_of(
+def presets_of(engine: "Engine", session: "Session | None") -> list[tuple[int, Preset]]:
+    """The blocks of a video from which on a preset makes it, and which; the first is 0."""
+    if session is None:
+        return [(0, engine.preset)]
+    found = {0: session.first_preset}
+    found |= {block: _as_asked(preset) for block, preset in session.presets}
+    *_, last = found.values()
+    if session.presets:  # a session tells of these what attention ran on, not what was asked
+        last = replace(last, attention=session.preset.attention)
+    if last != session.preset:
+        found[session.next_block] = session.preset
+    return list(found.items())
+
+
+def require_steady_adapters(engine: "Engine", session: "Session | None") -> None:
+    """Nothing, unless a video was made with other adapters than now, which no cell says.
+
+    Raises:
+        SessionError: some block of it was.
+    """
+    now = {name: scale for name, scale in engine.adapters.items() if scale}
+    for block, scales in () if session is None else session.adapters:
+        if scales != now:
+            raise SessionError(
+                f"this video had adapters {scales} from block {block} on and now they are {now}, "
+                "which a cell cannot say: stop() it, and code() makes the next one"
+            )
+
+
+def widget_code(
     widget: str,
     variable: str,
     timeline: Timeline,
-    before: Sequence[str],
-    arguments: Sequence[str],
-    presets: Sequence[Preset],
-    after: str = "",
+    before: Sequence[Written],
+    arguments: Sequence[Written],
+    after: Sequence[Written] = (),
 ) -> str:
     """A cell that makes a widget and shows it.
 
@@ -33,14 +91,57 @@ def code_of(
         variable: what it is called in the cell.
         timeline: what it follows, `timeline` in the cell.
         before: lines that make what the arguments name.
-        arguments: those of the call, as written.
-        presets: those that the lines name.
+        arguments: those of the call.
         after: lines between the call and the last one.
     """
     imported, _, planned = timeline_as(timeline, "python").partition("\n\n")
-    own = any(PRESETS.get(preset.name) != preset for preset in presets)
-    names = imported.removeprefix("from longlive_widget import ").split(", ")
-    names += ["Engine", widget, *(["Preset"] if own else [])]
-    made = "\n".join([*before, f"{variable} = {widget}({', '.join(arguments)})"])
+    names = {*imported.removeprefix("from longlive_widget import ").split(", "), widget}
+    names = names.union(*(written.names for written in (*before, *arguments, *after)))
+    call = f"{variable} = {widget}({', '.join(argument.text for argument in arguments)})"
+    lines = [*(line.text for line in before), call, *(line.text for line in after), variable]
     wanted = ", ".join(sorted(names))
-    return f"from longlive_widget import {wanted}\n\n{planned}{made}\n{after}{variable}\n"
+    return f"from longlive_widget import {wanted}\n\n{planned}" + "\n".join(lines) + "\n"
+
+
+def _model_code(origin: "Origin") -> Written:
+    match origin.given.model:
+        case str() | Path() as name:
+            return Written(repr(str(name)))
+        case OfficialFiles() as files:
+            paths = {part.name: getattr(files, part.name) for part in fields(files)}
+            given = ", ".join(f"{part}={str(path)!r}" for part, path in paths.items() if path)
+            return Written(f"OfficialFiles({given})", frozenset({"OfficialFiles"}))
+        case source:
+            raise SessionError(
+                f"this model was loaded from {type(source).__name__}(...), which a cell cannot "
+                "name: load it by its name, its folder or OfficialFiles"
+            )
+
+
+def _other_arguments(origin: "Origin") -> Iterator[str]:
+    given = origin.given
+    if given.device is not None:
+        yield f"device={given.device!r}"
+    if given.dtype is not None:
+        yield f"dtype={given.dtype!r}"
+    if origin.weights != "trained":
+        yield f"weights={origin.weights!r}"
+    if origin.allow_fallback:
+        yield "allow_fallback=True"
+    if origin.emulate:
+        yield "emulate=True"
+
+
+def _adapter_lines(variable: str, engine: "Engine") -> Iterator[str]:
+    scales, files = engine.adapters, engine.model.adapters.files
+    for name, file in files.items():
+        if file is not None:
+            yield f"{variable}.add_adapter({name!r}, {str(file)!r}, scale={scales[name]})"
+    if any(file is None and scales[name] != 1 for name, file in files.items()):
+        yield f"{variable}.use_adapters({scales})"
+
+
+def _as_asked(preset: Preset) -> Preset:
+    """The preset that a session says it ran under, where only its attention is told in full."""
+    known = PRESETS.get(preset.name, preset)
+    return known if replace(known, attention=preset.attention) == preset else preset

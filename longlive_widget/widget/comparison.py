@@ -7,8 +7,14 @@ from longlive_widget.errors import ManifestError, SessionError, one_of
 from longlive_widget.measure.in_step import Side
 from longlive_widget.presets import Preset
 from longlive_widget.timeline import Timeline
-from longlive_widget.widget.code import code_of, load_call, preset_code
-from longlive_widget.widget.ensemble import Ensemble
+from longlive_widget.widget.code import (
+    Written,
+    engine_code,
+    preset_code,
+    require_steady_adapters,
+    widget_code,
+)
+from longlive_widget.widget.ensemble import Ensemble, TiledSession
 from longlive_widget.widget.protocol import Unseen, WantedCodec
 from longlive_widget.widget.side_figures import side_figure, side_metrics
 from longlive_widget.widget.studio import LongLiveWidget
@@ -138,21 +144,31 @@ class Comparison(TiledWidget):
         self._runner.use(self._open(), self.seed, None)
 
     def code(self) -> str:
-        """The Python that makes this comparison: models by their names, timeline, seed and size."""
+        """The Python that makes this comparison: engines, presets, timeline, seed, size and gain.
+
+        Engines are loaded as they were, with their adapters. One that was made in memory, and a
+        video whose adapters have changed on the way, are a `SessionError`.
+        """
+        self._require_steady_adapters()
         left, right = (side.engine for side in self._ensemble.sides)
-        lines = [f"left = {load_call(left.name, left.preset)}"]
-        if left.name == right.name:
+        lines = [engine_code("left", left, left.preset)]
+        if _makes_both(left, right):
             second = preset_code(right.preset)
         else:
-            lines, second = [*lines, f"right = {load_call(right.name, right.preset)}"], "right"
-        arguments = ["left", second, "timeline", f"seed={self.seed}"]
+            second = Written("right")
+            lines.append(engine_code("right", right, right.preset))
+        arguments = [Written("left"), second, Written("timeline"), Written(f"seed={self.seed}")]
         tile = self._ensemble.tile
         if tile != left.geometry:
-            arguments.append(f"size_px=({tile.width_px}, {tile.height_px})")
+            arguments.append(Written(f"size_px=({tile.width_px}, {tile.height_px})"))
         if self.gain != GAIN:
-            arguments.append(f"gain={self.gain}")
-        presets = [left.preset, right.preset]
-        return code_of("Comparison", "comparison", self.timeline, lines, arguments, presets)
+            arguments.append(Written(f"gain={self.gain}"))
+        return widget_code("Comparison", "comparison", self.timeline, lines, arguments)
+
+    def _require_steady_adapters(self) -> None:
+        made = cast("TiledSession | None", self._runner.session)
+        for place, side in enumerate(self._ensemble.sides):
+            require_steady_adapters(side.engine, None if made is None else made.sessions[place])
 
     def _amplify(self, gain: int) -> None:
         self.gain = gain
@@ -162,8 +178,25 @@ class Comparison(TiledWidget):
         return f"Comparison({left!r}, {right!r}, seed={self.seed})"
 
 
+def _makes_both(left: Engine, right: Engine) -> bool:
+    """Whether `left.under` gives the right one: the same model, or it loaded for other layers."""
+    if left.model is right.model:
+        return True
+    return left.origin is right.origin is not None and left.adapters == right.adapters
+
+
 def _labels(left: Engine, right: Engine) -> tuple[str, str]:
-    """What each side is called: by its preset, and by its model where that is another one."""
-    if left.name == right.name:
-        return left.preset.name, right.preset.name
-    return f"{left.name}, {left.preset.name}", f"{right.name}, {right.preset.name}"
+    """What each side is called: by what tells the two apart, or by its place."""
+    pairs = zip(_facts(left), _facts(right), strict=True)
+    apart = [(one, other) for one, other in pairs if one != other]
+    if not apart:
+        return f"{left.preset.name}, left", f"{right.preset.name}, right"
+    one, other = (", ".join(side) for side in zip(*apart, strict=True))
+    return one, other
+
+
+def _facts(engine: Engine) -> tuple[str, ...]:
+    """What a reader may know an engine by, and what it keeps."""
+    numbers = str(engine.model.dtype).removeprefix("torch.")
+    weights = f"{engine.weights} weights"
+    return engine.name, engine.preset.name, weights, str(engine.device), numbers

@@ -12,7 +12,7 @@ import torch
 
 from longlive_widget.engine.decode import Pictures
 from longlive_widget.engine.model import Weights
-from longlive_widget.engine.session import Block
+from longlive_widget.engine.session import Block, Session
 from longlive_widget.engine.watch import Watch
 from longlive_widget.errors import GeometryError, PresetError, SessionError, whole_number
 from longlive_widget.geometry import Geometry
@@ -163,6 +163,11 @@ class TiledSession:
     def window_bytes(self) -> int:
         """The bytes of all windows."""
         return self._in_step.window_bytes
+
+    @property
+    def sessions(self) -> tuple[Session, ...]:
+        """The video of each side."""
+        return self._in_step.sessions
 
     def switch(self, prompt: str, transition: Transition = CUT) -> Landing:
         """Steer all by `prompt` from the next block on."""

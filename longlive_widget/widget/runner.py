@@ -134,6 +134,12 @@ class Runner:
         with self._changed:
             return self._video.run + (self._video.session is None), self._video.begun
 
+    @property
+    def session(self) -> "Session | None":
+        """What makes this video, to ask it how; None where none goes on."""
+        with self._changed:
+            return self._video.session
+
     def manifest(self) -> "Manifest":
         """What this video was made by and of, so far; a hash of each picture.
 

@@ -110,6 +110,11 @@ class Setup:
             self._figures.recommendation(engine, engine.geometry)  # or say what is wrong with them
 
     @property
+    def engine(self) -> "Engine":
+        """What makes the videos now."""
+        return self._engines().present
+
+    @property
     def recommendation(self) -> "Recommendation | None":
         """Which preset to take on this machine; None where nothing was measured."""
         engine = self._engines().present

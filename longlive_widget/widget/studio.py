@@ -4,7 +4,7 @@ import asyncio
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -41,7 +41,14 @@ from longlive_widget.timeline import (
 from longlive_widget.timeline_forms import form_of, timeline_from
 from longlive_widget.widget.branching import STATE_BYTES
 from longlive_widget.widget.bundle import asset, bundled, hear_where_sent
-from longlive_widget.widget.code import code_of, load_call
+from longlive_widget.widget.code import (
+    Written,
+    engine_code,
+    preset_code,
+    presets_of,
+    require_steady_adapters,
+    widget_code,
+)
 from longlive_widget.widget.export import write_page
 from longlive_widget.widget.figures import (
     kernels_figure,
@@ -543,21 +550,32 @@ class LongLiveWidget(anywidget.AnyWidget):
         display(Markdown(record_table(self.history)))
 
     def code(self) -> str:
-        """The Python that makes a studio as this one is now: model, preset, timeline, seed, size.
+        """The Python that makes a studio as this one is now: engine, preset, timeline, seed, size.
 
-        The model is loaded by its name; one in a folder of yours takes the folder in its place.
+        The engine is loaded as it was, with its adapters. Where presets have taken over in the
+        video, the cell makes its blocks up to the last of these, so that they do so again.
+
+        An engine that was made in memory, and a video whose adapters have changed on the way, are
+        a `SessionError`.
         """
-        arguments = ["engine", "timeline", f"seed={self.seed}"]
-        resize = "" if self.size_px is None else f"studio.size_px = {self.size_px}\n"
-        engine = self._open()
-        return code_of(
+        self._open()
+        engine, session = self._setup.engine, self._runner.session
+        require_steady_adapters(engine, session)
+        (_, first), *others = presets_of(engine, session)
+        after = [] if self.size_px is None else [Written(f"studio.size_px = {self.size_px}")]
+        made = 0
+        for block, preset in others:
+            written = preset_code(preset)
+            run = f"studio.run(blocks={block - made})\nstudio.preset = {written.text}"
+            after.append(replace(written, text=run))
+            made = block
+        return widget_code(
             "LongLiveWidget",
             "studio",
             self.timeline,
-            [f"engine = {load_call(engine.name, self.preset)}"],
-            arguments,
-            [self.preset],
-            resize,
+            [engine_code("engine", engine, first)],
+            [Written("engine"), Written("timeline"), Written(f"seed={self.seed}")],
+            after,
         )
 
     def _open(self) -> "Engine":
