@@ -160,6 +160,24 @@ class Timeline:
         others = (each for each in self.entries if each.latent_frame != entry.latent_frame)
         return Timeline(tuple(sorted((*others, entry), key=lambda each: each.latent_frame)))
 
+    def turned(
+        self, block: int, prompt: str, transition: Transition, block_frames: int = 3
+    ) -> "Timeline":
+        """The timeline up to a block, and from there on under a prompt.
+
+        A cut to the prompt that is in force there, with no transition to it still on its way, is no
+        change, and adds no entry: memory would be computed again for it.
+
+        An empty prompt is a `TimelineError`.
+        """
+        past = self.before(block, block_frames)
+        entry = Entry(block * block_frames, prompt, transition)
+        if past and transition == CUT and clean(past[-1].prompt) == clean(prompt):
+            landed = _block_of(past[-1].latent_frame, block_frames)
+            if landed + past[-1].transition.blocks <= block:
+                return Timeline(past)
+        return Timeline((*past, entry))
+
     def at(self, latent_frame: int) -> Entry:
         """The entry that starts at a latent frame; a `TimelineError` where none does."""
         for entry in self.entries:

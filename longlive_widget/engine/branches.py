@@ -16,7 +16,7 @@ from longlive_widget.engine.state import MemoryState, SessionState
 from longlive_widget.engine.watch import Watch
 from longlive_widget.engine.windows import Positions
 from longlive_widget.errors import SessionError, whole_number
-from longlive_widget.timeline import CUT, Entry, Timeline, Transition
+from longlive_widget.timeline import CUT, Timeline, Transition
 
 EVERY_BLOCKS = 4
 LIMIT_BYTES = 2**30
@@ -178,8 +178,9 @@ class Branch:
         """A new video that goes on from the beginning of a past block; this one stays as it is.
 
         With a prompt that steers from there, and what this video's timeline has later is left out;
-        without one the timeline is the same, and so are all pictures, to the bit. Blocks between
-        the last kept state and this one are made again first. `watch` is told of all its blocks.
+        without one the timeline is the same, and so are all pictures, to the bit. So they are under
+        a cut to the prompt that is in force there, up to the next one. Blocks between the last kept
+        state and this one are made again first. `watch` is told of all its blocks.
 
         An empty prompt is a `TimelineError`; a block that has not begun, and blocks to be made
         again whose adapters had other scales than now, are a `SessionError`.
@@ -275,8 +276,7 @@ class Branches:
         first = 0 if begin is None else begin.memory.block
         self._require_adapters(parent.session, first, block)
         if prompt is not None:  # also judged before anything is made again
-            past = timeline.before(block, frames)
-            timeline = Timeline((*past, Entry(block * frames, prompt, transition)))
+            timeline = timeline.turned(block, prompt, transition, frames)
         made = self._new(parent, block, timeline, begin, watch)
         for _ in made.session.blocks(block - first) if block > first else ():
             pass

@@ -373,10 +373,11 @@ class LongLiveWidget(anywidget.AnyWidget):
     def branch(self, block: int, prompt: str | None = None, transition: Transition = CUT) -> int:
         """Leave this video at a past block for another one, and go there; returns its number.
 
-        It goes on from the beginning of that block under `prompt`; without one it is the same, to
-        the bit. `start`, or `run`, goes on with it. Blocks between the last state that is kept and
-        this one are made again first, and the call waits for that. The video that was left stays as
-        it is: `walk` goes back to it. A live video is held meanwhile.
+        It goes on from the beginning of that block under `prompt`; without one, or with a cut to
+        the one in force, it is the same, to the bit. `start`, or `run`, goes on with it. Blocks
+        between the last state that is kept and this one are made again first, and the call waits
+        for that. The video that was left stays as it is: `walk` goes back to it. A live video is
+        held meanwhile.
 
         An empty prompt is a `TimelineError`; where no video has begun, `run` is making blocks, the
         block has not begun, or the video went on under another preset on the way, it is a

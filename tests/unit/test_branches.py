@@ -93,6 +93,38 @@ def test_a_new_prompt_goes_on_as_a_video_that_had_it_from_the_start(engine, bloc
     assert other.session.landings == straight.landings
 
 
+def test_the_prompt_in_force_is_no_change_however_it_is_typed(engine):
+    """At block 20 of a steered video: no entry, no re-cache, the same pictures."""
+    tree = Branches(engine, TIMELINE, 3, every_blocks=4, size_px=SMALL_PX)
+    whole = _made(tree.root, 22)
+    for again in (STAR, f"  {STAR.replace(' ', '   ')} "):
+        same = tree.root.branch(20, again)
+        assert same.session.timeline == TIMELINE
+        assert _same(whole, _made(same, 2))
+    other = tree.root.branch(20, STAR, Transition(recache=False, blocks=1))
+    assert len(other.session.timeline.entries) == 4
+
+
+def test_the_prompt_in_force_leaves_out_what_was_planned_later(engine):
+    tree = Branches(engine, TIMELINE, 3, every_blocks=2, size_px=SMALL_PX)
+    whole = _made(tree.root, 3)
+    red = tree.root.branch(1, RED)
+    assert red.session.timeline == Timeline.of(RED)
+    made = _made(red, 2)
+    assert np.array_equal(made[1], whole[1])
+    assert not np.array_equal(made[2], whole[2])
+
+
+def test_a_cut_inside_a_transition_to_the_same_prompt_ends_it(engine):
+    """Blocks 2 and 3 blend to it: only from block 4 on it is in force."""
+    tree = Branches(engine, TIMELINE, 3, every_blocks=2, size_px=SMALL_PX)
+    whole = _made(tree.root, 4)
+    cut = tree.root.branch(3, BLUE)
+    assert cut.session.timeline.entries[-1] == Entry(9, BLUE)
+    assert not np.array_equal(_made(cut, 1)[3], whole[3])
+    assert tree.root.branch(4, BLUE).session.timeline.entries == TIMELINE.entries[:2]
+
+
 def test_branches_form_a_tree_that_can_be_walked(engine):
     tree = Branches(engine, RED, 3, every_blocks=2, size_px=SMALL_PX)
     _made(tree.root, 4)
