@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Literal, NoReturn, cast, get_args
 
+from PIL import Image
+
 from longlive_widget.engine.engine import Engine
 from longlive_widget.errors import ManifestError, SessionError, one_of
 from longlive_widget.measure.in_step import Side
@@ -14,9 +16,11 @@ from longlive_widget.widget.code import (
     require_steady_adapters,
     widget_code,
 )
-from longlive_widget.widget.ensemble import Ensemble, TiledSession
+from longlive_widget.widget.ensemble import Ensemble, TiledSession, tile_of
+from longlive_widget.widget.followed import Followed
 from longlive_widget.widget.protocol import Unseen, WantedCodec
-from longlive_widget.widget.side_figures import side_figure, side_metrics
+from longlive_widget.widget.side_figures import side_figure, side_metrics, side_rows
+from longlive_widget.widget.still import picture_of, picture_strip, table_picture
 from longlive_widget.widget.studio import LongLiveWidget
 
 if TYPE_CHECKING:
@@ -34,8 +38,12 @@ class TiledWidget(LongLiveWidget):
     """A player of several videos that are made in step: what a studio has, as far as it fits.
 
     Each picture shows all of them. Presets and size are those that it was built with; a prompt,
-    the timeline and the seed are of all.
+    the timeline and the seed are of all. There is no one `preset`, that is None: see `presets`.
     """
+
+    preset: Followed[None, Preset | str] = Followed(  # type: ignore[assignment]
+        lambda _: None, lambda studio, preset: studio._take(preset)
+    )
 
     def __init__(
         self,
@@ -59,6 +67,25 @@ class TiledWidget(LongLiveWidget):
     def metrics(self) -> "pd.DataFrame":
         """A row for each block of each side: its own time, and how like its pictures are."""
         return side_metrics(self.history, self._ensemble.tiles.labels)
+
+    @property
+    def presets(self) -> tuple[Preset, ...]:
+        """Those of the sides, in their order."""
+        return tuple(side.engine.preset for side in self._ensemble.sides)
+
+    def _reported(self) -> tuple[list[Image.Image], list[tuple[str, str]]]:
+        """A strip of each side below its name, the latency of each, and figures of each."""
+        blocks, tiles = self._made_blocks(), self._ensemble.tiles
+        pictures = [
+            picture
+            for place, label in enumerate(tiles.labels)
+            for picture in (
+                table_picture([(label, "")]),
+                picture_strip([tile_of(block, tiles, place) for block in blocks]),
+            )
+        ]
+        chart = side_figure(self.history, tiles.labels, "latency")
+        return [*pictures, picture_of(chart)], side_rows(self.history, tiles.labels)
 
     @property
     def recommendation(self) -> "Recommendation | None":

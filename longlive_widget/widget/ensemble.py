@@ -5,7 +5,7 @@ made of one block number on all sides, however late it comes.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -181,6 +181,17 @@ class TiledSession:
         """Make the next blocks, all sides of each before the next one."""
         for made in self._in_step.rounds(count):
             yield _tiled(made, self.ensemble.tiles)
+
+
+def tile_of(block: Block, tiles: Tiles, place: int) -> Block:
+    """A block with the pictures of one side alone."""
+    _, height_px, width_px, _ = block.frames.shape
+    tile_px = height_px // tiles.rows, width_px // tiles.columns
+    row, column = divmod(place, tiles.columns if tiles.gain is None else tiles.columns - 1)
+    down, right = row * tile_px[0], column * tile_px[1]
+    return replace(
+        block, frames=block.frames[:, down : down + tile_px[0], right : right + tile_px[1]]
+    )
 
 
 def tiles_of(engine: object) -> Tiles | None:

@@ -1,11 +1,15 @@
 """What was measured of videos in step: as a table and as charts, which the page draws live."""
 
 import html
+import math
 from collections.abc import Callable, Iterator, Sequence
+from statistics import median
 from typing import TYPE_CHECKING, Literal
 
 from longlive_widget.widget.figures import over_blocks
+from longlive_widget.widget.metrics import real_time_ms
 from longlive_widget.widget.protocol import BlockRecord, SideRecord
+from longlive_widget.widget.still import landing_rows, latency_row
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,6 +74,32 @@ def side_figure(
     if name != "latency":
         figure.update_yaxes(rangemode="normal")
     return figure
+
+
+def side_rows(records: Sequence[BlockRecord], labels: Sequence[str]) -> list[tuple[str, str]]:
+    """Blocks, each side's own latency and likeness, and switches, each with its name, as text."""
+    shown_ms = real_time_ms(records[-1])
+    rows = [("blocks of each side", str(len(records)))]
+    for place, label in enumerate(labels):
+        sides = [record.sides[place] for record in records]
+        rows.append(latency_row(label, [side.latency_ms for side in sides], shown_ms))
+        rows += [(f"{name}, {label}", said) for name, said in _likeness(sides)]
+    return rows + landing_rows(records)
+
+
+def _likeness(sides: Sequence[SideRecord]) -> Iterator[tuple[str, str]]:
+    """How like the pictures of a side are to those of the first one, if they are held against it.
+
+    The PSNR of equal pictures is infinite.
+    """
+    ratios_db = [math.inf if side.equal else side.psnr_db for side in sides]
+    measures = {"PSNR": (ratios_db, "{:.1f} dB"), "SSIM": ([side.ssim for side in sides], "{:.4f}")}
+    for name, (found, form) in measures.items():
+        known = [value for value in found if value is not None]
+        if known:
+            middle, least = form.format(median(known)), form.format(min(known))
+            told = f"median {middle}, lowest {least}"
+            yield f"{name} of a block", "all are equal" if math.isinf(min(known)) else told
 
 
 def _lines(

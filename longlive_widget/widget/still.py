@@ -1,7 +1,8 @@
 """What stays in a saved notebook, where no widget can draw: pictures and a table."""
 
-import html
+from base64 import b64encode
 from collections.abc import Sequence
+from io import BytesIO
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from longlive_widget.widget.protocol import BlockRecord
 
 if TYPE_CHECKING:
     from longlive_widget.engine.session import Block
+    from longlive_widget.measure.chart import Chart
 
 GAP_PX = 6
 LINE_PX = 16
@@ -74,19 +76,57 @@ def picture_strip(
     return strip
 
 
-def beneath(upper: Image.Image, lower: Image.Image) -> Image.Image:
-    """One picture above the other."""
-    width_px = max(upper.width, lower.width)
-    both = Image.new("RGB", (width_px, upper.height + lower.height), GROUND)
-    both.paste(upper, (0, 0))
-    both.paste(lower, (0, upper.height))
-    return both
+def beneath(*pictures: Image.Image) -> Image.Image:
+    """Pictures one above the other."""
+    size_px = max(one.width for one in pictures), sum(one.height for one in pictures)
+    whole, top = Image.new("RGB", size_px, GROUND), 0
+    for picture in pictures:
+        whole.paste(picture, (0, top))
+        top += picture.height
+    return whole
 
 
-def record_table(records: Sequence[BlockRecord]) -> str:
-    """Blocks, rate and switches as a Markdown table; of no record it is a `SessionError`."""
-    lines = [f"| {_cell(name)} | {_cell(value)} |" for name, value in summary_rows(records)]
-    return "\n".join(["| | |", "|---|---|", *lines])
+def picture_of(chart: "Chart") -> Image.Image:
+    """A chart as it stays in a notebook."""
+    return Image.open(BytesIO(chart.png()))
+
+
+def table_picture(rows: Sequence[tuple[str, str]], width_px: int = 1200) -> Image.Image:
+    """Names and what is said of each, as a picture of two columns."""
+    font = ImageFont.load_default(TEXT_PX)
+    name_px = max((round(font.getlength(name)) + 4 * GAP_PX for name, _ in rows if name), default=0)
+    name_px = min(name_px, width_px // 2)
+    cells = [
+        (
+            _wrapped(name, font, name_px - 4 * GAP_PX),
+            _wrapped(said, font, width_px - name_px - 2 * GAP_PX),
+        )
+        for name, said in rows
+    ]
+    heights = [LINE_PX * max(map(len, row)) + GAP_PX for row in cells]
+    table = Image.new("RGB", (width_px, sum(heights) + GAP_PX), GROUND)
+    draw = ImageDraw.Draw(table)
+    top = GAP_PX
+    for (name_lines, said_lines), height in zip(cells, heights, strict=True):
+        draw.text((GAP_PX, top), "\n".join(name_lines), RULE, font, spacing=3)
+        draw.text((GAP_PX + name_px, top), "\n".join(said_lines), INK, font, spacing=3)
+        top += height
+    return table
+
+
+def report_output(
+    pictures: Sequence[Image.Image], rows: Sequence[tuple[str, str]]
+) -> dict[str, str]:
+    """One output of a notebook: pictures with the rows below, and the rows in words.
+
+    The rows are drawn too: of what a notebook may show of others, a picture alone shows everywhere.
+    """
+    file = BytesIO()
+    beneath(*pictures, table_picture(rows)).save(file, "PNG")
+    return {
+        "image/png": b64encode(file.getvalue()).decode("ascii"),
+        "text/plain": "\n".join(f"{name}: {said}" for name, said in rows),
+    }
 
 
 def summary_rows(records: Sequence[BlockRecord]) -> list[tuple[str, str]]:
@@ -108,22 +148,31 @@ def summary_rows(records: Sequence[BlockRecord]) -> list[tuple[str, str]]:
         ),
         *(_latency(preset, records) for preset in presets),
     ]
-    rows += [
-        (f"block {record.block}, {_seconds(record.first_picture):.2f} s", record.landed.prompt)
-        for record in records
-        if record.landed is not None
-    ]
-    return rows
+    return rows + landing_rows(records)
 
 
 def _latency(preset: str, records: Sequence[BlockRecord]) -> tuple[str, str]:
     """What the blocks took that were made under one preset."""
-    made_ms = np.array([record.latency_ms for record in records if record.preset == preset])
+    made_ms = [record.latency_ms for record in records if record.preset == preset]
+    return latency_row(preset, made_ms, real_time_ms(records[-1]))
+
+
+def latency_row(name: str, made_ms: Sequence[float], shown_ms: float) -> tuple[str, str]:
+    """What blocks took that are shown for `shown_ms` each."""
     return (
-        f"latency of a block, {preset}",
-        f"median {np.median(made_ms):.0f} ms, longest {made_ms.max():.0f} ms; "
-        f"real time is {real_time_ms(records[-1]):.0f} ms",
+        f"latency of a block, {name}",
+        f"median {np.median(made_ms):.0f} ms, longest {max(made_ms):.0f} ms; "
+        f"real time is {shown_ms:.0f} ms",
     )
+
+
+def landing_rows(records: Sequence[BlockRecord]) -> list[tuple[str, str]]:
+    """The prompts that have landed, each with its block and time."""
+    return [
+        (f"block {record.block}, {_seconds(record.first_picture):.2f} s", record.landed.prompt)
+        for record in records
+        if record.landed is not None
+    ]
 
 
 def _seconds(picture: int) -> float:
@@ -132,14 +181,6 @@ def _seconds(picture: int) -> float:
 
 def _time_s(block: "Block") -> float:
     return _seconds(pictures_before(block.latent_frame) + len(block.frames) // 2)
-
-
-def _cell(prompt: str) -> str:
-    """A prompt as plain text in a Markdown table: nothing in it is markup."""
-    escaped = html.escape(" ".join(prompt.split()), quote=False)
-    return "".join(
-        f"&#{ord(mark)};" if mark in "\\`*_{}[]()#+-!|~$:@" else mark for mark in escaped
-    )
 
 
 def _wrapped(

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import asdict, replace
 from functools import partial
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, assert_never, get_args
 
@@ -14,7 +13,7 @@ import anywidget
 import numpy as np
 import traitlets
 from IPython import get_ipython
-from IPython.display import Markdown, display
+from IPython.display import display
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -116,7 +115,7 @@ from longlive_widget.widget.protocol import (
 from longlive_widget.widget.recorder import write_shots
 from longlive_widget.widget.runner import Runner
 from longlive_widget.widget.setup import Setup
-from longlive_widget.widget.still import beneath, picture_strip, record_table
+from longlive_widget.widget.still import picture_of, picture_strip, report_output, summary_rows
 from longlive_widget.widget.video import CLOSED
 
 if TYPE_CHECKING:
@@ -542,13 +541,16 @@ class LongLiveWidget(anywidget.AnyWidget):
     def report(self) -> None:
         """Show what stays in a saved notebook: pictures with their prompts, a chart, and a table.
 
-        Picture and Markdown alone, so that it shows where neither kernel nor script runs: in a
-        notebook that is opened again, after nbconvert, on GitHub.
+        It is one output, a picture with the table's words, so that it shows where neither kernel
+        nor script runs: in a notebook that is opened again, after nbconvert, on GitHub.
         """
+        pictures, rows = self._reported()
+        display(report_output(pictures, rows), raw=True)
+
+    def _reported(self) -> tuple[list[Image.Image], list[tuple[str, str]]]:
+        """The pictures of a report from above, and the rows of its table."""
         strip = picture_strip(self._made_blocks())
-        chart = Image.open(BytesIO(parts_figure(self.history).png()))
-        display(beneath(strip, chart))
-        display(Markdown(record_table(self.history)))
+        return [strip, picture_of(parts_figure(self.history))], summary_rows(self.history)
 
     def code(self) -> str:
         """The Python that makes a studio as this one is now: engine, preset, timeline, seed, size.

@@ -1,6 +1,5 @@
 """What was measured, as a table and as figures; the page's tests read the same blocks."""
 
-import html
 import threading
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from longlive_widget.timeline import Timeline
 from longlive_widget.widget.figures import latency_figure, parts_figure, window_figure
 from longlive_widget.widget.metrics import metrics_of
 from longlive_widget.widget.protocol import PageTimes
-from longlive_widget.widget.still import record_table
+from longlive_widget.widget.still import summary_rows
 from longlive_widget.widget.studio import LongLiveWidget
 from tests.unit.painted_engine import PaintedEngine
 from tests.unit.test_protocol import FOUND, SHOWN, UNSEEN
@@ -139,11 +138,11 @@ def test_what_was_measured_under_two_presets_is_told_apart(studio):
     (change,) = [shape for shape in figure.layout.shapes if shape.x0 == 2.5]
     assert change.x1 == 2.5
     assert "reference+prompt_cache=2" in [note.text for note in figure.layout.annotations]
-    rows = record_table(studio.history).splitlines()
-    told = [html.unescape(row.split("|")[1].strip()) for row in rows if "latency" in row]
+    rows = summary_rows(studio.history)
+    told = [name for name, _ in rows if "latency" in name]
     assert told == [f"latency of a block, {name}" for name in dict.fromkeys(names)]
     before = sorted(record.latency_ms for record in studio.history[:3])
-    assert f"median {before[1]:.0f} ms, longest {before[2]:.0f} ms" in rows[4]
+    assert f"median {before[1]:.0f} ms, longest {before[2]:.0f} ms" in rows[2][1]
 
 
 def test_the_memory_figure_leaves_out_what_there_is_none_of(studio):

@@ -13,6 +13,7 @@ from longlive_widget.errors import (
     PresetError,
     SessionError,
 )
+from longlive_widget.widget import studio as studio_module
 from longlive_widget.widget.ensemble import difference
 
 TIMELINE = Timeline.of("a red ball moves right on white", (6, "it turns blue"))
@@ -143,3 +144,42 @@ def test_what_it_cannot_do_it_says_in_a_sentence(comparison, act, error: type[Lo
 
 def test_it_goes_by_both_names(comparison):
     assert repr(comparison) == "Comparison('reference', 'coarse', seed=3)"
+
+
+def test_its_report_shows_each_side_by_its_own_figures(comparison, monkeypatch):
+    shown: list[dict[str, str]] = []
+    monkeypatch.setattr(studio_module, "display", lambda output, **_: shown.append(output))
+    comparison.run(blocks=2)
+    comparison.report()
+    (output,) = shown
+    said = dict(line.split(": ", 1) for line in output["text/plain"].splitlines())
+    table = comparison.metrics
+    for label in ("reference", "coarse"):
+        made_ms = table.xs(label, level="side")["latency_ms"]
+        told = f"median {made_ms.median():.0f} ms, longest {made_ms.max():.0f} ms; real time is"
+        assert said[f"latency of a block, {label}"].startswith(told)
+    coarse = table.xs("coarse", level="side")
+    ratio, alike = coarse["psnr_db"], coarse["ssim"]
+    assert said["PSNR of a block, coarse"] == (
+        f"median {ratio.median():.1f} dB, lowest {ratio.min():.1f} dB"
+    )
+    assert said["SSIM of a block, coarse"].endswith(f"lowest {alike.min():.4f}")
+    assert "PSNR of a block, reference" not in said
+    pictures, _ = comparison._reported()
+    for place, side in enumerate(_tiles(comparison)[:2]):
+        strip = np.asarray(pictures[2 * place + 1]).astype(int)
+        first = side[:9][4].mean(axis=(0, 1))
+        assert np.abs(strip[25:65, 10:90].mean(axis=(0, 1)) - first).max() < 12
+
+
+def test_the_report_of_equal_sides_says_so(engine: Engine):
+    same = Comparison(engine, engine.preset.with_(memory_pool=True), TIMELINE, size_px=SMALL_PX)
+    same.run(blocks=1)
+    rows = dict(same._reported()[1])
+    assert rows["PSNR of a block, reference+memory_pool=True"] == "all are equal"
+    same.close()
+
+
+def test_it_has_no_preset_of_its_own_but_those_of_its_sides(engine: Engine, comparison):
+    assert comparison.preset is None
+    assert comparison.presets == (engine.preset, COARSE)

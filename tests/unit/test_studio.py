@@ -3,7 +3,6 @@
 import asyncio
 import base64
 import gc
-import html
 import io
 import subprocess
 import sys
@@ -32,7 +31,7 @@ from longlive_widget.widget import bundle
 from longlive_widget.widget.figures import PART_COLOURS
 from longlive_widget.widget.freed import Freed, freed_since
 from longlive_widget.widget.reel import Reel
-from longlive_widget.widget.still import beneath, picture_strip, record_table
+from longlive_widget.widget.still import beneath, picture_strip, report_output, summary_rows
 from longlive_widget.widget.studio import LongLiveWidget
 from tests.unit.painted_engine import PaintedEngine, PaintedSession
 
@@ -567,13 +566,18 @@ def test_the_strip_shows_pictures_of_the_video_in_order(studio):
         assert np.abs(shown - middle).max() < 25, index
 
 
-def test_prompts_in_the_table_are_text_not_markup(studio):
+def test_prompts_in_a_report_are_as_they_were_typed_and_drawn(studio):
     studio.run(blocks=4)
-    table = record_table(studio.history)
-    assert "<b>" not in table
-    row = table.splitlines()[-1]
-    assert row.count("|") == 3
-    assert html.unescape(row.split("|")[2].strip()) == MARKUP
+    rows = summary_rows(studio.history)
+    assert rows[-1][1] == MARKUP
+    strip = picture_strip(studio.blocks)
+    output = report_output([strip], rows)
+    assert set(output) == {"image/png", "text/plain"}
+    assert output["text/plain"].endswith(f": {MARKUP}")
+    picture = Image.open(io.BytesIO(base64.b64decode(output["image/png"])))
+    drawn = np.asarray(picture)[strip.height :]
+    lines = (drawn != 255).any(axis=(1, 2))
+    assert np.count_nonzero(np.diff(lines.astype(int)) == 1) >= len(rows)
 
 
 def test_what_has_ended_is_told_once_and_what_goes_on_with_a_later_block(studio):
@@ -627,12 +631,12 @@ def test_a_kernel_without_a_page_runs_to_the_end_and_shows_its_report():
         "print(studio.page_state['made'], studio.page_state['status'])",
     )
     assert shown[0].data["text/plain"] == "LongLiveWidget('painted', preset='reference', seed=0)"
-    assert len(reported) == 2
-    picture = Image.open(io.BytesIO(base64.b64decode(reported[0].data["image/png"])))
+    (report,) = reported
+    picture = Image.open(io.BytesIO(base64.b64decode(report.data["image/png"])))
     assert picture.width >= 1200
     assert ImageColor.getrgb(PART_COLOURS["decode"]) in {rgb for _, rgb in picture.getcolors(2**24)}
-    assert "script" not in "".join(reported[1].data)
-    assert "pictures/s" in reported[1].data["text/markdown"]
+    assert set(report.data) == {"image/png", "text/plain"}
+    assert "pictures/s: " in report.data["text/plain"]
     assert printed(state) == "5 done\n"
 
 
