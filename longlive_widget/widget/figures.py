@@ -215,7 +215,7 @@ def memory_figure(records: Sequence[BlockRecord]) -> "Chart":
 
 
 def kernels_figure(profile: BlockProfile | None) -> "Chart":
-    """The share of the profiled block that each part of the model took; the longest on top.
+    """The share of the profiled block that its longest parts took, and the rest.
 
     Raises:
         SessionError: there is none.
