@@ -31,6 +31,7 @@ class Archive:
         self._video = video
         self._outbox = outbox
         self._recorder: Recorder | RunRecorder | None = None
+        self._ended: Future[Path] | None = None
         self._lock = threading.Lock()
         self._archivist = Courier("longlive-archivist")
 
@@ -47,7 +48,8 @@ class Archive:
         file, over all videos.
 
         Raises:
-            SessionError: something is being recorded, or an MP4 file is to be without loss.
+            SessionError: something is being recorded, an MP4 file is to be without loss, or several
+                videos in step are to be in a folder.
         """
         with self._lock:
             if self._recorder is not None:
@@ -59,6 +61,7 @@ class Archive:
                     f"loss: call it {name.stem!r}"
                 )
             self._recorder = recorder = self._begun(name, lossless=lossless)
+            self._ended = None
         self._outbox.tell_state()
         return recorder.path
 
@@ -66,39 +69,54 @@ class Archive:
         about = self._video.about
         if path.suffix or not path.name:
             return Recorder(path, about.width_px, about.height_px)
+        if about.tiles is not None:
+            raise SessionError(
+                f"{str(path)!r} is a folder, which keeps the manifest of one video, and several "
+                "are made here: record to a file that ends in .mp4"
+            )
         geometry = Geometry(about.width_px, about.height_px, about.block_frames)
         return RunRecorder(path, geometry, lossless=lossless)
 
     def keep(self, take: Take) -> None:
         """A block was made: it is added, if something is being recorded.
 
-        A recording of one video ends where the next one begins.
+        A recording of one video ends where the next one begins; `cut` then says where it is.
         """
         with self._lock:
             recorder = self._recorder
-        if recorder is None:
-            return
-        if recorder.is_of(take.run):
+            ends = recorder is not None and not recorder.is_of(take.run)
+            if recorder is not None and ends:
+                self._recorder, self._ended = None, self._finished(recorder)
+        if ends:
+            self._outbox.tell_state()
+        elif recorder is not None:
             self._archivist.put(lambda: recorder.take(take), self._give_up)
-        else:
-            self.cut()
 
     def cut(self) -> "Future[Path]":
-        """End the recording; returns where it is, once it is written.
+        """End the recording, if it has not ended by itself; returns where it is, once written.
+
+        Of one that has failed it is an `OutputError`, which says why.
 
         Raises:
-            SessionError: nothing is being recorded.
+            SessionError: nothing was recorded since the last cut.
         """
         with self._lock:
-            recorder, self._recorder = self._recorder, None
-        if recorder is None:
+            recorder, ended = self._recorder, self._ended
+            self._recorder = self._ended = None
+        if recorder is not None:
+            self._outbox.tell_state()
+            return self._finished(recorder)
+        if ended is None:
             raise SessionError("nothing is being recorded: record() first")
-        self._outbox.tell_state()
+        return ended
+
+    def _finished(self, recorder: Recorder | RunRecorder) -> "Future[Path]":
         cut: Future[Path] = Future()
 
         def finish() -> None:
-            if recorder.failed:
-                raise OutputError(f"the recording to {str(recorder.path)!r} had failed before")
+            if recorder.failure is not None:
+                cut.set_exception(_failed(recorder))
+                return
             with recorder:
                 pass
             self._outbox.say(Notice(f"recorded {recorder.seconds:.1f} s to {recorder.path}"))
@@ -140,7 +158,17 @@ class Archive:
 
     def _give_up(self, error: Exception) -> None:
         with self._lock:
-            if self._recorder is not None and self._recorder.failed:
-                self._recorder = None
+            recorder = self._recorder
+            if recorder is not None and recorder.failure is not None:
+                self._recorder, self._ended = None, self._finished(recorder)
         self._outbox.tell_state()
         self._outbox.tell(error)
+
+
+def _failed(recorder: Recorder | RunRecorder) -> OutputError:
+    error = OutputError(
+        f"the recording to {str(recorder.path)!r} has failed before ({recorder.failure}): record() "
+        "anew"
+    )
+    error.__cause__ = recorder.failure
+    return error

@@ -8,7 +8,7 @@ from longlive_widget.engine.engine import Engine
 from longlive_widget.errors import ManifestError, SessionError, one_of
 from longlive_widget.measure.in_step import Side
 from longlive_widget.presets import Preset
-from longlive_widget.timeline import Timeline
+from longlive_widget.timeline import CUT, Timeline, Transition
 from longlive_widget.widget.code import (
     Written,
     engine_code,
@@ -110,6 +110,22 @@ class TiledWidget(LongLiveWidget):
             "a LongLiveWidget"
         )
 
+    def branch(self, block: int, prompt: str | None = None, transition: Transition = CUT) -> int:
+        """Nothing: a branch leaves a single video, so this is a `SessionError`."""
+        del block, prompt, transition
+        self._refuse_branches()
+
+    def walk(self, branch: int) -> None:
+        """Nothing: there are no branches, so this is a `SessionError`."""
+        del branch
+        self._refuse_branches()
+
+    def _refuse_branches(self) -> NoReturn:
+        raise SessionError(
+            "several videos are made here in step, and a branch leaves a single one: make the one "
+            "that you want in a LongLiveWidget"
+        )
+
     def profile(self, *, every: int | None = None) -> None:
         """Nothing: a profile is of one engine, so this is a `SessionError`."""
         del every
@@ -126,8 +142,9 @@ class Comparison(TiledWidget):
     is (`gain`); below are both latencies and, block by block, PSNR and SSIM of the right one's
     pictures against the left one's, which are the kernel's own, before any coding.
 
-    All else is as in `LongLiveWidget`; studios on one of the engines are closed. Presets and size
-    stay as they are.
+    All else is as in `LongLiveWidget`, but for what is of one video: here are no branches, profile,
+    manifest and page of a run, and a recording is an MP4 file, no folder. Studios on one of the
+    engines are closed. Presets and size stay as they are.
 
     Args:
         left: an engine.

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from longlive_widget.engine.video_file import CodedVideoFile, VideoFile
-from longlive_widget.errors import LongLiveError, OutputError, SessionError
+from longlive_widget.errors import LongLiveError, OutputError
 from longlive_widget.geometry import PICTURES_PER_SECOND, Geometry
 from longlive_widget.runs.recording import RecordingFolder
 from longlive_widget.widget.frame_codec import encode_h264, is_small
@@ -40,7 +40,7 @@ class _Writing:
     def __init__(self, file: VideoFile | CodedVideoFile | RecordingFolder) -> None:
         self._written = file
         self.path = file.path
-        self.failed = False
+        self.failure: BaseException | None = None
         self._open = ExitStack()
         self._open.enter_context(file)
 
@@ -58,8 +58,8 @@ class _Writing:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if not self.failed:
-            self.failed = kind is not None
+        if self.failure is None:
+            self.failure = error
             self._open.__exit__(kind, error, trace)
 
     @contextmanager
@@ -94,7 +94,7 @@ class Recorder(_Writing):
 
     def append(self, shot: Shot) -> None:
         """Add a block at the end; one of which nothing is kept is an `OutputError`."""
-        if not self.failed:
+        if self.failure is None:
             with self._appending():
                 self._append(shot)
 
@@ -129,15 +129,11 @@ class RunRecorder(_Writing):
 
     def take(self, take: Take) -> None:
         """Add a block at the end."""
-        if not self.failed:
+        if self.failure is None:
             with self._appending():
                 if take.shot.frames is None:
                     raise _gone(take.shot)
-                if take.page is None:
-                    raise SessionError(
-                        "a folder keeps a manifest, and a branch or several videos in step have "
-                        "none: record to a file that ends in .mp4"
-                    )
+                assert take.page is not None, "several videos in step are refused before"
                 self._folder.append(take.shot.frames, take.page.manifest())
 
 

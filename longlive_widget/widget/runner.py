@@ -442,9 +442,9 @@ class Runner:
             return self._archive.record(path, lossless=lossless)
 
     def cut(self) -> "Future[Path]":
-        """End the recording; returns where it is, once it is written.
+        """End the recording, if it has not ended by itself; returns where it is, once written.
 
-        Where nothing is being recorded, it is a `SessionError`.
+        Where nothing was recorded since the last cut, it is a `SessionError`.
         """
         return self._archive.cut()
 

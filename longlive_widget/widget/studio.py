@@ -340,7 +340,11 @@ class LongLiveWidget(anywidget.AnyWidget):
         return self._runner.record(path, lossless=lossless)
 
     def cut(self) -> Path:
-        """End the recording; returns where it is. A stop does not end it, closing does."""
+        """End the recording; returns where it is. A stop does not end it, closing does.
+
+        One that has ended where the next video began is there too. One that has failed is an
+        `OutputError` that says why; where nothing was recorded, it is a `SessionError`.
+        """
         return self._runner.cut().result()
 
     def profile(self, *, every: int | None = None) -> None:

@@ -131,15 +131,27 @@ def test_a_studio_on_one_of_its_engines_is_closed(engine: Engine):
         (lambda it: setattr(it, "size_px", (160, 96)), GeometryError, "give size_px"),
         (lambda it: setattr(it, "gain", 65), SessionError, "gain 65 is out of range: use 1 to 64"),
         (lambda it: it.manifest(), ManifestError, "a manifest is of one"),
+        (lambda it: it.export_html("x.html"), SessionError, "nothing was made yet"),
         (lambda it: it.profile(), SessionError, "a profile is of one"),
+        (lambda it: it.branch(0, "a star"), SessionError, "a branch leaves a single one: make"),
+        (lambda it: it.walk(0), SessionError, "a branch leaves a single one: make"),
+        (lambda it: it.record("folder"), SessionError, r"record to a file that ends in \.mp4"),
         (lambda it: it.figure("kernels"), SessionError, "chart 'kernels' does not exist"),
     ],
 )
 def test_what_it_cannot_do_it_says_in_a_sentence(comparison, act, error: type[LongLiveError], told):
     with pytest.raises(error, match=told):
         act(comparison)
+    assert comparison._runner.state().recording is None
     comparison.run(blocks=1)
     assert comparison.errors == ()
+
+
+def test_it_is_recorded_to_a_file(comparison, tmp_path):
+    path = comparison.record(tmp_path / "both.mp4")
+    comparison.run(blocks=1)
+    assert comparison.cut() == path
+    assert path.stat().st_size > 0
 
 
 def test_it_goes_by_both_names(comparison):

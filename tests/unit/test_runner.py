@@ -829,6 +829,10 @@ def test_a_recording_that_fails_is_told_once_and_leaves_nothing(begin, tmp_path,
     runner.make(3).result(PATIENCE_S)
     page.wait_for(lambda: page.of(Failure))
     runner.make(2).result(PATIENCE_S)
+    with pytest.raises(OutputError, match=r"x\.mp4' has failed before \(the disk is full\)"):
+        runner.cut().result(PATIENCE_S)
+    with pytest.raises(SessionError, match=r"record\(\) first"):
+        runner.cut()
     runner.close()
     assert [failure.message for failure in page.of(Failure)] == ["the disk is full"]
     assert list(tmp_path.iterdir()) == []

@@ -475,6 +475,7 @@ def test_a_studio_records_one_video_into_a_folder_that_plays_meanwhile(tmp_path)
     assert [(turn.block, turn.preset.name) for turn in manifest.presets] == [(3, "one")]
     assert np.array_equal(np.concatenate([block.frames for block in recording.blocks()]), frames)
     assert not (path / "journal.jsonl").exists()
+    assert studio.cut() == path  # it has ended, and is where it was asked for
     with pytest.raises(SessionError, match=r"nothing is being recorded"):
         studio.cut()
 

@@ -238,6 +238,21 @@ def test_a_branch_becomes_a_page_and_a_recording(studio, tmp_path):
     assert STAR in page
 
 
+def test_a_recording_of_a_video_that_is_left_is_whole_and_is_where_cut_says(studio, tmp_path):
+    path = studio.record(tmp_path / "root")
+    studio.run(blocks=3)
+    manifest = studio.manifest()
+    studio.branch(2, STAR)
+    studio.run(blocks=1)
+    assert studio._runner.state().recording is None
+    assert studio.cut() == path
+    assert Recording.open(path).manifest == manifest
+    studio.record(tmp_path / "branch")  # another one is asked for: the first is no longer
+    studio.run(blocks=1)
+    assert studio.cut() == tmp_path / "branch"
+    assert studio.errors == ()
+
+
 def test_its_code_makes_a_branch_from_the_beginning(studio):
     studio.run(blocks=3)
     studio.branch(2, STAR)
