@@ -91,6 +91,15 @@ def one_of(name: str, value: object, choices: Sequence[object], error: type[Long
         raise error(f"{name} {value!r} does not exist: use {' or '.join(map(repr, choices))}")
 
 
+def require_engine(engine: object) -> None:
+    """Make sure that `engine` can make videos; else it is a `SessionError`."""
+    if not callable(getattr(engine, "session", None)):
+        raise SessionError(
+            f"engine {engine!r} is none that makes videos: give what Engine.load returns, as in "
+            "Engine.load('tiny')"
+        )
+
+
 def true_or_false(name: str, value: object, error: type[LongLiveError]) -> None:
     """Make sure that `value` is True or False; else it is an `error` that calls it `name`."""
     if not isinstance(value, bool):

@@ -22,10 +22,10 @@ from longlive_widget.engine.rollout import Rollout
 from longlive_widget.engine.session import block_noise
 from longlive_widget.engine.side_by_side import psnr_db, squared_error
 from longlive_widget.engine.windows import new_window
-from longlive_widget.errors import SessionError, whole_number
+from longlive_widget.errors import SessionError, require_engine, whole_number
 from longlive_widget.model.attention import Attend
 from longlive_widget.model.stream import to_bytes
-from longlive_widget.timeline import Entry, Timeline, Transition, timeline_of
+from longlive_widget.timeline import Entry, Timeline, Transition, require_seed, timeline_of
 
 Numbers = NDArray[np.float64]
 
@@ -112,7 +112,8 @@ class Inside:
         size_px: width and height of the pictures; None takes the model's own.
 
     Raises:
-        SessionError: a prompt takes over by a blend.
+        SessionError: the engine is none, a prompt takes over by a blend, or the seed is no whole
+            number from 0 to 2**32 - 1.
     """
 
     def __init__(
@@ -123,12 +124,13 @@ class Inside:
         *,
         size_px: tuple[int, int] | None = None,
     ) -> None:
+        require_engine(engine)
         plan = timeline_of(timeline)
         _require_cuts(plan)
         self.geometry = engine.geometry_at(size_px)
         self.next_block = 0
         self.prompt = ""
-        self._model, self._seed = engine.model, seed
+        self._model, self._seed = engine.model, require_seed(seed)
         self._window = new_window(engine.preset, self._model.sizes, self.geometry, "relative")
         self._seen: list[Tensor] = []
         self._levels = levels(engine.preset.denoise_steps)
@@ -259,8 +261,12 @@ def with_and_without_recache(
 ) -> tuple[Pictures, Pictures]:
     """A video whose prompt switches at `block`, with a re-cache and without: uint8, `FHWC` each.
 
-    Without, memory stays as the prompt before has left it. Both are the same up to the switch.
+    Without, memory stays as the prompt before has left it. Both are the same up to the switch. A
+    `block` before which there is none, and `blocks` that end before it, are a `SessionError`.
     """
+    require_engine(engine)
+    block = whole_number("block", block, SessionError, least=1)
+    blocks = whole_number("number of blocks", blocks, SessionError, least=block + 1)
     frame = block * engine.geometry.block_frames
 
     def made(transition: Transition) -> Pictures:

@@ -152,6 +152,10 @@ def kept(run: str | Path | Manifest | RecordedRun) -> tuple[Manifest, RecordedRu
     if isinstance(run, Manifest):
         return run, None
     if not isinstance(run, RecordedRun):
+        if not isinstance(run, str | Path):
+            raise ManifestError(
+                f"run {run!r} is none: give a manifest, its file, a recording or its folder"
+            )
         if not Path(run).expanduser().is_dir():
             return Manifest.read(run), None
         run = RecordedRun.open(run)

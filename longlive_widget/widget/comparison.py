@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal, NoReturn, cast, get_args
 from PIL import Image
 
 from longlive_widget.engine.engine import Engine
-from longlive_widget.errors import ManifestError, SessionError, one_of
+from longlive_widget.errors import ManifestError, SessionError, one_of, require_engine
 from longlive_widget.measure.in_step import Side
 from longlive_widget.presets import Preset
 from longlive_widget.timeline import CUT, Timeline, Transition
@@ -156,7 +156,8 @@ class Comparison(TiledWidget):
         codec: as in `LongLiveWidget`.
         when_unseen: as in `LongLiveWidget`.
 
-    An unknown preset, and one that the model cannot run, are a `PresetError`.
+    An unknown preset, and one that the model cannot run, are a `PresetError`; a left side that is
+    no engine is a `SessionError`.
     """
 
     def __init__(
@@ -171,6 +172,7 @@ class Comparison(TiledWidget):
         codec: WantedCodec = "auto",
         when_unseen: Unseen = "go on",
     ) -> None:
+        require_engine(left)
         other = right if isinstance(right, Engine) else left.under(right)
         labels = _labels(left, other)
         sides = (Side(labels[0], left), Side(labels[1], other, against=0))

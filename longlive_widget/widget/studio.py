@@ -22,6 +22,7 @@ from longlive_widget.errors import (
     SessionError,
     one_of,
     reachable,
+    require_engine,
     require_place,
     whole_number,
 )
@@ -162,7 +163,8 @@ class LongLiveWidget(anywidget.AnyWidget):
     were made on this machine are shown beside the presets, and `recommendation` asks them.
 
     Raises:
-        SessionError: the seed is no whole number from 0 to 2**32 - 1, or a choice does not exist.
+        SessionError: the engine is none, the seed is no whole number from 0 to 2**32 - 1, or a
+            choice does not exist.
         TimelineError: the timeline is neither one nor a prompt.
         CapabilityError: the page's part of this package was not built, or H.264 cannot be made.
     """
@@ -206,6 +208,7 @@ class LongLiveWidget(anywidget.AnyWidget):
         records: str | Path | None = None,
         branch_bytes: int = STATE_BYTES,
     ) -> None:
+        require_engine(engine)
         measured = () if records is None else read(records)
         plan, seed = timeline_of(timeline), require_seed(seed)
         one_of("when_unseen", when_unseen, get_args(Unseen), SessionError)
