@@ -182,7 +182,8 @@ class Branch:
         a cut to the prompt that is in force there, up to the next one. Blocks between the last kept
         state and this one are made again first. `watch` is told of all its blocks.
 
-        An empty prompt is a `TimelineError`; a block that has not begun, and blocks to be made
+        An empty prompt is a `TimelineError`; a block that has not begun, one after another preset
+        has taken over, and blocks to be made
         again whose adapters had other scales than now, are a `SessionError`.
         """
         return self.tree._branched(self, block, prompt, transition, watch)
@@ -264,12 +265,14 @@ class Branches:
         watch: Watch | None,
     ) -> Branch:
         begun = parent.session.next_block
-        for _, preset in parent.session.presets[:1]:
-            raise SessionError(
-                f"this video went on under preset {preset.name!r} on the way, and no branch can "
-                f"leave it: a tree is of one preset, {self._engine.preset.name!r}"
-            )
         block = whole_number("block", block, SessionError, least=0, most=begun)
+        for turned, preset in parent.session.presets[:1]:
+            if turned < block:
+                raise SessionError(
+                    f"this video went on under preset {preset.name!r} from block {turned} on, and "
+                    f"no branch can leave it at block {block}: a tree is of one preset, "
+                    f"{self._engine.preset.name!r}, branch at block {turned} or before"
+                )
         timeline = parent.session.timeline
         frames = parent.session.geometry.block_frames
         begin = self._state_before(parent, block)

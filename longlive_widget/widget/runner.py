@@ -332,8 +332,8 @@ class Runner:
         making is finished first; blocks that lie after the last kept state are made again. Waits
         for all of that; where it fails, the video goes on as it was.
 
-        Where there is no video to leave, `make` goes on, the block has not begun, the video went on
-        under another preset on the way or has ended meanwhile, or this is the thread that makes
+        Where there is no video to leave, `make` goes on, the block was not made yet, the video went
+        on under another preset before it or has ended meanwhile, or this is the thread that makes
         blocks, it is a `SessionError`.
         """
         with self._leaving() as parent:

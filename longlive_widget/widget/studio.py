@@ -383,10 +383,10 @@ class LongLiveWidget(anywidget.AnyWidget):
         the one in force, it is the same, to the bit. `start`, or `run`, goes on with it. Blocks
         between the last state that is kept and this one are made again first, and the call waits
         for that. The video that was left stays as it is: `walk` goes back to it. A live video is
-        held meanwhile.
+        held meanwhile. The branch is made under the studio's present preset.
 
         An empty prompt is a `TimelineError`; where no video has begun, `run` is making blocks, the
-        block has not begun, or the video went on under another preset on the way, it is a
+        block has not begun, or the video went on under another preset before it, it is a
         `SessionError`.
         """
         return self._runner.branch(block, prompt, transition)

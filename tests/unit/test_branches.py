@@ -208,7 +208,7 @@ def test_adapters_that_have_changed_since_are_told_before_blocks_are_made_again(
     assert _same(whole, _made(tree.root.branch(3), 1))
 
 
-def test_a_video_that_went_on_under_another_preset_has_no_branches(engine):
+def test_a_video_that_went_on_under_another_preset_is_left_only_before_that(engine):
     tree = Branches(engine, RED, size_px=SMALL_PX)
     _made(tree.root, 1)
     other = engine.under(engine.preset.with_(name="more", denoise_steps=(1000, 250)))
@@ -218,8 +218,10 @@ def test_a_video_that_went_on_under_another_preset_has_no_branches(engine):
     for one in (other, engine):
         one.take_over(tree.root.session)
         _made(tree.root, 1)
-    with pytest.raises(SessionError, match="under preset 'more' on the way, and no branch"):
-        tree.root.branch(1)
+    with pytest.raises(SessionError, match=r"from block 1 on, and no branch .* at block 2"):
+        tree.root.branch(2)
+    whole = _made(engine.session(RED, size_px=SMALL_PX), 3)
+    assert _same(whole, _made(tree.root.branch(1), 2))  # under the tree's own preset
 
 
 def test_bad_input_is_told_and_leaves_no_branch(engine):

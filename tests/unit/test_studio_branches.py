@@ -224,6 +224,22 @@ def test_a_block_that_is_begun_but_not_decoded_yet_is_not_left(engine):
     studio.close()
 
 
+def test_a_branch_from_before_another_preset_took_over_is_under_the_present_one(engine, studio):
+    """Its manifest says so, and makes it again."""
+    studio.run(blocks=2)
+    studio.preset = PLAIN.with_(name="more", denoise_steps=(1000, 250))
+    studio.run(blocks=1)
+    studio.branch(1, STAR)
+    studio.run(blocks=2)
+    run = studio.manifest()
+    assert [(turn.block, turn.preset.name) for turn in run.presets] == [(1, "more")]
+    assert [record.preset for record in studio.history] == ["plain", "more", "more"]
+    assert replay(run, engine=engine).equal
+    studio.walk(0)
+    with pytest.raises(SessionError, match=r"from block 2 on, and no branch .* at block 3"):
+        studio.branch(3)
+
+
 def test_a_branch_becomes_a_page_and_a_recording(studio, tmp_path):
     studio.run(blocks=3)
     studio.branch(2, STAR)
