@@ -350,6 +350,7 @@ PRESETS: dict[str, Preset] = {
         ),
     )
 }
+"""Those that have a name, by it, in the order in which they are shown."""
 
 
 def preset_named(name: object) -> Preset:
