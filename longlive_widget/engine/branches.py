@@ -183,8 +183,8 @@ class Branch:
         state and this one are made again first. `watch` is told of all its blocks.
 
         An empty prompt is a `TimelineError`; a block that has not begun, one after another preset
-        has taken over, and blocks to be made
-        again whose adapters had other scales than now, are a `SessionError`.
+        has taken over, and blocks to be made again whose adapters had other scales than now, are a
+        `SessionError`.
         """
         return self.tree._branched(self, block, prompt, transition, watch)
 

@@ -24,6 +24,7 @@ from matplotlib.ticker import LogFormatter
 from PIL import Image
 
 from longlive_widget.errors import CapabilityError
+from longlive_widget.measure.colours import COLOURS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,7 +60,6 @@ _STYLE = {
     "ytick.minor.size": 0,
     "legend.frameon": False,
 }
-_COLOURS = ("#3d7dca", "#c8762b", "#3f9c77", "#8a6fc9", "#c9627d", "#8a929c")
 _DASHES = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-."}
 _SIDES = {"top": "bottom", "middle": "center", "bottom": "top"}
 _AREA = 0.55
@@ -113,7 +113,7 @@ def _draw(axes: "Axes", figure: go.Figure) -> None:
         )
     _draw_axes(axes, figure.layout)
     _draw_bars(axes, [one for one in figure.data if one.type == "bar"], figure.layout.barmode)
-    for trace, colour in zip(figure.data, cycle(_COLOURS), strict=False):
+    for trace, colour in zip(figure.data, cycle(COLOURS), strict=False):
         if trace.type == "scatter":
             _draw_scatter(axes, trace, colour)
         elif trace.type == "heatmap":
@@ -147,7 +147,7 @@ def _draw_bars(axes: "Axes", traces: "Collection[go.Bar]", barmode: str | None) 
     """Bars, each trace on top of those before it if they are stacked, else beside them."""
     together = barmode in ("stack", "overlay", "relative") or len(traces) < 2
     heaps: dict[object, float] = defaultdict(float)
-    for number, (trace, colour) in enumerate(zip(traces, cycle(_COLOURS), strict=False)):
+    for number, (trace, colour) in enumerate(zip(traces, cycle(COLOURS), strict=False)):
         flat = trace.orientation == "h"
         names, sizes = _pairs((trace.y, trace.x) if flat else (trace.x, trace.y))
         width = trace.width or 0.8

@@ -7,6 +7,7 @@ import numpy as np
 
 from longlive_widget.measure.breakdown import Breakdown, Part
 from longlive_widget.measure.ceilings import Ceilings
+from longlive_widget.measure.colours import COLOURS
 from longlive_widget.measure.profile_log import part_times
 from longlive_widget.measure.record import Record
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from longlive_widget.measure.chart import Chart
 
 _TRANSFORMER, _DECODER, _GAPS, _RULE = "#3d7dca", "#3f9c77", "#c8762b", "#8a929c"
-_NAMED_COLOURS = ("#3d7dca", "#c8762b", "#3f9c77", "#8a6fc9", "#c9627d")
+_NAMED_COLOURS = COLOURS[:5]
 """One for each part that has its name in a roofline: all of them would hide each other."""
 _DECADE = 10.0
 _LONGEST = 10

@@ -1,22 +1,22 @@
 """The chart of single samples: every block that was timed, in the turns in which it was made."""
 
 from collections.abc import Sequence
+from itertools import cycle
 from typing import TYPE_CHECKING
 
+from longlive_widget.measure.colours import COLOURS
 from longlive_widget.measure.statistics import Summary
 
 if TYPE_CHECKING:
     from longlive_widget.measure.benchmark import Measured
     from longlive_widget.measure.chart import Chart
 
-_COLOURS = ("#3d7dca", "#c8762b", "#3f9c77", "#8a6fc9", "#c9627d", "#8a929c")
-
 
 def turns_figure(found: "Sequence[Measured]") -> "Chart":
     """A dot for each steady block over its turn, in ms, and a dashed line at each median.
 
     Args:
-        found: at most six presets that were measured in turns.
+        found: presets that were measured in turns.
     """
     import plotly.graph_objects as go
 
@@ -30,7 +30,7 @@ def turns_figure(found: "Sequence[Measured]") -> "Chart":
         xaxis={"title": "turn", "type": "category"},
         yaxis={"title": "ms a block (dashed: the median)"},
     )
-    for one, colour in zip(found, _COLOURS, strict=False):
+    for one, colour in zip(found, cycle(COLOURS), strict=False):
         block_ms, turns = one.samples["block_ms"], one.plan.turns
         figure.add_trace(
             go.Scatter(

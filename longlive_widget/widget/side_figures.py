@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from statistics import median
 from typing import TYPE_CHECKING, Literal
 
+from longlive_widget.measure.colours import COLOURS
 from longlive_widget.widget.figures import over_blocks
 from longlive_widget.widget.metrics import real_time_ms
 from longlive_widget.widget.protocol import BlockRecord, SideRecord
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 
     from longlive_widget.measure.chart import Chart
 
-SIDE_COLOURS = ("#3d7dca", "#c8762b", "#3f9c77", "#8a6fc9", "#c9627d", "#8a929c")
 _Get = Callable[[SideRecord], float | None]
 _CHARTS: dict[str, tuple[str, str, _Get]] = {
     "latency": ("latency, ms", "ms", lambda side: side.latency_ms),
@@ -108,4 +108,4 @@ def _lines(
     for place, label in enumerate(labels):
         values = [get(record.sides[place]) for record in records]
         if any(value is not None for value in values):
-            yield label, SIDE_COLOURS[place % len(SIDE_COLOURS)], values
+            yield label, COLOURS[place % len(COLOURS)], values
