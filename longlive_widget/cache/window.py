@@ -157,6 +157,11 @@ class Window(ABC):
         sink = min(self.sink_frames, len(self._kept_frames)) if keep_sink else 0
         self._evict(sink, len(self._kept_frames) - sink)
 
+    def let_go(self) -> None:
+        """Forget everything, and hold no tensor any more."""
+        self._memory = [()] * len(self._memory)
+        self.clear()
+
     def held(self) -> WindowState:
         """What is in memory, as views that the next block overwrites: copy them."""
         filled = self._filled

@@ -30,3 +30,12 @@ class OneAhead(Generic[_Made]):
         if go_on:
             self._begun = self._worker.submit(make)
         return made
+
+    def close(self, then: Callable[[], None]) -> None:
+        """Forget what was begun, without waiting for it; `then` is done once it has ended."""
+        begun, self._begun = self._begun, None
+        self._worker.shutdown(wait=False, cancel_futures=True)
+        if begun is None:
+            then()
+        else:
+            begun.add_done_callback(lambda _: then())

@@ -64,7 +64,8 @@ class PictureOutlet:
     decodes on a stream of its own there, beside what is computed next. `at_once` is how many latent
     frames are decoded together, None the whole block; a part of one is a block to `record`.
     `in_place` writes what the decoder remembers, and the 8-bit pictures, over those of the block
-    before, and may `record` that.
+    before, and may `record` that. `finite` is whether all latents of the block were whose pictures
+    were waited for last.
     """
 
     def __init__(
@@ -82,6 +83,8 @@ class PictureOutlet:
         self._at_once = at_once
         self._own: torch.cuda.Stream | None = None
         self._host: Tensor | None = None
+        self._finite_host: Tensor | None = None
+        self.finite = True
 
     def begin(
         self,
@@ -106,6 +109,7 @@ class PictureOutlet:
             with timed:
                 parts = [self._now(part) for part in self._parts(latent_BFCHW)]
             whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
+            self.finite = bool(all_finite(latent_BFCHW))
             return lambda: whole
         if not self._aside:
             with timed:
@@ -134,20 +138,25 @@ class PictureOutlet:
         self, latent_BFCHW: Tensor, copying: Callable[[], AbstractContextManager[object]]
     ) -> Callable[[], Pictures]:
         count = 0
-        for part_BFCHW in self._parts(latent_BFCHW):
-            bytes_FHWC = self._decoded(part_BFCHW)[0]
-            if self._host is None:
+        parts = self._parts(latent_BFCHW)
+        for number, part_BFCHW in enumerate(parts):
+            bytes_BFHWC, finite = self._decoded(part_BFCHW)
+            bytes_FHWC = bytes_BFHWC[0]
+            if self._host is None or self._finite_host is None:
                 most = PICTURES_PER_LATENT_FRAME * latent_BFCHW.shape[1]
                 shape = (most, *bytes_FHWC.shape[1:])
                 self._host = torch.empty(shape, dtype=torch.uint8, pin_memory=True)
+                self._finite_host = torch.empty(len(parts), dtype=torch.bool, pin_memory=True)
             with copying():
                 self._host[count : count + len(bytes_FHWC)].copy_(bytes_FHWC, non_blocking=True)
+                self._finite_host[number].copy_(finite, non_blocking=True)
             count += len(bytes_FHWC)
         done = torch.cuda.Event(blocking=True)
         done.record()
 
         def pictures() -> Pictures:
             done.synchronize()
+            self.finite = bool(self._finite_host.all())  # type: ignore[union-attr]  # made above
             copied: Pictures = self._host[:count].numpy().copy()  # type: ignore[index]  # made above
             return copied
 
@@ -156,10 +165,11 @@ class PictureOutlet:
     def _parts(self, latent_BFCHW: Tensor) -> Sequence[Tensor]:
         return latent_BFCHW.split(self._at_once or latent_BFCHW.shape[1], dim=1)
 
-    def _decoded(self, latent_BFCHW: Tensor) -> Tensor:
+    def _decoded(self, latent_BFCHW: Tensor) -> tuple[Tensor, Tensor]:
+        """8-bit pictures, `BFHWC`, and whether all latents are finite, on the device."""
         if self._static is not None:
-            return self._static.decode(latent_BFCHW)
-        return to_bytes(self._stream.decode(latent_BFCHW))
+            return self._static.decode(latent_BFCHW), self._static.finite
+        return to_bytes(self._stream.decode(latent_BFCHW)), all_finite(latent_BFCHW)
 
     def _now(self, latent_BFCHW: Tensor) -> Pictures:
         if self._static is None:
@@ -171,7 +181,8 @@ class PictureOutlet:
 class _StaticStream:
     """A decoder's stream whose memory and pictures, once blocks are alike, have their places.
 
-    With a recorder those blocks are recorded and replayed.
+    With a recorder those blocks are recorded and replayed. `finite` is a place too: whether all
+    latents of the last block were.
     """
 
     def __init__(self, stream: DecoderStream, record: Recorder | None = None) -> None:
@@ -181,6 +192,7 @@ class _StaticStream:
         self._again: Step | None = None
         self._latent = torch.empty(0)
         self._state: list[Tensor] = []
+        self.finite = torch.empty(0)
 
     def decode(self, latent_BFCHW: Tensor) -> Tensor:
         """The next 8-bit pictures, `BFHWC`; they are overwritten by the ones after."""
@@ -202,6 +214,7 @@ class _StaticStream:
                 f"a block of {latent_BFCHW.shape[1]} latent frames after others of "
                 f"{self._latent.shape[1]}: a decoder in its places takes blocks of one size"
             )
+        self.finite = all_finite(latent_BFCHW)
         before = [kept.shape for kept in self._stream.state]
         bytes_BFHWC = to_bytes(self._stream.decode(latent_BFCHW))
         if before == [kept.shape for kept in self._stream.state]:
@@ -211,7 +224,13 @@ class _StaticStream:
     def _step(self, bytes_BFHWC: Tensor) -> Tensor:
         pictures_BFCHW, kept = self._stream.decoder(self._latent, self._state)
         torch._foreach_copy_(self._state, kept)
+        self.finite.copy_(all_finite(self._latent))
         return bytes_BFHWC.copy_(to_bytes(pictures_BFCHW))
+
+
+def all_finite(latent_BFCHW: Tensor) -> Tensor:
+    """Whether no number is infinite or none at all: one bool, on the device of the latents."""
+    return latent_BFCHW.isfinite().all()
 
 
 def decode_now(stream: DecoderStream, latent_BFCHW: Tensor) -> Pictures:

@@ -73,19 +73,44 @@ def require_room(preset: Preset, sizes: Sizes, where: Placement, *, beside: bool
     )
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether a device, or the host, had not what was asked for: torch tells so in several ways."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
+
+
+def no_more_memory(preset: Preset, sizes: Sizes, where: Placement, block: int) -> CapabilityError:
+    """What is told where memory ran out inside of a block, with the presets that need less."""
+    needed = needed_bytes(preset, sizes, where.dtype, where.device)
+    by_need = sorted(_needs(sizes, where).items(), key=lambda need: need[1])
+    less = [f"{name!r} ({_size(need)})" for name, need in by_need if need < needed]
+    smaller = f"use the preset {' or '.join(less[:3])}, or " if less else ""
+    return CapabilityError(
+        f"block {block} found no more memory on device '{where.device}', where preset "
+        f"{preset.name!r} needs {_size(needed)} in all: {smaller}close what else uses it, or take "
+        "smaller pictures"
+    )
+
+
 def _way_out(preset: Preset, sizes: Sizes, where: Placement, free: int) -> str:
     """What to do where a preset needs too much: a preset that fits and that this device can run."""
     ways = []
     if preset.window_frames > sizes.window_frames:
         ways.append(f"use window_frames={sizes.window_frames}")
-    possible = [one for one in PRESETS.values() if _can_run(one, sizes, where.device)]
-    needs = {one.name: needed_bytes(one, sizes, where.dtype, where.device) for one in possible}
-    fitting = [f"{name!r} ({_size(need)})" for name, need in needs.items() if need <= free]
+    needs = _needs(sizes, where).items()
+    fitting = [f"{name!r} ({_size(need)})" for name, need in needs if need <= free]
     if fitting:
         ways.append(f"use the preset {' or '.join(fitting)}")
     if ways:
         return "; or ".join(ways)
     return "no preset needs that little: close what else uses it, or take another device"
+
+
+def _needs(sizes: Sizes, where: Placement) -> dict[str, int]:
+    """The presets that this device can run, with the bytes that each needs there."""
+    possible = [one for one in PRESETS.values() if _can_run(one, sizes, where.device)]
+    return {one.name: needed_bytes(one, sizes, where.dtype, where.device) for one in possible}
 
 
 def _can_run(preset: Preset, sizes: Sizes, device: torch.device) -> bool:

@@ -23,7 +23,8 @@ from longlive_widget.engine.compile_gate import GATE
 from longlive_widget.engine.decode import PictureOutlet, Pictures, decoder_for
 from longlive_widget.engine.denoise import Denoiser
 from longlive_widget.engine.gpu import current
-from longlive_widget.engine.model import Model
+from longlive_widget.engine.memory import is_out_of_memory, no_more_memory
+from longlive_widget.engine.model import Model, Placement
 from longlive_widget.engine.noise_schedule import levels
 from longlive_widget.engine.rollout import Rollout
 from longlive_widget.engine.state import (
@@ -267,10 +268,26 @@ class Session:
             try:
                 block = self._next(last=made == count)
             except BaseException as failure:
-                self._failure = failure
-                raise
+                self._ahead.close(self._give_back)
+                self._failure = self._explained(failure)
+                if self._failure is failure:
+                    raise
+                raise self._failure from failure
             self._given += 1
             yield block
+
+    def _explained(self, failure: BaseException) -> BaseException:
+        """What is told of a failure: how to go on where memory ran out, else the failure itself."""
+        if not is_out_of_memory(failure):
+            return failure
+        means = self._next_means
+        where = Placement(means.model.device, means.model.dtype)
+        return no_more_memory(means.preset, means.model.sizes, where, self._given)
+
+    def _give_back(self) -> None:
+        """Hold nothing on the device any more: a session that has failed makes no more blocks."""
+        self.window.let_go()
+        del self._denoiser, self._rollout, self._decoding, self._outlet
 
     def adopt(self, means: Means) -> int:
         """Make blocks with these means from the next block on; returns the number of that block.
@@ -301,6 +318,12 @@ class Session:
             self._keep_decoder(made.index + 1)
             with self._watch.span("wait", made.index):
                 frames = pictures()
+            if not self._outlet.finite:
+                raise SessionError(
+                    f"block {made.index} came out with numbers that are not finite under preset "
+                    f"{made.means.preset.name!r}: take one with less in FP8 or 8 bits, or smaller "
+                    "scales of adapters"
+                )
         first = made.index * self.geometry.block_frames
         preset = made.means.preset
         return Block(made.index, first, frames, made.prompt, made.landed, made.window, preset)

@@ -100,7 +100,11 @@ def let_go(error: BaseException | None) -> None:
 
 
 def sentence(error: Exception) -> str:
-    """What a user is told of an error: its own words, after its kind if it was not expected."""
-    if isinstance(error, LongLiveError):
-        return str(error)
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    """What a user is told of an error: its own words, after its kind if it was not expected.
+
+    What was noted on it follows.
+    """
+    told = str(error)
+    if not isinstance(error, LongLiveError):
+        told = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return "\n".join((told, *getattr(error, "__notes__", ())))

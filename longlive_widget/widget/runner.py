@@ -520,6 +520,8 @@ class Runner:
 
     def _session_to_go_on(self) -> "Session":
         engine = self._video.engine
+        if self.status == "failed":
+            self._end(None)
         if self._video.session is None:
             self._gauges = _gauges_of(engine)
             if not (self.seed_locked or self._seed_is_fresh):
@@ -640,9 +642,19 @@ class Runner:
         with self._changed:
             if self._stretch is not stretch:
                 return
+            made = self._video.made
+            kept = made > 0 and self.branching.present is not None
+            if kept:
+                error.add_note(
+                    f"The video is kept up to there: branch({made}) goes on with block {made}, "
+                    "start() begins a new one."
+                )
             self.outbox.tell(error)
             self._become("failed")
-            self._end(error)
+            if kept:
+                self._finish_stretch(error)
+            else:
+                self._end(error)
         let_go(error)
 
     def _show(self, block: "Block", coded: Coded, latency_ms: float, *, profiled: bool) -> None:
