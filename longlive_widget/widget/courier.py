@@ -50,3 +50,10 @@ class Courier:
                 log.exception("an errand failed")
                 failed(error)
             del put, errand, failed  # or what they know would live on until the next errand comes
+
+
+def uninterrupted(act: Errand) -> None:
+    """Do it to its end, on a thread of its own: Ctrl-C ends the wait for it, and no more."""
+    doing = threading.Thread(target=act, name="longlive-to-the-end")
+    doing.start()
+    doing.join()

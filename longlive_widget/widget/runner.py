@@ -29,6 +29,7 @@ from longlive_widget.widget.branching import STATE_BYTES, Branching, Kept
 from longlive_widget.widget.courier import GOODBYE_S, Courier
 from longlive_widget.widget.delivery import Coded, Delivery
 from longlive_widget.widget.ensemble import gain_of, sides_of, tiles_of
+from longlive_widget.widget.forks import close_in_forks
 from longlive_widget.widget.outbox import Outbox, Send, let_go
 from longlive_widget.widget.pace import Pace
 from longlive_widget.widget.plan import Plan
@@ -106,6 +107,7 @@ class Runner:
         self._thread = threading.Thread(target=self._work, name="longlive-runner", daemon=True)
         self._thread.start()
         atexit.register(self.close)
+        close_in_forks(self)
 
     def _clear(self) -> None:
         self._logbook = None
@@ -514,6 +516,17 @@ class Runner:
         self.outbox.close()
         atexit.unregister(self.close)
 
+    def close_in_fork(self) -> None:
+        """This process was forked, and has none of the threads: the studio is closed here."""
+        self._video.status = "closed"
+        self._video.let_go()
+        atexit.unregister(self.close)
+
+    @property
+    def changed(self) -> threading.Condition:
+        """The lock of the video."""
+        return self._changed
+
     def require_open(self) -> None:
         """Nothing, unless the studio is closed: that is a `SessionError`."""
         self._video.require_open()
@@ -611,9 +624,9 @@ class Runner:
             coded = None if block is None else self.delivery.coded(block)
         except Abandoned:
             return None
-        except Exception as error:
+        except BaseException as error:  # whatever it is, nobody else would tell of it
             log.exception("a block could not be made")
-            self._fail(stretch, error)
+            self._fail(stretch, _to_be_told(error, "a block"))
             return None
         with self._changed:
             if self._stretch is not stretch:
@@ -634,9 +647,9 @@ class Runner:
         for callback in self._callbacks:
             try:
                 callback(block)
-            except Exception as error:
+            except BaseException as error:  # the thread goes on, and makes the next block
                 log.exception("a callback for blocks failed")
-                self.outbox.tell(error)
+                self.outbox.tell(_to_be_told(error, "a callback for blocks"))
 
     def _fail(self, stretch: Stretch, error: Exception) -> None:
         with self._changed:
@@ -696,6 +709,15 @@ def _gauges_of(engine: "Engine") -> "Gauges":
     from longlive_widget.widget.gauges import Gauges  # loads torch, as the engine has
 
     return Gauges(engine)
+
+
+def _to_be_told(error: BaseException, what: str) -> Exception:
+    """The error itself, if it is one; what would end a thread unseen is told of `what` it ended."""
+    if isinstance(error, Exception):
+        return error
+    told = SessionError(f"{what} was ended by {error!r}: raise an Exception, or call stop()")
+    told.__cause__ = error
+    return told
 
 
 def _done(act: Callable[[], object]) -> None:

@@ -49,6 +49,7 @@ from longlive_widget.widget.code import (
     require_steady_adapters,
     widget_code,
 )
+from longlive_widget.widget.courier import uninterrupted
 from longlive_widget.widget.export import write_page
 from longlive_widget.widget.figures import (
     kernels_figure,
@@ -416,7 +417,7 @@ class LongLiveWidget(anywidget.AnyWidget):
         try:
             self._until_done(made)
         except KeyboardInterrupt:
-            self._runner.stop()
+            uninterrupted(self._runner.stop)
             raise
 
     def cancel_load(self) -> None:

@@ -1,23 +1,29 @@
 """What breaks while a video plays: what was made stays, and it is told how to go on."""
 
+import _thread
 import gc
+import os
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import psutil
 import pytest
 import torch
 
-from longlive_widget import Engine, LongLiveWidget, Preset, Timeline
-from longlive_widget.errors import CapabilityError, LongLiveError, SessionError
+from longlive_widget import Engine, LongLiveWidget, Preset, Recording, Timeline
+from longlive_widget.errors import CapabilityError, LongLiveError, OutputError, SessionError
 from longlive_widget.model.text_encoder import TextEncoder
 from longlive_widget.model.transformer import Transformer
 from longlive_widget.model.video_decoder import VideoDecoder
+from longlive_widget.widget.runner import Runner
 
 TIMELINE = Timeline.of("a red ball moves right on white", (9, "it turns blue"))
 PLAIN = Preset("plain", "", (1000, 500), window_frames=9)
 WAYS = {"plain": PLAIN, "behind": PLAIN.with_(decode_behind=True)}
 SMALL_PX = (48, 32)
+PATIENCE_S = 30
 PARTS = {
     "step": (Transformer, "forward"),
     "decoder": (VideoDecoder, "forward"),
@@ -48,6 +54,13 @@ def open_studio(engine: Engine):
 def alone(engine: Engine, timeline: Timeline, blocks: int):
     session = engine.session(timeline, 3, size_px=SMALL_PX)
     return np.concatenate([block.frames for block in session.blocks(blocks)])
+
+
+def wait_until(condition):
+    until_s = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < until_s, "it never happened"
+        time.sleep(0.01)
 
 
 def breaking(work, fault):
@@ -158,6 +171,144 @@ def test_a_video_that_failed_is_left_behind_by_a_start_and_by_a_stop(
         studio.run(blocks=2)
         assert np.array_equal(studio.frames, alone(engine, TIMELINE, 2))
         studio.stop()
+
+
+def test_a_recording_on_a_full_disk_keeps_what_was_written_and_says_so(open_studio, tmp_path):
+    """No file of this process may grow beyond some bytes, as if the disk ended there."""
+    resource = pytest.importorskip("resource")
+    studio = open_studio()
+    studio.record(tmp_path / "run", lossless=True)
+    studio.run(blocks=3)
+    so_far = sum(file.stat().st_size for file in (tmp_path / "run").iterdir())
+    allowed = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (so_far, allowed[1]))
+    try:
+        studio.run(blocks=12)
+        with pytest.raises(OutputError, match=r"has failed before .*could not be written"):
+            studio.cut()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, allowed)
+    assert studio.status == "done"
+    assert "free some space" in str(studio.errors[0])
+    kept = Recording.open(tmp_path / "run")
+    pictures = np.concatenate([block.frames for block in kept.blocks()])
+    assert 9 <= len(pictures) < len(studio.frames)
+    assert np.array_equal(pictures, studio.frames[: len(pictures)])
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_an_interrupted_run_ends_in_order_however_often_it_is_interrupted(
+    engine, open_studio, monkeypatch, times
+):
+    studio = open_studio()
+    studio.on_block(lambda block: _thread.interrupt_main() if block.index == 2 else None)
+    stop = studio._runner._become
+
+    def interrupted_again(status):
+        if times == 2 and status == "stopped":
+            _thread.interrupt_main()
+        stop(status)
+
+    monkeypatch.setattr(studio._runner, "_become", interrupted_again)
+    with pytest.raises(KeyboardInterrupt):
+        studio.run(blocks=1000)
+    wait_until(lambda: studio._runner.session is None)
+    assert studio.status == "stopped"
+    studio.run(blocks=2)
+    assert np.array_equal(studio.frames, alone(engine, TIMELINE, 2))
+
+
+def test_what_would_end_the_worker_unseen_is_told_and_the_video_goes_on(engine, open_studio):
+    studio = open_studio()
+
+    def leave(block):
+        if block.index == 1:
+            raise SystemExit(3)
+
+    studio.on_block(leave)
+    studio.run(blocks=3)
+    assert [str(error) for error in studio.errors] == [
+        "a callback for blocks was ended by SystemExit(3): raise an Exception, or call stop()"
+    ]
+    assert np.array_equal(studio.frames, alone(engine, TIMELINE, 3))
+
+
+def test_a_block_that_is_ended_as_a_thread_is_fails_and_the_worker_lives(
+    engine, open_studio, monkeypatch
+):
+    studio = open_studio()
+
+    def leave():
+        raise SystemExit
+
+    network = engine.model.transformer
+    with monkeypatch.context() as patch, pytest.raises(SessionError, match=r"was ended by System"):
+        patch.setattr(network, "forward", breaking(network.forward, leave))
+        studio.run(blocks=1)
+    studio.run(blocks=2)
+    assert np.array_equal(studio.frames, alone(engine, TIMELINE, 2))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_in_a_forked_process_a_playing_studio_is_closed_and_here_it_plays_on(open_studio):
+    studio = open_studio()
+    studio.start()
+    wait_until(lambda: len(studio.history) > 0)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:  # nothing of pytest may go on here
+        try:
+            studio.run(blocks=1)
+        except LongLiveError as error:
+            os.write(writing, f"{studio.status}: {error}".encode())
+        finally:
+            studio.close()
+            os._exit(0)
+    os.close(writing)
+    with open(reading, encoding="utf-8") as told:  # noqa: PTH123  a pipe
+        assert told.read() == "closed: this studio is closed: make a new LongLiveWidget"
+    assert os.waitpid(child, 0)[1] == 0
+    studio.pause()
+    made = len(studio.history)
+    studio.resume()
+    wait_until(lambda: len(studio.history) > made)
+
+
+def test_two_videos_of_one_engine_at_once_are_what_each_is_alone(engine):
+    """One of them changes its preset meanwhile, twice."""
+    fewer = Engine(engine.model, PLAIN.with_(denoise_steps=(1000,)))
+
+    def changing():
+        session = engine.session(TIMELINE, 3, size_px=SMALL_PX)
+        for number, block in enumerate(session.blocks(9)):
+            yield block.frames
+            if number in {2, 5}:
+                (fewer if number == 2 else engine).take_over(session)
+
+    alone_changing = np.concatenate(list(changing()))
+    with ThreadPoolExecutor(2) as workers:
+        one = workers.submit(lambda: np.concatenate(list(changing())))
+        other = workers.submit(lambda: alone(engine, TIMELINE, 9))
+        assert np.array_equal(one.result(), alone_changing)
+        assert np.array_equal(other.result(), alone(engine, TIMELINE, 9))
+
+
+def test_after_a_suspend_a_live_video_goes_on_at_its_own_rate(engine):
+    """The clock is an hour later at once; no block of that hour is made up for."""
+    now_s = [100.0]
+    runner = Runner(
+        Engine(engine.model, PLAIN), TIMELINE, 3, lambda *_: None, clock_s=lambda: now_s[0]
+    )
+    try:
+        runner.start()
+        wait_until(lambda: len(runner.delivery.history) == 2)
+        now_s[0] += 3600
+        runner.pause()
+        runner.resume()
+        time.sleep(0.6)
+        assert len(runner.delivery.history) in {2, 3, 4}
+    finally:
+        runner.close()
 
 
 def test_after_faults_threads_and_files_are_as_many_as_before(engine, monkeypatch, tmp_path):
