@@ -53,6 +53,11 @@ def page_counts(devtools: CDPSession) -> dict[str, float]:
     return {each["name"]: each["value"] for each in metrics}
 
 
+@pytest.mark.fault(
+    "The page and its messages",
+    "a cell runs twenty times more",
+    "listeners, memory and the saved notebook stay as they were",
+)
 def test_a_cell_that_runs_twenty_times_more_leaves_nothing_and_is_saved_small(
     lab: Lab, notebook_of
 ):

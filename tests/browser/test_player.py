@@ -147,6 +147,7 @@ def test_either_codec_shows_the_pictures_that_were_made(
         assert psnr_db(shown, painted) > least_db
 
 
+@pytest.mark.fault("The page and its messages", "the page cannot decode H.264", "it gets JPEGs")
 def test_a_page_without_webcodecs_gets_jpegs_and_is_told_where_h264_was_asked_for_by_name(
     lab, notebook_of, screenshots
 ):
@@ -244,6 +245,11 @@ def test_a_stop_moves_no_figure_and_says_what_a_start_will_do(lab, notebook_of, 
         player.screenshot(path=screenshots / "stopped.png")
 
 
+@pytest.mark.fault(
+    "The page and its messages",
+    "the page is loaded again",
+    "it goes on with the running video",
+)
 def test_a_reloaded_page_goes_on_with_the_running_video(lab, notebook_of, screenshots):
     with lab.opened(notebook_of(PAINTED)) as page:
         run_all_cells(page)
@@ -269,6 +275,11 @@ def test_a_reloaded_page_goes_on_with_the_running_video(lab, notebook_of, screen
         player.screenshot(path=screenshots / "reloaded-narrow.png")
 
 
+@pytest.mark.fault(
+    "Threads, processes and clocks",
+    "a cell runs again",
+    "the old video ends; there is one thread and one video",
+)
 def test_a_cell_that_runs_again_leaves_one_video_and_one_thread(lab, notebook_of):
     with lab.opened(notebook_of(PAINTED, THREADS)) as page:
         for count in (2, 4, 6):

@@ -157,6 +157,11 @@ def test_a_scale_of_numpy_is_a_number(network: Network):
     assert adapters.scales == {"one": 0.5}
 
 
+@pytest.mark.fault(
+    "The model",
+    "a change of adapters is interrupted",
+    "all weights are as they were",
+)
 def test_a_change_that_is_interrupted_leaves_all_as_it_was(network: Network, monkeypatch):
     adapters, one = Adapters(network), adapter_for(network)
     adapters.add("one", one, "one.pt")
@@ -217,6 +222,11 @@ def test_nobody_changes_the_weights_while_they_are_held(network: Network):
     assert adapters.scales == {"one": 0.0}
 
 
+@pytest.mark.fault(
+    "The model",
+    "adapters make infinite weights",
+    "they are refused, and nothing changes",
+)
 def test_adapters_that_make_infinite_weights_are_refused_and_change_nothing(network: Network):
     before, adapters = state(network), Adapters(network)
     huge = {name: torch.full_like(half, 1e30) for name, half in adapter_for(network).items()}

@@ -273,6 +273,11 @@ def test_where_a_fallback_is_allowed_torch_stands_in_for_a_kernel_that_cannot_ru
     assert len(list(engine.session("a red ball", size_px=(64, 48)).blocks(1))) == 1
 
 
+@pytest.mark.fault(
+    "The model",
+    "an attention kernel fails on this machine",
+    "it is passed over where the fastest is asked for, else told",
+)
 def test_a_kernel_that_fails_here_is_passed_over_or_told(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ):

@@ -30,6 +30,7 @@ def test_a_view_that_finds_that_it_cannot_decode_after_all_changes_what_is_sent(
     assert audience.codec == "jpeg"
 
 
+@pytest.mark.fault("The page and its messages", "this machine makes no H.264", "JPEGs are sent")
 def test_where_no_h264_is_made_jpegs_are_sent():
     assert Audience("auto", None).codec == "jpeg"
 

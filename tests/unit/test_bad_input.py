@@ -14,6 +14,11 @@ def engine() -> Engine:
     return Engine.load("tiny")
 
 
+@pytest.mark.fault(
+    "What is asked for",
+    "a widget, a replay or a look inside gets what it cannot use",
+    "one sentence, before anything is made",
+)
 @pytest.mark.parametrize(
     ("act", "error", "told"),
     [

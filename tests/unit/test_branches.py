@@ -224,6 +224,11 @@ def test_a_video_that_went_on_under_another_preset_is_left_only_before_that(engi
     assert _same(whole, _made(tree.root.branch(1), 2))  # under the tree's own preset
 
 
+@pytest.mark.fault(
+    "What is asked for",
+    "a branch is asked for that cannot be",
+    "a sentence, and no branch",
+)
 def test_bad_input_is_told_and_leaves_no_branch(engine):
     with pytest.raises(SessionError, match="every_blocks 0 is out of range: use 1 or more"):
         Branches(engine, RED, every_blocks=0)

@@ -58,6 +58,11 @@ def test_a_file_of_another_kind_is_refused(tmp_path):
         read_weights(path)
 
 
+@pytest.mark.fault(
+    "Files that are read",
+    "a weight file is cut off",
+    "it is called damaged, and nothing is loaded",
+)
 @pytest.mark.parametrize("suffix", [".safetensors", ".pt"])
 @pytest.mark.parametrize("kept_bytes", [0, 5, 200])
 def test_a_truncated_file_is_called_damaged(tmp_path, network, suffix, kept_bytes):
@@ -94,6 +99,11 @@ class Intruder:
         return Path.touch, (Path(self.path),)
 
 
+@pytest.mark.fault(
+    "Files that are read",
+    "a weight file has code in it",
+    "it is refused, and the code is not run",
+)
 @pytest.mark.parametrize("save", [torch.save, lambda o, p: p.write_bytes(pickle.dumps(o, 2))])
 def test_a_pickle_with_code_inside_is_refused_and_not_run(tmp_path, save):
     intruder = Intruder()
@@ -193,6 +203,11 @@ def test_weights_that_are_no_floating_point_numbers_are_refused(network, dtype):
         load_strictly(network, weights, "weights.pt")
 
 
+@pytest.mark.fault(
+    "Files that are read",
+    "weights are infinite or no numbers",
+    "they are refused, with their names",
+)
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_weights_that_are_not_finite_are_refused(network, value):
     weights = dict(network.state_dict()) | {"embedding.bias": torch.full((6,), value)}

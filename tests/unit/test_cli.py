@@ -119,6 +119,11 @@ BAD_INPUT = {
 }
 
 
+@pytest.mark.fault(
+    "What is asked for",
+    "the command is given what cannot be",
+    "one sentence, and nothing is written",
+)
 @pytest.mark.parametrize(("arguments", "said"), BAD_INPUT.values(), ids=BAD_INPUT)
 def test_bad_input_is_told_in_one_sentence_and_nothing_is_written(
     arguments, said, tmp_path, monkeypatch, capsys
@@ -241,6 +246,11 @@ def interruptible():
     signal.signal(signal.SIGINT, before)
 
 
+@pytest.mark.fault(
+    "Threads, processes and clocks",
+    "the command is ended by a signal",
+    "it stops in order, and no half file is left",
+)
 @pytest.mark.slow
 @pytest.mark.usefixtures("interruptible")
 @pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")

@@ -188,6 +188,11 @@ def test_there_is_a_worker_for_each_gpu_or_each_machine_but_none_without_work(
     assert (ray.hired, ray.killed, ray.wanted["num_gpus"]) == (workers, workers, wanted_gpus)
 
 
+@pytest.mark.fault(
+    "Threads, processes and clocks",
+    "a worker of a cluster is lost",
+    "another makes what it was at, and nothing is made twice",
+)
 @pytest.mark.usefixtures("made")
 @pytest.mark.parametrize("lost", [(1,), (3,), (2, 4, 9)])
 def test_what_a_lost_worker_was_at_is_made_by_another_and_nothing_twice(lost):

@@ -103,6 +103,11 @@ def failing_at(call: int, function: Callable[..., object], told: str) -> Callabl
     return maybe
 
 
+@pytest.mark.fault(
+    "The model",
+    "a block fails that was begun ahead",
+    "those before it are given first",
+)
 def test_an_error_comes_with_the_block_that_it_belongs_to(behind: Engine, monkeypatch):
     session = behind.session(RED, size_px=SIZE_PX)
     failing = failing_at(3, session._rollout.next_block, "no more noise")

@@ -81,6 +81,12 @@ def more_memory_than_there_is():
     torch.empty(2**50, dtype=torch.uint8)
 
 
+@pytest.mark.fault(
+    "The model",
+    "a step, the decoder or the text encoder fails",
+    "the video is kept up to its last block; `branch(n)` goes on from there with the same "
+    "pictures to the bit, and the message says so",
+)
 @pytest.mark.parametrize("preset", WAYS.values(), ids=WAYS)
 @pytest.mark.parametrize("part", PARTS)
 def test_where_a_part_of_the_model_fails_the_video_goes_on_from_there(
@@ -102,6 +108,12 @@ def test_where_a_part_of_the_model_fails_the_video_goes_on_from_there(
     assert np.array_equal(studio.frames, alone(engine, plan, 5))
 
 
+@pytest.mark.fault(
+    "Memory and disks",
+    "memory runs out inside of a block",
+    "what the video took is given back, presets that need less are named, and `branch(n)` "
+    "goes on under another one",
+)
 @pytest.mark.parametrize("preset", WAYS.values(), ids=WAYS)
 def test_where_memory_runs_out_it_is_given_back_and_smaller_presets_are_named(
     engine, open_studio, monkeypatch, preset
@@ -125,6 +137,11 @@ def test_where_memory_runs_out_it_is_given_back_and_smaller_presets_are_named(
     assert studio.history[-1].preset == fewer_steps.name
 
 
+@pytest.mark.fault(
+    "The model",
+    "latents are infinite or no numbers",
+    "the video stops at that block, which is named and not shown, and can be gone on with from it",
+)
 @pytest.mark.parametrize("preset", WAYS.values(), ids=WAYS)
 def test_numbers_that_are_not_finite_stop_the_video_at_their_block(engine, open_studio, preset):
     studio = open_studio(preset)
@@ -145,6 +162,7 @@ def test_numbers_that_are_not_finite_stop_the_video_at_their_block(engine, open_
     assert np.array_equal(studio.frames, alone(engine, TIMELINE, 5))
 
 
+@pytest.mark.fault("The model", "the first block of all fails", "the next start begins the video")
 def test_a_video_that_failed_at_its_first_block_is_begun_anew(engine, open_studio, monkeypatch):
     studio = open_studio()
     with monkeypatch.context() as patch, pytest.raises(ValueError, match="paint") as told:
@@ -157,6 +175,11 @@ def test_a_video_that_failed_at_its_first_block_is_begun_anew(engine, open_studi
     assert np.array_equal(studio.frames, alone(engine, TIMELINE, 2))
 
 
+@pytest.mark.fault(
+    "The model",
+    "a video has failed, and is not gone on with",
+    "`start()` begins it anew, `stop()` ends it",
+)
 def test_a_video_that_failed_is_left_behind_by_a_start_and_by_a_stop(
     engine, open_studio, monkeypatch
 ):
@@ -173,6 +196,11 @@ def test_a_video_that_failed_is_left_behind_by_a_start_and_by_a_stop(
         studio.stop()
 
 
+@pytest.mark.fault(
+    "Memory and disks",
+    "the disk is full while a recording is written",
+    "the video goes on, the message says what to do, and what was written plays, to the bit",
+)
 def test_a_recording_on_a_full_disk_keeps_what_was_written_and_says_so(open_studio, tmp_path):
     """No file of this process may grow beyond some bytes, as if the disk ended there."""
     resource = pytest.importorskip("resource")
@@ -196,6 +224,11 @@ def test_a_recording_on_a_full_disk_keeps_what_was_written_and_says_so(open_stud
     assert np.array_equal(pictures, studio.frames[: len(pictures)])
 
 
+@pytest.mark.fault(
+    "Threads, processes and clocks",
+    "the kernel is interrupted in `run`, once or twice",
+    "the video is stopped, and the next `run` begins a new one",
+)
 @pytest.mark.parametrize("times", [1, 2])
 def test_an_interrupted_run_ends_in_order_however_often_it_is_interrupted(
     engine, open_studio, monkeypatch, times
@@ -218,6 +251,11 @@ def test_an_interrupted_run_ends_in_order_however_often_it_is_interrupted(
     assert np.array_equal(studio.frames, alone(engine, TIMELINE, 2))
 
 
+@pytest.mark.fault(
+    "Threads, processes and clocks",
+    "a callback for blocks calls `exit`",
+    "it is told, and the video goes on",
+)
 def test_what_would_end_the_worker_unseen_is_told_and_the_video_goes_on(engine, open_studio):
     studio = open_studio()
 
@@ -233,6 +271,11 @@ def test_what_would_end_the_worker_unseen_is_told_and_the_video_goes_on(engine, 
     assert np.array_equal(studio.frames, alone(engine, TIMELINE, 3))
 
 
+@pytest.mark.fault(
+    "Threads, processes and clocks",
+    "something ends the thread that makes a block",
+    "the block fails with a sentence, and the next start makes blocks",
+)
 def test_a_block_that_is_ended_as_a_thread_is_fails_and_the_worker_lives(
     engine, open_studio, monkeypatch
 ):
@@ -249,6 +292,11 @@ def test_a_block_that_is_ended_as_a_thread_is_fails_and_the_worker_lives(
     assert np.array_equal(studio.frames, alone(engine, TIMELINE, 2))
 
 
+@pytest.mark.fault(
+    "Threads, processes and clocks",
+    "the process forks while a video plays",
+    "in the new process the studio is closed and says so; in the old one it plays on",
+)
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 def test_in_a_forked_process_a_playing_studio_is_closed_and_here_it_plays_on(open_studio):
     studio = open_studio()
@@ -274,6 +322,11 @@ def test_in_a_forked_process_a_playing_studio_is_closed_and_here_it_plays_on(ope
     wait_until(lambda: len(studio.history) > made)
 
 
+@pytest.mark.fault(
+    "Threads, processes and clocks",
+    "two videos of one engine are made at once, and one changes its preset",
+    "both are what they are alone, to the bit",
+)
 def test_two_videos_of_one_engine_at_once_are_what_each_is_alone(engine):
     """One of them changes its preset meanwhile, twice."""
     fewer = Engine(engine.model, PLAIN.with_(denoise_steps=(1000,)))
@@ -293,6 +346,11 @@ def test_two_videos_of_one_engine_at_once_are_what_each_is_alone(engine):
         assert np.array_equal(other.result(), alone(engine, TIMELINE, 9))
 
 
+@pytest.mark.fault(
+    "Threads, processes and clocks",
+    "the machine was suspended, or a clock jumps",
+    "a live video goes on at its own rate; nothing is made up for",
+)
 def test_after_a_suspend_a_live_video_goes_on_at_its_own_rate(engine):
     """The clock is an hour later at once; no block of that hour is made up for."""
     now_s = [100.0]
@@ -311,6 +369,11 @@ def test_after_a_suspend_a_live_video_goes_on_at_its_own_rate(engine):
         runner.close()
 
 
+@pytest.mark.fault(
+    "Threads, processes and clocks",
+    "a video fails again and again",
+    "threads and open files are as many as before",
+)
 def test_after_faults_threads_and_files_are_as_many_as_before(engine, monkeypatch, tmp_path):
     def failed_once():
         studio = LongLiveWidget(engine, TIMELINE, seed=3)

@@ -207,6 +207,7 @@ def test_after_a_fetch_that_was_cut_off_whole_files_are_not_fetched_again(hub: H
     assert "lora.pt" not in hub.fetched
 
 
+@pytest.mark.fault("Files that are read", "a download breaks off", "it goes on where it was")
 def test_a_file_that_breaks_off_goes_on_where_it_was(hub: Hub, tmp_path: Path):
     """Within one call, from the last whole piece of 10 MiB that has come."""
     name = "longlive_base.pt"
@@ -235,6 +236,11 @@ def test_what_the_hub_does_not_have_is_told_in_a_sentence(hub: Hub, tmp_path: Pa
             assert said in told
 
 
+@pytest.mark.fault(
+    "Files that are read",
+    "the model hub is out of reach",
+    "a sentence; what was fetched is not fetched again",
+)
 @pytest.mark.parametrize(
     ("environment", "said"),
     [

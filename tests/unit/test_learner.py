@@ -51,6 +51,11 @@ def test_a_team_learns_from_the_mean_of_what_each_sees(tmp_path: Path):
     assert not torch.allclose(one, trained(learner(seed=0), DATA[0]), atol=1e-3)
 
 
+@pytest.mark.fault(
+    "The model",
+    "training comes to a loss that is no number",
+    "the stage stops, and keeps its last good state",
+)
 def test_a_loss_that_is_no_number_stops_the_stage_and_keeps_its_last_state(tmp_path: Path):
     taught = learner(seed=0)
     layer = taught.modules["layer"]

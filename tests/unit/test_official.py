@@ -398,6 +398,11 @@ def test_low_memory_says_that_12_gb_are_enough():
     assert needed_bytes(PRESETS["low_memory"], sizes, torch.bfloat16, torch.device("cuda")) < 12e9
 
 
+@pytest.mark.fault(
+    "Memory and disks",
+    "a model needs more memory than is free",
+    "it is refused before it is loaded, with a preset that fits",
+)
 def test_a_model_that_does_not_fit_is_refused_before_anything_is_loaded(
     monkeypatch: pytest.MonkeyPatch,
 ):

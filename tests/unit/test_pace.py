@@ -142,6 +142,11 @@ def test_word_of_an_older_block_or_of_one_that_was_not_made_lately_says_nothing(
     assert maker.due_s == pytest.approx(due_s)
 
 
+@pytest.mark.fault(
+    "Threads, processes and clocks",
+    "the clock of a page jumps",
+    "it counts as three blocks behind at most",
+)
 def test_a_page_whose_clock_jumped_counts_as_three_blocks_behind_at_most():
     maker = Maker()
     maker.make(10, 0.4)

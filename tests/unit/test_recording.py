@@ -87,6 +87,11 @@ def test_any_block_of_a_recording_is_played_without_those_before_it(engine, tmp_
         recording.block(3)
 
 
+@pytest.mark.fault(
+    "Memory and disks",
+    "a recording is interrupted",
+    "it is finished with the blocks that it has",
+)
 def test_what_was_recorded_can_be_played_before_it_ends_and_after_an_error(engine, tmp_path):
     session = engine.session(TIMELINE, 3, size_px=(48, 32))
     logbook, made = Logbook(engine, session), []
@@ -131,6 +136,11 @@ with RecordingFolder(sys.argv[1], session.geometry, lossless=True) as folder:
 """
 
 
+@pytest.mark.fault(
+    "Threads, processes and clocks",
+    "the kernel is killed while it records",
+    "the recording plays up to the block before the newest",
+)
 def test_a_recording_whose_process_was_killed_plays_up_to_the_block_before_the_newest(tmp_path):
     script = [sys.executable, "-c", KILLED, str(tmp_path / "run")]
     assert subprocess.run(script, check=False).returncode == -9

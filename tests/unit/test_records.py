@@ -213,6 +213,11 @@ def test_a_newer_schema_is_refused_with_the_way_out(file_of_two):
     )
 
 
+@pytest.mark.fault(
+    "Files that are read",
+    "a crash left half a line in a file of records",
+    "it is passed over, and mended with the next record",
+)
 @pytest.mark.parametrize("kept", [1, 5, 50, 500, -1])
 def test_half_a_line_left_by_a_crash_is_passed_over_and_then_mended(file_of_two, kept):
     whole = file_of_two.read_bytes()
@@ -264,6 +269,11 @@ def test_an_empty_file_has_no_records(path):
     assert read(path) == ()
 
 
+@pytest.mark.fault(
+    "Memory and disks",
+    "the disk is full while a record is written",
+    "the file is as it was",
+)
 def test_a_disk_without_room_leaves_the_file_as_it_was(file_of_two):
     held = file_of_two.read_bytes()
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -292,6 +302,11 @@ for number in range(30):
 """
 
 
+@pytest.mark.fault(
+    "Threads, processes and clocks",
+    "several processes write records to one file",
+    "no line is lost or torn",
+)
 def test_several_processes_write_to_one_file_and_no_line_is_lost_or_torn(path):
     names = [f"writer-{number}" for number in range(4)]
     writers = [subprocess.Popen([sys.executable, "-c", WRITER, path, name]) for name in names]

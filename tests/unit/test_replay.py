@@ -364,6 +364,7 @@ def test_a_manifest_that_is_none_is_refused_in_one_sentence(run, tmp_path, damag
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.fault("Files that are read", "a manifest is cut off anywhere", "a sentence")
 def test_no_byte_that_is_lost_goes_unseen(run):
     """Wherever the file is cut off, it is refused."""
     text = run.text().rstrip()

@@ -151,6 +151,11 @@ def test_the_first_blocks_are_sent_before_a_view_was_heard_of_as_in_a_cell_that_
     assert runner.state().dropped == 0
 
 
+@pytest.mark.fault(
+    "The page and its messages",
+    "credits are lost",
+    "blocks are made and kept, and counted as not shown",
+)
 def test_without_credits_blocks_are_recorded_but_not_displayed(begin):
     runner, page = begin()
     runner.delivery.attach("12-34", BOTH)
@@ -226,6 +231,7 @@ def test_a_block_that_had_no_room_is_sent_once_there_is_unless_another_one_came(
     assert [record.displayed for record in runner.delivery.history[4:]] == [True, False]
 
 
+@pytest.mark.fault("The page and its messages", "a credit comes twice", "it counts once")
 def test_a_credit_counts_once_however_many_pages_give_it(begin):
     runner, _ = begin()
     runner.delivery.attach("12-34", BOTH)
@@ -236,6 +242,11 @@ def test_a_credit_counts_once_however_many_pages_give_it(begin):
     assert [record.displayed for record in runner.delivery.history] == [True, True, True, False]
 
 
+@pytest.mark.fault(
+    "The page and its messages",
+    "a credit of an older video comes",
+    "it counts for nothing",
+)
 def test_a_credit_of_an_older_video_counts_for_nothing(begin):
     runner, _ = begin()
     runner.delivery.attach("12-34", BOTH)
@@ -574,6 +585,11 @@ def test_a_message_is_sent_while_other_threads_may_use_the_runner():
     ]  # fmt: skip
 
 
+@pytest.mark.fault(
+    "The page and its messages",
+    "messages do not reach the page",
+    "the video goes on, and `studio.errors` has them",
+)
 def test_a_message_that_cannot_be_sent_leaves_the_video_as_it_was():
     def send(message, _buffers=()):
         if isinstance(message, BlockMessage):
@@ -610,6 +626,11 @@ def test_a_failure_is_told_to_all_who_should_know(begin):
     assert len(runner.delivery.history) == 2
 
 
+@pytest.mark.fault(
+    "The model",
+    "a block fails while another cell runs",
+    "nothing is printed into that cell",
+)
 def test_a_failure_prints_nothing_where_no_logging_was_set_up():
     program = """
 from longlive_widget.timeline import Timeline
@@ -624,6 +645,11 @@ assert runner.make(1).exception(20)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+@pytest.mark.fault(
+    "The page and its messages",
+    "a view appears late",
+    "it learns of the video, its figures and its newest block",
+)
 def test_a_view_that_appears_learns_what_it_missed(begin):
     runner, page = begin()
     runner.make(5).result(PATIENCE_S)
@@ -763,6 +789,11 @@ def test_a_reset_keeps_a_prompt_that_was_given_while_a_block_was_made(begin):
     assert {record.prompt for record in runner.delivery.history} == {"a green square"}
 
 
+@pytest.mark.fault(
+    "Memory and disks",
+    "`studio.errors` keeps an error",
+    "it holds nothing of the model or the video",
+)
 def test_an_error_that_is_kept_holds_nothing_of_the_video_that_it_ended(begin):
     engine = PaintedEngine(fails_at=1)
     runner, page = begin(engine, generous=True)
@@ -818,6 +849,11 @@ def test_a_recording_has_every_block_also_those_that_were_not_shown(begin, tmp_p
         runner.cut()
 
 
+@pytest.mark.fault(
+    "Memory and disks",
+    "a recording to one file fails",
+    "it is told once, nothing is left of the file, and the video goes on",
+)
 def test_a_recording_that_fails_is_told_once_and_leaves_nothing(begin, tmp_path, monkeypatch):
     runner, page = begin()
     runner.record(tmp_path / "x.mp4")

@@ -268,6 +268,11 @@ def test_bad_input_is_told_in_one_sentence(engine: Engine):
         engine.session(RED).switch("")
 
 
+@pytest.mark.fault(
+    "What is asked for",
+    "an argument has the wrong kind",
+    "one sentence with the value and what it can be",
+)
 def test_arguments_of_the_wrong_kind_are_told_in_one_sentence(engine: Engine):
     for model in (None, 3, ""):
         with pytest.raises(ModelNotFoundError, match=r"no model is called .*: there are tiny"):
@@ -299,6 +304,11 @@ def test_a_seed_of_numpy_is_the_same_seed(engine: Engine):
     assert np.array_equal(plain, numpy)
 
 
+@pytest.mark.fault(
+    "The model",
+    "a session without a studio is interrupted or fails",
+    "it says at which block, and to start a new one",
+)
 def test_a_session_that_failed_says_so_and_stays_failed(engine: Engine, monkeypatch):
     session = engine.session(RED)
 

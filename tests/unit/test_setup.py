@@ -189,6 +189,7 @@ def test_a_seed_that_is_given_while_a_preset_loads_stays(studio, monkeypatch):
     assert np.array_equal(studio.frames, pictures(studio._engine, "low_memory", 1, seed=11))
 
 
+@pytest.mark.fault("Threads, processes and clocks", "loading is interrupted", "all stays as it was")
 def test_a_load_that_is_interrupted_in_a_cell_is_given_up(studio, monkeypatch):
     def interrupt(_promise):
         raise KeyboardInterrupt
@@ -268,6 +269,11 @@ def mark_compiled(model, mode):
     model.transformer.compiled = mode
 
 
+@pytest.mark.fault(
+    "The model",
+    "another preset fails to load while a video plays",
+    "the video plays on as it was",
+)
 def test_what_fails_to_load_leaves_the_preset_and_the_video_as_they_were(studio, monkeypatch):
     studio.start()
     monkeypatch.setattr(memory, "free_bytes", lambda _: 1_000_000)
@@ -312,6 +318,11 @@ def test_a_run_that_goes_on_is_not_begun_anew_under_another_preset(painted, monk
     assert not made.done()
 
 
+@pytest.mark.fault(
+    "What is asked for",
+    "two presets are asked for at once",
+    "the first is taken, the second is told to wait",
+)
 def test_two_presets_at_once_are_one_and_a_sentence(studio, monkeypatch):
     going, may_go = threading.Event(), threading.Event()
     under = Engine.under

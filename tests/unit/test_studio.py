@@ -136,6 +136,11 @@ def test_studios_on_two_engines_live_side_by_side():
     second.close()
 
 
+@pytest.mark.fault(
+    "The page and its messages",
+    "a page sends what is no command",
+    "it is told on the page, and nothing is raised",
+)
 @pytest.mark.parametrize(
     ("content", "told"),
     [

@@ -254,6 +254,11 @@ def test_a_branch_becomes_a_page_and_a_recording(studio, tmp_path):
     assert STAR in page
 
 
+@pytest.mark.fault(
+    "Memory and disks",
+    "a video is left while it is recorded",
+    "the recording is whole",
+)
 def test_a_recording_of_a_video_that_is_left_is_whole_and_is_where_cut_says(studio, tmp_path):
     path = studio.record(tmp_path / "root")
     studio.run(blocks=3)

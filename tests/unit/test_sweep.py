@@ -45,6 +45,11 @@ def test_the_hash_is_that_of_the_pictures_of_a_session(whole):
     assert found == digest.hexdigest()
 
 
+@pytest.mark.fault(
+    "Threads, processes and clocks",
+    "a sweep of measurements is stopped",
+    "the next one does the rest, and nothing twice",
+)
 def test_a_sweep_that_was_stopped_does_the_rest_and_nothing_twice(whole, tmp_path):
     path, loads = tmp_path / "records.jsonl", []
 

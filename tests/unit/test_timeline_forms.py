@@ -142,6 +142,7 @@ BAD = [
 ]
 
 
+@pytest.mark.fault("Files that are read", "a file of a timeline is none", "a sentence")
 @pytest.mark.parametrize(("form", "text", "said"), BAD)
 def test_a_bad_file_gets_a_clear_sentence(form, text, said):
     with pytest.raises(TimelineError) as told:

@@ -65,6 +65,11 @@ def test_an_error_on_the_way_leaves_no_file(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.fault(
+    "Memory and disks",
+    "a video cannot be finished over an older one",
+    "the older one stays",
+)
 def test_an_error_on_the_way_leaves_the_older_video_as_it_was(tmp_path):
     (tmp_path / "x.mp4").write_bytes(b"older")
     with pytest.raises(GeometryError), VideoFile(tmp_path / "x.mp4", WIDTH, HEIGHT) as video:
@@ -126,6 +131,11 @@ def test_a_video_without_pictures_is_not_written(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.fault(
+    "Memory and disks",
+    "the disk is full while a file is written",
+    "a sentence, and no half file",
+)
 def test_a_full_disk_is_told_in_one_sentence_and_leaves_nothing(tmp_path):
     """In a process of its own, whose files may not grow beyond 4 kB."""
     resource = pytest.importorskip("resource")
