@@ -16,7 +16,7 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo lab test docs fix lint clean
+.PHONY: help setup demo lab test docs fuzz fix lint clean
 
 help: ## list these verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
@@ -35,6 +35,10 @@ test: lint docs .venv/.chromium ## run all checks: lint, documents, units, parit
 
 docs: setup ## build the documents into site/: open site/index.html
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+fuzz: setup ## hand each reader 100,000 things that it may not know (hours; FUZZ_EXAMPLES=1000)
+	@FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),100000) $(BIN)/pytest -q tests/fuzz/test_readers.py
+	@$(BIN)/python -m tests.reliability
 
 lint: setup ## look for mistakes without changing anything
 	@$(BIN)/ruff check --quiet

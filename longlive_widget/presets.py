@@ -13,6 +13,7 @@ import yaml
 
 from longlive_widget import optimization_log
 from longlive_widget.errors import PresetError, choice_of, one_of, true_or_false, whole_number
+from longlive_widget.notation import yaml_in
 
 TRAINING_STEPS = 1000
 WindowCache = Literal["rolling", "static", "ring"]
@@ -248,12 +249,13 @@ def _own_settings() -> tuple[str, ...]:
 def _yaml_settings(source: str | Path) -> dict[str, object]:
     try:
         text = source.read_text(encoding="utf-8") if isinstance(source, Path) else str(source)
-        said = yaml.load(text, Loader=_EachKeyOnce)
+        said = yaml_in(text, _EachKeyOnce)
     except OSError as error:
         raise PresetError(f"{source} cannot be read ({error}): give the path of a file") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        told = " ".join(str(error).split())
-        raise PresetError(f"this is not YAML ({told}): write `setting: value` in lines") from error
+    except PresetError:  # a key is said twice
+        raise
+    except ValueError as error:
+        raise PresetError(f"this is not YAML ({error}): write `setting: value` in lines") from error
     if not isinstance(said, dict):
         raise PresetError(
             f"{text!r} is no settings: write `setting: value` in lines, or give a pathlib.Path"

@@ -21,6 +21,7 @@ from longlive_widget.errors import (
     whole_number,
 )
 from longlive_widget.geometry import seconds_at
+from longlive_widget.notation import json_in, yaml_in
 
 MOST_SEED = 2**32
 MOST_BLEND_BLOCKS = 1000
@@ -218,8 +219,8 @@ class Timeline:
             TimelineError: the text is not JSON, or not a timeline.
         """
         try:
-            rows = json.loads(text)
-        except json.JSONDecodeError as error:
+            rows = json_in(text)
+        except ValueError as error:
             raise TimelineError(f"this is not JSON: {error}") from error
         return cls(entries_of(rows))
 
@@ -235,8 +236,8 @@ class Timeline:
             TimelineError: the text is not YAML, or not a timeline.
         """
         try:
-            rows = yaml.safe_load(text)
-        except yaml.YAMLError as error:
+            rows = yaml_in(text)
+        except ValueError as error:
             raise TimelineError(f"this is not YAML: {error}") from error
         return cls(entries_of(rows))
 
@@ -284,10 +285,15 @@ def require_prompt(prompt: object) -> str:
     """The prompt itself, if it says anything.
 
     Raises:
-        TimelineError: it is no text, or nothing is left of it once it is cleaned.
+        TimelineError: it is no text, has half a character of UTF-16, or nothing is left of it once
+            it is cleaned.
     """
     if not isinstance(prompt, str):
         raise TimelineError(f"prompt {prompt!r} is not text: write what the video should show")
+    if any("\ud800" <= letter <= "\udfff" for letter in prompt):
+        raise TimelineError(
+            f"prompt {prompt!r} has half a character in it, which no file takes: leave it out"
+        )
     if not clean(prompt):
         raise TimelineError(f"prompt {prompt!r} is empty: write what the video should show")
     return prompt

@@ -27,6 +27,7 @@ from longlive_widget.errors import (
     whole_number,
 )
 from longlive_widget.geometry import latent_frame_at, seconds_at
+from longlive_widget.notation import json_in
 from longlive_widget.timeline import CUT, Blend, Entry, Timeline, Transition
 
 Form = Literal["json", "yaml", "longlive", "scope", "text", "python"]
@@ -123,8 +124,8 @@ def _from_json(text: str) -> Timeline:
 
 def _json(text: str) -> object:
     try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
+        return json_in(text)
+    except ValueError as error:
         raise TimelineError(f"this is not JSON: {error}") from error
 
 
@@ -254,7 +255,8 @@ def _to_text(timeline: Timeline) -> str:
 
 def _text_line(entry: Entry) -> str:
     prompt, transition = entry.prompt, entry.transition
-    if len(prompt.splitlines()) > 1:
+    written = prompt.strip(" \t\r\n") + "."  # at the end too, what ends a line does so
+    if len(written.splitlines()) > 1:
         raise TimelineError(f"{prompt!r} has more than one line: join them, or take another form")
     said = [
         "cut" if transition == CUT and prompt.endswith("]") else "",

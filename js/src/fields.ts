@@ -10,7 +10,7 @@ export function bytesOf(buffer: unknown): Uint8Array<ArrayBuffer> {
   if (ArrayBuffer.isView(buffer)) {
     return new Uint8Array(buffer.buffer as ArrayBuffer, buffer.byteOffset, buffer.byteLength);
   }
-  throw new ProtocolError(`a buffer is missing, or no bytes: ${String(buffer)}`);
+  throw new ProtocolError(`a buffer is missing, or no bytes: ${JSON.stringify(buffer)}`);
 }
 
 export type Fields = Record<string, unknown>;

@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import torch
 from safetensors.torch import save_file
@@ -36,6 +36,7 @@ from longlive_widget.model.tokenizer import PromptTokenizer, load_tokenizer
 from longlive_widget.model.transformer import Transformer
 from longlive_widget.model.umt5 import TextEncoderConfig
 from longlive_widget.model.video_decoder import VideoDecoder, VideoDecoderConfig, VideoEncoder
+from longlive_widget.notation import json_in
 
 Weights = Literal["trained", "random"]
 RANDOM_SEED = 0
@@ -91,7 +92,7 @@ class Sizes:
         if not path.is_file():
             raise CheckpointError(f"{folder} has no {MODEL}: give the folder of a model")
         try:
-            said = json.loads(path.read_text(encoding="utf-8"))
+            said: Any = json_in(path.read_text(encoding="utf-8"))
             return cls(
                 name=said["name"],
                 geometry=Geometry(**said["geometry"]),

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import yaml
-
 from longlive_widget.errors import PresetError
 from longlive_widget.measure.benchmark import Measured
 from longlive_widget.measure.statistics import Difference, Summary, paired_difference
+from longlive_widget.notation import yaml_in
 from longlive_widget.presets import PRESETS, Preset
 
 
@@ -90,7 +89,9 @@ def effects(found: Sequence[Measured], sample: str = "block_ms") -> tuple[Effect
 def _values(text: str) -> list[object]:
     """The values of one setting: YAML's, with commas between them outside of brackets."""
     try:
-        said = yaml.safe_load(f"[{text}]")
-    except yaml.YAMLError as error:
+        said = yaml_in(f"[{text}]")
+    except ValueError as error:
         raise PresetError(f"{text!r} is no list of values: write value,value") from error
-    return list(said)
+    if not isinstance(said, list):  # as of a bracket that is closed and opened again
+        raise PresetError(f"{text!r} is no list of values: write value,value")
+    return said

@@ -3,7 +3,6 @@
 Several processes may add to one file. Loads no torch.
 """
 
-import json
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -14,6 +13,7 @@ from typing import BinaryIO
 
 from longlive_widget.errors import OutputError, RecordError
 from longlive_widget.measure.record import NotJsonError, Record
+from longlive_widget.notation import json_in
 
 if sys.platform == "win32":
     import msvcrt
@@ -126,8 +126,8 @@ def _mend(path: str | Path, file: FileIO) -> None:
     file.seek(0)
     whole, _, last = file.readall().rpartition(b"\n")
     try:
-        json.loads(last)
-    except (ValueError, RecursionError) as error:
+        json_in(last)
+    except ValueError as error:
         if not _begins_a_record(last):
             raise RecordError(
                 f"the last line of {str(path)!r} is no record: remove it, or give another file"

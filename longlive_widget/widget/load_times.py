@@ -11,11 +11,14 @@ import platform
 from pathlib import Path
 
 from longlive_widget.files import whole_text_file
+from longlive_widget.notation import json_in
 
 MOST = 200
 """So many loads are remembered."""
 
 log = logging.getLogger(__name__)
+
+_MOST_S = 1e6
 
 
 def last_load_s(what: str) -> float | None:
@@ -40,14 +43,14 @@ def note_load(what: str, took_s: float) -> None:
 
 def _read() -> dict[str, float]:
     try:
-        found = json.loads(_path().read_text(encoding="utf-8"))
+        found = json_in(_path().read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
         log.info("%s cannot be read: %s", _path(), error)
         return {}
     rows = found.items() if isinstance(found, dict) else ()
-    return {what: float(s) for what, s in rows if isinstance(s, int | float) and s >= 0}
+    return {what: float(s) for what, s in rows if isinstance(s, int | float) and 0 <= s < _MOST_S}
 
 
 def _here(what: str) -> str:

@@ -1,0 +1,75 @@
+"""Whatever a page sends, in whatever order: the studio tells what is wrong, and plays on."""
+
+import json
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from longlive_widget.errors import LongLiveError
+from longlive_widget.timeline import Timeline
+from longlive_widget.widget.studio import LongLiveWidget
+from tests.fuzz.made_up import changed_twice, values
+from tests.unit.painted_engine import PaintedEngine, paint
+
+FIXTURES = Path(__file__).parents[1] / "fixtures" / "protocol.json"
+SENT = [*json.loads(FIXTURES.read_text(encoding="utf-8"))["to_kernel"].values()]
+PATIENCE_S = 30
+# What is about a file, the insides of a model or a branch has tests of its own.
+SLOW = {"clip", "still", "record", "use", "change", "branch", "walk", "code", "profile"}
+QUICK = [content for content in SENT if content["type"] not in SLOW]
+CREDITS = [
+    content | {"run": run, "block": block}
+    for content in SENT
+    if content["type"] == "credit"
+    for run in (0, 1, 2, 9)
+    for block in (-1, 0, 1, 2, 9)
+]
+messages = (
+    st.sampled_from(QUICK)
+    | st.sampled_from(CREDITS)
+    | st.sampled_from(QUICK).flatmap(changed_twice)
+    | values
+)
+
+
+def hear_all(studio: LongLiveWidget) -> None:
+    """Wait until all that came before was obeyed."""
+    obeyed = threading.Event()
+    studio._runner.outbox.then(obeyed.set)
+    assert obeyed.wait(PATIENCE_S)
+
+
+@pytest.mark.fault(
+    "The page and its messages",
+    "messages are malformed, out of order, lost or there twice",
+    "nothing is raised; each is obeyed or told in a sentence, and the video plays on as it would",
+)
+def test_whatever_a_page_sends_the_studio_tells_what_is_wrong_and_makes_its_blocks():
+    """Errors are all of the package's own: none is a mistake of ours."""
+    studio = LongLiveWidget(PaintedEngine(), Timeline.of("a red ball"), seed=1)
+
+    @given(st.lists(messages, max_size=12))
+    def sent(contents):
+        for content in contents:
+            studio._handle_custom_msg(content, [])
+        hear_all(studio)
+        unforeseen = [error for error in studio.errors if not isinstance(error, LongLiveError)]
+        assert unforeseen == []
+        studio.stop()
+        studio.timeline, studio.size_px = Timeline.of("a blue star"), None
+        studio.run(blocks=3)
+        assert [record.block for record in studio.history] == [0, 1, 2]
+        painted = [paint("a blue star", n, PaintedEngine().geometry) for n in range(3)]
+        assert np.array_equal(studio.frames, np.concatenate(painted))
+        studio.stop()
+
+    threads = threading.active_count()
+    try:
+        sent()
+        assert threading.active_count() <= threads
+    finally:
+        studio.close()

@@ -1,0 +1,236 @@
+"""Whatever a reader is handed: the right result, or an error of the package's own in one piece."""
+
+import contextlib
+import io
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.torch import save_file
+
+from longlive_widget import Engine, Timeline
+from longlive_widget.cli.main import _parser
+from longlive_widget.engine.model import Sizes
+from longlive_widget.errors import LongLiveError
+from longlive_widget.geometry import Geometry
+from longlive_widget.measure.records import append, read
+from longlive_widget.model.checkpoint import read_weights
+from longlive_widget.presets import PRESETS, Preset
+from longlive_widget.runs.journal import JournalFile, read_journal
+from longlive_widget.runs.logbook import Logbook
+from longlive_widget.runs.manifest import Manifest, picture_hashes
+from longlive_widget.timeline import Transition, clean
+from longlive_widget.timeline_forms import timeline_as, timeline_from
+from longlive_widget.widget.load_times import last_load_s
+from longlive_widget.widget.protocol import parse
+from tests.fuzz.made_up import as_json, changed_twice, files, numbers, texts, values
+from tests.unit.written_record import record
+
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+FORMS = ("json", "yaml", "longlive", "scope", "text")
+TIMELINE = Timeline.of("a red ball", (9, "a blue star"), (24, "it stops"))
+
+
+@dataclass(frozen=True)
+class Known:
+    """What readers know, to be changed: files as bytes, and a folder to put the changed ones in."""
+
+    folder: Path
+    manifest: dict
+    journal: bytes
+    records: bytes
+    safetensors: bytes
+    pickle: bytes
+    model: dict
+
+    def at(self, name: str, content: bytes) -> Path:
+        path = self.folder / name
+        path.write_bytes(content)
+        return path
+
+
+@pytest.fixture(scope="module")
+def known(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("known")
+    engine = Engine.load("tiny", Preset("quick", "", (1000,)))
+    session = engine.session(TIMELINE, 3, size_px=(48, 32))
+    logbook, journal = Logbook(engine, session), JournalFile(folder / "journal")
+    for block in session.blocks(2):
+        page = logbook.add(session, block.index, picture_hashes(block.frames), 7.0, {"steps": 4.0})
+        journal.add(page.manifest())
+    journal.close()
+    append(folder / "records", record())
+    tensors = {"a.weight": torch.ones(3, 2), "b": torch.zeros(4, dtype=torch.bfloat16)}
+    save_file(tensors, folder / "x.safetensors")
+    torch.save(tensors, folder / "x.pt")
+    files = ("journal", "records", "x.safetensors", "x.pt")
+    embedded = Path(__file__).parents[2] / "longlive_widget" / "tiny" / "weights" / "model.json"
+    return Known(
+        folder,
+        json.loads(logbook.manifest().text()),
+        *((folder / name).read_bytes() for name in files),
+        json.loads(embedded.read_bytes()),
+    )
+
+
+def a_prompt_goes_to_every_form_and_back(text: str) -> None:
+    timeline = Timeline.of(text)
+    for form in FORMS:
+        with contextlib.suppress(LongLiveError):  # a form that cannot say it tells so
+            written = timeline_as(timeline, form)
+            written.encode()
+            assert clean(timeline_from(written, form).entries[0].prompt) == clean(text)
+
+
+def a_transition(blocks: object, blend: object, recache: object) -> Transition:
+    return Transition(blocks, blend, recache)
+
+
+def preset_of(said: object) -> Preset | None:
+    """None where a name is missing or is no setting's: Python itself refuses that."""
+    settings = asdict(PRESETS["turbo"])
+    if isinstance(said, dict) and {"name", "summary"} <= set(said) <= set(settings):
+        return Preset(**said)
+    return None
+
+
+def arguments(given: list[str]) -> None:
+    """Read, but not run."""
+    told = io.StringIO()
+    with contextlib.redirect_stderr(told), contextlib.redirect_stdout(io.StringIO()):
+        try:
+            _parser().parse_args(given)
+        except SystemExit as ended:
+            assert ended.code in {0, 2}
+            assert ended.code == 0 or "longlive-widget" in told.getvalue()
+
+
+def load_times(known: Known, content: bytes) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LONGLIVE_CACHE", str(known.folder))
+        known.at("load-times.json", content)
+        last_load_s("tiny")
+
+
+def read_model(known: Known, content: bytes) -> Sizes:
+    known.at("model.json", content)
+    return Sizes.read(known.folder)
+
+
+COMMAND = """generate presets benchmark profile ablate quality recommend sweep compare log replay
+lab train-tiny --prompt --preset --seed --size --blocks --out --timeline --device --help x 64x48"""
+WORDS = st.sampled_from(COMMAND.split())
+ROWS = [{"latent_frame": 0, "prompt": "a"}, {"latent_frame": 9, "prompt": "b", "transition": {
+    "blocks": 2, "blend": "slerp", "recache": False}}]  # fmt: skip
+COMMANDS = [
+    *json.loads((FIXTURES / "protocol.json").read_text(encoding="utf-8"))["to_kernel"].values()
+]
+Way = tuple[Callable[[Known], st.SearchStrategy], Callable[[Known, object], object]]
+READERS: dict[str, Way] = {
+    "manifests": (
+        lambda known: changed_twice(known.manifest).map(as_json) | files(as_json(known.manifest)),
+        lambda known, content: Manifest.read(known.at("run.json", content)),
+    ),
+    "journals of recordings": (
+        lambda known: files(known.journal),
+        lambda known, content: read_journal(known.at("journal.jsonl", content)),
+    ),
+    "records (JSONL)": (
+        lambda known: (
+            changed_twice(json.loads(known.records)).map(lambda row: as_json(row) + b"\n")
+            | files(known.records)
+        ),
+        lambda known, content: read(known.at("records.jsonl", content)),
+    ),
+    "safetensors": (
+        lambda known: files(known.safetensors),
+        lambda known, content: read_weights(known.at("weights.safetensors", content)),
+    ),
+    "pickled tensors (.pt)": (
+        lambda known: files(known.pickle),
+        lambda known, content: read_weights(known.at("weights.pt", content)),
+    ),
+    "sizes of a model (model.json)": (
+        lambda known: changed_twice(known.model).map(as_json) | files(as_json(known.model)),
+        read_model,
+    ),
+    "presets (YAML)": (
+        lambda _: (
+            changed_twice(asdict(PRESETS["turbo"])).map(dumped)
+            | files(PRESETS["turbo"].to_yaml().encode()).map(decoded)
+        ),
+        lambda _, text: Preset.from_yaml(text),
+    ),
+    "presets by their settings": (
+        lambda _: changed_twice(asdict(PRESETS["turbo"])),
+        lambda _, said: preset_of(said),
+    ),
+    "timelines (rows)": (
+        lambda _: changed_twice(ROWS).map(lambda rows: as_json({"entries": rows}).decode()),
+        lambda _, text: timeline_from(text, "json"),
+    ),
+    **{
+        f"timelines ({form})": (
+            lambda _, form=form: files(timeline_as(TIMELINE, form).encode()).map(decoded),
+            lambda _, text, form=form: timeline_from(text, form),
+        )
+        for form in FORMS
+    },
+    "prompts": (lambda _: texts, lambda _, text: a_prompt_goes_to_every_form_and_back(text)),
+    "transitions": (
+        lambda _: st.tuples(values, values, values),
+        lambda _, said: a_transition(*said),
+    ),
+    "image sizes": (
+        lambda _: st.tuples(values | numbers, values | numbers),
+        lambda _, size: Geometry(*size),
+    ),
+    "arguments of the command": (
+        lambda _: st.lists(WORDS | texts.filter(lambda text: not text.startswith("@")), max_size=8),
+        lambda _, given: arguments(given),
+    ),
+    "load times": (
+        lambda _: changed_twice({"here: tiny": 3.0}).map(as_json) | files(b'{"here: tiny": 3.0}'),
+        load_times,
+    ),
+    "commands of the page": (
+        lambda _: st.sampled_from(COMMANDS).flatmap(changed_twice) | values,
+        lambda _, content: parse(content),
+    ),
+}
+
+
+def dumped(value: object) -> str:
+    return yaml.safe_dump(value, allow_unicode=True)
+
+
+def decoded(content: bytes) -> str:
+    return content.decode("utf-8", "replace")
+
+
+@pytest.mark.fault(
+    "Files that are read",
+    "a file, a message or an argument is anything at all",
+    "the right result, or an error of the package's own",
+)
+@pytest.mark.parametrize("reader", READERS)
+def test_a_reader_reads_or_refuses_whatever_it_is_handed(known, reader, record_property):
+    made_up, reading = READERS[reader]
+    count = 0
+
+    @given(made_up(known))
+    def read_or_refused(content):
+        nonlocal count
+        count += 1
+        with contextlib.suppress(LongLiveError):
+            reading(known, content)
+
+    read_or_refused()
+    record_property("reader", reader)
+    record_property("examples", count)
