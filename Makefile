@@ -16,7 +16,7 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo lab test docs fuzz fix lint clean
+.PHONY: help setup demo lab test docs fuzz soak fix lint clean
 
 help: ## list these verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +38,10 @@ docs: setup ## build the documents into site/: open site/index.html
 
 fuzz: setup ## hand each reader 100,000 things that it may not know (hours; FUZZ_EXAMPLES=1000)
 	@FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),100000) $(BIN)/pytest -q tests/fuzz/test_readers.py
+	@$(BIN)/python -m tests.reliability
+
+soak: setup ## leave a studio running for 15 minutes, and disturb it at random
+	@$(BIN)/python -m tests.soak
 	@$(BIN)/python -m tests.reliability
 
 lint: setup ## look for mistakes without changing anything
