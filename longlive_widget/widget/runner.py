@@ -665,6 +665,7 @@ class Runner:
             self.outbox.tell(error)
             self._become("failed")
             if kept:
+                self.tell_tree()
                 self._finish_stretch(error)
             else:
                 self._end(error)
