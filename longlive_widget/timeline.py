@@ -226,7 +226,9 @@ class Timeline:
 
     def to_yaml(self) -> str:
         """The timeline as YAML, with the rows of `to_json`."""
-        return str(yaml.safe_dump(self._rows(), allow_unicode=True, sort_keys=False))
+        rows = self._rows()
+        readable = not any(end in entry.prompt for entry in self.entries for end in _YAML_ENDS)
+        return str(yaml.safe_dump(rows, allow_unicode=readable, sort_keys=False))
 
     @classmethod
     def from_yaml(cls, text: str) -> "Timeline":
@@ -243,6 +245,10 @@ class Timeline:
 
     def _rows(self) -> list[dict[str, object]]:
         return [_row(entry) for entry in self.entries]
+
+
+_YAML_ENDS = "\x85\u2028\u2029"
+"""What ends a line for YAML alone: its writer loses these where it does not escape them."""
 
 
 def timeline_of(plan: object) -> Timeline:

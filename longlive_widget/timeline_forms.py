@@ -16,16 +16,16 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, TypeGuard, get_args
 
 from longlive_widget.errors import (
-    OutputError,
     TimelineError,
     one_of,
     reachable,
     require_place,
     whole_number,
 )
+from longlive_widget.files import whole_text_file
 from longlive_widget.geometry import latent_frame_at, seconds_at
 from longlive_widget.notation import json_in
 from longlive_widget.timeline import CUT, Blend, Entry, Timeline, Transition
@@ -45,6 +45,7 @@ LONGLIVE_EVERY = 40
 SCOPE_LAST_S = 5.0
 """How long the last prompt is said to be, which goes on without an end."""
 _MOST_BYTES = 2**20
+_MOST_S = 1e9
 
 
 def timeline_as(timeline: Timeline, form: Form) -> str:
@@ -97,10 +98,8 @@ def write_timeline(timeline: Timeline, path: str | Path) -> None:
     path = reachable(path)
     text = timeline_as(timeline, form_of(path.name))
     require_place(path, "timeline")
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"{str(path)!r} cannot be written: {error.strerror}") from error
+    with whole_text_file(path) as file:
+        file.write(text)
 
 
 def form_of(name: str) -> Form:
@@ -145,7 +144,7 @@ def _to_longlive(timeline: Timeline) -> str:
 
 def _from_longlive(text: str, line: int | None) -> Timeline:
     """Its prompts, at the frames that the line says, else at every 40th, as LongLive has it."""
-    lines = [each for each in text.splitlines() if each.strip()]
+    lines = [each for each in text.split("\n") if each.strip()]
     if not lines:
         raise TimelineError("this file has no line: LongLive's have one for each video")
     if line is None and len(lines) > 1:
@@ -221,12 +220,19 @@ def _from_scope_object(said: object) -> Timeline:
 
 def _scope_entry(row: Mapping[str, object], number: int) -> Entry:
     start_s = _either(row, "startTime", "start_time")
-    if isinstance(start_s, bool) or not isinstance(start_s, int | float) or start_s < 0:
+    if not _is_seconds(start_s):
         raise TimelineError(f"prompt {number} begins at {start_s!r}: give it seconds, 0 or more")
     steps = _either(row, "transitionSteps", "transition_steps") or 0
     blend = _either(row, "temporalInterpolationMethod", "temporal_interpolation_method")
     transition = Transition(steps, blend or "linear")  # type: ignore[arg-type]  # it checks both
     return Entry(latent_frame_at(start_s), _scope_prompt(row, number), transition)
+
+
+def _is_seconds(value: object) -> TypeGuard[float]:
+    """Whether it is a number of seconds that a video may have, from 0 up."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return 0 <= value < _MOST_S
 
 
 def _scope_prompt(row: Mapping[str, object], number: int) -> str:
@@ -245,7 +251,7 @@ def _either(row: Mapping[str, object], name: str, other: str) -> object:
     return row.get(name, row.get(other))
 
 
-_LINE = re.compile(r"(?:(?P<s>\d+(?:\.\d+)?)\s*s|(?P<frame>\d+))\s*:\s*(?P<rest>.*)")
+_LINE = re.compile(r"(?:(?P<s>\d{1,9}(?:\.\d+)?)\s*s|(?P<frame>\d{1,9}))\s*:\s*(?P<rest>.*)")
 _OPTIONS = re.compile(r"(?P<prompt>.*?)\s*\[(?P<options>[^\[\]]*)\]")
 
 

@@ -298,8 +298,8 @@ def require_undamaged(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as parts:
             damaged = parts.testzip()
-    except (OSError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
-        damaged = str(error)
+    except (OSError, EOFError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        damaged = str(error)  # a method or a password that it has not is a RuntimeError
     if damaged is not None:
         raise CheckpointError(f"{path} is damaged ({damaged}): download it again")
 

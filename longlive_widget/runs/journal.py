@@ -50,9 +50,7 @@ def read_journal(path: Path) -> Manifest:
     head: dict[str, object] = {}
     blocks: list[object] = []
     try:
-        for line in text.splitlines(keepends=True):
-            if not line.endswith("\n"):
-                break  # its writer was ended within it
+        for line in text.split("\n")[:-1]:  # within the last one its writer was ended
             match loaded(line):
                 case {"head": dict() as head}:
                     pass

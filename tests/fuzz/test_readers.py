@@ -177,7 +177,9 @@ READERS: dict[str, Way] = {
     ),
     **{
         f"timelines ({form})": (
-            lambda _, form=form: files(timeline_as(TIMELINE, form).encode()).map(decoded),
+            lambda _, form=form: (
+                rows_of(form) | files(timeline_as(TIMELINE, form).encode()).map(decoded)
+            ),
             lambda _, text, form=form: timeline_from(text, form),
         )
         for form in FORMS
@@ -204,6 +206,12 @@ READERS: dict[str, Way] = {
         lambda _, content: parse(content),
     ),
 }
+
+
+def rows_of(form: str) -> st.SearchStrategy[str]:
+    """JSON in that form, or what is read like it, with other values in it."""
+    known = timeline_as(TIMELINE, form if form in {"longlive", "scope"} else "json")
+    return changed_twice(json.loads(known)).map(json.dumps)
 
 
 def dumped(value: object) -> str:

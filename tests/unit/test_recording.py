@@ -113,6 +113,19 @@ def test_what_was_recorded_can_be_played_before_it_ends_and_after_an_error(engin
     assert recording.manifest == logbook.manifest()
 
 
+def test_a_recording_that_goes_on_is_read_though_a_prompt_has_ends_of_lines_of_other_kinds(
+    engine, tmp_path
+):
+    prompt = "a red ball\u2028on white\x85"
+    session = engine.session(prompt, 3, size_px=(48, 32))
+    logbook = Logbook(engine, session)
+    with RecordingFolder(tmp_path / "run", session.geometry) as folder:
+        for block in session.blocks(2):
+            page = logbook.add(session, block.index, picture_hashes(block.frames), 7.0, {})
+            folder.append(block.frames, page.manifest())
+        assert Recording.open(tmp_path / "run").timeline == Timeline.of(prompt)
+
+
 KILLED = """
 import os, sys
 from longlive_widget import Engine
