@@ -260,9 +260,8 @@ def _to_text(timeline: Timeline) -> str:
 
 
 def _text_line(entry: Entry) -> str:
-    prompt, transition = entry.prompt, entry.transition
-    written = prompt.strip(" \t\r\n") + "."  # at the end too, what ends a line does so
-    if len(written.splitlines()) > 1:
+    prompt, transition = entry.prompt.strip(" \t\r\n"), entry.transition
+    if len(f"{prompt}.".splitlines()) > 1:  # at its end too
         raise TimelineError(f"{prompt!r} has more than one line: join them, or take another form")
     said = [
         "cut" if transition == CUT and prompt.endswith("]") else "",

@@ -10,7 +10,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, settings
 
 ASKED = int(os.environ.get("FUZZ_EXAMPLES", "0"))
-CI_EXAMPLES = 60
+CI_EXAMPLES = 40
 RECORD = Path(__file__).parents[2] / "docs" / "reliability" / "fuzz.jsonl"
 
 settings.register_profile(

@@ -25,7 +25,7 @@ from longlive_widget.presets import PRESETS, Preset
 from longlive_widget.runs.journal import JournalFile, read_journal
 from longlive_widget.runs.logbook import Logbook
 from longlive_widget.runs.manifest import Manifest, picture_hashes
-from longlive_widget.timeline import Transition, clean
+from longlive_widget.timeline import Transition
 from longlive_widget.timeline_forms import timeline_as, timeline_from
 from longlive_widget.widget.load_times import last_load_s
 from longlive_widget.widget.protocol import parse
@@ -82,10 +82,12 @@ def known(tmp_path_factory):
 def a_prompt_goes_to_every_form_and_back(text: str) -> None:
     timeline = Timeline.of(text)
     for form in FORMS:
-        with contextlib.suppress(LongLiveError):  # a form that cannot say it tells so
+        try:
             written = timeline_as(timeline, form)
-            written.encode()
-            assert clean(timeline_from(written, form).entries[0].prompt) == clean(text)
+        except LongLiveError:  # this form cannot say it
+            continue
+        written.encode()  # or no file takes it
+        assert timeline_from(written, form).entries[0].prompt.split() == text.split()
 
 
 def a_transition(blocks: object, blend: object, recache: object) -> Transition:
