@@ -300,6 +300,7 @@ _BALANCED = Preset(
     memory_pool=True,
     compiled="default",
     attention="fastest",
+    kernels="fastest",
 )
 _TURBO = _BALANCED.with_(
     name="turbo",
@@ -319,6 +320,8 @@ PRESETS: dict[str, Preset] = {
             prompt_cache=8,
             memory_pool=True,
             decode_behind=True,
+            attention="fastest",
+            kernels="fastest",
         ),
         _BALANCED,
         _BALANCED.with_(
@@ -347,6 +350,8 @@ PRESETS: dict[str, Preset] = {
             memory_pool=True,
             decode_frames=1,
             offload_text_encoder=True,
+            attention="fastest",
+            kernels="fastest",
         ),
     )
 }

@@ -82,6 +82,7 @@ def test_a_changed_preset_differs_in_nothing_else_and_says_what_was_changed():
         "memory_pool": True,
         "compiled": "default",
         "attention": "fastest",
+        "kernels": "fastest",
     }
     assert changed == Preset(
         "turbo+window_cache=static+window_frames=6",
