@@ -70,5 +70,22 @@ def fetched(hub_id: str, patterns: Sequence[str]) -> Path:
         ) from error
 
 
+def kept(hub_id: str, names: Sequence[str]) -> dict[str, Path]:
+    """Those of the files that are on this machine already, by name; nobody is asked for others."""
+    from huggingface_hub import try_to_load_from_cache
+
+    name, *revisions = hub_id.split("@")
+    revision = revisions[0] if revisions else None
+    found = {each: try_to_load_from_cache(name, each, revision=revision) for each in names}
+    return {each: Path(path) for each, path in found.items() if isinstance(path, str)}
+
+
+def cache_folder() -> Path:
+    """Where files of the hub are kept on this machine."""
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    return Path(HF_HUB_CACHE)
+
+
 def _first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
