@@ -220,7 +220,9 @@ class Preset:
         """
         said, own = _yaml_settings(source), _own_settings()
         for key in said:
-            _require_setting(key, (*own, *optimization_log.KEYS))
+            _require_setting(
+                key, (*own, *optimization_log.KEYS), "; or update longlive-widget, if that wrote it"
+            )
         settings = {key: value for key, value in said.items() if key in own}
         logged = {key: value for key, value in said.items() if key not in own}
         for name, value in optimization_log.settings_of(logged).items():
@@ -278,9 +280,9 @@ class _EachKeyOnce(yaml.SafeLoader):
         return made
 
 
-def _require_setting(name: str, settings: tuple[str, ...]) -> None:
+def _require_setting(name: str, settings: tuple[str, ...], or_else: str = "") -> None:
     if name not in settings:
-        raise PresetError(f"no setting is called {name!r}: {choice_of(name, settings)}")
+        raise PresetError(f"no setting is called {name!r}: {choice_of(name, settings)}{or_else}")
 
 
 def _whole_steps(steps: object) -> tuple[int, ...]:

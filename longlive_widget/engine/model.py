@@ -18,7 +18,13 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from longlive_widget.cache.text import TextMemory
-from longlive_widget.errors import CheckpointError, LongLiveError, true_or_false, whole_number
+from longlive_widget.errors import (
+    CheckpointError,
+    LongLiveError,
+    known_version,
+    true_or_false,
+    whole_number,
+)
 from longlive_widget.geometry import Geometry
 from longlive_widget.model.adapters import Adapters
 from longlive_widget.model.checkpoint import (
@@ -41,6 +47,8 @@ Weights = Literal["trained", "random"]
 RANDOM_SEED = 0
 _Half = TypeVar("_Half", VideoEncoder, VideoDecoder)
 MODEL, TOKENIZER = "model.json", "tokenizer"
+MODEL_VERSION = 1
+"""Goes up with every change of what `model.json` says; one without a version is of the first."""
 TRANSFORMER, AUTOENCODER = "transformer.safetensors", "autoencoder.safetensors"
 TEXT_ENCODER, ADAPTER = "text_encoder.safetensors", "adapter.safetensors"
 SMALL_DECODER = "small_decoder.safetensors"
@@ -92,6 +100,8 @@ class Sizes:
             raise CheckpointError(f"{folder} has no {MODEL}: give the folder of a model")
         try:
             said = json.loads(path.read_text(encoding="utf-8"))
+            version = said.get("version", 1) if isinstance(said, dict) else None
+            known_version("this model", version, MODEL_VERSION, CheckpointError)
             return cls(
                 name=said["name"],
                 geometry=Geometry(**said["geometry"]),
@@ -119,7 +129,8 @@ class Sizes:
     def write(self, folder: Path) -> None:
         """Write `model.json` into a folder."""
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / MODEL).write_text(json.dumps(asdict(self), indent=2) + "\n")
+        said = {"version": MODEL_VERSION} | asdict(self)
+        (folder / MODEL).write_text(json.dumps(said, indent=2) + "\n")
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from longlive_widget.errors import (
     LongLiveError,
     ManifestError,
     RecordError,
+    known_version,
     one_of,
     reachable,
     require_place,
@@ -275,7 +276,7 @@ class Manifest:
             "geometry": asdict(self.geometry),
             "positions": self.positions,
             "picture_hash": PICTURE_HASH,
-            "timeline": json.loads(self.timeline.to_json()),
+            "timeline": self.timeline.rows(),
             "landings": [asdict(landing) for landing in self.landings],
             "adapters": [asdict(swap) for swap in self.adapters],
             "presets": [asdict(turn) for turn in self.presets],
@@ -371,14 +372,7 @@ def _of_known_version(fields: Mapping[str, object]) -> dict[str, object]:
     said = dict(fields)
     if said.pop("format", None) != FORMAT:
         raise ManifestError(f"this is no manifest: {_FORMAT_MISSING}")
-    version = said.pop("version", None)
-    if type(version) is not int or version < 1:
-        raise ManifestError(f"version {short(version)} of a manifest does not exist: take another")
-    if version > VERSION:
-        raise ManifestError(
-            f"this manifest has version {version}, and versions up to {VERSION} are known here: "
-            "update longlive-widget"
-        )
+    version = known_version("this manifest", said.pop("version", None), VERSION, ManifestError)
     if version < _PRESETS_SINCE:
         said["presets"] = []
     if said.pop("picture_hash", None) != PICTURE_HASH:
