@@ -22,6 +22,7 @@ from longlive_widget.errors import (
     whole_number,
 )
 from longlive_widget.geometry import seconds_at
+from longlive_widget.plain_data import NotPlainError, json_in, yaml_in
 
 FORMAT = "longlive-widget timeline"
 VERSION = 1
@@ -222,8 +223,8 @@ class Timeline:
             TimelineError: the text is not JSON, not a timeline, or one of a later version.
         """
         try:
-            rows = json.loads(text)
-        except json.JSONDecodeError as error:
+            rows = json_in(text)
+        except NotPlainError as error:
             raise TimelineError(f"this is not JSON: {error}") from error
         return cls(entries_of(_rows_in(rows)))
 
@@ -239,9 +240,9 @@ class Timeline:
             TimelineError: the text is not YAML, not a timeline, or one of a later version.
         """
         try:
-            rows = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise TimelineError(f"this is not YAML: {error}") from error
+            rows = yaml_in(text)
+        except NotPlainError as error:
+            raise TimelineError(f"this is no plain YAML: {error}") from error
         return cls(entries_of(_rows_in(rows)))
 
     def rows(self) -> list[dict[str, object]]:

@@ -27,6 +27,7 @@ from longlive_widget.errors import (
     whole_number,
 )
 from longlive_widget.geometry import latent_frame_at, seconds_at
+from longlive_widget.plain_data import NotPlainError, json_in
 from longlive_widget.timeline import CUT, FORMAT, Blend, Entry, Timeline, Transition
 
 Form = Literal["json", "yaml", "longlive", "scope", "text", "python"]
@@ -124,8 +125,8 @@ def _from_json(text: str) -> Timeline:
 
 def _json(text: str) -> object:
     try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
+        return json_in(text)
+    except NotPlainError as error:
         raise TimelineError(f"this is not JSON: {error}") from error
 
 

@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from reprlib import repr as short
 from typing import Literal, TypeVar
 
 import torch
@@ -42,6 +43,7 @@ from longlive_widget.model.tokenizer import PromptTokenizer, load_tokenizer
 from longlive_widget.model.transformer import Transformer
 from longlive_widget.model.umt5 import TextEncoderConfig
 from longlive_widget.model.video_decoder import VideoDecoder, VideoDecoderConfig, VideoEncoder
+from longlive_widget.plain_data import json_in
 
 Weights = Literal["trained", "random"]
 RANDOM_SEED = 0
@@ -99,8 +101,10 @@ class Sizes:
         if not path.is_file():
             raise CheckpointError(f"{folder} has no {MODEL}: give the folder of a model")
         try:
-            said = json.loads(path.read_text(encoding="utf-8"))
-            version = said.get("version", 1) if isinstance(said, dict) else None
+            said = json_in(path.read_text(encoding="utf-8"))
+            if not isinstance(said, dict):
+                raise CheckpointError(f"it says {short(said)}, no JSON object")
+            version = said.get("version", 1)
             known_version("this model", version, MODEL_VERSION, CheckpointError)
             return cls(
                 name=said["name"],

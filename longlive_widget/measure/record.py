@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar, cast, get_args
 
 from longlive_widget.errors import LongLiveError, RecordError, known_version, one_of, whole_number
 from longlive_widget.geometry import Geometry
+from longlive_widget.plain_data import NotPlainError, json_in
 from longlive_widget.presets import Preset
 
 if TYPE_CHECKING:
@@ -151,17 +152,13 @@ class Record:
             RecordError: it is no record, or one of a later schema.
         """
         try:
-            said = json.loads(line, parse_constant=_refuse_constant)
-        except (ValueError, RecursionError) as error:
+            said = json_in(line)
+        except NotPlainError as error:
             raise NotJsonError(f"this is not JSON ({error})") from error
         if not isinstance(said, dict) or type(said.get("schema")) is not int:
             raise RecordError(f"{short(said)} is no record: it has no schema")
         known_version("this record", said.pop("schema"), SCHEMA, RecordError, word="schema")
         return built(cls, said | _parts(said), "the record")
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no number")
 
 
 def _parts(said: Mapping[str, object]) -> dict[str, object]:

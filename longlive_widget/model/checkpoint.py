@@ -3,7 +3,6 @@
 Knows the wrappings of LongLive's files; what the names inside mean is the modules' own business.
 """
 
-import json
 import pickle
 import struct
 import zipfile
@@ -17,6 +16,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from longlive_widget.errors import CheckpointError
+from longlive_widget.plain_data import json_in
 
 TORCH_SUFFIXES = (".pt", ".pth")
 ADAPTER_PREFIX = "base_model.model."
@@ -86,7 +86,7 @@ def read_json(path: Path) -> dict[str, object]:
         CheckpointError: it is not there, or no JSON object.
     """
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))
+        said = json_in(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{path} cannot be read ({error}): download it again") from error
     if not isinstance(said, dict):

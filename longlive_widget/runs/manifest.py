@@ -35,6 +35,7 @@ from longlive_widget.measure.record import (
     require_type,
     require_types,
 )
+from longlive_widget.plain_data import NotPlainError, json_in
 from longlive_widget.presets import Preset
 from longlive_widget.timeline import Landing, Timeline, entries_of, require_seed
 
@@ -359,8 +360,8 @@ def loaded(text: str) -> dict[str, object]:
         ManifestError: it is none.
     """
     try:
-        said = json.loads(text, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
+        said = json_in(text)
+    except NotPlainError as error:
         raise ManifestError(f"this is no whole JSON ({error}): it is damaged, or no run") from error
     if not isinstance(said, dict):
         raise ManifestError(f"this is no manifest: {_FORMAT_MISSING}")
@@ -378,10 +379,6 @@ def _of_known_version(fields: Mapping[str, object]) -> dict[str, object]:
     if said.pop("picture_hash", None) != PICTURE_HASH:
         raise ManifestError(f"its picture_hash is not {PICTURE_HASH!r}: it is damaged")
     return said
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no number")
 
 
 def _maker(said: object) -> Maker:

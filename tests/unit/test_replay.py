@@ -297,7 +297,10 @@ DAMAGED = {
         lambda said: json.dumps(said | {"version": 3}),
         "has version 3, and versions up to 2 are known here: update longlive-widget",
     ),
-    "no version": (lambda said: json.dumps(said | {"version": "x"}), "version 'x' of this manifest"),
+    "no version": (
+        lambda said: json.dumps(said | {"version": "x"}),
+        "version 'x' of this manifest",
+    ),
     "no seed": (lambda said: json.dumps(_without(said, "seed")), "has no field 'seed'"),
     "no blocks": (lambda said: json.dumps(_without(said, "blocks")), "has no 'blocks'"),
     "blocks of none": (lambda said: json.dumps(said | {"blocks": []}), "it has no block"),
