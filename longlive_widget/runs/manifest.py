@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 FORMAT = "longlive-widget run"
 VERSION = 2
 """Goes up with every change of what a manifest holds; a reader knows all up to its own."""
+MOST_BYTES = 2**28
+"""Of a file that is read: a day of video has a tenth of that."""
 PICTURE_HASH = "sha256 of the uint8 RGB rows"
 Positions = Literal["relative", "absolute"]
 Scales = Mapping[str, float]
@@ -291,13 +293,7 @@ class Manifest:
             ManifestError: it cannot be read, is none, is of a later version, is damaged, or its
                 parts do not belong together.
         """
-        try:
-            text = Path(path).expanduser().read_text(encoding="utf-8")
-        except (OSError, ValueError, RuntimeError) as error:
-            reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-            raise ManifestError(
-                f"{str(path)!r} cannot be read ({reason}): give the manifest of a run"
-            ) from error
+        text = text_in(path)
         try:
             return cls.from_json(text)
         except ManifestError as error:
@@ -351,6 +347,26 @@ def begun_before(end: int, rows: Iterable[_Row]) -> tuple[_Row, ...]:
 
 def _stays(landing: Landing) -> bool:
     return landing.replaced_by is None
+
+
+def text_in(path: str | Path) -> str:
+    """What a file of a run says.
+
+    Raises:
+        ManifestError: it cannot be read, or is longer than any run's.
+    """
+    try:
+        place = Path(path).expanduser()
+        if place.stat().st_size > MOST_BYTES:
+            raise ManifestError(f"{str(path)!r} has over {MOST_BYTES >> 20} MiB: it is no run's")
+        return place.read_text(encoding="utf-8")
+    except ManifestError:
+        raise
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise ManifestError(
+            f"{str(path)!r} cannot be read ({reason}): give the manifest of a run"
+        ) from error
 
 
 def loaded(text: str) -> dict[str, object]:
