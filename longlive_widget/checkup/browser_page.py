@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from longlive_widget.checkup.finding import Checkup
 from longlive_widget.files import whole_text_file
+from longlive_widget.page_parts import data_element, page_path, standing_alone
 from longlive_widget.widget.bundle import bundled
 from longlive_widget.widget.frame_codec import encode_block, h264_name
-from longlive_widget.widget.page_parts import data_element, page_path, standing_alone
 from longlive_widget.widget.protocol import Codec
 
 _SIZES_PX = ((160, 96), (832, 480))
@@ -34,6 +34,7 @@ def write_browser_page(path: str | Path, found: Checkup) -> Path:
     """
     path = page_path(path)
     body = (
+        "<h1>Browser check</h1>\n",
         "<p>What this browser can do for longlive-widget. Paste it into a report: it names no "
         "user, host or folder.</p>\n",
         '<p><button id="copy" hidden>Copy</button> <span id="copied" role="status"></span></p>\n',

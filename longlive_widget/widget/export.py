@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from longlive_widget.engine.video_file import GrowingVideoFile
 from longlive_widget.files import whole_text_file
+from longlive_widget.page_parts import data_element, page_path, standing_alone
 from longlive_widget.presets import Preset
 from longlive_widget.runs.manifest import Manifest
 from longlive_widget.widget.bundle import bundled
 from longlive_widget.widget.frame_codec import is_small
-from longlive_widget.widget.page_parts import data_element, page_path, standing_alone
 from longlive_widget.widget.still import summary_rows
 from longlive_widget.widget.tape import records_of, state_of
 
@@ -59,6 +59,7 @@ def _page(run: Manifest, blocks: Iterable[NDArray[np.uint8]]) -> str:
     manifest = html.escape(run.text(), quote=False)
     title = f"{run.maker.model}, {run.maker.preset.name}, seed {run.seed}"
     body = (
+        f"<h1>{html.escape(title)}</h1>\n",
         '<div id="player"><noscript>The player needs JavaScript.</noscript></div>\n',
         f"<h2>What was made</h2>\n{_table(_facts(run))}\n",
         f'<p><button id="save-video" hidden>Save the video ({_size(mp4)})</button></p>\n',

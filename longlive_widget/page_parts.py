@@ -43,7 +43,7 @@ def page_path(path: str | Path) -> Path:
 def standing_alone(title: str, style: str, body: Iterable[str], scripts: Sequence[str]) -> str:
     """A page that loads nothing and runs these scripts only, at its end.
 
-    `title` is text; `style` and `body` are markup.
+    `title`, which the browser shows above the page, is text; `style` and `body` are markup.
     """
     said = html.escape(title)
     return "".join(
@@ -52,7 +52,7 @@ def standing_alone(title: str, style: str, body: Iterable[str], scripts: Sequenc
             f'<meta http-equiv="Content-Security-Policy" content="{_policy(scripts)}">\n',
             '<meta name="viewport" content="width=device-width">\n',
             f"<title>{said}</title>\n<style>{STYLE}{style}</style>",
-            f"</head>\n<body>\n<h1>{said}</h1>\n",
+            "</head>\n<body>\n",
             *body,
             *(f"<script>{script}</script>\n" for script in scripts),
             "</body></html>\n",
