@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from longlive_widget.checkup.finding import Finding
 from longlive_widget.engine import hub
 from longlive_widget.engine.engine import Engine
+from longlive_widget.engine.hub import is_hub_id
 from longlive_widget.engine.official import (
     FILES_BYTES,
     LONGLIVE_NAMES,
@@ -37,7 +38,8 @@ def weights(model: str = NAME) -> Iterator[Finding]:
             source.require_readable()
         fact = f"those of {source.sizes.name!r} are all there, and can be opened"
     except (CheckpointError, ModelNotFoundError) as error:
-        yield Finding("weights", "wrong", str(error), "get the files named above")
+        fact = str(error) if is_hub_id(model) else str(error).replace(model, "(the one asked for)")
+        yield Finding("weights", "wrong", fact, "get the files named above")
         return
     yield Finding("weights", "ok", fact)
 

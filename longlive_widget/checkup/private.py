@@ -16,8 +16,11 @@ from pathlib import Path
 _LEAST_LETTERS = 3
 _SECRET = re.compile(r"TOKEN|SECRET|KEY|PASS|AUTH|CREDENTIAL|URL|INDEX|ENDPOINT|PROXY")
 _ADDRESS = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s'\"]+", re.IGNORECASE)
-_PATH = re.compile(r"(?<![\w.~/])(?:~|[A-Za-z]:)?[/\\][^\s'\":,;()]+")
-_REST_OF_PATH = r"[^\s'\":,;()]*"
+_ROOT = r"(?:~|[A-Za-z]:)?[/\\]"
+_REST_OF_PATH = r"[^\s'\":,;()]*(?:\s+[^\s'\":,;()]*[/\\][^\s'\":,;()]*)*"
+"""To the next space, and over it where a slash comes behind it: folders have spaces in them."""
+_QUOTED_PATH = re.compile(rf"(['\"]){_ROOT}.*?\1")
+_PATH = re.compile(rf"(?<![\w.~/]){_ROOT}(?=[^\s'\":,;()]){_REST_OF_PATH}")
 
 
 def without_names(text: str) -> str:
@@ -25,6 +28,7 @@ def without_names(text: str) -> str:
     for value in _secrets():
         text = text.replace(value, "(a secret)")
     text = _ADDRESS.sub("(an address)", text)
+    text = _QUOTED_PATH.sub("'(a path)'", text)
     for folder in _folders():
         text = re.sub(re.escape(folder) + _REST_OF_PATH, "(a path)", text)
     text = _PATH.sub("(a path)", text)

@@ -26,6 +26,7 @@ from longlive_widget.engine import official
 from longlive_widget.errors import OutputError
 from tests.unit.official_files import BASE, VAE, Files
 
+ROOT = Path(__file__).parents[2]
 PLANTED = {
     "USER": "planteduser",
     "LOGNAME": "planteduser",
@@ -108,7 +109,7 @@ def test_what_breaks_in_a_check_is_a_finding_and_what_it_found_before_stays():
 
 def test_a_torch_that_cannot_be_loaded_is_told_and_all_else_still_is(tmp_path):
     (tmp_path / "torch.py").write_text("raise ImportError('libcudart.so.12 is not there')")
-    environment = os.environ | {"PYTHONPATH": f"{tmp_path}:{Path.cwd()}"}
+    environment = os.environ | {"PYTHONPATH": f"{tmp_path}:{ROOT}"}
     done = command("doctor", environment=environment)
     assert done.returncode == 1
     assert "wrong    torch          ImportError: libcudart.so.12 is not there" in done.stdout
@@ -136,19 +137,23 @@ def test_nothing_says_who_asks_where_and_with_which_secrets(tmp_path):
     places = {"HOME": str(home), "HF_HOME": str(home / "hub"), "TMPDIR": str(tmp_path)}
     places["LONGLIVE_CACHE"] = str(home / "file" / "below")
     environment = os.environ | PLANTED | places
-    environment["PYTHONPATH"] = str(Path.cwd())
+    environment["PYTHONPATH"] = str(ROOT)
     here = command("doctor", environment=environment)
     assert here.returncode == 0, here.stdout + here.stderr
     assert re.search(r"warning +own cache +nothing can be written there \(Not a dir", here.stdout)
     assert re.search(r"warning +weights .*LongLive-1.3B lacks adapter, autoencoder,", here.stdout)
     folder = command("doctor", "--model", str(home), environment=environment)
     assert folder.returncode == 1
-    assert re.search(r"wrong +weights +\(a path\).* lacks longlive_base.pt, lora.pt", folder.stdout)
-    for told in (here.stdout, folder.stdout):
+    assert re.search(
+        r"wrong +weights +\(the one asked for\).* lacks longlive_base.pt", folder.stdout
+    )
+    relative = command("doctor", "--model", "planted model", environment=environment)
+    assert "no model is called '(the one asked for)'" in relative.stdout
+    for told in (here.stdout, folder.stdout, relative.stdout):
         assert "planted" not in told.lower()
         assert platform.node() not in told
         assert str(Path.home()) + "/" not in told
-        assert str(Path.cwd()) not in told
+        assert str(ROOT) not in told
 
 
 def test_words_of_others_lose_paths_addresses_users_hosts_and_secrets(monkeypatch):
@@ -161,6 +166,7 @@ def test_words_of_others_lose_paths_addresses_users_hosts_and_secrets(monkeypatc
         "C:\\Users\\planted\\x, ~/planted/x, /mnt/planted: https://plantedindex.example/simple; "
         "plantedmirror said 16.7 pictures/s of 5 / 7 on plantedhost.example.com"
     )
+    text += " '/data/planted one/x' and /data/planted two/planted three/x is damaged"
     told = without_names(text)
     assert "planted" not in told.lower().replace("y.pt", "")
     assert "said 16.7 pictures/s of 5 / 7 on (the host)" in told
