@@ -1,4 +1,4 @@
-// Builds the page's part of the package: widget.js, widget.css, page.js, and plotly.js beside them.
+// Builds the page's part of the package: widget.js, widget.css, page.js, browser.js, and plotly.js beside them.
 import { copyFile, mkdir, stat } from "node:fs/promises";
 import { build, context } from "esbuild";
 
@@ -14,8 +14,8 @@ const options = {
   sourcemap: watched ? "inline" : false,
   outdir: "../longlive_widget/static",
 };
-// what an exported page runs
-const page = { ...options, entryPoints: ["src/page.ts"], format: "iife" };
+// what pages that stand alone run
+const page = { ...options, entryPoints: ["src/page.ts", "src/browser.ts"], format: "iife" };
 // anywidget gives the page two seconds to load this file
 const mostBytes = 150_000;
 

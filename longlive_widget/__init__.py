@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from longlive_widget.checkup.doctor import doctor as doctor
     from longlive_widget.engine.branches import Branches as Branches
     from longlive_widget.engine.engine import Engine as Engine
     from longlive_widget.engine.official import OfficialFiles as OfficialFiles
@@ -43,6 +44,7 @@ _HOMES = {
     "Timeline": "longlive_widget.timeline",
     "Transition": "longlive_widget.timeline",
     "Recording": "longlive_widget.widget.recorded",
+    "doctor": "longlive_widget.checkup.doctor",
     "replay": "longlive_widget.runs.replay",
     "read_timeline": "longlive_widget.timeline_forms",
     "write_timeline": "longlive_widget.timeline_forms",
@@ -60,6 +62,7 @@ __all__ = [
     "Recording",
     "Timeline",
     "Transition",
+    "doctor",
     "read_timeline",
     "replay",
     "write_timeline",

@@ -67,8 +67,8 @@ def require_room(preset: Preset, sizes: Sizes, where: Placement, *, beside: bool
         return
     there = " beside what is loaded" if beside else ""
     raise CapabilityError(
-        f"{sizes.name!r} under preset {preset.name!r} needs {_size(needed)} on device "
-        f"'{where.device}', and {_size(free)} are free{there}: "
+        f"{sizes.name!r} under preset {preset.name!r} needs {said_bytes(needed)} on device "
+        f"'{where.device}', and {said_bytes(free)} are free{there}: "
         f"{_way_out(preset, sizes, where, free)}"
     )
 
@@ -80,7 +80,7 @@ def _way_out(preset: Preset, sizes: Sizes, where: Placement, free: int) -> str:
         ways.append(f"use window_frames={sizes.window_frames}")
     possible = [one for one in PRESETS.values() if _can_run(one, sizes, where.device)]
     needs = {one.name: needed_bytes(one, sizes, where.dtype, where.device) for one in possible}
-    fitting = [f"{name!r} ({_size(need)})" for name, need in needs.items() if need <= free]
+    fitting = [f"{name!r} ({said_bytes(need)})" for name, need in needs.items() if need <= free]
     if fitting:
         ways.append(f"use the preset {' or '.join(fitting)}")
     if ways:
@@ -186,5 +186,6 @@ def free_bytes(device: torch.device) -> int | None:
     return min(available, most - used + remembered)
 
 
-def _size(count: int) -> str:
+def said_bytes(count: int) -> str:
+    """So many bytes as a reader takes them: 28.1 GB, or 47 MB."""
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import yaml
-
 from longlive_widget.errors import PresetError
 from longlive_widget.measure.benchmark import Measured
 from longlive_widget.measure.statistics import Difference, Summary, paired_difference
+from longlive_widget.plain_data import NotPlainError, yaml_in
 from longlive_widget.presets import PRESETS, Preset
 
 
@@ -89,8 +88,11 @@ def effects(found: Sequence[Measured], sample: str = "block_ms") -> tuple[Effect
 
 def _values(text: str) -> list[object]:
     """The values of one setting: YAML's, with commas between them outside of brackets."""
+    wanted = f"{text!r} is no list of values: write value,value"
     try:
-        said = yaml.safe_load(f"[{text}]")
-    except yaml.YAMLError as error:
-        raise PresetError(f"{text!r} is no list of values: write value,value") from error
-    return list(said)
+        said = yaml_in(f"[{text}]")
+    except NotPlainError as error:
+        raise PresetError(wanted) from error
+    if not isinstance(said, list):
+        raise PresetError(wanted)
+    return said

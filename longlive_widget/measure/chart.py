@@ -152,6 +152,7 @@ def _draw_bars(axes: "Axes", traces: "Collection[go.Bar]", barmode: str | None) 
         names, sizes = _pairs((trace.y, trace.x) if flat else (trace.x, trace.y))
         width = trace.width or 0.8
         axis = axes.yaxis if flat else axes.xaxis
+        names = [unescape(name) if isinstance(name, str) else name for name in names]
         axis.update_units(names)
         places = np.array(axis.convert_units(names), dtype=float)
         if not together:
@@ -164,7 +165,7 @@ def _draw_bars(axes: "Axes", traces: "Collection[go.Bar]", barmode: str | None) 
             heaps[name] += size
         ends = begins + sizes
         bars = _rectangles(places - width / 2, places + width / 2, begins, ends, flat=flat)
-        style = {"facecolor": _marker_colours(trace, colour), "label": trace.name}
+        style = {"facecolor": _marker_colours(trace, colour), "label": _label(trace)}
         axes.add_collection(PolyCollection(bars, **style))
         _draw_words_on_bars(axes, trace, places, ends)
         if trace.error_y.array is not None:
@@ -191,6 +192,11 @@ def _rectangles(
     return placed[..., ::-1] if flat else placed
 
 
+def _label(trace: go.Bar | go.Scatter) -> str | None:
+    """What a legend calls it; in Plotly's figures words are HTML, in a picture text."""
+    return None if trace.name is None else unescape(trace.name)
+
+
 def _draw_scatter(axes: "Axes", trace: go.Scatter, colour: str) -> None:
     """A line, markers, words, or several of them."""
     xs, ys = _pairs((trace.x, trace.y), also_missing="lines" in (trace.mode or "lines"))
@@ -198,7 +204,7 @@ def _draw_scatter(axes: "Axes", trace: go.Scatter, colour: str) -> None:
     if "lines" in mode:
         style = _DASHES[trace.line.dash or "solid"]
         ink = trace.line.color or colour
-        axes.plot(xs, ys, style, color=ink, linewidth=trace.line.width or 1.5, label=trace.name)
+        axes.plot(xs, ys, style, color=ink, linewidth=trace.line.width or 1.5, label=_label(trace))
     if "markers" in mode:
         sides = np.array(6 if trace.marker.size is None else trace.marker.size)
         axes.scatter(
@@ -207,11 +213,11 @@ def _draw_scatter(axes: "Axes", trace: go.Scatter, colour: str) -> None:
             s=_AREA * sides**2,
             c=_marker_colours(trace, trace.line.color or colour),
             alpha=trace.marker.opacity,
-            label=None if "lines" in mode else trace.name,
+            label=None if "lines" in mode else _label(trace),
         )
     if "text" in mode:
         for x, y, text in zip(xs, ys, trace.text, strict=True):
-            axes.annotate(text, (x, y), (0, 6), textcoords="offset points", ha="center")
+            axes.annotate(unescape(text), (x, y), (0, 6), textcoords="offset points", ha="center")
 
 
 def _draw_cells(axes: "Axes", trace: go.Heatmap) -> None:

@@ -4,13 +4,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
 from longlive_widget.errors import RecordError
 from longlive_widget.measure.figures import decibels, percent
 from longlive_widget.measure.recommend import UNSEEN_DB, Candidate, candidates_in
 from longlive_widget.measure.record import Record
 from longlive_widget.measure.statistics import Difference, difference
+from longlive_widget.plain_data import NotPlainError, yaml_in
 
 BASELINE = "reference"
 SMALLER = 0.95
@@ -107,10 +106,9 @@ def decisions_in(path: Path) -> dict[str, str]:
         RecordError: the file cannot be read, or does not say words for names.
     """
     try:
-        said = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        told = " ".join(str(error).split())
-        raise RecordError(f"{path} cannot be read ({told}): write `preset: words`") from error
+        said = yaml_in(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, NotPlainError) as error:
+        raise RecordError(f"{path} cannot be read ({error}): write `preset: words`") from error
     if not isinstance(said, dict) or not all(isinstance(v, str) for v in (*said, *said.values())):
         raise RecordError(f"{path} says no decisions: write `preset: words` in lines")
     return said

@@ -1,9 +1,12 @@
 """The optimisation log as one HTML file with live charts, which needs no network."""
 
+import html
+import json
 from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 from markdown_it import MarkdownIt
+from plotly.offline import get_plotlyjs
 
 from longlive_widget.geometry import PICTURES_PER_LATENT_FRAME, PICTURES_PER_SECOND
 from longlive_widget.measure.chart import Chart
@@ -11,6 +14,7 @@ from longlive_widget.measure.log import log_page
 from longlive_widget.measure.recommend import UNSEEN_DB, Candidate, candidates_in
 from longlive_widget.measure.record import Record
 from longlive_widget.measure.statistics import Summary
+from longlive_widget.page_parts import data_element, standing_alone
 
 _BAR, _RULE = "#3d7dca", "#8a929c"
 _MARGIN = {"l": 64, "r": 16, "t": 32, "b": 48}
@@ -21,29 +25,37 @@ _NEAR = 0.06
 _ROOM = 1.15
 """How far a chart goes on after its last dot, so that a label has room."""
 _STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
-table { border-collapse: collapse; margin: 1rem 0 } pre { background: #f4f6f8; padding: .7rem }
-th, td { padding: .2rem .7rem; text-align: left; border-bottom: 1px solid #d9dde2 }
+:root { color-scheme: light }
+body { max-width: 60rem }
+table { margin: 1rem 0 }
+th { padding: .2rem 1rem .2rem 0; text-align: left; border-bottom: 1px solid #8884 }
+"""
+_DRAW = """
+for (const said of document.querySelectorAll('script[type="application/json"]')) {
+  const { data, layout } = JSON.parse(said.textContent);
+  Plotly.newPlot(said.previousElementSibling, data, layout, { responsive: true });
+}
 """
 
 
 def log_html(records: Sequence[Record], *, decisions: Mapping[str, str] | None = None) -> str:
     """What `log_page` says, as HTML, under charts of times and of times against pictures.
 
-    The same things are a `RecordError`. Words in records are text in the page, never markup.
+    The same things are a `RecordError`. Words in records are text in the page, never markup, and
+    the page loads nothing.
     """
-    page = MarkdownIt("commonmark", {"html": False}).enable("table")
+    page = MarkdownIt("commonmark", {"html": False}).enable("table").disable(["image", "link"])
     head, rest = log_page(records, decisions=decisions).split("\n## ", 1)
     candidates = candidates_in(records)
     charts = [
-        figure.to_html(full_html=False, include_plotlyjs=index == 0)
-        for index, figure in enumerate((times_figure(candidates), trade_figure(candidates)))
+        f'<div class="chart"></div>\n{data_element(name, json.loads(figure.to_json()))}'
+        for name, figure in (
+            ("times", times_figure(candidates)),
+            ("trade", trade_figure(candidates)),
+        )
     ]
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f"<title>Optimisation log</title><style>{_STYLE}</style></head>\n"
-        f"<body>\n{page.render(head)}{''.join(charts)}{page.render(f'## {rest}')}</body></html>\n"
-    )
+    body = (page.render(head), *charts, page.render(f"## {rest}"))
+    return standing_alone("Optimisation log", _STYLE, body, [get_plotlyjs(), _DRAW])
 
 
 def times_figure(candidates: Sequence[Candidate]) -> Chart:
@@ -52,7 +64,7 @@ def times_figure(candidates: Sequence[Candidate]) -> Chart:
     over = [summary.p95 - summary.p50 for summary in found]
     figure = Chart(
         go.Bar(
-            x=[one.name for one in candidates],
+            x=[html.escape(one.name) for one in candidates],
             y=[summary.p50 for summary in found],
             error_y={"type": "data", "array": over, "arrayminus": [0.0] * len(over)},
             marker={"color": _BAR},
@@ -74,17 +86,19 @@ def trade_figure(candidates: Sequence[Candidate]) -> Chart:
     Those that were not compared are named in the title.
     """
     shown = [(one, min(one.worst_db, _BEST_DB)) for one in candidates if one.worst_db is not None]
-    missing = [one.name for one in candidates if one.worst_db is None]
+    missing = [html.escape(one.name) for one in candidates if one.worst_db is None]
     figure = Chart(
         go.Scatter(
             x=[one.block_ms for one, _ in shown],
             y=[worst_db for _, worst_db in shown],
-            text=_apart([(one.name, one.block_ms, worst_db) for one, worst_db in shown]),
+            text=_apart(
+                [(html.escape(one.name), one.block_ms, worst_db) for one, worst_db in shown]
+            ),
             mode="markers+text",
             textposition="top center",
             cliponaxis=False,
             marker={"color": _BAR, "size": 10},
-            hovertext=[f"{one.name}: {one}" for one, _ in shown],
+            hovertext=[html.escape(f"{one.name}: {one}") for one, _ in shown],
             hovertemplate="%{hovertext}<extra></extra>",
         )
     )

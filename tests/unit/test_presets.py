@@ -206,7 +206,7 @@ def test_a_block_of_the_log_is_a_preset(experiment, settings):
         ("local_attn_size: 0", "window_frames 0 is out of range"),
         ("name: ''", "name '' is empty: give the preset one"),
         ("denoising_steps: 4", "denoise_steps 4 is no list"),
-        ("use_static_kv: [", "this is not YAML"),
+        ("use_static_kv: [", "this is no plain YAML"),
         ("preset.yaml", "'preset.yaml' is no settings: .* or give a pathlib.Path"),
         ("", "'' is no settings"),
         (None, "no settings"),
