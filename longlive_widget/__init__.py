@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from longlive_widget.widget.comparison import Comparison as Comparison
     from longlive_widget.widget.recorded import Recording as Recording
     from longlive_widget.widget.studio import LongLiveWidget as LongLiveWidget
+    from longlive_widget.widget.variations import Variations as Variations
 
 __version__ = "0.1.0"
 
@@ -42,6 +43,7 @@ _HOMES = {
     "Preset": "longlive_widget.presets",
     "Timeline": "longlive_widget.timeline",
     "Transition": "longlive_widget.timeline",
+    "Variations": "longlive_widget.widget.variations",
     "Recording": "longlive_widget.widget.recorded",
     "replay": "longlive_widget.runs.replay",
     "read_timeline": "longlive_widget.timeline_forms",
@@ -60,6 +62,7 @@ __all__ = [
     "Recording",
     "Timeline",
     "Transition",
+    "Variations",
     "read_timeline",
     "replay",
     "write_timeline",

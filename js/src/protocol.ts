@@ -57,7 +57,7 @@ export type Command =
   | { type: "cancel" }
   | { type: "lock"; locked: boolean }
   | { type: "amplify"; gain: number }
-  | { type: "code"; view: string }
+  | { type: "code"; view: string; tile: number | null }
   | { type: "branch"; view: string; run: number; block: number; prompt: string | null }
   | { type: "walk"; view: string; branch: number }
   | { type: "size"; width_px: number; height_px: number };
@@ -152,7 +152,16 @@ export type BlockProfile = {
 };
 
 /** Where the videos that are made in step lie in each picture; the last tile may be their difference. */
-export type Tiles = { columns: number; rows: number; labels: string[]; gain: number | null };
+export type Tiles = {
+  columns: number;
+  rows: number;
+  labels: string[];
+  gain: number | null;
+  /** Each has a seed of its own. */
+  seeded: boolean;
+  /** Pictures of some are held against those of others. */
+  compared: boolean;
+};
 
 /** All that a view must know to draw itself, pictures and measurements apart. */
 export type State = {
@@ -440,6 +449,8 @@ function parseTiles(value: unknown): Tiles {
     rows: number(fields, "rows"),
     labels: texts(fields, "labels"),
     gain: numberOrNull(fields, "gain"),
+    seeded: boolean(fields, "seeded"),
+    compared: boolean(fields, "compared"),
   };
 }
 

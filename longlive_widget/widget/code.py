@@ -76,6 +76,43 @@ def require_steady_adapters(engine: "Engine", session: "Session | None") -> None
             )
 
 
+def studio_code(
+    engine: "Engine",
+    presets: Sequence[tuple[int, Preset]],
+    timeline: Timeline,
+    seed: int,
+    size_px: tuple[int, int] | None,
+) -> str:
+    """A cell that makes a studio of one video and shows it.
+
+    Args:
+        engine: what makes it, loaded as it was.
+        presets: the blocks from which on a preset makes the video, and which; the first is block 0.
+            Where others have taken over, the cell makes the blocks before them.
+        timeline: what it follows.
+        seed: its noise.
+        size_px: width and height; None for the model's own.
+
+    An engine that was made in memory is a `SessionError`.
+    """
+    (_, first), *others = presets
+    after = [] if size_px is None else [Written(f"studio.size_px = {size_px}")]
+    made = 0
+    for block, preset in others:
+        written = preset_code(preset)
+        run = f"studio.run(blocks={block - made})\nstudio.preset = {written.text}"
+        after.append(replace(written, text=run))
+        made = block
+    return widget_code(
+        "LongLiveWidget",
+        "studio",
+        timeline,
+        [engine_code("engine", engine, first)],
+        [Written("engine"), Written("timeline"), Written(f"seed={seed}")],
+        after,
+    )
+
+
 def widget_code(
     widget: str,
     variable: str,

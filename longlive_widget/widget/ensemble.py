@@ -56,9 +56,15 @@ class Ensemble:
         self.sides = tuple(sides)
         first = sides[0].engine
         self.tile = first.geometry_at(size_px)
-        self._tiles = Tiles(columns, -(-len(sides) // columns), tuple(s.label for s in sides))
+        self._tiles = Tiles(
+            columns,
+            -(-len(sides) // columns),
+            tuple(side.label for side in sides),
+            seeded=any(side.seed is not None for side in sides),
+            compared=any(side.against is not None for side in sides),
+        )
         if gain is not None:
-            self._tiles = Tiles(columns + 1, 1, self._tiles.labels, _gain(gain))
+            self._tiles = replace(self._tiles, columns=columns + 1, rows=1, gain=_gain(gain))
         names = dict.fromkeys(side.engine.preset.name for side in sides)
         self.preset: Preset = first.preset.with_(name=" | ".join(names))
         self.model = first.model
@@ -71,6 +77,11 @@ class Ensemble:
         )
 
     @property
+    def tile_px(self) -> tuple[int, int]:
+        """Width and height of each video."""
+        return self.tile.width_px, self.tile.height_px
+
+    @property
     def tiles(self) -> Tiles:
         """Where each video lies in the pictures."""
         return self._tiles
@@ -79,7 +90,7 @@ class Ensemble:
         """Show the difference so many times as large as it is, from the next block on."""
         if self._tiles.gain is None:
             raise SessionError("no difference is shown here, so there is none to amplify")
-        self._tiles = Tiles(self._tiles.columns, self._tiles.rows, self._tiles.labels, _gain(gain))
+        self._tiles = replace(self._tiles, gain=_gain(gain))
 
     @property
     def weights(self) -> Weights:
@@ -110,8 +121,8 @@ class Ensemble:
     ) -> "TiledSession":
         """A new video of all sides."""
         self.geometry_at(size_px)
-        size = self.tile.width_px, self.tile.height_px
-        return TiledSession(self, InStep(self.sides, timeline, seed, size_px=size, watch=watch))
+        made = InStep(self.sides, timeline, seed, size_px=self.tile_px, watch=watch)
+        return TiledSession(self, made)
 
     def why_not(self, preset: Preset) -> str:
         """That no side takes another preset."""

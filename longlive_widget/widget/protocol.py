@@ -272,9 +272,10 @@ class Amplify:
 
 @dataclass(frozen=True)
 class CodeRequest:
-    """View `view` wants the Python that makes what it shows."""
+    """View `view` wants the Python that makes what it shows, or one tile of it alone."""
 
     view: str
+    tile: int | None
 
 
 @dataclass(frozen=True)
@@ -371,13 +372,16 @@ class Tiles:
     """Where the videos that are made in step lie in each picture, row by row from the top left.
 
     `labels` has one for each video. With a `gain` the last tile is no video, but the difference
-    of the two before it, so many times as large as it is.
+    of the two before it, so many times as large as it is. Those that are `seeded` have a seed each;
+    where they are `compared`, pictures of some are held against those of others.
     """
 
     columns: int
     rows: int
     labels: tuple[str, ...]
     gain: int | None = None
+    seeded: bool = False
+    compared: bool = False
 
 
 @dataclass(frozen=True)
@@ -870,7 +874,10 @@ _PARSERS: dict[str, Callable[[Fields], Command]] = {
         None if content.get("prompt") is None else _text(content, "prompt"),
     ),
     "walk": lambda content: Walk(_text(content, "view"), _whole_number(content, "branch")),
-    "code": lambda content: CodeRequest(_text(content, "view")),
+    "code": lambda content: CodeRequest(
+        _text(content, "view"),
+        None if content.get("tile") is None else _whole_number(content, "tile"),
+    ),
     "lock": lambda content: Lock(_true_or_false(content, "locked")),
     "size": lambda content: Resize(
         _whole_number(content, "width_px"), _whole_number(content, "height_px")

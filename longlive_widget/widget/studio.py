@@ -4,7 +4,7 @@ import asyncio
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, assert_never, get_args
@@ -41,14 +41,7 @@ from longlive_widget.timeline import (
 from longlive_widget.timeline_forms import form_of, timeline_from
 from longlive_widget.widget.branching import STATE_BYTES
 from longlive_widget.widget.bundle import asset, bundled, hear_where_sent
-from longlive_widget.widget.code import (
-    Written,
-    engine_code,
-    preset_code,
-    presets_of,
-    require_steady_adapters,
-    widget_code,
-)
+from longlive_widget.widget.code import presets_of, require_steady_adapters, studio_code
 from longlive_widget.widget.export import write_page
 from longlive_widget.widget.figures import (
     kernels_figure,
@@ -571,22 +564,8 @@ class LongLiveWidget(anywidget.AnyWidget):
         self._open()
         engine, session = self._setup.engine, self._runner.session
         require_steady_adapters(engine, session)
-        (_, first), *others = presets_of(engine, session)
-        after = [] if self.size_px is None else [Written(f"studio.size_px = {self.size_px}")]
-        made = 0
-        for block, preset in others:
-            written = preset_code(preset)
-            run = f"studio.run(blocks={block - made})\nstudio.preset = {written.text}"
-            after.append(replace(written, text=run))
-            made = block
-        return widget_code(
-            "LongLiveWidget",
-            "studio",
-            self.timeline,
-            [engine_code("engine", engine, first)],
-            [Written("engine"), Written("timeline"), Written(f"seed={self.seed}")],
-            after,
-        )
+        presets = presets_of(engine, session)
+        return studio_code(engine, presets, self.timeline, self.seed, self.size_px)
 
     def _open(self) -> "Engine":
         if self._engine is None:
@@ -663,8 +642,9 @@ class LongLiveWidget(anywidget.AnyWidget):
 
     def _explore(self, command: CodeRequest | Amplify | BranchRequest | Walk) -> None:
         match command:
-            case CodeRequest(view):
-                self._tell_page_later(Exported(view, "python", "studio.py", self.code()))
+            case CodeRequest(view, tile):
+                code = self._code_for_page(tile)
+                self._tell_page_later(Exported(view, "python", "studio.py", code))
             case Amplify(gain):
                 self._amplify(gain)
             case BranchRequest(view, run, block, prompt):
@@ -686,6 +666,11 @@ class LongLiveWidget(anywidget.AnyWidget):
         self.walk(branch)
         if played:
             self.start()
+
+    def _code_for_page(self, tile: int | None) -> str:
+        if tile is not None:
+            raise SessionError(f"tile {tile} is for several videos: this is a single one")
+        return self.code()
 
     def _amplify(self, gain: int) -> None:
         raise SessionError(f"a gain of {gain} is for a Comparison: this is a single video")

@@ -119,7 +119,7 @@ SIDES = (
     SideRecord(411.0, equal=True, ssim=1.0),
 )  # fmt: skip
 TILED = replace(SHOWN, sides=SIDES, gain=8)
-IN_STEP = replace(STATE, tiles=Tiles(3, 1, ("reference", "turbo <b>"), 8))
+IN_STEP = replace(STATE, tiles=Tiles(3, 1, ("reference", "turbo <b>"), 8, compared=True))
 CUT = {"blocks": 0, "blend": "linear", "recache": True}
 ROWS = [{"latent_frame": 33, "prompt": "eine gelbe Kugel ⭐ <b>", "transition": CUT}]
 REFERENCE = PresetOffer(
@@ -197,7 +197,8 @@ TO_KERNEL = {
     "branch without a prompt": BranchRequest("12-34", 2, 5, None),
     "walk": Walk("12-34", 1),
     "amplify": Amplify(16),
-    "code": CodeRequest("12-34"),
+    "code": CodeRequest("12-34", None),
+    "tile code": CodeRequest("12-34", 2),
     "use": Use("turbo"),
     "change": Change("denoise_steps", [1000, 500]),
     "cancel": Cancel(),

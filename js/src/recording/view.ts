@@ -54,7 +54,7 @@ export function recordingView(
   );
   const charts = chartPanel(
     rate,
-    [],
+    state.tiles,
     tape.plotly(),
     { seek: (record) => back.goTo(record), name: () => state.model },
     signal,

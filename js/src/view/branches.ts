@@ -43,7 +43,7 @@ export function branchPanel(
   button.type = "submit";
   copy.type = "button";
   copy.title = "the cell that makes this video from its beginning";
-  copy.addEventListener("click", () => send({ type: "code", view }), { signal });
+  copy.addEventListener("click", () => send({ type: "code", view, tile: null }), { signal });
   list.setAttribute("role", "tree");
   list.setAttribute("aria-label", "Videos that have left each other");
   list.addEventListener("keydown", press, { signal });
