@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from longlive_widget.widget.comparison import Comparison as Comparison
     from longlive_widget.widget.recorded import Recording as Recording
     from longlive_widget.widget.studio import LongLiveWidget as LongLiveWidget
+    from longlive_widget.widget.sweep import Sweep as Sweep
     from longlive_widget.widget.variations import Variations as Variations
 
 __version__ = "0.1.0"
@@ -43,6 +44,7 @@ _HOMES = {
     "Preset": "longlive_widget.presets",
     "Timeline": "longlive_widget.timeline",
     "Transition": "longlive_widget.timeline",
+    "Sweep": "longlive_widget.widget.sweep",
     "Variations": "longlive_widget.widget.variations",
     "Recording": "longlive_widget.widget.recorded",
     "replay": "longlive_widget.runs.replay",
@@ -60,6 +62,7 @@ __all__ = [
     "OfficialFiles",
     "Preset",
     "Recording",
+    "Sweep",
     "Timeline",
     "Transition",
     "Variations",

@@ -152,6 +152,20 @@ export type BlockProfile = {
 };
 
 /** Where the videos that are made in step lie in each picture; the last tile may be their difference. */
+/** What was measured of one video of a sweep: medians of its blocks, and the most memory of the process. */
+export type TileFigures = {
+  block_ms: number;
+  picture_ms: number;
+  process_bytes: number;
+  /** All blocks are those of the first preset, to the bit. */
+  equal: boolean;
+  psnr_db: number | null;
+  ssim: number | null;
+};
+
+/** How far a sweep is: the videos that are made, and in words what goes on. */
+export type SweepState = { figures: TileFigures[]; making: boolean; told: string };
+
 export type Tiles = {
   columns: number;
   rows: number;
@@ -192,6 +206,7 @@ export type State = {
   library: string[];
   /** Set where each picture shows several videos. */
   tiles: Tiles | null;
+  sweep: SweepState | null;
 };
 
 export type BlockMessage = {
@@ -439,6 +454,28 @@ export function parseState(value: unknown): State {
     entries: list(fields, "entries").map(parseEntry),
     library: texts(fields, "library"),
     tiles: fields["tiles"] === null ? null : parseTiles(fields["tiles"]),
+    sweep: fields["sweep"] === null ? null : parseSweep(fields["sweep"]),
+  };
+}
+
+function parseSweep(value: unknown): SweepState {
+  const fields = object(value, "the sweep");
+  return {
+    figures: list(fields, "figures").map(parseFigures),
+    making: boolean(fields, "making"),
+    told: text(fields, "told"),
+  };
+}
+
+function parseFigures(value: unknown): TileFigures {
+  const fields = object(value, "the figures of a tile");
+  return {
+    block_ms: number(fields, "block_ms"),
+    picture_ms: number(fields, "picture_ms"),
+    process_bytes: number(fields, "process_bytes"),
+    equal: boolean(fields, "equal"),
+    psnr_db: numberOrNull(fields, "psnr_db"),
+    ssim: numberOrNull(fields, "ssim"),
   };
 }
 

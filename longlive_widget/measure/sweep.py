@@ -196,7 +196,7 @@ def _record(made: Made, facts: Mapping[str, Fact]) -> Record:
         geometry=made.session.geometry,
         counts={"blocks": made.item.grid.blocks, "seed": made.item.seed},
         samples={"block_ms": made.block_ms},
-        facts=found | facts,
+        facts={**found, **facts},
     )
 
 

@@ -116,7 +116,7 @@ def studio_code(
 def widget_code(
     widget: str,
     variable: str,
-    timeline: Timeline,
+    timeline: Timeline | None,
     before: Sequence[Written],
     arguments: Sequence[Written],
     after: Sequence[Written] = (),
@@ -126,13 +126,15 @@ def widget_code(
     Args:
         widget: the class.
         variable: what it is called in the cell.
-        timeline: what it follows, `timeline` in the cell.
+        timeline: what it follows, `timeline` in the cell; None where it names its prompts.
         before: lines that make what the arguments name.
         arguments: those of the call.
         after: lines between the call and the last one.
     """
-    imported, _, planned = timeline_as(timeline, "python").partition("\n\n")
-    names = {*imported.removeprefix("from longlive_widget import ").split(", "), widget}
+    imported, _, planned = (
+        ("", "", "") if timeline is None else timeline_as(timeline, "python").partition("\n\n")
+    )
+    names = {*imported.removeprefix("from longlive_widget import ").split(", "), widget} - {""}
     names = names.union(*(written.names for written in (*before, *arguments, *after)))
     call = f"{variable} = {widget}({', '.join(argument.text for argument in arguments)})"
     lines = [*(line.text for line in before), call, *(line.text for line in after), variable]

@@ -225,23 +225,30 @@ def _tiled(made: Round, tiles: Tiles) -> TiledBlock:
     pictures = [block.frames for block in made.blocks]
     if tiles.gain is not None:
         pictures.append(difference(pictures[0], pictures[1], tiles.gain))
-    empty = np.zeros_like(pictures[0])
-    pictures += [empty] * (tiles.columns * tiles.rows - len(pictures))
-    rows = [
-        np.concatenate(pictures[at : at + tiles.columns], axis=2)
-        for at in range(0, len(pictures), tiles.columns)
-    ]
     return TiledBlock(
         first.index,
         first.latent_frame,
-        np.concatenate(rows, axis=1),
+        in_rows(pictures, tiles),
         first.prompt,
         first.landed,
         first.window,
         first.preset,
-        tuple(map(_record, made.figures)),
+        tuple(map(side_record, made.figures)),
         tiles.gain,
     )
+
+
+def in_rows(pictures: Sequence[Pictures], tiles: Tiles) -> Pictures:
+    """Pictures of one size as one, row by row; tiles for which there are none are black."""
+    empty = np.zeros_like(pictures[0])
+    missing = tiles.columns * tiles.rows - len(pictures)
+    every = [*pictures, *[empty] * missing]
+    rows = [
+        np.concatenate(every[at : at + tiles.columns], axis=2)
+        for at in range(0, len(every), tiles.columns)
+    ]
+    whole: Pictures = np.concatenate(rows, axis=1)
+    return whole
 
 
 def difference(one: Pictures, other: Pictures, gain: int) -> Pictures:
@@ -251,7 +258,8 @@ def difference(one: Pictures, other: Pictures, gain: int) -> Pictures:
     return bounded
 
 
-def _record(found: Figures) -> SideRecord:
+def side_record(found: Figures) -> SideRecord:
+    """What a block took, and how like it is, as the page is told of it."""
     equal = found.psnr_db == float("inf")
     psnr_db = None if equal or found.psnr_db is None else round(found.psnr_db, 3)
     alike = None if found.ssim is None else round(found.ssim, 5)

@@ -385,6 +385,32 @@ class Tiles:
 
 
 @dataclass(frozen=True)
+class TileFigures:
+    """What was measured of one video of a sweep.
+
+    Medians of its blocks, and the most that the process took of the device's memory, or where it
+    has none of its own of the host's. PSNR and SSIM are against the first preset's video; equal
+    blocks, which have no PSNR, are left out there, and where all are `equal` there is none.
+    """
+
+    block_ms: float
+    picture_ms: float
+    process_bytes: int
+    equal: bool = False
+    psnr_db: float | None = None
+    ssim: float | None = None
+
+
+@dataclass(frozen=True)
+class SweepState:
+    """How far a sweep is: the figures of the videos that are made, and in words what goes on."""
+
+    figures: tuple[TileFigures, ...]
+    making: bool
+    told: str
+
+
+@dataclass(frozen=True)
 class State:
     """All that a view must know to draw itself, pictures and measurements apart.
 
@@ -400,7 +426,8 @@ class State:
 
     `entries` are those of the timeline, the newest ones of its past and all that is to come; what
     lands before block `begun` can no longer be changed. `revision` counts the timeline's changes.
-    `library` are prompts to begin with. `tiles` is set where each picture shows several videos.
+    `library` are prompts to begin with. `tiles` is set where each picture shows several videos,
+    `sweep` where these are made one after the other.
     """
 
     told: int
@@ -426,6 +453,7 @@ class State:
     entries: tuple[Entry, ...]
     library: tuple[str, ...]
     tiles: Tiles | None = None
+    sweep: SweepState | None = None
 
     @classmethod
     def blank(

@@ -51,7 +51,6 @@ class TiledWidget(LongLiveWidget):
         engine = cast("Engine", ensemble)
         super().__init__(engine, timeline, seed, codec=codec, when_unseen=when_unseen)
 
-    @property
     def _engines(self) -> set[Engine]:
         return set() if self._engine is None else {side.engine for side in self._ensemble.sides}
 

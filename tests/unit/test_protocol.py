@@ -71,7 +71,9 @@ from longlive_widget.widget.protocol import (
     Still,
     StillRequest,
     Stop,
+    SweepState,
     Switch,
+    TileFigures,
     Tiles,
     Time,
     TimeRequest,
@@ -119,7 +121,15 @@ SIDES = (
     SideRecord(411.0, equal=True, ssim=1.0),
 )  # fmt: skip
 TILED = replace(SHOWN, sides=SIDES, gain=8)
-IN_STEP = replace(STATE, tiles=Tiles(3, 1, ("reference", "turbo <b>"), 8, compared=True))
+FIGURES = (
+    TileFigures(410.5, 34.21, 734_003_200),
+    TileFigures(302.25, 25.19, 734_003_200, psnr_db=31.5, ssim=0.97),
+)
+IN_STEP = replace(
+    STATE,
+    tiles=Tiles(3, 1, ("reference", "turbo <b>"), 8, compared=True),
+    sweep=SweepState(FIGURES, making=True, told="2 of 4 videos are made"),
+)
 CUT = {"blocks": 0, "blend": "linear", "recache": True}
 ROWS = [{"latent_frame": 33, "prompt": "eine gelbe Kugel ⭐ <b>", "transition": CUT}]
 REFERENCE = PresetOffer(

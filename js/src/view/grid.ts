@@ -32,7 +32,7 @@ export function gridView(
     overlay,
     bar,
     update(record) {
-      if (record.block !== shown?.block) {
+      if (record !== shown) {
         shown = record;
         for (const [at, { figures }] of cells.entries()) {
           figures.textContent = figuresOf(record.sides[at]);
@@ -50,6 +50,7 @@ export function gridView(
     const element = make("div", "ll-cell");
     const pick = make("button", "ll-cell-pick");
     const told = caption(label, "");
+    told.title = label;
     const figures = told.lastElementChild ?? told;
     const choices = menu(
       `${label}: what to do with it`,
