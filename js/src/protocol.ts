@@ -60,6 +60,7 @@ export type Command =
   | { type: "code"; view: string; tile: number | null }
   | { type: "branch"; view: string; run: number; block: number; prompt: string | null }
   | { type: "walk"; view: string; branch: number }
+  | { type: "release"; view: string; branch: number }
   | { type: "size"; width_px: number; height_px: number };
 
 const forms = ["json", "yaml", "longlive", "scope", "text", "python"] as const;
@@ -265,6 +266,8 @@ export type TreeMessage = {
   dropped: number;
   /** A branch is on its way. */
   branching: boolean;
+  /** What the windows of videos that are not shown take. */
+  left_bytes: number;
 };
 
 export type PageMessage =
@@ -409,6 +412,7 @@ function parseTree(fields: Fields, buffers: readonly unknown[]): TreeMessage {
     limit_bytes: number(fields, "limit_bytes"),
     dropped: number(fields, "dropped"),
     branching: boolean(fields, "branching"),
+    left_bytes: number(fields, "left_bytes"),
   };
 }
 

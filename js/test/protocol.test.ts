@@ -67,6 +67,7 @@ const commands: Record<string, Command> = {
   "tile code": { type: "code", view: "12-34", tile: 2 },
   branch: { type: "branch", view: "12-34", run: 2, block: 5, prompt: "a blue star" },
   "branch without a prompt": { type: "branch", view: "12-34", run: 2, block: 5, prompt: null },
+  release: { type: "release", view: "12-34", branch: 1 },
   walk: { type: "walk", view: "12-34", branch: 1 },
 };
 

@@ -299,11 +299,19 @@ class Walk:
     branch: int
 
 
+@dataclass(frozen=True)
+class Release:
+    """View `view` wants video number `branch` of the tree let go of, and all that have left it."""
+
+    view: str
+    branch: int
+
+
 Command = (
     Start | Pause | Resume | Stop | Reset | Record | Cut | Profile | Switch | Edit | Read | Export
     | Import | Credit | Attach | Leave | Look | ClipRequest | StillRequest | AssetRequest
     | BlockRequest | TimeRequest | Use | Change | Cancel | Reseed | Lock | Resize | Amplify
-    | CodeRequest | BranchRequest | Walk
+    | CodeRequest | BranchRequest | Walk | Release
 )  # fmt: skip
 
 
@@ -697,7 +705,7 @@ class TreeMessage:
 
     Thumbnails of those that are pictured follow as JPEGs, in their order. `states` are kept in
     `state_bytes` of at most `limit_bytes`; `dropped` of them were forgotten for want of room. Where
-    `branching`, a branch is on its way.
+    `branching`, a branch is on its way. The windows of those that are not shown take `left_bytes`.
     """
 
     nodes: tuple[Node, ...]
@@ -707,6 +715,7 @@ class TreeMessage:
     limit_bytes: int
     dropped: int
     branching: bool
+    left_bytes: int
 
 
 @dataclass(frozen=True)
@@ -901,6 +910,7 @@ _PARSERS: dict[str, Callable[[Fields], Command]] = {
         _whole_number(content, "block"),
         None if content.get("prompt") is None else _text(content, "prompt"),
     ),
+    "release": lambda content: Release(_text(content, "view"), _whole_number(content, "branch")),
     "walk": lambda content: Walk(_text(content, "view"), _whole_number(content, "branch")),
     "code": lambda content: CodeRequest(
         _text(content, "view"),

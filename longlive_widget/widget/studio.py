@@ -84,6 +84,7 @@ from longlive_widget.widget.protocol import (
     Profile,
     Read,
     Record,
+    Release,
     Reseed,
     Reset,
     Resize,
@@ -385,6 +386,15 @@ class LongLiveWidget(anywidget.AnyWidget):
         """
         self._runner.walk(branch)
 
+    def release(self, branch: int) -> None:
+        """Let go of a video of the tree, and of all that have left it: their windows and pictures.
+
+        The windows of videos that are not shown take 12 GiB at most; where there is no more room,
+        `branch` says so. The video that is shown, one that it has left, and one that there is not,
+        are a `SessionError`; a stop lets go of all.
+        """
+        self._runner.release(branch)
+
     @property
     def branches(self) -> tuple[Node, ...]:
         """The videos that have left each other, parents first: number, parent, block and prompt.
@@ -597,7 +607,7 @@ class LongLiveWidget(anywidget.AnyWidget):
                 self._mind(command)
             case ClipRequest() | StillRequest() | BlockRequest() | AssetRequest() | TimeRequest():
                 self._answer(command)
-            case CodeRequest() | Amplify() | BranchRequest() | Walk():
+            case CodeRequest() | Amplify() | BranchRequest() | Walk() | Release():
                 self._explore(command)
             case Record() | Cut():
                 self._film(command)
@@ -608,7 +618,7 @@ class LongLiveWidget(anywidget.AnyWidget):
             case _:
                 self._steer(command)
 
-    def _explore(self, command: CodeRequest | Amplify | BranchRequest | Walk) -> None:
+    def _explore(self, command: CodeRequest | Amplify | BranchRequest | Walk | Release) -> None:
         match command:
             case CodeRequest(view, tile):
                 code = self._code_for_page(tile)
@@ -619,6 +629,8 @@ class LongLiveWidget(anywidget.AnyWidget):
                 self._runner.turn(partial(self._branch_for_page, run, block, prompt), view)
             case Walk(view, branch):
                 self._runner.turn(partial(self._walk_for_page, branch), view)
+            case Release(view, branch):
+                self._runner.turn(partial(self.release, branch), view)
             case _:
                 assert_never(command)
 

@@ -111,6 +111,11 @@ class TiledWidget(LongLiveWidget):
         del branch
         self._refuse_branches()
 
+    def release(self, branch: int) -> None:
+        """Nothing: there are no branches, so this is a `SessionError`."""
+        del branch
+        self._refuse_branches()
+
     def _refuse_branches(self) -> NoReturn:
         raise SessionError(
             "several videos are made here in step, and a branch leaves a single one: make the one "

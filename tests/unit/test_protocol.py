@@ -60,6 +60,7 @@ from longlive_widget.widget.protocol import (
     Reading,
     Receipt,
     Record,
+    Release,
     Reseed,
     Reset,
     Resize,
@@ -174,8 +175,10 @@ NODES = (
     Node(1, 0, 5, 7, 'a "blue" star, <b>', (), pictured=True),
 )
 TO_PAGE = {
-    "tree": TreeMessage(NODES, 1, 2, 46_000_000, 256 * MIB, 3, branching=False),
-    "tree without a video": TreeMessage((), None, 0, 0, 256 * MIB, 0, branching=True),
+    "tree": TreeMessage(
+        NODES, 1, 2, 46_000_000, 256 * MIB, 3, branching=False, left_bytes=46_000_000
+    ),
+    "tree without a video": TreeMessage((), None, 0, 0, 256 * MIB, 0, branching=True, left_bytes=0),
     "panel": PanelMessage(PANEL),
     "panel at rest": PanelMessage(AT_REST),
     "block": BlockMessage(2, SHOWN, "h264", 11, 98765.5),
@@ -205,6 +208,7 @@ TO_PAGE = {
 TO_KERNEL = {
     "branch": BranchRequest("12-34", 2, 5, "a blue star"),
     "branch without a prompt": BranchRequest("12-34", 2, 5, None),
+    "release": Release("12-34", 1),
     "walk": Walk("12-34", 1),
     "amplify": Amplify(16),
     "code": CodeRequest("12-34", None),
