@@ -324,6 +324,8 @@ def test_a_video_that_is_released_is_gone_with_all_that_left_it(studio):
     after = studio._runner.branching.message()[0]
     assert [node.number for node in studio.branches] == [0]
     assert after.left_bytes == 0
+    tree = studio._runner.branching._tree
+    assert list(tree.root.walk()) == [tree.root]
     assert studio.branch(4, STAR) == 3
     with pytest.raises(SessionError, match="branch 1 was released: there are 0, 3"):
         studio.walk(1)

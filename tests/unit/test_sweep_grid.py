@@ -162,6 +162,35 @@ def test_another_sweep_on_the_folder_has_its_videos_and_figures_at_once(engine, 
     assert (folder / "records.jsonl").is_file()
 
 
+def test_the_video_in_the_making_is_thrown_away_at_a_stop(engine: Engine, monkeypatch):
+    seen: list[int] = []
+
+    def stop_at_first(self, item, block):
+        seen.append(block.index)
+        self.stop()
+        watch(self, item, block)
+
+    watch = Sweep._watch
+    monkeypatch.setattr(Sweep, "_watch", stop_at_first)
+    built = of(engine)
+    built.run()
+    assert (seen, built.records, built.recordings) == ([0], (), ())
+    assert not built.page_state["sweep"]["making"]
+    built.close()
+
+
+def test_a_video_that_was_interrupted_as_it_was_written_gives_way(engine: Engine, tmp_path):
+    built = of(engine, tmp_path / "sweep")
+    begun = built._folder._folder(built._grid.items[0])
+    begun.mkdir()
+    (begun / "video.mp4").write_bytes(b"half")
+    built.run()
+    assert len(built.recordings) == 4
+    first = built.recordings[0].block(0).frames
+    assert np.array_equal(first, alone(engine, "reference", PROMPTS[0])[:9])
+    built.close()
+
+
 def test_without_a_folder_nothing_is_left_once_it_is_closed(engine: Engine):
     built = of(engine)
     place = built._folder.path
