@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from longlive_widget.widget.comparison import Comparison as Comparison
     from longlive_widget.widget.recorded import Recording as Recording
     from longlive_widget.widget.studio import LongLiveWidget as LongLiveWidget
+    from longlive_widget.widget.sweep import Sweep as Sweep
+    from longlive_widget.widget.variations import Variations as Variations
 
 __version__ = "0.1.0"
 
@@ -43,6 +45,8 @@ _HOMES = {
     "Preset": "longlive_widget.presets",
     "Timeline": "longlive_widget.timeline",
     "Transition": "longlive_widget.timeline",
+    "Sweep": "longlive_widget.widget.sweep",
+    "Variations": "longlive_widget.widget.variations",
     "Recording": "longlive_widget.widget.recorded",
     "doctor": "longlive_widget.checkup.doctor",
     "replay": "longlive_widget.runs.replay",
@@ -60,8 +64,10 @@ __all__ = [
     "OfficialFiles",
     "Preset",
     "Recording",
+    "Sweep",
     "Timeline",
     "Transition",
+    "Variations",
     "doctor",
     "read_timeline",
     "replay",

@@ -6,7 +6,7 @@ All that is said in it is text, never markup, and it may load nothing. No torch.
 import base64
 import html
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -100,8 +100,9 @@ def _told(run: Manifest, video: Path) -> dict[str, object]:
         at += len(its)
         offsets, lengths = ([packet[part] for packet in its] for part in (0, 1))
         places.append({"block": line.block, "offsets": offsets, "lengths": lengths})
+    state = replace(state_of(run), h264=f"avc1.{description[1:4].hex()}", codec="h264")
     return {
-        "state": asdict(state_of(run, h264=f"avc1.{description[1:4].hex()}", codec="h264")),
+        "state": asdict(state),
         "records": [asdict(record) for record in records_of(run)],
         "places": places,
         "parameters": base64.b64encode(b"".join(_parameter_sets(description))).decode(),
