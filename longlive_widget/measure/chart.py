@@ -33,6 +33,12 @@ if TYPE_CHECKING:
     _Numbers = NDArray[np.float64]
 
 WIDTH_PX, HEIGHT_PX = 760, 280
+PLAIN = {
+    "template": "plotly_white",
+    "height": HEIGHT_PX,
+    "margin": {"l": 64, "r": 16, "t": 32, "b": 48},
+}
+"""What a chart looks like where it says nothing else."""
 _PLOTLY = "application/vnd.plotly.v1+json"
 _PX_PER_INCH = 100
 _SHARPNESS = 1.6
@@ -67,7 +73,13 @@ _AREA = 0.55
 
 
 class Chart(go.Figure):  # type: ignore[misc]  # Plotly has no types
-    """A Plotly figure; shown in a notebook it leaves its picture beside itself."""
+    """A Plotly figure; shown in a notebook it leaves its picture beside itself.
+
+    It is laid out as `PLAIN` says, until it is told otherwise.
+    """
+
+    def __init__(self, data: object = None) -> None:
+        super().__init__(data, layout=PLAIN)
 
     _ipython_display_ = _repr_html_ = None  # Plotly's own ways leave no picture
 
@@ -94,8 +106,7 @@ class Chart(go.Figure):  # type: ignore[misc]  # Plotly has no types
         """
         file = BytesIO()
         with rc_context(_STYLE):
-            height_px = self.layout.height or HEIGHT_PX
-            size = (WIDTH_PX / _PX_PER_INCH, height_px / _PX_PER_INCH)
+            size = (WIDTH_PX / _PX_PER_INCH, self.layout.height / _PX_PER_INCH)
             drawn = Figure(size, layout="constrained")
             _draw(drawn.add_subplot(), self)
             if self.layout.showlegend:

@@ -13,7 +13,6 @@ from longlive_widget.measure.record import Record
 from longlive_widget.measure.statistics import Summary
 
 _BAR, _RULE = "#3d7dca", "#8a929c"
-_MARGIN = {"l": 64, "r": 16, "t": 32, "b": 48}
 _BEST_DB = 60.0
 """Where all that nobody can tell from equal pictures stands in the chart."""
 _NEAR = 0.06
@@ -60,9 +59,6 @@ def times_figure(candidates: Sequence[Candidate]) -> Chart:
     )
     figure.add_hline(y=_real_time_ms(candidates[0]), line={"color": _RULE, "dash": "dash"})
     return figure.update_layout(
-        template="plotly_white",
-        height=300,
-        margin=_MARGIN,
         yaxis={"title": "ms a block (dashed: real time)"},
     )
 
@@ -93,9 +89,7 @@ def trade_figure(candidates: Sequence[Candidate]) -> Chart:
     figure.add_vline(x=real_time_ms, line={"color": _RULE, "dash": "dash"})
     slowest_ms = max([real_time_ms, *(one.block_ms for one, _ in shown)])
     return figure.update_layout(
-        template="plotly_white",
         height=320,
-        margin=_MARGIN,
         title={
             "text": f"pictures not compared: {', '.join(missing)}" if missing else "",
             "font": {"size": 12},

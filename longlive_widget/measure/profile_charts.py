@@ -70,8 +70,7 @@ def _shares(times_ms: Mapping[str, float], block_ms: float) -> "Chart":
     longest_ms = max(ms for _, ms in bars)
     return figure.update_layout(
         height=96 + 20 * len(bars),
-        margin={"l": 16, "r": 16, "t": 32, "b": 44},
-        template="plotly_white",
+        margin={"l": 16},
         title={
             "text": f"a block of {block_ms:.0f} ms: transformer blue, decoder green, gaps orange",
             "font": {"size": 12},
@@ -124,8 +123,6 @@ def roofline_figure(found: Breakdown, ceilings: Ceilings) -> "Chart":
         figure.add_trace(_dots(parts, name, colour, longest_ms))
     return figure.update_layout(
         height=400,
-        margin={"l": 64, "r": 16, "t": 32, "b": 44},
-        template="plotly_white",
         showlegend=True,
         legend={"itemsizing": "constant"},
         title={
