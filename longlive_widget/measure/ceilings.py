@@ -27,10 +27,6 @@ class Ceilings:
     copied_bytes: int
     dtype: str
 
-    def reachable_flop_per_s(self, flop_per_byte: float) -> float:
-        """The roof over work of that arithmetic intensity."""
-        return min(self.flop_per_s, flop_per_byte * self.byte_per_s)
-
 
 def measured_ceilings(device: torch.device, dtype: torch.dtype) -> Ceilings:
     """Measure them, with the numbers that a model computes in; takes a second or two."""

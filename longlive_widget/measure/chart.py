@@ -178,9 +178,7 @@ def _draw_bars(axes: "Axes", traces: "Collection[go.Bar]", barmode: str | None) 
         style = {"facecolor": _marker_colours(trace, colour), "label": trace.name}
         axes.add_collection(PolyCollection(bars, **style))
         _draw_words_on_bars(axes, trace, places, ends)
-        if trace.error_y.array is not None:
-            above = np.array(trace.error_y.array, dtype=float)
-            axes.vlines(places, ends, ends + above, color=_INK, linewidth=1)
+        _draw_whiskers(axes, trace, places, ends)
     if traces:
         axes.autoscale_view()
 
@@ -191,6 +189,19 @@ def _draw_words_on_bars(axes: "Axes", trace: go.Bar, places: "_Numbers", ends: "
         return
     for place, end, text in zip(places, ends, trace.text, strict=True):
         axes.annotate(text, (end, place), (4, 0), textcoords="offset points", va="center")
+
+
+def _draw_whiskers(axes: "Axes", trace: go.Bar, places: "_Numbers", ends: "_Numbers") -> None:
+    """How far up and down the end of each bar may be; as far down as up where that is not said."""
+    flat = trace.orientation == "h"
+    error = trace.error_x if flat else trace.error_y
+    if error.array is None:
+        return
+    above = np.array(error.array, dtype=float)
+    below = above if error.arrayminus is None else np.array(error.arrayminus, dtype=float)
+    (axes.hlines if flat else axes.vlines)(
+        places, ends - below, ends + above, color=_INK, linewidth=1
+    )
 
 
 def _rectangles(

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from longlive_widget import Engine, Preset
 from longlive_widget.cli import main
-from longlive_widget.errors import CapabilityError
+from longlive_widget.errors import CapabilityError, RecordError
 from longlive_widget.measure.block_time import UNATTRIBUTED
 from longlive_widget.measure.breakdown import Breakdown, Part, Work
 from longlive_widget.measure.ceilings import Ceilings, measured_ceilings
@@ -19,12 +19,14 @@ from longlive_widget.measure.profile import profiled
 from longlive_widget.measure.profile_charts import (
     roofline_figure,
     shares_figure,
+    stored_roofline_figure,
     stored_shares_figure,
 )
 from longlive_widget.measure.profile_report import Profile
 from longlive_widget.measure.records import read
 from longlive_widget.measure.trace import block_traces
 from longlive_widget.presets import PRESETS
+from tests.unit.written_record import record
 
 DRAFT = Preset("draft", "", denoise_steps=(1000,), window_frames=6, context="always")
 BEHIND = DRAFT.with_(
@@ -224,9 +226,6 @@ def test_the_ceilings_are_numbers_of_this_device():
     ceilings = measured_ceilings(torch.device("cpu"), torch.float32)
     assert ceilings.flop_per_s > 1e8
     assert ceilings.byte_per_s > 1e8
-    ridge = ceilings.flop_per_s / ceilings.byte_per_s
-    assert ceilings.reachable_flop_per_s(ridge / 2) == pytest.approx(ceilings.flop_per_s / 2)
-    assert ceilings.reachable_flop_per_s(ridge * 2) == ceilings.flop_per_s
 
 
 @pytest.mark.slow
@@ -362,12 +361,38 @@ def test_a_stored_profile_has_the_same_chart(found: Profile):
 def test_the_roofline_shows_each_part_that_multiplies(found: Profile):
     ceilings = Ceilings(1e12, 1e11, 8, 8, "float32")
     roof, *dots = roofline_figure(found.steady, ceilings).data
-    assert max(roof.y) == pytest.approx(1e3)
+    ridge = 1e12 / 1e11
+    assert [y for x, y in zip(roof.x, roof.y, strict=True) if x > ridge] == pytest.approx(
+        [1e3] * sum(roof.x > ridge)
+    )
+    assert [y / x for x, y in zip(roof.x, roof.y, strict=True) if x < ridge] == pytest.approx(
+        [100] * sum(roof.x < ridge)
+    )
     with_both = [one.name for one in found.steady.parts if one.flop_per_byte is not None]
     assert [name for trace in dots for name in trace.hovertext] == with_both
     assert [trace.name for trace in dots[:5]] == with_both[:5]
     assert dots[5].name == f"{len(with_both) - 5} other parts"
     assert "self attention" in with_both
+
+
+def test_a_stored_profile_has_the_same_roofline(found: Profile):
+    live = roofline_figure(found.steady, found.ceilings)
+    kept = stored_roofline_figure(found.record())
+    assert kept.layout.title == live.layout.title
+    rates, stored = (
+        {
+            name.lower().replace("-", " "): (x, y)
+            for trace in figure.data[1:]
+            for name, x, y in zip(trace.hovertext, trace.x, trace.y, strict=True)
+        }
+        for figure in (live, kept)
+    )
+    assert {name: pytest.approx(rate) for name, rate in rates.items()} == stored
+
+
+def test_what_is_no_profile_has_no_roofline():
+    with pytest.raises(RecordError, match="has no ceilings: give one that `longlive-widget prof"):
+        stored_roofline_figure(record())
 
 
 @pytest.fixture
