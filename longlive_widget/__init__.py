@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from longlive_widget.widget.comparison import Comparison as Comparison
     from longlive_widget.widget.recorded import Recording as Recording
     from longlive_widget.widget.studio import LongLiveWidget as LongLiveWidget
+    from longlive_widget.widget.tradeoffs import Tradeoffs as Tradeoffs
 
 __version__ = "0.1.0"
 
@@ -41,6 +42,7 @@ _HOMES = {
     "PRESETS": "longlive_widget.presets",
     "Preset": "longlive_widget.presets",
     "Timeline": "longlive_widget.timeline",
+    "Tradeoffs": "longlive_widget.widget.tradeoffs",
     "Transition": "longlive_widget.timeline",
     "Recording": "longlive_widget.widget.recorded",
     "replay": "longlive_widget.runs.replay",
@@ -59,6 +61,7 @@ __all__ = [
     "Preset",
     "Recording",
     "Timeline",
+    "Tradeoffs",
     "Transition",
     "read_timeline",
     "replay",

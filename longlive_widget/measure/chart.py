@@ -143,6 +143,8 @@ def _draw_axes(axes: "Axes", layout: go.Layout) -> None:
             getattr(axes, f"set_{name}scale")("log")
             getattr(axes, f"{name}axis").set_major_formatter("{x:g}")
             getattr(axes, f"{name}axis").set_minor_formatter(LogFormatter())
+        if axis.showgrid is False:
+            getattr(axes, f"{name}axis").grid(visible=False)
         if axis.visible is False:
             axes.set_axis_off()
         if axis.rangemode == "tozero":

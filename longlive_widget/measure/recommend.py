@@ -10,7 +10,7 @@ from statistics import mean
 
 from longlive_widget.engine.side_by_side import psnr_db
 from longlive_widget.errors import RecordError
-from longlive_widget.geometry import PICTURES_PER_LATENT_FRAME, PICTURES_PER_SECOND
+from longlive_widget.geometry import PICTURES_PER_LATENT_FRAME, PICTURES_PER_SECOND, Geometry
 from longlive_widget.measure.record import Record
 from longlive_widget.measure.statistics import Summary
 from longlive_widget.presets import PRESETS, Preset
@@ -212,8 +212,10 @@ def candidates_in(records: Iterable[Record], *, model: str | None = None) -> tup
                 f"benchmarks of {names.count(name)} different settings are called {name!r}: give "
                 "the records of one"
             )
-    seen = [record for record in all_records if tells_of_pictures(record) or is_judged(record)]
-    return tuple(_candidate(preset, found, seen) for preset, found in by_preset.items())
+    return tuple(
+        with_pictures(_timed(preset, found), all_records, timed[0].model, timed[0].geometry)
+        for preset, found in by_preset.items()
+    )
 
 
 def case_of(record: Record) -> str:
@@ -239,27 +241,45 @@ def sample_of(record: Record, name: str) -> Sequence[float]:
     return record.samples[name]
 
 
-def _candidate(preset: Preset, timed: Sequence[Record], seen: Sequence[Record]) -> Candidate:
-    first = timed[0]
+def _timed(preset: Preset, timed: Sequence[Record]) -> Candidate:
+    """A preset with its times and its memory."""
     block_ms = Summary.of([ms for record in timed for ms in sample_of(record, "block_ms")]).p50
     peaks = [record.facts.get("device_peak_bytes") for record in timed]
     memory = [float(peak) for peak in peaks if isinstance(peak, int | float)]
-    same = [record for record in seen if record.preset.as_seen() == preset.as_seen()]
-    compared = _of_pictures(first, [record for record in same if tells_of_pictures(record)])
-    judged = _of_pictures(first, [record for record in same if is_judged(record)])
-    errors = [error for record in compared for error in sample_of(record, "squared_error")]
-    known = bool(errors) or preset == _settings(PRESETS["reference"])
-    pictures = first.geometry.block_frames * PICTURES_PER_LATENT_FRAME
-    others = [record.model for record in compared if record.model != first.model]
+    pictures = timed[0].geometry.block_frames * PICTURES_PER_LATENT_FRAME
     return Candidate(
         preset=preset,
         block_ms=block_ms,
         pictures_per_s=1000 * pictures / block_ms,
         memory_bytes=max(memory) if memory else None,
-        worst_db=psnr_db(max(errors, default=0.0)) if known else None,
-        mean_db=psnr_db(mean(errors or [0.0])) if known else None,
-        picture_of=others[0] if others else None,
+        worst_db=None,
+        mean_db=None,
         timed=tuple(timed),
+    )
+
+
+def with_pictures(
+    one: Candidate, records: Iterable[Record], model: str, geometry: Geometry
+) -> Candidate:
+    """The preset with what records say of its pictures.
+
+    Args:
+        one: a preset that was timed.
+        records: any; those of `likeness` and `quality` are looked at.
+        model: what was timed.
+        geometry: at which size.
+    """
+    same = [record for record in records if record.preset.as_seen() == one.preset.as_seen()]
+    compared = _of_pictures(model, geometry, [r for r in same if tells_of_pictures(r)])
+    judged = _of_pictures(model, geometry, [r for r in same if is_judged(r)])
+    errors = [error for record in compared for error in sample_of(record, "squared_error")]
+    known = bool(errors) or _settings(one.preset) == _settings(PRESETS["reference"])
+    others = [record.model for record in compared if record.model != model]
+    return replace(
+        one,
+        worst_db=psnr_db(max(errors, default=0.0)) if known else one.worst_db,
+        mean_db=psnr_db(mean(errors or [0.0])) if known else one.mean_db,
+        picture_of=others[0] if others else None,
         alike=tuple(compared),
         judged=tuple(judged),
     )
@@ -281,10 +301,10 @@ def is_judged(record: Record) -> bool:
     return record.kind == "quality" and record.weights == "trained" and JUDGED in record.facts
 
 
-def _of_pictures(timed: Record, alike: Sequence[Record]) -> list[Record]:
+def _of_pictures(model: str, geometry: Geometry, alike: Sequence[Record]) -> list[Record]:
     """Those of the model and size that were timed, or else those of the one other model."""
-    own = [r for r in alike if (r.model, r.geometry) == (timed.model, timed.geometry)]
-    others = [record for record in alike if record.model != timed.model]
+    own = [r for r in alike if (r.model, r.geometry) == (model, geometry)]
+    others = [record for record in alike if record.model != model]
     return own or (others if len({record.model for record in others}) == 1 else [])
 
 

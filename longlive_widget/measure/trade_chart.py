@@ -71,11 +71,12 @@ _SCALES: dict[Quality, _Scale] = {
 
 
 def qualities_of(candidates: Sequence[Candidate]) -> tuple[Quality, ...]:
-    """The figures of pictures that are known of some preset; PSNR always is, of the reference."""
+    """The figures of pictures that some record has; PSNR always is there, of the reference."""
+    looked_at = [one for one in candidates if one.alike or one.judged]
     return tuple(
         quality
         for quality, scale in _SCALES.items()
-        if quality == "psnr" or any(scale.value(one) is not None for one in candidates)
+        if quality == "psnr" or any(scale.value(one) is not None for one in looked_at)
     )
 
 

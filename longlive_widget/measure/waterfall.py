@@ -9,11 +9,12 @@ from datetime import datetime
 from itertools import pairwise
 
 from longlive_widget.errors import RecordError
-from longlive_widget.measure.contrast import KINDS, block_ms_of, measured_alike
+from longlive_widget.measure.commands import ablate_command
+from longlive_widget.measure.contrast import block_ms_of, measured_alike
 from longlive_widget.measure.figures import choice
 from longlive_widget.measure.record import Record
 from longlive_widget.measure.statistics import Difference, Summary, difference
-from longlive_widget.presets import PRESETS, Preset
+from longlive_widget.presets import Preset
 
 _NAMED = 2
 """A step of more settings than these names so many, and says how many more it has."""
@@ -90,32 +91,14 @@ def waterfall(records: Iterable[Record], preset: Preset) -> Waterfall:
         (_longest_way(together, preset) for together in measured_alike(kept)), key=len, default=()
     )
     if not way:
+        command = ablate_command(kept, preset)
         raise RecordError(
-            f"no records lead from the reference to {preset.name!r}: `{command_of(kept, preset)}` "
-            "measures each step"
+            f"no records lead from the reference to {preset.name!r}: `{command}` measures each step"
         )
     steps = tuple(Step(_added(one, other), one, other) for one, other in pairwise(way))
     first_ms, last_ms = (Summary.of(block_ms_of(end)).p50 for end in (way[0], way[-1]))
-    command = command_of(way[-1], preset)
+    command = ablate_command(way[-1], preset)
     return Waterfall(preset, way[-1][-1].machine.device, first_ms, last_ms, steps, command)
-
-
-def command_of(records: Sequence[Record], preset: Preset) -> str:
-    """The command that measures the way to a preset as these records were measured.
-
-    A preset that has no name is read from a file that its `to_yaml` has written.
-    """
-    named = PRESETS.get(preset.name)
-    known = named is not None and named.changes() == preset.changes()
-    source = preset.name if known else "preset.yaml"
-    said = ["longlive-widget ablate --step-by-step", f"--preset {source}"]
-    if timed := [record for record in records if record.kind in KINDS]:
-        record = timed[-1]
-        said.append(f"--model {record.model}")
-        if record.weights == "random":
-            said.append("--weights random")
-        said.append(f"--size {record.geometry.width_px}x{record.geometry.height_px}")
-    return " ".join([*said, "--out measured.jsonl"])
 
 
 def _longest_way(

@@ -41,7 +41,7 @@ def waterfall_figure(found: Waterfall) -> "Chart":
         base=[0.0, *begins_ms[:-1], 0.0],
         orientation="h",
         marker={"color": [_WHOLE, *map(_colour, changes), _WHOLE]},
-        error_x={"type": "data", "array": [0.0, *above, 0.0], "arrayminus": [0.0, *below, 0.0]},
+        error_x={"type": "data", "array": [None, *above, None], "arrayminus": [None, *below, None]},
         hovertext=[f"{what}<br>{ms}" for what, ms in zip(full, told, strict=True)],
         hovertemplate="%{hovertext}<extra></extra>",
     )
@@ -63,7 +63,12 @@ def waterfall_figure(found: Waterfall) -> "Chart":
         margin={"l": 16},
         title={"text": html.escape(found.device), "font": {"size": 12}},
         xaxis={"title": "ms a block (whiskers: 95 % intervals)", "range": [0, _ROOM * longest_ms]},
-        yaxis={"automargin": True, "type": "category", "range": [len(names) - 0.5, -0.5]},
+        yaxis={
+            "showgrid": False,
+            "automargin": True,
+            "type": "category",
+            "range": [len(names) - 0.5, -0.5],
+        },
     )
 
 

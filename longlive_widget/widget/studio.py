@@ -61,6 +61,7 @@ from longlive_widget.widget.followed import Followed, Told
 from longlive_widget.widget.frame_codec import encode_png
 from longlive_widget.widget.freed import Freed, freed_since
 from longlive_widget.widget.host import Host, host
+from longlive_widget.widget.loop import Loop
 from longlive_widget.widget.metrics import metrics_of
 from longlive_widget.widget.protocol import (
     Amplify,
@@ -214,7 +215,7 @@ class LongLiveWidget(anywidget.AnyWidget):
         one_of("when_unseen", when_unseen, get_args(Unseen), SessionError)
         page, style = bundled("widget.js"), bundled("widget.css")
         self._cell, self._execution = _current_cell()
-        self._loop = _running_loop()
+        self._loop = Loop()
         self._runner = Runner(
             engine,
             plan,
@@ -616,24 +617,14 @@ class LongLiveWidget(anywidget.AnyWidget):
     def _tell_page(self, message: PageMessage, buffers: Sequence[bytes] = ()) -> None:
         self.send(encode(message), list(buffers))
         if isinstance(message, StateMessage):
-            self._on_the_loop(partial(self._write, asdict(message.state)))
+            self._loop.do(partial(self._write, asdict(message.state)))
         if isinstance(message, StateMessage | BlockMessage | PanelMessage):
-            self._on_the_loop(self._told.tell)
+            self._loop.do(self._told.tell)
         if isinstance(message, BlockMessage):
             self._setup.heard(message)
 
     def _tell_page_later(self, message: PageMessage) -> None:
         self._runner.outbox.post(partial(self._tell_page, message))
-
-    def _on_the_loop(self, act: Callable[[], None]) -> None:
-        """Do it on the one thread that writes traits and that holds no lock then.
-
-        In a notebook it is the loop's, in a plain program the courier's.
-        """
-        if self._loop is None:
-            act()
-        elif not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(act)
 
     def _write(self, state: dict[str, object]) -> None:
         self.page_state = state
@@ -762,14 +753,6 @@ class LongLiveWidget(anywidget.AnyWidget):
                 self.switch(prompt, transition)
             case _:
                 assert_never(command)
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    """The loop of the notebook's kernel; None in a plain program."""
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
 
 
 def _current_cell() -> tuple[str | None, str | None]:

@@ -8,7 +8,8 @@ from longlive_widget import PRESETS
 from longlive_widget.cli import main
 from longlive_widget.errors import RecordError
 from longlive_widget.measure.ablate import step_by_step
-from longlive_widget.measure.waterfall import command_of, waterfall
+from longlive_widget.measure.commands import ablate_command, profile_command
+from longlive_widget.measure.waterfall import waterfall
 from longlive_widget.measure.waterfall_chart import waterfall_figure
 from longlive_widget.presets import Preset
 from tests.unit.written_record import MACHINE, record
@@ -80,18 +81,19 @@ def test_without_records_the_command_that_measures_them_is_told():
     with pytest.raises(RecordError, match=asked):
         waterfall([], ULTRA)
     random = replace(WAY[0], model="longlive-1.3b", weights="random")
-    assert command_of([random], BOTH) == (
+    assert ablate_command([random], BOTH) == (
         "longlive-widget ablate --step-by-step --preset preset.yaml --model longlive-1.3b "
         "--weights random --size 160x96 --out measured.jsonl"
     )
 
 
-def test_the_command_that_is_told_is_one_that_there_is(capsys: pytest.CaptureFixture[str]):
-    _, *given = command_of([WAY[0]], ULTRA).split()
+@pytest.mark.parametrize("command", [ablate_command, profile_command])
+def test_the_command_that_is_told_is_one_that_there_is(command, capsys):
+    _, *given = command([WAY[0]], ULTRA).split()
     with pytest.raises(SystemExit) as ended:
-        main([*given, "--blocks", "none"])
+        main([*given, "--seed", "none"])
     assert ended.value.code == 2
-    assert "argument --blocks: 'none' is not a whole number" in capsys.readouterr().err
+    assert "argument --seed: seed 'none'" in capsys.readouterr().err
 
 
 def test_what_the_command_measures_has_no_step_together():
