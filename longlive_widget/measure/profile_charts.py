@@ -8,6 +8,7 @@ import numpy as np
 
 from longlive_widget.errors import RecordError
 from longlive_widget.measure.breakdown import Breakdown
+from longlive_widget.measure.ceilings import Roof
 from longlive_widget.measure.colours import COLOURS
 from longlive_widget.measure.profile_log import part_times
 from longlive_widget.measure.record import Record
@@ -15,7 +16,6 @@ from longlive_widget.measure.record import Record
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-    from longlive_widget.measure.ceilings import Ceilings
     from longlive_widget.measure.chart import Chart
 
 _TRANSFORMER, _DECODER, _GAPS, _RULE = "#3d7dca", "#3f9c77", "#c8762b", "#8a929c"
@@ -101,7 +101,7 @@ class _Dot:
     flop_per_byte: float
 
 
-def roofline_figure(found: Breakdown, ceilings: "Ceilings") -> "Chart":
+def roofline_figure(found: Breakdown, ceilings: Roof) -> "Chart":
     """How fast each part computes over how much it computes with each byte, under the ceilings.
 
     A marker is the larger the longer its part takes; the longest ones have colours and names. Parts
@@ -114,7 +114,7 @@ def roofline_figure(found: Breakdown, ceilings: "Ceilings") -> "Chart":
         for part in found.parts
         if part.flop_per_byte and part.flop_per_s
     ]
-    return _roofline(dots, ceilings.flop_per_s, ceilings.byte_per_s)
+    return _roofline(dots, ceilings)
 
 
 def stored_roofline_figure(record: Record) -> "Chart":
@@ -135,17 +135,16 @@ def stored_roofline_figure(record: Record) -> "Chart":
         rates = [float(record.facts.get(f"{key}_{kind}", 0.0)) for kind in _RATES]
         if all(rates):
             dots.append(_Dot(name, ms, rates[0], rates[0] / rates[1]))
-    flop_per_s, byte_per_s = (float(ceiling or 0.0) for ceiling in ceilings)
-    return _roofline(dots, flop_per_s, byte_per_s)
+    return _roofline(dots, Roof(*(float(ceiling or 0.0) for ceiling in ceilings)))
 
 
-def _roofline(shown: Sequence[_Dot], flop_per_s: float, byte_per_s: float) -> "Chart":
+def _roofline(shown: Sequence[_Dot], ceilings: Roof) -> "Chart":
     """The roof, and the dots below it, the longest part first."""
     import plotly.graph_objects as go
 
     from longlive_widget.measure.chart import Chart
 
-    intensities = [flop_per_s / byte_per_s, *(dot.flop_per_byte for dot in shown)]
+    intensities = [ceilings.flop_per_s / ceilings.byte_per_s, *(dot.flop_per_byte for dot in shown)]
     roof = np.geomspace(min(intensities) / _DECADE, max(intensities) * _DECADE, 100)
     named = len(_NAMED_COLOURS)
     groups = [([dot], dot.name, ink) for dot, ink in zip(shown, _NAMED_COLOURS, strict=False)]
@@ -155,7 +154,7 @@ def _roofline(shown: Sequence[_Dot], flop_per_s: float, byte_per_s: float) -> "C
     figure = Chart(
         go.Scatter(
             x=roof,
-            y=[min(flop_per_s, x * byte_per_s) / 1e9 for x in roof],
+            y=[ceilings.reachable_flop_per_s(x) / 1e9 for x in roof],
             mode="lines",
             line={"color": _RULE},
             name="the roof",
@@ -169,8 +168,8 @@ def _roofline(shown: Sequence[_Dot], flop_per_s: float, byte_per_s: float) -> "C
         showlegend=True,
         legend={"itemsizing": "constant"},
         title={
-            "text": f"flat roof: {flop_per_s / 1e9:,.0f} GFLOP/s, "
-            f"slope: {byte_per_s / 1e9:,.0f} GB/s",
+            "text": f"flat roof: {ceilings.flop_per_s / 1e9:,.0f} GFLOP/s, "
+            f"slope: {ceilings.byte_per_s / 1e9:,.0f} GB/s",
             "font": {"size": 12},
         },
         xaxis={"title": "FLOP a byte", "type": "log"},

@@ -226,6 +226,9 @@ def test_the_ceilings_are_numbers_of_this_device():
     ceilings = measured_ceilings(torch.device("cpu"), torch.float32)
     assert ceilings.flop_per_s > 1e8
     assert ceilings.byte_per_s > 1e8
+    ridge = ceilings.flop_per_s / ceilings.byte_per_s
+    assert ceilings.reachable_flop_per_s(ridge / 2) == pytest.approx(ceilings.flop_per_s / 2)
+    assert ceilings.reachable_flop_per_s(ridge * 2) == ceilings.flop_per_s
 
 
 @pytest.mark.slow
@@ -361,13 +364,7 @@ def test_a_stored_profile_has_the_same_chart(found: Profile):
 def test_the_roofline_shows_each_part_that_multiplies(found: Profile):
     ceilings = Ceilings(1e12, 1e11, 8, 8, "float32")
     roof, *dots = roofline_figure(found.steady, ceilings).data
-    ridge = 1e12 / 1e11
-    assert [y for x, y in zip(roof.x, roof.y, strict=True) if x > ridge] == pytest.approx(
-        [1e3] * sum(roof.x > ridge)
-    )
-    assert [y / x for x, y in zip(roof.x, roof.y, strict=True) if x < ridge] == pytest.approx(
-        [100] * sum(roof.x < ridge)
-    )
+    assert max(roof.y) == pytest.approx(1e3)
     with_both = [one.name for one in found.steady.parts if one.flop_per_byte is not None]
     assert [name for trace in dots for name in trace.hovertext] == with_both
     assert [trace.name for trace in dots[:5]] == with_both[:5]
