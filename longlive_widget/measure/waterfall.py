@@ -13,7 +13,7 @@ from longlive_widget.measure.commands import ablate_command
 from longlive_widget.measure.contrast import block_ms_of, measured_alike
 from longlive_widget.measure.figures import choice
 from longlive_widget.measure.record import Record
-from longlive_widget.measure.statistics import Difference, Summary, difference
+from longlive_widget.measure.statistics import Difference, Summary, difference, paired_difference
 from longlive_widget.presets import Preset
 
 _NAMED = 2
@@ -33,8 +33,15 @@ class Step:
 
     @property
     def change_ms(self) -> Difference:
-        """The change, with its 95 % interval."""
-        return difference(block_ms_of(self.before), block_ms_of(self.after))
+        """The change, with its 95 % interval: by pairs, if both made as many blocks in turns."""
+        first, second = block_ms_of(self.before), block_ms_of(self.after)
+        by = paired_difference if len(first) == len(second) else difference
+        return by(first, second)
+
+    @property
+    def last_ms(self) -> float:
+        """The median block at its end."""
+        return Summary.of(block_ms_of(self.after)).p50
 
     @property
     def label(self) -> str:

@@ -1,6 +1,7 @@
 """The chart of a waterfall: what each optimisation gives on the way to a preset."""
 
 import html
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from longlive_widget.measure.figures import milliseconds
@@ -16,21 +17,20 @@ _ROOM, _WORDS_AT = 1.8, 1.03
 
 
 def waterfall_figure(found: Waterfall) -> "Chart":
-    """A bar for each step, from where the one before ends; whiskers are 95 % intervals.
+    """A bar for each step, from one preset's median block to the next one's.
 
-    Green is faster, orange slower; grey is no difference seen, or too few samples to see one.
+    Whiskers are as long as the 95 % interval of the change, which is written beside. Green is
+    faster, orange slower; grey is no difference seen, or too few samples to see one.
     """
     import plotly.graph_objects as go
 
     from longlive_widget.measure.chart import Chart
 
     changes = [step.change_ms for step in found.steps]
-    begins_ms = [found.first_ms]
-    for change in changes:
-        begins_ms.append(begins_ms[-1] + change.median)
+    begins_ms = [found.first_ms, *(step.last_ms for step in found.steps)]
     ends = ("reference", found.preset.name)
     names = [ends[0], *(f"+ {step.label}" for step in found.steps), ends[1]]
-    sizes_ms = [found.first_ms, *(change.median for change in changes), found.last_ms]
+    sizes_ms = [found.first_ms, *(b - a for a, b in pairwise(begins_ms)), found.last_ms]
     told = [f"{found.first_ms:.0f} ms", *map(milliseconds, changes), f"{found.last_ms:.0f} ms"]
     full = ["the reference", *("<br>".join(step.told) for step in found.steps), ends[1]]
     above = [change.high - change.median if change.bounded else 0.0 for change in changes]
