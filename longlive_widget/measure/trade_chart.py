@@ -127,6 +127,7 @@ def trade_figure(candidates: Sequence[Candidate], quality: Quality = "psnr") -> 
     heights = [_BELOW * scale.most if v is None else min(v, scale.most) for v in values]
     points = [(one.block_ms, height) for one, height in zip(candidates, heights, strict=True)]
     real_time_ms = candidates[0].real_time_ms
+    lowest = 1.8 * _BELOW * scale.most if None in values else 0.0
     end_ms = _ROOM * max([real_time_ms, *(one.block_ms for one in candidates)])
     known = [place for place, value in enumerate(values) if value is not None]
     front = [known[place] for place in front_of([points[place] for place in known])]
@@ -154,7 +155,7 @@ def trade_figure(candidates: Sequence[Candidate], quality: Quality = "psnr") -> 
             "title": f"ms a block (dashed: real time, {real_time_ms:g} ms)",
             "range": [0, end_ms],
         },
-        yaxis={"title": scale.title, "range": [1.8 * _BELOW * scale.most, _ROOM * scale.most]},
+        yaxis={"title": scale.title, "range": [lowest, _ROOM * scale.most]},
     )
 
 

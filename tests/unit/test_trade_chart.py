@@ -128,6 +128,7 @@ def test_what_was_not_compared_stands_below_all_and_is_on_no_front():
     assert figure.layout.yaxis.range[0] < dots[1][2]
     line = figure.data[0]
     assert (line.name, min(line.x)) == ("the best in that time", 800)
+    assert trade_figure(candidates_in(records[:1])).layout.yaxis.range[0] == 0
 
 
 def test_the_line_goes_up_in_stairs_to_the_end_of_the_chart():
