@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from longlive_widget.widget.recorded import Recording as Recording
     from longlive_widget.widget.studio import LongLiveWidget as LongLiveWidget
     from longlive_widget.widget.sweep import Sweep as Sweep
+    from longlive_widget.widget.tradeoffs import Tradeoffs as Tradeoffs
     from longlive_widget.widget.variations import Variations as Variations
 
 __version__ = "0.1.0"
@@ -44,6 +45,7 @@ _HOMES = {
     "PRESETS": "longlive_widget.presets",
     "Preset": "longlive_widget.presets",
     "Timeline": "longlive_widget.timeline",
+    "Tradeoffs": "longlive_widget.widget.tradeoffs",
     "Transition": "longlive_widget.timeline",
     "Sweep": "longlive_widget.widget.sweep",
     "Variations": "longlive_widget.widget.variations",
@@ -66,6 +68,7 @@ __all__ = [
     "Recording",
     "Sweep",
     "Timeline",
+    "Tradeoffs",
     "Transition",
     "Variations",
     "doctor",

@@ -345,6 +345,12 @@ PRESETS: dict[str, Preset] = {
 """Those that have a name, by it, in the order in which they are shown."""
 
 
+def as_named(preset: Preset) -> Preset:
+    """The preset of that name, if it has these settings; else this one."""
+    named = PRESETS.get(preset.name)
+    return named if named is not None and named.changes() == preset.changes() else preset
+
+
 def preset_named(name: object) -> Preset:
     """The preset of that name.
 

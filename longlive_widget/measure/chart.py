@@ -33,6 +33,12 @@ if TYPE_CHECKING:
     _Numbers = NDArray[np.float64]
 
 WIDTH_PX, HEIGHT_PX = 760, 280
+PLAIN = {
+    "template": "plotly_white",
+    "height": HEIGHT_PX,
+    "margin": {"l": 64, "r": 16, "t": 32, "b": 48},
+}
+"""What a chart looks like where it says nothing else."""
 _PLOTLY = "application/vnd.plotly.v1+json"
 _PX_PER_INCH = 100
 _SHARPNESS = 1.6
@@ -67,7 +73,13 @@ _AREA = 0.55
 
 
 class Chart(go.Figure):  # type: ignore[misc]  # Plotly has no types
-    """A Plotly figure; shown in a notebook it leaves its picture beside itself."""
+    """A Plotly figure; shown in a notebook it leaves its picture beside itself.
+
+    It is laid out as `PLAIN` says, until it is told otherwise.
+    """
+
+    def __init__(self, data: object = None) -> None:
+        super().__init__(data, layout=PLAIN)
 
     _ipython_display_ = _repr_html_ = None  # Plotly's own ways leave no picture
 
@@ -94,8 +106,7 @@ class Chart(go.Figure):  # type: ignore[misc]  # Plotly has no types
         """
         file = BytesIO()
         with rc_context(_STYLE):
-            height_px = self.layout.height or HEIGHT_PX
-            size = (WIDTH_PX / _PX_PER_INCH, height_px / _PX_PER_INCH)
+            size = (WIDTH_PX / _PX_PER_INCH, self.layout.height / _PX_PER_INCH)
             drawn = Figure(size, layout="constrained")
             _draw(drawn.add_subplot(), self)
             if self.layout.showlegend:
@@ -132,6 +143,8 @@ def _draw_axes(axes: "Axes", layout: go.Layout) -> None:
             getattr(axes, f"set_{name}scale")("log")
             getattr(axes, f"{name}axis").set_major_formatter("{x:g}")
             getattr(axes, f"{name}axis").set_minor_formatter(LogFormatter())
+        if axis.showgrid is False:
+            getattr(axes, f"{name}axis").grid(visible=False)
         if axis.visible is False:
             axes.set_axis_off()
         if axis.rangemode == "tozero":
@@ -168,9 +181,7 @@ def _draw_bars(axes: "Axes", traces: "Collection[go.Bar]", barmode: str | None) 
         style = {"facecolor": _marker_colours(trace, colour), "label": _label(trace)}
         axes.add_collection(PolyCollection(bars, **style))
         _draw_words_on_bars(axes, trace, places, ends)
-        if trace.error_y.array is not None:
-            above = np.array(trace.error_y.array, dtype=float)
-            axes.vlines(places, ends, ends + above, color=_INK, linewidth=1)
+        _draw_whiskers(axes, trace, places, ends)
     if traces:
         axes.autoscale_view()
 
@@ -181,6 +192,19 @@ def _draw_words_on_bars(axes: "Axes", trace: go.Bar, places: "_Numbers", ends: "
         return
     for place, end, text in zip(places, ends, trace.text, strict=True):
         axes.annotate(text, (end, place), (4, 0), textcoords="offset points", va="center")
+
+
+def _draw_whiskers(axes: "Axes", trace: go.Bar, places: "_Numbers", ends: "_Numbers") -> None:
+    """How far up and down the end of each bar may be; as far down as up where that is not said."""
+    flat = trace.orientation == "h"
+    error = trace.error_x if flat else trace.error_y
+    if error.array is None:
+        return
+    above = np.array(error.array, dtype=float)
+    below = above if error.arrayminus is None else np.array(error.arrayminus, dtype=float)
+    (axes.hlines if flat else axes.vlines)(
+        places, ends - below, ends + above, color=_INK, linewidth=1
+    )
 
 
 def _rectangles(

@@ -8,22 +8,15 @@ import plotly.graph_objects as go
 from markdown_it import MarkdownIt
 from plotly.offline import get_plotlyjs
 
-from longlive_widget.geometry import PICTURES_PER_LATENT_FRAME, PICTURES_PER_SECOND
 from longlive_widget.measure.chart import Chart
 from longlive_widget.measure.log import log_page
-from longlive_widget.measure.recommend import UNSEEN_DB, Candidate, candidates_in
+from longlive_widget.measure.recommend import Candidate, candidates_in
 from longlive_widget.measure.record import Record
 from longlive_widget.measure.statistics import Summary
+from longlive_widget.measure.trade_chart import trade_figure
 from longlive_widget.page_parts import data_element, standing_alone
 
 _BAR, _RULE = "#3d7dca", "#8a929c"
-_MARGIN = {"l": 64, "r": 16, "t": 32, "b": 48}
-_BEST_DB = 60.0
-"""Where all that nobody can tell from equal pictures stands in the chart."""
-_NEAR = 0.06
-"""Of a chart's side: dots that are nearer to each other share a label."""
-_ROOM = 1.15
-"""How far a chart goes on after its last dot, so that a label has room."""
 _STYLE = """
 :root { color-scheme: light }
 body { max-width: 60rem }
@@ -70,81 +63,7 @@ def times_figure(candidates: Sequence[Candidate]) -> Chart:
             marker={"color": _BAR},
         )
     )
-    figure.add_hline(y=_real_time_ms(candidates[0]), line={"color": _RULE, "dash": "dash"})
+    figure.add_hline(y=candidates[0].real_time_ms, line={"color": _RULE, "dash": "dash"})
     return figure.update_layout(
-        template="plotly_white",
-        height=300,
-        margin=_MARGIN,
         yaxis={"title": "ms a block (dashed: real time)"},
     )
-
-
-def trade_figure(candidates: Sequence[Candidate]) -> Chart:
-    """The worst block's PSNR over the median block's time, of the presets that were compared.
-
-    Lines are at real time, and at the PSNR from which on nobody is expected to see a difference.
-    Those that were not compared are named in the title.
-    """
-    shown = [(one, min(one.worst_db, _BEST_DB)) for one in candidates if one.worst_db is not None]
-    missing = [html.escape(one.name) for one in candidates if one.worst_db is None]
-    figure = Chart(
-        go.Scatter(
-            x=[one.block_ms for one, _ in shown],
-            y=[worst_db for _, worst_db in shown],
-            text=_apart(
-                [(html.escape(one.name), one.block_ms, worst_db) for one, worst_db in shown]
-            ),
-            mode="markers+text",
-            textposition="top center",
-            cliponaxis=False,
-            marker={"color": _BAR, "size": 10},
-            hovertext=[html.escape(f"{one.name}: {one}") for one, _ in shown],
-            hovertemplate="%{hovertext}<extra></extra>",
-        )
-    )
-    real_time_ms = _real_time_ms(candidates[0])
-    figure.add_hline(y=UNSEEN_DB, line={"color": _RULE, "dash": "dash"})
-    figure.add_vline(x=real_time_ms, line={"color": _RULE, "dash": "dash"})
-    slowest_ms = max([real_time_ms, *(one.block_ms for one, _ in shown)])
-    return figure.update_layout(
-        template="plotly_white",
-        height=320,
-        margin=_MARGIN,
-        title={
-            "text": f"pictures not compared: {', '.join(missing)}" if missing else "",
-            "font": {"size": 12},
-        },
-        xaxis={
-            "title": f"ms a block (dashed: real time, {real_time_ms:g} ms)",
-            "range": [0, _ROOM * slowest_ms],
-        },
-        yaxis={
-            "title": f"worst block, dB (dashed: {UNSEEN_DB:g})",
-            "range": [0, _ROOM * _BEST_DB],
-        },
-    )
-
-
-def _real_time_ms(candidate: Candidate) -> float:
-    """How long the pictures of a block are shown."""
-    frames = candidate.timed[0].geometry.block_frames
-    return 1000 * frames * PICTURES_PER_LATENT_FRAME / PICTURES_PER_SECOND
-
-
-def _apart(points: Sequence[tuple[str, float, float]]) -> list[str]:
-    """The names of points; those that lie on each other have one label, at the first of them."""
-    slowest_ms = max((ms for _, ms, _ in points), default=1.0)
-    labels: list[str] = []
-    for place, (name, ms, worst_db) in enumerate(points):
-        near = (
-            first
-            for first, (_, other_ms, other_db) in enumerate(points[:place])
-            if labels[first]
-            and abs(ms - other_ms) < _NEAR * slowest_ms
-            and abs(worst_db - other_db) < _NEAR * _BEST_DB
-        )
-        first = next(near, None)
-        labels.append(name if first is None else "")
-        if first is not None:
-            labels[first] += f", {name}"
-    return labels

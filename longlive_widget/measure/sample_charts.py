@@ -24,9 +24,6 @@ def turns_figure(found: "Sequence[Measured]") -> "Chart":
     from longlive_widget.measure.chart import Chart
 
     figure = Chart().update_layout(
-        template="plotly_white",
-        height=300,
-        margin={"l": 64, "r": 16, "t": 24, "b": 48},
         showlegend=True,
         xaxis={"title": "turn", "type": "category"},
         yaxis={"title": "ms a block (dashed: the median)"},

@@ -44,7 +44,9 @@ def preset_code(preset: Preset) -> Written:
     """A preset as an argument: by its name, if that is all that there is to know of it."""
     if PRESETS.get(preset.name) == preset:
         return Written(repr(preset.name))
-    return Written(repr(preset), frozenset({"Preset"}))
+    words = (preset.name, preset.summary)
+    changes = [f"{name}={value!r}" for name, value in preset.changes().items()]
+    return Written(f"Preset({', '.join([*map(repr, words), *changes])})", frozenset({"Preset"}))
 
 
 def presets_of(engine: "Engine", session: "Session | None") -> list[tuple[int, Preset]]:

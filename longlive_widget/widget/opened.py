@@ -1,6 +1,5 @@
 """The widgets of this kernel that are open: where each was made, and which gives way to which."""
 
-import asyncio
 import weakref
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
@@ -9,30 +8,22 @@ from typing import Any
 
 from IPython import get_ipython
 
+from longlive_widget.widget.loop import Loop
+
 PATIENCE_S = 0.2
 
 
-class Home:
+class Home(Loop):
     """The cell and the loop that a widget was made on; of a plain program there are neither."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.cell, self.execution = _current_cell()
-        self._loop = _running_loop()
 
     def again(self, other: "Home") -> bool:
         """Whether this is the same cell as another one, run once more."""
         same = self.cell is not None and self.cell == other.cell
         return same and self.execution != other.execution
-
-    def do(self, act: Callable[[], None]) -> None:
-        """Do it on the one thread that writes traits and that holds no lock then.
-
-        In a notebook it is the loop's, in a plain program the one that asks.
-        """
-        if self._loop is None:
-            act()
-        elif not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(act)
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,14 +61,6 @@ def until_done(promise: "Future[None]") -> None:
     while not promise.done():
         wait([promise], timeout=PATIENCE_S)  # without end it does not hear Ctrl-C everywhere
     promise.result()
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    """The loop of the notebook's kernel; None in a plain program."""
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
 
 
 def _current_cell() -> tuple[str | None, str | None]:

@@ -9,7 +9,7 @@ import { kernelsChart } from "./kernels-chart.ts";
 import { latencyChart } from "./latency-chart.ts";
 import { memoryChart } from "./memory-chart.ts";
 import { partsChart } from "./parts-chart.ts";
-import { type Plot, plot } from "./plot.ts";
+import { blockOf, type Plot, plot } from "./plot.ts";
 import type { Plotly } from "./plotly.ts";
 import { profileReadout, readoutOf, sidesReadout } from "./readout.ts";
 import { blockRange, MOST_DRAWN, type Range, wholeRange, within, zoomed } from "./series.ts";
@@ -154,7 +154,7 @@ export function chartPanel(
     if (signal.aborted) {
       return;
     }
-    drawn = plot(plotly, { choose: seek, zoom }, signal);
+    drawn = plot(plotly, { choose: (told) => seekAt(blockOf(told)), zoom }, signal);
     loadingNote.replaceWith(drawn.element);
     schedule(0);
   }
@@ -237,6 +237,12 @@ export function chartPanel(
     freeze.setAttribute("aria-pressed", String(frozen));
     element.dataset["frozen"] = String(frozen);
     schedule(0);
+  }
+
+  function seekAt(block: number | undefined): void {
+    if (block !== undefined) {
+      seek(block);
+    }
   }
 
   function seek(block: number): void {
