@@ -16,7 +16,7 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo lab test docs fuzz soak fix lint clean
+.PHONY: help setup demo lab test docs fuzz soak fix lint audit clean
 
 help: ## list these verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
@@ -56,6 +56,9 @@ fix: setup ## mend what can be mended by itself, and format
 	@$(BIN)/ruff format --quiet
 	@npm --prefix js --silent run fix
 
+audit: .venv/.audit ## hold all that is installed against known vulnerabilities (needs a network)
+	@$(BIN)/python .ci/audit.py
+
 clean: ## remove all that make has made
 	rm -rf .venv js/node_modules longlive_widget/static demo site build dist
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
@@ -78,6 +81,10 @@ clean: ## remove all that make has made
 .venv/.packages: .venv/.torch pyproject.toml
 	@echo "==> Python packages (one or two minutes)"
 	@SKIP_JUPYTER_BUILDER=1 $(BIN)/pip install -qq --editable '.[dev]'
+	@touch $@
+
+.venv/.audit: .venv/.packages js/node_modules/.installed
+	@SKIP_JUPYTER_BUILDER=1 $(BIN)/pip install -qq --editable '.[audit]'
 	@touch $@
 
 .venv/.chromium: .venv/.packages

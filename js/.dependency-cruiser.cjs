@@ -1,6 +1,6 @@
 // The floors of the page: a module imports only from floors below its own, and those that share
 // a floor do not know each other.
-const floors = ["fields", "panel", "protocol", "connection", "playback", "(view|charts|timeline)", "recording", "(widget|page)"];
+const floors = ["fields", "panel", "protocol", "connection", "playback", "(view|charts|timeline)", "(recording|explorer)", "(widget|page|tradeoffs|browser)"];
 const path = (name) => `^src/${name}(\\.ts|/)`;
 const neighbours = ["view", "charts", "timeline"];
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from longlive_widget.checkup.doctor import doctor as doctor
     from longlive_widget.engine.branches import Branches as Branches
     from longlive_widget.engine.engine import Engine as Engine
     from longlive_widget.engine.official import OfficialFiles as OfficialFiles
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from longlive_widget.widget.comparison import Comparison as Comparison
     from longlive_widget.widget.recorded import Recording as Recording
     from longlive_widget.widget.studio import LongLiveWidget as LongLiveWidget
+    from longlive_widget.widget.sweep import Sweep as Sweep
+    from longlive_widget.widget.tradeoffs import Tradeoffs as Tradeoffs
+    from longlive_widget.widget.variations import Variations as Variations
 
 __version__ = "0.1.0"
 
@@ -41,8 +45,12 @@ _HOMES = {
     "PRESETS": "longlive_widget.presets",
     "Preset": "longlive_widget.presets",
     "Timeline": "longlive_widget.timeline",
+    "Tradeoffs": "longlive_widget.widget.tradeoffs",
     "Transition": "longlive_widget.timeline",
+    "Sweep": "longlive_widget.widget.sweep",
+    "Variations": "longlive_widget.widget.variations",
     "Recording": "longlive_widget.widget.recorded",
+    "doctor": "longlive_widget.checkup.doctor",
     "replay": "longlive_widget.runs.replay",
     "read_timeline": "longlive_widget.timeline_forms",
     "write_timeline": "longlive_widget.timeline_forms",
@@ -58,8 +66,12 @@ __all__ = [
     "OfficialFiles",
     "Preset",
     "Recording",
+    "Sweep",
     "Timeline",
+    "Tradeoffs",
     "Transition",
+    "Variations",
+    "doctor",
     "read_timeline",
     "replay",
     "write_timeline",

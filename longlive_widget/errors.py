@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from operator import index
 from pathlib import Path
+from reprlib import repr as short
 
 
 class LongLiveError(Exception):
@@ -75,6 +76,23 @@ def whole_number(
     if number < least or (most is not None and number > most):
         raise error(f"{name} {number} is out of range: use {limits}")
     return number
+
+
+def known_version(
+    what: str, version: object, newest: int, error: type[LongLiveError], *, word: str = "version"
+) -> int:
+    """The version of something that was written once, if it is one that is known here.
+
+    Those from 1 to `newest` are. Another is an `error` about `what`, which calls it its `word`.
+    """
+    if type(version) is not int or version < 1:
+        raise error(f"{word} {short(version)} of {what} does not exist: they begin with 1")
+    if version > newest:
+        raise error(
+            f"{what} has {word} {version}, and {word}s up to {newest} are known here: update "
+            "longlive-widget"
+        )
+    return version
 
 
 def choice_of(name: object, known: Iterable[str]) -> str:

@@ -13,7 +13,7 @@ import yaml
 
 from longlive_widget import optimization_log
 from longlive_widget.errors import PresetError, choice_of, one_of, true_or_false, whole_number
-from longlive_widget.notation import yaml_in
+from longlive_widget.plain_data import NotPlainError, yaml_in
 
 TRAINING_STEPS = 1000
 WindowCache = Literal["rolling", "static", "ring"]
@@ -221,7 +221,9 @@ class Preset:
         """
         said, own = _yaml_settings(source), _own_settings()
         for key in said:
-            _require_setting(key, (*own, *optimization_log.KEYS))
+            _require_setting(
+                key, (*own, *optimization_log.KEYS), "; or update longlive-widget, if that wrote it"
+            )
         settings = {key: value for key, value in said.items() if key in own}
         logged = {key: value for key, value in said.items() if key not in own}
         for name, value in optimization_log.settings_of(logged).items():
@@ -249,13 +251,13 @@ def _own_settings() -> tuple[str, ...]:
 def _yaml_settings(source: str | Path) -> dict[str, object]:
     try:
         text = source.read_text(encoding="utf-8") if isinstance(source, Path) else str(source)
-        said = yaml_in(text, _EachKeyOnce)
+        said = yaml_in(text)
     except OSError as error:
         raise PresetError(f"{source} cannot be read ({error}): give the path of a file") from error
-    except PresetError:  # a key is said twice
-        raise
-    except ValueError as error:
-        raise PresetError(f"this is not YAML ({error}): write `setting: value` in lines") from error
+    except (NotPlainError, UnicodeDecodeError) as error:
+        raise PresetError(
+            f"this is no plain YAML ({error}): write `setting: value` in lines"
+        ) from error
     if not isinstance(said, dict):
         raise PresetError(
             f"{text!r} is no settings: write `setting: value` in lines, or give a pathlib.Path"
@@ -263,26 +265,9 @@ def _yaml_settings(source: str | Path) -> dict[str, object]:
     return said
 
 
-class _EachKeyOnce(yaml.SafeLoader):
-    """Plain data, and no key twice: YAML's own way is to forget the first."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:  # noqa: FBT001, FBT002
-        """The mapping.
-
-        Raises:
-            PresetError: it says a key twice.
-        """
-        keys = [key.value for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise PresetError(f"{key} is said twice: leave one out")
-        made: dict[object, object] = super().construct_mapping(node, deep)
-        return made
-
-
-def _require_setting(name: str, settings: tuple[str, ...]) -> None:
+def _require_setting(name: str, settings: tuple[str, ...], or_else: str = "") -> None:
     if name not in settings:
-        raise PresetError(f"no setting is called {name!r}: {choice_of(name, settings)}")
+        raise PresetError(f"no setting is called {name!r}: {choice_of(name, settings)}{or_else}")
 
 
 def _whole_steps(steps: object) -> tuple[int, ...]:
@@ -302,6 +287,7 @@ _BALANCED = Preset(
     memory_pool=True,
     compiled="default",
     attention="fastest",
+    kernels="fastest",
 )
 _TURBO = _BALANCED.with_(
     name="turbo",
@@ -321,6 +307,8 @@ PRESETS: dict[str, Preset] = {
             prompt_cache=8,
             memory_pool=True,
             decode_behind=True,
+            attention="fastest",
+            kernels="fastest",
         ),
         _BALANCED,
         _BALANCED.with_(
@@ -349,10 +337,18 @@ PRESETS: dict[str, Preset] = {
             memory_pool=True,
             decode_frames=1,
             offload_text_encoder=True,
+            attention="fastest",
+            kernels="fastest",
         ),
     )
 }
 """Those that have a name, by it, in the order in which they are shown."""
+
+
+def as_named(preset: Preset) -> Preset:
+    """The preset of that name, if it has these settings; else this one."""
+    named = PRESETS.get(preset.name)
+    return named if named is not None and named.changes() == preset.changes() else preset
 
 
 def preset_named(name: object) -> Preset:

@@ -16,13 +16,17 @@ import yaml
 from longlive_widget.errors import (
     SessionError,
     TimelineError,
+    known_version,
     one_of,
     true_or_false,
     whole_number,
 )
 from longlive_widget.geometry import seconds_at
-from longlive_widget.notation import json_in, yaml_in
+from longlive_widget.plain_data import NotPlainError, json_in, yaml_in
 
+FORMAT = "longlive-widget timeline"
+VERSION = 1
+"""Goes up with every change of what a timeline's file holds; a reader knows all up to its own."""
 MOST_SEED = 2**32
 MOST_BLEND_BLOCKS = 1000
 Blend = Literal["linear", "slerp"]
@@ -208,43 +212,46 @@ class Timeline:
         )
 
     def to_json(self) -> str:
-        """The timeline as JSON: a list of `{"latent_frame": ..., "prompt": ...}`."""
-        return json.dumps(self._rows(), ensure_ascii=False, indent=2)
+        """The timeline as JSON, with its version: `rows` under "entries"."""
+        return json.dumps(self._said(), ensure_ascii=False, indent=2)
 
     @classmethod
     def from_json(cls, text: str) -> "Timeline":
-        """The timeline that `to_json` wrote.
+        """The timeline that `to_json` wrote; `rows` alone are one too.
 
         Raises:
-            TimelineError: the text is not JSON, or not a timeline.
+            TimelineError: the text is not JSON, not a timeline, or one of a later version.
         """
         try:
             rows = json_in(text)
-        except ValueError as error:
+        except NotPlainError as error:
             raise TimelineError(f"this is not JSON: {error}") from error
-        return cls(entries_of(rows))
+        return cls(entries_of(_rows_in(rows)))
 
     def to_yaml(self) -> str:
-        """The timeline as YAML, with the rows of `to_json`."""
-        rows = self._rows()
+        """The timeline as YAML, with all that `to_json` says."""
         readable = not any(end in entry.prompt for entry in self.entries for end in _YAML_ENDS)
-        return str(yaml.safe_dump(rows, allow_unicode=readable, sort_keys=False))
+        return str(yaml.safe_dump(self._said(), allow_unicode=readable, sort_keys=False))
 
     @classmethod
     def from_yaml(cls, text: str) -> "Timeline":
-        """The timeline that `to_yaml` wrote.
+        """The timeline that `to_yaml` wrote; `rows` alone are one too.
 
         Raises:
-            TimelineError: the text is not YAML, or not a timeline.
+            TimelineError: the text is not YAML, not a timeline, or one of a later version.
         """
         try:
             rows = yaml_in(text)
-        except ValueError as error:
-            raise TimelineError(f"this is not YAML: {error}") from error
-        return cls(entries_of(rows))
+        except NotPlainError as error:
+            raise TimelineError(f"this is no plain YAML: {error}") from error
+        return cls(entries_of(_rows_in(rows)))
 
-    def _rows(self) -> list[dict[str, object]]:
+    def rows(self) -> list[dict[str, object]]:
+        """The entries in plain values: a list of `{"latent_frame": ..., "prompt": ...}`."""
         return [_row(entry) for entry in self.entries]
+
+    def _said(self) -> dict[str, object]:
+        return {"format": FORMAT, "version": VERSION, "entries": self.rows()}
 
 
 _YAML_ENDS = "\x85\u2028\u2029"
@@ -337,6 +344,14 @@ def _switch(switch: object) -> Entry:
             f"switch {switch!r} is not (latent frame, prompt): for example (24, 'a blue star')"
         )
     return Entry(*switch)
+
+
+def _rows_in(said: object) -> object:
+    """The rows of a file; those that stand alone, without a version, are of the first one."""
+    if not isinstance(said, Mapping) or said.get("format") != FORMAT:
+        return said
+    known_version("this timeline", said.get("version"), VERSION, TimelineError)
+    return said.get("entries")
 
 
 def entries_of(rows: object) -> tuple[Entry, ...]:

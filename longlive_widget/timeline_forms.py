@@ -2,7 +2,7 @@
 
 | form | file | what it is |
 |---|---|---|
-| json | .json | a list of latent frames and prompts |
+| json | .json | latent frames and prompts, with a version; a list of them alone is read too |
 | yaml | .yaml, .yml | the same |
 | longlive | .jsonl | LongLive's prompts of an interactive video: a line each |
 | scope | .scope.json | the timeline of daydream Scope, which is in seconds |
@@ -27,8 +27,8 @@ from longlive_widget.errors import (
 )
 from longlive_widget.files import whole_text_file
 from longlive_widget.geometry import latent_frame_at, seconds_at
-from longlive_widget.notation import json_in
-from longlive_widget.timeline import CUT, Blend, Entry, Timeline, Transition
+from longlive_widget.plain_data import NotPlainError, json_in
+from longlive_widget.timeline import CUT, FORMAT, Blend, Entry, Timeline, Transition
 
 Form = Literal["json", "yaml", "longlive", "scope", "text", "python"]
 SUFFIXES: dict[str, Form] = {
@@ -116,15 +116,16 @@ def file_name(form: Form) -> str:
 
 
 def _from_json(text: str) -> Timeline:
-    """Our own rows, or the object that Scope writes."""
+    """Our own, or the object that Scope writes."""
     said = _json(text)
-    return _from_scope_object(said) if isinstance(said, Mapping) else Timeline.from_json(text)
+    of_scope = isinstance(said, Mapping) and said.get("format") != FORMAT
+    return _from_scope_object(said) if of_scope else Timeline.from_json(text)
 
 
 def _json(text: str) -> object:
     try:
         return json_in(text)
-    except ValueError as error:
+    except NotPlainError as error:
         raise TimelineError(f"this is not JSON: {error}") from error
 
 

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
-from longlive_widget import Engine, LongLiveWidget, Timeline
+from longlive_widget import Engine, LongLiveWidget, Timeline, Variations
 from longlive_widget.widget.still import picture_strip
 
 HERE = Path(__file__).parent
@@ -16,19 +18,27 @@ TIMELINE = Timeline.of(
 
 
 def main() -> None:
-    """A clip, a strip of pictures, and two charts."""
-    studio = LongLiveWidget(Engine.load("tiny"), timeline=TIMELINE, seed=1)
+    """Two clips, a strip of pictures, and two charts."""
+    engine = Engine.load("tiny")
+    studio = LongLiveWidget(engine, timeline=TIMELINE, seed=1)
     studio.run(blocks=16)
     picture_strip(studio.blocks[5:13]).save(HERE / "strip.png")
     for name in ("window", "parts"):
         (HERE / f"{name}.png").write_bytes(studio.figure(name).png())
-    height, width = studio.frames.shape[1:3]
-    size = (SCALE * width, SCALE * height)
-    first, *others = (Image.fromarray(one).resize(size) for one in studio.frames[::EVERY])
+    draw_clip("clip.webp", studio.frames, SCALE)
+    variations = Variations(engine, TIMELINE, seeds=4)
+    variations.run(blocks=12)
+    draw_clip("grid.webp", variations.frames, 2)
+
+
+def draw_clip(name: str, frames: NDArray[np.uint8], scale: int) -> None:
+    """Write pictures as a clip that goes round and round."""
+    height, width = frames.shape[1:3]
+    size = (scale * width, scale * height)
+    first, *others = (Image.fromarray(one).resize(size) for one in frames[::EVERY])
     first.save(
-        HERE / "clip.webp", save_all=True, append_images=others, duration=PICTURE_MS, loop=0,
-        quality=70,
-    )  # fmt: skip
+        HERE / name, save_all=True, append_images=others, duration=PICTURE_MS, loop=0, quality=70
+    )
 
 
 if __name__ == "__main__":

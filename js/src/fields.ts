@@ -13,6 +13,11 @@ export function bytesOf(buffer: unknown): Uint8Array<ArrayBuffer> {
   throw new ProtocolError(`a buffer is missing, or no bytes: ${JSON.stringify(buffer)}`);
 }
 
+/** The bytes that a text in base64 says. */
+export function bytesIn(base64: string): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(atob(base64.trim()), (letter) => letter.charCodeAt(0));
+}
+
 export type Fields = Record<string, unknown>;
 
 export function object(value: unknown, what: string): Fields {

@@ -57,9 +57,10 @@ export type Command =
   | { type: "cancel" }
   | { type: "lock"; locked: boolean }
   | { type: "amplify"; gain: number }
-  | { type: "code"; view: string }
+  | { type: "code"; view: string; tile: number | null }
   | { type: "branch"; view: string; run: number; block: number; prompt: string | null }
   | { type: "walk"; view: string; branch: number }
+  | { type: "release"; view: string; branch: number }
   | { type: "size"; width_px: number; height_px: number };
 
 const forms = ["json", "yaml", "longlive", "scope", "text", "python"] as const;
@@ -152,7 +153,30 @@ export type BlockProfile = {
 };
 
 /** Where the videos that are made in step lie in each picture; the last tile may be their difference. */
-export type Tiles = { columns: number; rows: number; labels: string[]; gain: number | null };
+/** What was measured of one video of a sweep: medians of its blocks, and the most memory of the process. */
+export type TileFigures = {
+  block_ms: number;
+  picture_ms: number;
+  process_bytes: number;
+  /** All blocks are those of the first preset, to the bit. */
+  equal: boolean;
+  psnr_db: number | null;
+  ssim: number | null;
+};
+
+/** How far a sweep is: the videos that are made, and in words what goes on. */
+export type SweepState = { figures: TileFigures[]; making: boolean; told: string };
+
+export type Tiles = {
+  columns: number;
+  rows: number;
+  labels: string[];
+  gain: number | null;
+  /** Each has a seed of its own. */
+  seeded: boolean;
+  /** Pictures of some are held against those of others. */
+  compared: boolean;
+};
 
 /** All that a view must know to draw itself, pictures and measurements apart. */
 export type State = {
@@ -183,6 +207,7 @@ export type State = {
   library: string[];
   /** Set where each picture shows several videos. */
   tiles: Tiles | null;
+  sweep: SweepState | null;
 };
 
 export type BlockMessage = {
@@ -241,6 +266,8 @@ export type TreeMessage = {
   dropped: number;
   /** A branch is on its way. */
   branching: boolean;
+  /** What the windows of videos that are not shown take. */
+  left_bytes: number;
 };
 
 export type PageMessage =
@@ -385,6 +412,7 @@ function parseTree(fields: Fields, buffers: readonly unknown[]): TreeMessage {
     limit_bytes: number(fields, "limit_bytes"),
     dropped: number(fields, "dropped"),
     branching: boolean(fields, "branching"),
+    left_bytes: number(fields, "left_bytes"),
   };
 }
 
@@ -430,6 +458,28 @@ export function parseState(value: unknown): State {
     entries: list(fields, "entries").map(parseEntry),
     library: texts(fields, "library"),
     tiles: fields["tiles"] === null ? null : parseTiles(fields["tiles"]),
+    sweep: fields["sweep"] === null ? null : parseSweep(fields["sweep"]),
+  };
+}
+
+function parseSweep(value: unknown): SweepState {
+  const fields = object(value, "the sweep");
+  return {
+    figures: list(fields, "figures").map(parseFigures),
+    making: boolean(fields, "making"),
+    told: text(fields, "told"),
+  };
+}
+
+function parseFigures(value: unknown): TileFigures {
+  const fields = object(value, "the figures of a tile");
+  return {
+    block_ms: number(fields, "block_ms"),
+    picture_ms: number(fields, "picture_ms"),
+    process_bytes: number(fields, "process_bytes"),
+    equal: boolean(fields, "equal"),
+    psnr_db: numberOrNull(fields, "psnr_db"),
+    ssim: numberOrNull(fields, "ssim"),
   };
 }
 
@@ -440,6 +490,8 @@ function parseTiles(value: unknown): Tiles {
     rows: number(fields, "rows"),
     labels: texts(fields, "labels"),
     gain: numberOrNull(fields, "gain"),
+    seeded: boolean(fields, "seeded"),
+    compared: boolean(fields, "compared"),
   };
 }
 

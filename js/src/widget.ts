@@ -120,7 +120,7 @@ function view(
           {
             send: (command) => send(command),
             focus: () => display.focus(),
-            copy: () => send({ type: "code", view: connection.view }),
+            copy: (tile) => send({ type: "code", view: connection.view, tile }),
           },
           signal,
         );
@@ -164,7 +164,7 @@ function view(
   });
   const charts = chartPanel(
     rate,
-    state.tiles?.labels ?? [],
+    state.tiles,
     plotly,
     {
       seek: (record) => back.goTo(record),
@@ -213,7 +213,7 @@ function view(
       { key: "r", name: "r", says: "record, or end it", act: buttons.record },
       ...(tiles === undefined
         ? []
-        : [{ key: "v", name: "v", says: "side by side, split, difference", act: tiles.cycle }]),
+        : [{ key: "v", name: "v", says: "look at them in the next way", act: tiles.cycle }]),
       ...(tiles === undefined
         ? [{ key: "b", name: "b", says: "branch from here", act: () => branches?.begin() }]
         : []),

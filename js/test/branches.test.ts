@@ -3,7 +3,14 @@ import { describe, expect, it } from "vitest";
 import fixtures from "../../tests/fixtures/protocol.json" with { type: "json" };
 import type { Command, Node, TreeMessage } from "../src/protocol.ts";
 import { parse } from "../src/protocol.ts";
-import { branchPanel, depthOf, nextInTree, roomText, summaryText } from "../src/view/branches.ts";
+import {
+  branchPanel,
+  depthOf,
+  mayGo,
+  nextInTree,
+  roomText,
+  summaryText,
+} from "../src/view/branches.ts";
 
 const node = (number: number, parent: number | null, block: number): Node => ({
   number,
@@ -25,6 +32,7 @@ const tree = (more: Partial<TreeMessage> = {}): TreeMessage => ({
   limit_bytes: 256 * 2 ** 20,
   dropped: 0,
   branching: false,
+  left_bytes: 0,
   ...more,
 });
 
@@ -54,6 +62,31 @@ function opened() {
 }
 
 describe("the tree of videos", () => {
+  it("lets go of a video that is neither shown nor left by the one that is, by a click or a key", () => {
+    const may = (present: number) =>
+      NODES.filter((each) => mayGo(each, tree({ present }))).map(({ number }) => number);
+    expect([may(2), may(0), may(3)]).toEqual([[3], [1, 2, 3], [1, 2]]);
+    const { find, sent, update } = opened();
+    find<HTMLElement>("[data-branch='3'] .ll-branch-release").click();
+    expect(sent).toEqual([{ type: "release", view: "12-34", branch: 3 }]);
+    const press = (key: string) =>
+      find("[role=tree]").dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+    press("Delete"); // the first video, which cannot go
+    press("End");
+    press("Delete");
+    expect(sent.length).toBe(2);
+    update(tree({ branching: true }));
+    press("Delete");
+    expect(sent.length).toBe(2);
+  });
+
+  it("says what the windows of videos take that are not shown", () => {
+    expect(roomText(tree({ left_bytes: 3 * 2 ** 20 }))).toContain(
+      "; windows of videos that are not shown: 3 MiB",
+    );
+    expect(roomText(tree())).not.toContain("windows");
+  });
+
   it("is walked by keys: down the list, to the parent, to a child, to its ends", () => {
     expect(NODES.map((one) => depthOf(one, NODES))).toEqual([0, 1, 2, 1]);
     expect(nextInTree("ArrowDown", 3, NODES)).toBe(3);
@@ -80,7 +113,7 @@ describe("the tree of videos", () => {
       "from the beginning to 3prompt 0",
       "from block 4 to 7prompt 1",
       "from block 5 onprompt 2",
-      "from block 2 to 5prompt 3",
+      "from block 2 to 5prompt 3×",
     ]);
     expect(items().map((item) => item.getAttribute("aria-level"))).toEqual(["1", "2", "3", "2"]);
     expect(items().map((item) => item.getAttribute("aria-selected"))).toEqual([

@@ -8,6 +8,7 @@ const WELL: Vitals = {
   codec: "h264",
   wanted: 16,
   made: 26,
+  inStep: 0,
   shown: 16,
   ahead: 1.5,
   credits: 1,
@@ -39,6 +40,11 @@ describe("the diagnosis", () => {
       "the model is too slow",
       { made: 11.2, shown: 11, dry: 4 },
       /made at 11.2.*play at 16: take a f/,
+    ],
+    [
+      "several are made in turns",
+      { made: 4.1, inStep: 4 },
+      /play at 16: 4 videos are made in turns; look back to see them at 16/,
     ],
     [
       "coding is too slow",

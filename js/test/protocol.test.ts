@@ -63,9 +63,11 @@ const commands: Record<string, Command> = {
   lock: { type: "lock", locked: false },
   size: { type: "size", width_px: 96, height_px: 64 },
   amplify: { type: "amplify", gain: 16 },
-  code: { type: "code", view: "12-34" },
+  code: { type: "code", view: "12-34", tile: null },
+  "tile code": { type: "code", view: "12-34", tile: 2 },
   branch: { type: "branch", view: "12-34", run: 2, block: 5, prompt: "a blue star" },
   "branch without a prompt": { type: "branch", view: "12-34", run: 2, block: 5, prompt: null },
+  release: { type: "release", view: "12-34", branch: 1 },
   walk: { type: "walk", view: "12-34", branch: 1 },
 };
 

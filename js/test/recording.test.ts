@@ -4,9 +4,17 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import fixtures from "../../tests/fixtures/protocol.json" with { type: "json" };
 import { wholeRange } from "../src/charts/series.ts";
 import type { CodedBlock, Picture as Drawn } from "../src/playback/decoder.ts";
-import { type BlockRecord, cut, parseState, type State } from "../src/protocol.ts";
+import {
+  type BlockRecord,
+  type Command,
+  cut,
+  parseState,
+  type State,
+  type TileFigures,
+} from "../src/protocol.ts";
 import { embeddedTape } from "../src/recording/embedded-tape.ts";
 import { kernelTape } from "../src/recording/kernel-tape.ts";
+import { sweepPanel } from "../src/recording/sweep-panel.ts";
 import { TapePlayer } from "../src/recording/tape-player.ts";
 import { timelineBoard } from "../src/timeline/board.ts";
 import { filmstrip } from "../src/timeline/filmstrip.ts";
@@ -105,6 +113,27 @@ describe("the player of a recording", () => {
     expect([drawn.at(-1), player.place?.playing]).toEqual([0, true]);
   });
 
+  it("stays where its viewer is as more comes on the tape, and shows that at once", async () => {
+    player.load([0, 1].map(recordOf), "h264");
+    await tick();
+    player.back.seek(4);
+    await tick();
+    expect(drawn.at(-1)).toBe(4);
+    drawn = [];
+    fetched = [];
+    player.load([0, 1].map(recordOf), "h264");
+    await tick();
+    expect([drawn, fetched, player.place?.playing]).toEqual([[4], [0, 1], false]);
+    player.playRound();
+    await later(10);
+    player.load([0, 1].map(recordOf), "h264");
+    await tick();
+    expect([drawn.at(-1), player.place?.playing]).toEqual([10, true]);
+    expect(player.place?.loop).toEqual({ first: 0, last: 20 });
+    await later(12);
+    expect(drawn.at(-1)).toBe(1);
+  });
+
   it("goes anywhere at once, also in a recording that begins in the middle of a video", async () => {
     player.load([7, 8, 9].map(recordOf), "h264");
     await tick();
@@ -155,6 +184,88 @@ describe("a tape that lies with the kernel", () => {
     end.abort();
     expect(sent.at(-1)?.type).toBe("leave");
     vi.unstubAllGlobals();
+  });
+});
+
+describe("a tape on which more videos come", () => {
+  const growing = fixtures.to_page["state of videos in step"].state;
+  const sent: Command[] = [];
+  let state = { ...growing, status: "recorded", run: 1 };
+  let hear: (content: unknown, buffers?: unknown) => void = () => {};
+  const model = {
+    get: () => state,
+    on: (name: string, act: typeof hear) => {
+      hear = name === "msg:custom" ? act : hear;
+    },
+    off: () => {},
+    send: (command: Command) => sent.push(command),
+  } as unknown as AnyModel;
+
+  it("is asked for each block again, and tells of states, records and code", async () => {
+    const end = new AbortController();
+    vi.stubGlobal("isSecureContext", false);
+    const tape = kernelTape(model, () => {}, end.signal);
+    await settled();
+    const view = (sent[0] as { view?: string } | undefined)?.view;
+    const heard: string[] = [];
+    tape.growing?.listen({
+      onState: (next) => heard.push(next.sweep?.told ?? ""),
+      onRecords: (records) => heard.push(`${records.length} records`),
+      onCode: ({ text }) => heard.push(text),
+    });
+    const history = { type: "history", view, run: 1, records: [] };
+    hear(history);
+    expect(await tape.records).toEqual([]);
+    const { block } = fixtures.to_page;
+    const number = block.record.block;
+    const coming = tape.block(number);
+    state = { ...state, run: 2, told: state.told + 1 };
+    hear({ type: "state", state });
+    hear({ ...block, view, run: 1 }, [new Uint8Array([6])]);
+    hear({ ...history, run: 2 });
+    const again = tape.block(number);
+    hear({ ...block, view, run: 2 }, [new Uint8Array([7])]);
+    expect((await again).pictures[0]?.[0]).toBe(7);
+    expect(await Promise.race([coming, Promise.resolve("not yet")])).toBe("not yet");
+    tape.growing?.copy(3);
+    expect(sent.at(-1)).toMatchObject({ type: "code", view, tile: 3 });
+    hear({ type: "exported", view, form: "python", name: "sweep.py", text: "x = 1" });
+    expect(heard).toEqual(["2 of 4 videos are made", "0 records", "x = 1"]);
+    end.abort();
+    vi.unstubAllGlobals();
+  });
+
+  it("says below the grid how far it is, what was measured, and begins or ends the making", () => {
+    const asked: string[] = [];
+    const { tiles, sweep } = parseState(growing);
+    if (tiles === null || sweep === null) {
+      throw new Error("this is no sweep");
+    }
+    const panel = sweepPanel(
+      tiles,
+      { begin: () => asked.push("begin"), hold: () => asked.push("hold") },
+      new AbortController().signal,
+    );
+    const button = panel.element.querySelector("button");
+    const read = () =>
+      [...panel.element.querySelectorAll("tbody tr")].map((row) =>
+        [...row.children].map(({ textContent }) => textContent),
+      );
+    panel.follow({ ...sweep, making: false, figures: sweep.figures.slice(0, 1) });
+    button?.click();
+    expect(read()).toEqual([
+      ["reference", "411", "34.2", "700", "", ""],
+      ["turbo <b>", "", "", "", "", ""],
+    ]);
+    panel.follow(sweep);
+    button?.click();
+    expect(asked).toEqual(["begin", "hold"]);
+    expect(read()[1]).toEqual(["turbo <b>", "302", "25.2", "700", "31.5 dB", "0.970"]);
+    expect(panel.element.querySelector("[role=status]")?.textContent).toBe(sweep.told);
+    const equal = { ...sweep.figures[0], equal: true, ssim: 1 } as TileFigures;
+    panel.follow({ ...sweep, making: false, figures: [equal, equal] });
+    expect(button?.hidden).toBe(true);
+    expect(read()[1]?.slice(4)).toEqual(["equal", "1.000"]);
   });
 });
 

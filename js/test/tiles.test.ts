@@ -8,8 +8,22 @@ import { tileView } from "../src/view/tiles.ts";
 import { recordOf } from "./video.ts";
 import { viewOf } from "./view.ts";
 
-const TWO = { columns: 3, rows: 1, labels: ["reference", "turbo"], gain: 4 };
-const FOUR = { columns: 2, rows: 2, labels: ["a", "b", "c", "d"], gain: null };
+const TWO = {
+  columns: 3,
+  rows: 1,
+  labels: ["reference", "turbo"],
+  gain: 4,
+  seeded: false,
+  compared: true,
+};
+const FOUR = {
+  columns: 2,
+  rows: 2,
+  labels: ["a", "b", "c", "d"],
+  gain: null,
+  seeded: true,
+  compared: false,
+};
 const side = (latency_ms: number, more: Partial<SideRecord> = {}): SideRecord => ({
   latency_ms,
   equal: false,
@@ -71,12 +85,17 @@ describe("tiles", () => {
 
   function opened(tiles: typeof TWO | typeof FOUR, whole: { width: number; height: number }) {
     const sent: Command[] = [];
+    const copied: (number | null)[] = [];
     let focused = 0;
     const drawn: number[][] = [];
     const view = tileView(
       tiles,
       whole,
-      { send: (command) => sent.push(command), focus: () => (focused += 1), copy: () => {} },
+      {
+        send: (command) => sent.push(command),
+        focus: () => (focused += 1),
+        copy: (tile) => copied.push(tile),
+      },
       new AbortController().signal,
     );
     document.body.replaceChildren(view.overlay, view.bar);
@@ -91,7 +110,7 @@ describe("tiles", () => {
     };
     const captions = () =>
       [...view.overlay.querySelectorAll(".ll-caption")].map((each) => each.textContent);
-    return { ...view, sent, draw, captions, focused: () => focused };
+    return { ...view, sent, copied, draw, captions, focused: () => focused };
   }
 
   it("are seen side by side without their difference, then split, then as their difference", () => {
@@ -117,13 +136,53 @@ describe("tiles", () => {
     expect(lens.size()).toEqual({ width: 320, height: 96 });
   });
 
-  it("of several videos are all seen, and nothing is compared", () => {
-    const { lens, bar, cycle } = opened(FOUR, { width: 320, height: 192 });
-    cycle();
+  const inStep = (block: number) => tiled(block, side(10), side(20), side(30), side(40));
+
+  function button(within: HTMLElement, words: string): HTMLButtonElement {
+    const found = [...within.querySelectorAll("button")].find(
+      (each) => each.textContent === words || each.getAttribute("aria-label") === words,
+    );
+    if (found === undefined) {
+      throw new Error(`there is no button ${words}`);
+    }
+    return found;
+  }
+
+  it("of a grid are all seen with what each took, and a click shows one alone", () => {
+    const { lens, bar, overlay, draw, captions, update, cycle, focused } = opened(FOUR, {
+      width: 320,
+      height: 192,
+    });
+    update(inStep(3));
+    expect(captions()).toEqual(["a10 ms", "b20 ms", "c30 ms", "d40 ms"]);
     expect(lens.size()).toEqual({ width: 320, height: 192 });
-    expect([...bar.querySelectorAll("button")].map((each) => each.textContent)).toEqual([
-      "Copy as Python",
-    ]);
+    button(overlay, "d: show it alone, or all again").click();
+    expect(lens.size()).toEqual({ width: 160, height: 96 });
+    expect(draw()).toEqual([[160, 96, 160, 96, 0, 0, 160, 96]]);
+    const cells = [...overlay.querySelectorAll<HTMLElement>(".ll-cell")];
+    expect(cells.map(({ hidden }) => hidden)).toEqual([true, true, true, false]);
+    button(bar, "Show all").click();
+    expect(draw()).toEqual([[0, 0, 320, 192, 0, 0, 320, 192]]);
+    const seen = FOUR.labels.map(() => {
+      cycle();
+      return overlay.dataset["alone"];
+    });
+    cycle();
+    expect([...seen, overlay.dataset["alone"]]).toEqual(["0", "1", "2", "3", ""]);
+    expect(focused()).toBe(7);
+  });
+
+  it("of a grid have a menu each, which stays open while blocks come", () => {
+    const { bar, overlay, update, copied } = opened(FOUR, { width: 320, height: 192 });
+    button(overlay, "b: what to do with it").click();
+    update(inStep(4));
+    button(overlay, "Copy as Python: this one alone").click();
+    button(bar, "Copy as Python").click();
+    expect(copied).toEqual([1, null]);
+    const [, , third] = overlay.querySelectorAll<HTMLElement>(".ll-cell");
+    button(third ?? bar, "c: what to do with it").click();
+    button(third ?? bar, "Show this one alone").click();
+    expect(overlay.dataset["alone"]).toBe("2");
   });
 
   it("ask the kernel to amplify their difference, and leave the arrows of the split to it", () => {

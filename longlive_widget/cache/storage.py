@@ -73,6 +73,6 @@ def scaled(x: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     """`x` in 8 bits, and by what to multiply: a float32 for each row of the last axis."""
     most = torch.finfo(dtype).max if dtype.is_floating_point else torch.iinfo(dtype).max
     largest = x.abs().amax(dim=-1, keepdim=True).float()
-    scale = largest.clamp_min(torch.finfo(torch.float32).tiny * most) / most
-    numbers = x.float() / scale
-    return (numbers if dtype.is_floating_point else numbers.round()).to(dtype), scale
+    largest = largest.clamp_min(torch.finfo(torch.float32).tiny * most)
+    numbers = x.float() * (most / largest)
+    return (numbers if dtype.is_floating_point else numbers.round()).to(dtype), largest / most

@@ -60,12 +60,16 @@ def benchmark(chosen: argparse.Namespace) -> None:
 
 def ablate(chosen: argparse.Namespace) -> None:
     """Measure what single settings change."""
-    from longlive_widget.measure.ablate import alone, effects, taken_back
+    from longlive_widget.measure.ablate import alone, effects, step_by_step, steps_of, taken_back
 
     base = preset_of(chosen.preset)
-    presets = alone(base, chosen.set) if chosen.set else taken_back(base)
+    if chosen.set:
+        presets = alone(base, chosen.set)
+    else:
+        presets = step_by_step(base) if chosen.step_by_step else taken_back(base)
     sample = "first_block_ms" if chosen.as_the_log else "block_ms"
-    for effect in effects(_measure(chosen, presets, kind="ablation"), sample):
+    tell = steps_of if chosen.step_by_step else effects
+    for effect in tell(_measure(chosen, presets, kind="ablation"), sample):
         print(effect)
 
 
@@ -251,12 +255,19 @@ def _add_ablate(commands: "argparse._SubParsersAction[Any]") -> None:
     parser.add_argument(
         "--preset", default="reference", help="what all others differ from (default: reference)"
     )
-    parser.add_argument(
+    ways = parser.add_mutually_exclusive_group()
+    ways.add_argument(
         "--set",
         action="append",
         metavar="SETTING=VALUE,VALUE",
         help="values that a setting has in turn; without any, each setting of the preset is taken "
         "back to the reference's",
+    )
+    ways.add_argument(
+        "--step-by-step",
+        action="store_true",
+        help="from the reference to the preset, one more of its settings each, and each held "
+        "against the one before: what a waterfall is drawn from",
     )
     _add_measuring(parser)
 

@@ -76,11 +76,19 @@ class States:
     def add(self, keeper: "_Keeper", state: SessionState) -> None:
         """Keep a state, and forget others where there is no room."""
         with self._lock:
+            if keeper.released:
+                return
             self._kept.append(_Kept(keeper, state))
             self._largest = max(self._largest, state.nbytes)
             while self._kept and self._sum() > self.limit_bytes:
                 self._kept.remove(min(self._kept, key=self._gap))
                 self.dropped += 1
+
+    def forget(self, keeper: "_Keeper") -> None:
+        """Let go of all states of a session; it has no more of them kept."""
+        with self._lock:
+            keeper.released = True
+            self._kept = [kept for kept in self._kept if kept.keeper is not keeper]
 
     def latest(self, keeper: "_Keeper", block: int) -> SessionState | None:
         """The last kept state of a session at a block or before it."""
@@ -104,6 +112,7 @@ class _Keeper:
 
     def __init__(self, states: States, begin: int) -> None:
         self.begin = begin
+        self.released = False
         self._states = states
         self._memory: dict[int, MemoryState] = {}
         self._decoder: dict[int, DecoderState] = {}
@@ -111,7 +120,7 @@ class _Keeper:
 
     def wants(self, block: int) -> bool:
         due = block > self.begin and block % self._states.every_blocks == 0
-        return due and self._states.roomy
+        return due and self._states.roomy and not self.released
 
     def take_memory(self, memory: MemoryState) -> None:
         with self._lock:
@@ -188,6 +197,13 @@ class Branch:
         """
         return self.tree._branched(self, block, prompt, transition, watch)
 
+    def release(self) -> None:
+        """Leave the tree, with all that left this one: their states are let go of.
+
+        A session, with its window, goes as its branch does. The root is a `SessionError`.
+        """
+        self.tree._release(self)
+
     def __repr__(self) -> str:
         prompts = [entry.prompt for entry in self.session.timeline.entries]
         return f"Branch(block={self.block}, next_block={self.session.next_block}, {prompts})"
@@ -254,7 +270,20 @@ class Branches:
         return branch
 
     def _kept_blocks(self, branch: Branch) -> tuple[int, ...]:
+        self._require_kept(branch)
         return self.states.blocks_of(self._keepers[branch])
+
+    def _release(self, branch: Branch) -> None:
+        if branch.parent is None:
+            raise SessionError("the first video is what all others have left: let go of the tree")
+        self._require_kept(branch)
+        branch.parent.children.remove(branch)
+        for one in branch.walk():
+            self.states.forget(self._keepers.pop(one))
+
+    def _require_kept(self, branch: Branch) -> None:
+        if branch not in self._keepers:
+            raise SessionError(f"{branch} was released: use one that root.walk() gives")
 
     def _branched(
         self,
@@ -264,6 +293,7 @@ class Branches:
         transition: Transition,
         watch: Watch | None,
     ) -> Branch:
+        self._require_kept(parent)
         begun = parent.session.next_block
         block = whole_number("block", block, SessionError, least=0, most=begun)
         for turned, preset in parent.session.presets[:1]:

@@ -31,7 +31,7 @@ def compile_norms(network: nn.Module, mode: CompileMode = "default") -> None:
     limit = torch._dynamo.config.recompile_limit
     torch._dynamo.config.recompile_limit = max(limit, _MOST_VERSIONS)
     blocks = [module for module in network.modules() if isinstance(module, ResidualBlock)]
-    elsewhere = {layer for block in blocks if block.fused for layer in block.residual}
+    elsewhere = {layer for block in blocks if block.taps for layer in block.residual}
     for module in network.modules():
         if isinstance(module, RmsNorm) and module not in elsewhere:
             module.compile(dynamic=True, mode=mode)

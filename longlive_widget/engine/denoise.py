@@ -25,8 +25,7 @@ class Denoiser:
 
     def flow(self, x_BFCHW: Tensor, timestep: float, text: TextMemory) -> Tensor:
         """One pass over the open block at one timestep: the predicted flow."""
-        told_BF = torch.full(x_BFCHW.shape[:2], timestep, device=x_BFCHW.device)
-        return self.network(x_BFCHW, told_BF, text, self.window)
+        return self.network(x_BFCHW, _told(x_BFCHW, timestep), text, self.window)
 
     def denoise(
         self,
@@ -55,7 +54,7 @@ class Denoiser:
 
     def write_context(self, latent_BFCHW: Tensor, text: TextMemory) -> None:
         """The context pass: overwrite the open block's place with clean keys and values."""
-        self.flow(latent_BFCHW, 0.0, text)
+        self.network.remember(latent_BFCHW, _told(latent_BFCHW, 0.0), text, self.window)
 
     def recache(
         self,
@@ -93,8 +92,8 @@ class Denoiser:
             window.open_block(next_frame - frames, frames)
             if whole_window and spare:
                 latent_BFCHW = latest_BFCHW[:, -frames - spare :]
-                told_BF = torch.zeros(latent_BFCHW.shape[:2], device=latent_BFCHW.device)
-                self.network(latent_BFCHW, told_BF, text, _WithSpares(window, spare))
+                told_BF = _told(latent_BFCHW, 0.0)
+                self.network.remember(latent_BFCHW, told_BF, text, _WithSpares(window, spare))
             else:
                 self.write_context(latest_BFCHW[:, -frames:], text)
 
@@ -104,6 +103,11 @@ class Denoiser:
     def _placed(self, noise_BFCHW: Tensor) -> Tensor:
         weight = self.network.patch_embedding.weight
         return noise_BFCHW.to(weight.device, weight.dtype)
+
+
+def _told(latent_BFCHW: Tensor, timestep: float) -> Tensor:
+    """The timestep of each latent frame."""
+    return torch.full(latent_BFCHW.shape[:2], timestep, device=latent_BFCHW.device)
 
 
 class _WithSpares:

@@ -6,12 +6,15 @@ After a fetch that failed for good the files that are whole are kept, and parts 
 `HF_HUB_OFFLINE=1` in the environment nothing but what is already here is used.
 """
 
+import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from longlive_widget.errors import ModelNotFoundError
+from longlive_widget.errors import CheckpointError, ModelNotFoundError
 
+_PIECE_BYTES = 2**20
 _HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*(@[\w.-]+)?")
 
 
@@ -29,7 +32,8 @@ def fetched(hub_id: str, patterns: Sequence[str]) -> Path:
 
     Raises:
         ModelNotFoundError: the hub does not know the model, or can't be reached and not all
-            is here.
+            is here. A file that came with another hash than the hub has named is a
+            `CheckpointError`.
     """
     from huggingface_hub import snapshot_download  # slow to import
     from huggingface_hub.errors import (  # type: ignore[attr-defined]  # HTTPError is not its own
@@ -43,7 +47,8 @@ def fetched(hub_id: str, patterns: Sequence[str]) -> Path:
     name, *revisions = hub_id.split("@")
     revision = revisions[0] if revisions else None
     try:
-        return Path(snapshot_download(name, revision=revision, allow_patterns=list(patterns)))
+        with _held_to_hashes(name):
+            return Path(snapshot_download(name, revision=revision, allow_patterns=list(patterns)))
     except RevisionNotFoundError as error:
         raise ModelNotFoundError(
             f"the model hub has no revision {revision!r} of {name}: leave it out, or name another"
@@ -68,6 +73,71 @@ def fetched(hub_id: str, patterns: Sequence[str]) -> Path:
             f"the files of {name} cannot be kept ({_first_line(error)}): make room, or name "
             "another place in HF_HOME"
         ) from error
+
+
+@contextmanager
+def _held_to_hashes(name: str) -> Iterator[None]:
+    """Inside, files of a model are fetched; each that came is held against its hash at the end.
+
+    huggingface_hub calls what it keeps by the hash that the hub has named: the SHA-256 of a large
+    file, git's of a small one. Where a disk has no links there are no such names, and its check of
+    the size is all; a process that is killed meanwhile leaves unchecked what it has fetched.
+
+    Raises:
+        CheckpointError: one is of another hash; it is removed, so that it is fetched again.
+    """
+    from huggingface_hub.file_download import repo_folder_name
+
+    blobs = cache_folder() / repo_folder_name(repo_id=name, repo_type="model") / "blobs"
+    before = set(_names_in(blobs))
+    try:
+        yield
+    finally:
+        wrong = [new for new in _names_in(blobs) - before if not is_called_by_hash(blobs / new)]
+        for one in wrong:
+            (blobs / one).unlink()
+        if wrong:
+            raise CheckpointError(
+                f"{len(wrong)} files of {name} came with other hashes than the hub has named "
+                f"({wrong[0][:12]}): they were removed, call again, and mind what HF_ENDPOINT names"
+            )
+
+
+def _names_in(blobs: Path) -> set[str]:
+    """The whole files there."""
+    if not blobs.is_dir():
+        return set()
+    return {path.name for path in blobs.iterdir() if not path.name.endswith(".incomplete")}
+
+
+def is_called_by_hash(path: Path) -> bool:
+    """Whether a file's name is the SHA-256 of it, or git's hash; no other name is."""
+    of_git = hashlib.sha1(b"blob %d\0" % path.stat().st_size, usedforsecurity=False)
+    by_letters = {64: hashlib.sha256(), 40: of_git}
+    digest = by_letters.get(len(path.name))
+    if digest is None:
+        return False
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE_BYTES):
+            digest.update(piece)
+    return digest.hexdigest() == path.name
+
+
+def kept(hub_id: str, names: Sequence[str]) -> dict[str, Path]:
+    """Those of the files that are on this machine already, by name; nobody is asked for others."""
+    from huggingface_hub import try_to_load_from_cache
+
+    name, *revisions = hub_id.split("@")
+    revision = revisions[0] if revisions else None
+    found = {each: try_to_load_from_cache(name, each, revision=revision) for each in names}
+    return {each: Path(path) for each, path in found.items() if isinstance(path, str)}
+
+
+def cache_folder() -> Path:
+    """Where files of the hub are kept on this machine."""
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    return Path(HF_HUB_CACHE)
 
 
 def _first_line(error: Exception) -> str:

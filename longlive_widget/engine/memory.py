@@ -67,8 +67,8 @@ def require_room(preset: Preset, sizes: Sizes, where: Placement, *, beside: bool
         return
     there = " beside what is loaded" if beside else ""
     raise CapabilityError(
-        f"{sizes.name!r} under preset {preset.name!r} needs {_size(needed)} on device "
-        f"'{where.device}', and {_size(free)} are free{there}: "
+        f"{sizes.name!r} under preset {preset.name!r} needs {said_bytes(needed)} on device "
+        f"'{where.device}', and {said_bytes(free)} are free{there}: "
         f"{_way_out(preset, sizes, where, free)}"
     )
 
@@ -84,12 +84,12 @@ def no_more_memory(preset: Preset, sizes: Sizes, where: Placement, block: int) -
     """What is told where memory ran out inside of a block, with the presets that need less."""
     needed = needed_bytes(preset, sizes, where.dtype, where.device)
     by_need = sorted(_needs(sizes, where).items(), key=lambda need: need[1])
-    less = [f"{name!r} ({_size(need)})" for name, need in by_need if need < needed]
+    less = [f"{name!r} ({said_bytes(need)})" for name, need in by_need if need < needed]
     smaller = f"use the preset {' or '.join(less[:3])}, or " if less else ""
     return CapabilityError(
         f"block {block} found no more memory on device '{where.device}', where preset "
-        f"{preset.name!r} needs {_size(needed)} in all: {smaller}close what else uses it, or take "
-        "smaller pictures"
+        f"{preset.name!r} needs {said_bytes(needed)} in all: {smaller}close what else uses it, "
+        "or take smaller pictures"
     )
 
 
@@ -99,7 +99,7 @@ def _way_out(preset: Preset, sizes: Sizes, where: Placement, free: int) -> str:
     if preset.window_frames > sizes.window_frames:
         ways.append(f"use window_frames={sizes.window_frames}")
     needs = _needs(sizes, where).items()
-    fitting = [f"{name!r} ({_size(need)})" for name, need in needs if need <= free]
+    fitting = [f"{name!r} ({said_bytes(need)})" for name, need in needs if need <= free]
     if fitting:
         ways.append(f"use the preset {' or '.join(fitting)}")
     if ways:
@@ -211,5 +211,6 @@ def free_bytes(device: torch.device) -> int | None:
     return min(available, most - used + remembered)
 
 
-def _size(count: int) -> str:
+def said_bytes(count: int) -> str:
+    """So many bytes as a reader takes them: 28.1 GB, or 47 MB."""
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"

@@ -11,14 +11,21 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from reprlib import repr as short
+from typing import Literal, TypeVar
 
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from longlive_widget.cache.text import TextMemory
-from longlive_widget.errors import CheckpointError, LongLiveError, true_or_false, whole_number
+from longlive_widget.errors import (
+    CheckpointError,
+    LongLiveError,
+    known_version,
+    true_or_false,
+    whole_number,
+)
 from longlive_widget.geometry import Geometry
 from longlive_widget.model.adapters import Adapters
 from longlive_widget.model.checkpoint import (
@@ -36,12 +43,14 @@ from longlive_widget.model.tokenizer import PromptTokenizer, load_tokenizer
 from longlive_widget.model.transformer import Transformer
 from longlive_widget.model.umt5 import TextEncoderConfig
 from longlive_widget.model.video_decoder import VideoDecoder, VideoDecoderConfig, VideoEncoder
-from longlive_widget.notation import json_in
+from longlive_widget.plain_data import json_in
 
 Weights = Literal["trained", "random"]
 RANDOM_SEED = 0
 _Half = TypeVar("_Half", VideoEncoder, VideoDecoder)
 MODEL, TOKENIZER = "model.json", "tokenizer"
+MODEL_VERSION = 1
+"""Goes up with every change of what `model.json` says; one without a version is of the first."""
 TRANSFORMER, AUTOENCODER = "transformer.safetensors", "autoencoder.safetensors"
 TEXT_ENCODER, ADAPTER = "text_encoder.safetensors", "adapter.safetensors"
 SMALL_DECODER = "small_decoder.safetensors"
@@ -92,7 +101,11 @@ class Sizes:
         if not path.is_file():
             raise CheckpointError(f"{folder} has no {MODEL}: give the folder of a model")
         try:
-            said: Any = json_in(path.read_text(encoding="utf-8"))
+            said = json_in(path.read_text(encoding="utf-8"))
+            if not isinstance(said, dict):
+                raise CheckpointError(f"it says {short(said)}, no JSON object")
+            version = said.get("version", 1)
+            known_version("this model", version, MODEL_VERSION, CheckpointError)
             return cls(
                 name=said["name"],
                 geometry=Geometry(**said["geometry"]),
@@ -120,7 +133,8 @@ class Sizes:
     def write(self, folder: Path) -> None:
         """Write `model.json` into a folder."""
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / MODEL).write_text(json.dumps(asdict(self), indent=2) + "\n")
+        said = {"version": MODEL_VERSION} | asdict(self)
+        (folder / MODEL).write_text(json.dumps(said, indent=2) + "\n")
 
 
 @dataclass(frozen=True)

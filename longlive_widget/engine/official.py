@@ -64,6 +64,8 @@ SMALL_DECODER_NAMES = {"small_decoder": ("taew2_1.pth", "taew2_1.safetensors")}
 _LONGLIVE_PLACES = ("", "models", "LongLive-1.3B/models", "longlive_models/models")
 _WAN_PLACES = ("", "Wan2.1-T2V-1.3B", "wan_models/Wan2.1-T2V-1.3B")
 GEOMETRY = Geometry(832, 480)
+FILES_BYTES = 20_000_000_000
+"""What the published files take on a disk together, about."""
 _WINDOW_FRAMES, _SINK_FRAMES = 12, 3
 
 
@@ -182,6 +184,26 @@ class OfficialSource:
         small = self._small_decoder
         widths = TinyDecoder.widths_of(small, files.small_decoder or "") if small else None
         return longlive_sizes(transformer, autoencoder, text, widths)
+
+    def require_readable(self) -> None:
+        """Make sure that each file can be opened, and says what its network needs.
+
+        Numbers are not read: what `load` finds in them is not found here.
+
+        Raises:
+            CheckpointError: one is damaged, cut short, holds code or is of another network.
+        """
+        files, faults = self.files, list[str]()
+        for part in ("sizes", "_generator", "_small_decoder"):
+            with _noted(faults):
+                getattr(self, part)
+        with _noted(faults):
+            if files.adapter is not None:
+                unwrap_lora(read_checkpoint(files.adapter, checked=False), files.adapter)
+        with _noted(faults):
+            load_tokenizer(files.tokenizer)
+        if faults:
+            raise CheckpointError("; and ".join(faults))
 
     def load(self, where: Placement) -> Model:
         """The trained model.

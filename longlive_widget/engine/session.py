@@ -25,6 +25,7 @@ from longlive_widget.engine.denoise import Denoiser
 from longlive_widget.engine.gpu import current
 from longlive_widget.engine.memory import is_out_of_memory, no_more_memory
 from longlive_widget.engine.model import Model, Placement
+from longlive_widget.engine.noise import BlockNoise
 from longlive_widget.engine.noise_schedule import levels
 from longlive_widget.engine.rollout import Rollout
 from longlive_widget.engine.state import (
@@ -45,8 +46,6 @@ from longlive_widget.model.adapters import Sum
 from longlive_widget.model.stream import DecoderStream
 from longlive_widget.presets import Preset
 from longlive_widget.timeline import CUT, Entry, Landing, Timeline, Transition, require_seed
-
-MOST_BLOCKS = 2**24
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,6 +146,7 @@ class Session:
         self._decoding = decoder_for(preset, means.model).stream()
         self._outlet = _outlet_of(means, self._decoding)
         self._decodes = means
+        self._noise: BlockNoise | None = None
         self._weights: Sum | None = None
         self._adapters: list[tuple[int, dict[str, float]]] = []
         self._presets: list[tuple[int, Preset]] = []
@@ -316,6 +316,9 @@ class Session:
                     pictures = self._decoded(made)
                     self._settle(made.index)
             self._keep_decoder(made.index + 1)
+            if made.ready is not None and not behind:  # the GPU is at work, and nobody else here
+                self._noise = self._noise_of(made.index + 1)
+                self._noise.draw_ahead(len(made.means.preset.denoise_steps))
             with self._watch.span("wait", made.index):
                 frames = pictures()
             if not self._outlet.finite:
@@ -327,6 +330,12 @@ class Session:
         first = made.index * self.geometry.block_frames
         preset = made.means.preset
         return Block(made.index, first, frames, made.prompt, made.landed, made.window, preset)
+
+    def _noise_of(self, block: int) -> BlockNoise:
+        """Its noise, drawn already or not; to be used once."""
+        noise, self._noise = self._noise, None
+        wanted = self.seed, block
+        return noise if noise and noise.of == wanted else BlockNoise(*wanted, self.geometry)
 
     def _decoded(self, made: _Latents) -> Callable[[], Pictures]:
         if made.means is not self._decodes:
@@ -384,7 +393,7 @@ class Session:
         if begun.entry is not None:
             with self._watch.span("text", block):
                 self._steering.turn(begun.entry)
-        noise = block_noise(self.seed, block, self.geometry)
+        noise = self._noise_of(block)
         with model.adapters.held() as weights:
             swapped = weights != self._weights
             if swapped:
@@ -475,14 +484,3 @@ def _ready(latent_BFCHW: Tensor) -> torch.cuda.Event | None:
     ready = torch.cuda.Event()
     ready.record()
     return ready
-
-
-def block_noise(seed: int, block: int, geometry: Geometry) -> Callable[..., Tensor]:
-    """Draws the noise of one block of a video on the host, from a generator of its own."""
-    generator = torch.Generator().manual_seed(seed * MOST_BLOCKS + block)
-    shape = (1, *geometry.latent_block_shape)
-
-    def draw(_step: int = 0) -> Tensor:
-        return torch.randn(shape, generator=generator, dtype=torch.float32)
-
-    return draw

@@ -15,9 +15,9 @@ from longlive_widget.engine.decode import decoder_for
 from longlive_widget.engine.denoise import Denoiser
 from longlive_widget.engine.engine import Engine
 from longlive_widget.engine.gpu import current
+from longlive_widget.engine.noise import BlockNoise
 from longlive_widget.engine.noise_schedule import levels
 from longlive_widget.engine.rollout import Rollout
-from longlive_widget.engine.session import block_noise
 from longlive_widget.engine.windows import new_window
 from longlive_widget.geometry import Geometry
 from longlive_widget.model.stream import to_bytes
@@ -87,7 +87,7 @@ class _Follower:
 
     def attempt(self, block: int, seed: int, prompt: str | None) -> tuple[Tensor, Tensor]:
         """The clean latents that it makes of a block, and its pictures; a prompt lands with it."""
-        draw = block_noise(seed, block, self._geometry)
+        draw = BlockNoise(seed, block, self._geometry)
         with current(self._model.device):
             if prompt is not None:
                 self._rollout.steer(self._model.read(prompt))

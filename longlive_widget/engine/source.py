@@ -37,6 +37,8 @@ from longlive_widget.model.tiny_decoder import WIDTHS
 from longlive_widget.model.tokenizer import load_tokenizer
 
 EMBEDDED = ("tiny",)
+NAMED = (*EMBEDDED, NAME)
+"""The models that a name alone stands for."""
 
 
 class Source(Protocol):

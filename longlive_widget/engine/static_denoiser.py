@@ -63,7 +63,12 @@ class StaticDenoiser(Denoiser):
             super().write_context(latent_BFCHW, text)
             return
         steering = self._put_in_place(text)
-        step = partial(self.flow, places.latent_BFCHW, 0.0, steering)
+        remember = super().write_context
+
+        def step() -> Tensor:
+            remember(places.latent_BFCHW, steering)
+            return places.latent_BFCHW
+
         self._do_or_replay(("context",), places, step)
 
     def forget(self) -> None:

@@ -1,13 +1,14 @@
-"""What single settings change: each alone over a preset, or each taken back from one."""
+"""What single settings change: each alone over a preset, taken back from one, or one by one."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from longlive_widget.errors import PresetError
 from longlive_widget.measure.benchmark import Measured
 from longlive_widget.measure.statistics import Difference, Summary, paired_difference
-from longlive_widget.notation import yaml_in
-from longlive_widget.presets import PRESETS, Preset
+from longlive_widget.plain_data import NotPlainError, yaml_in
+from longlive_widget.presets import PICTURE, PRESETS, Preset
 
 
 def alone(base: Preset, settings: Sequence[str]) -> tuple[Preset, ...]:
@@ -45,6 +46,33 @@ def taken_back(preset: Preset) -> tuple[Preset, ...]:
     return tuple(found)
 
 
+def step_by_step(preset: Preset) -> tuple[Preset, ...]:
+    """From the reference to the preset, one more of its settings each, the last being the preset.
+
+    Settings that leave the picture as it is come first, and those after which others can be.
+    """
+    made, left = PRESETS["reference"], preset.changes()
+    found = [made]
+    while left:
+        made, added = _with_one_more(made, left)
+        del left[added]
+        found.append(made)
+    return (*found[:-1], preset) if found[1:] else (preset,)
+
+
+def _with_one_more(made: Preset, left: Mapping[str, object]) -> tuple[Preset, str]:
+    """The preset with the first of these settings that it can have, and which that is."""
+    first = sorted(left, key=lambda name: not PICTURE[name].startswith("the same picture"))
+    for name in first:
+        try:
+            return made.with_(**{name: left[name]}), name
+        except PresetError:
+            continue
+    raise PresetError(
+        f"there is no order in which {', '.join(first)} can be set over {made.name!r} one by one"
+    )
+
+
 @dataclass(frozen=True)
 class Effect:
     """What one preset of an ablation takes, and how far that is from the first one's, in ms."""
@@ -64,6 +92,12 @@ class Effect:
             else f"no difference seen ({found.low:+.1f} to {found.high:+.1f} ms)"
         )
         return f"{self.preset.name}: {took}, {told}"
+
+
+def steps_of(found: Sequence[Measured], sample: str = "block_ms") -> tuple[Effect, ...]:
+    """As `effects`, but each is held against the one before it."""
+    ways = [effects(pair, sample)[1] for pair in pairwise(found)]
+    return (*effects(found[:1], sample), *ways)
 
 
 def effects(found: Sequence[Measured], sample: str = "block_ms") -> tuple[Effect, ...]:
@@ -88,10 +122,11 @@ def effects(found: Sequence[Measured], sample: str = "block_ms") -> tuple[Effect
 
 def _values(text: str) -> list[object]:
     """The values of one setting: YAML's, with commas between them outside of brackets."""
+    wanted = f"{text!r} is no list of values: write value,value"
     try:
         said = yaml_in(f"[{text}]")
-    except ValueError as error:
-        raise PresetError(f"{text!r} is no list of values: write value,value") from error
-    if not isinstance(said, list):  # as of a bracket that is closed and opened again
-        raise PresetError(f"{text!r} is no list of values: write value,value")
+    except NotPlainError as error:
+        raise PresetError(wanted) from error
+    if not isinstance(said, list):
+        raise PresetError(wanted)
     return said

@@ -12,24 +12,31 @@ _ROUNDS = 12
 
 
 @dataclass(frozen=True)
-class Ceilings:
-    """The two ceilings of a roofline, the best of some rounds each.
-
-    `flop_per_s` is that of a product of two square matrices of `side` in `dtype`; `byte_per_s` what
-    a copy of `copied_bytes` reads and writes.
+class Roof:
+    """The two ceilings of a roofline.
 
     Source: S. Williams et al., Roofline: an insightful visual performance model (2009).
     """
 
     flop_per_s: float
     byte_per_s: float
-    side: int
-    copied_bytes: int
-    dtype: str
 
     def reachable_flop_per_s(self, flop_per_byte: float) -> float:
         """The roof over work of that arithmetic intensity."""
         return min(self.flop_per_s, flop_per_byte * self.byte_per_s)
+
+
+@dataclass(frozen=True)
+class Ceilings(Roof):
+    """A roof as it was measured, the best of some rounds.
+
+    `flop_per_s` is that of a product of two square matrices of `side` in `dtype`; `byte_per_s` what
+    a copy of `copied_bytes` reads and writes.
+    """
+
+    side: int
+    copied_bytes: int
+    dtype: str
 
 
 def measured_ceilings(device: torch.device, dtype: torch.dtype) -> Ceilings:

@@ -33,6 +33,12 @@ if TYPE_CHECKING:
     _Numbers = NDArray[np.float64]
 
 WIDTH_PX, HEIGHT_PX = 760, 280
+PLAIN = {
+    "template": "plotly_white",
+    "height": HEIGHT_PX,
+    "margin": {"l": 64, "r": 16, "t": 32, "b": 48},
+}
+"""What a chart looks like where it says nothing else."""
 _PLOTLY = "application/vnd.plotly.v1+json"
 _PX_PER_INCH = 100
 _SHARPNESS = 1.6
@@ -67,7 +73,13 @@ _AREA = 0.55
 
 
 class Chart(go.Figure):  # type: ignore[misc]  # Plotly has no types
-    """A Plotly figure; shown in a notebook it leaves its picture beside itself."""
+    """A Plotly figure; shown in a notebook it leaves its picture beside itself.
+
+    It is laid out as `PLAIN` says, until it is told otherwise.
+    """
+
+    def __init__(self, data: object = None) -> None:
+        super().__init__(data, layout=PLAIN)
 
     _ipython_display_ = _repr_html_ = None  # Plotly's own ways leave no picture
 
@@ -94,8 +106,7 @@ class Chart(go.Figure):  # type: ignore[misc]  # Plotly has no types
         """
         file = BytesIO()
         with rc_context(_STYLE):
-            height_px = self.layout.height or HEIGHT_PX
-            size = (WIDTH_PX / _PX_PER_INCH, height_px / _PX_PER_INCH)
+            size = (WIDTH_PX / _PX_PER_INCH, self.layout.height / _PX_PER_INCH)
             drawn = Figure(size, layout="constrained")
             _draw(drawn.add_subplot(), self)
             if self.layout.showlegend:
@@ -132,6 +143,8 @@ def _draw_axes(axes: "Axes", layout: go.Layout) -> None:
             getattr(axes, f"set_{name}scale")("log")
             getattr(axes, f"{name}axis").set_major_formatter("{x:g}")
             getattr(axes, f"{name}axis").set_minor_formatter(LogFormatter())
+        if axis.showgrid is False:
+            getattr(axes, f"{name}axis").grid(visible=False)
         if axis.visible is False:
             axes.set_axis_off()
         if axis.rangemode == "tozero":
@@ -152,6 +165,7 @@ def _draw_bars(axes: "Axes", traces: "Collection[go.Bar]", barmode: str | None) 
         names, sizes = _pairs((trace.y, trace.x) if flat else (trace.x, trace.y))
         width = trace.width or 0.8
         axis = axes.yaxis if flat else axes.xaxis
+        names = [unescape(name) if isinstance(name, str) else name for name in names]
         axis.update_units(names)
         places = np.array(axis.convert_units(names), dtype=float)
         if not together:
@@ -164,12 +178,10 @@ def _draw_bars(axes: "Axes", traces: "Collection[go.Bar]", barmode: str | None) 
             heaps[name] += size
         ends = begins + sizes
         bars = _rectangles(places - width / 2, places + width / 2, begins, ends, flat=flat)
-        style = {"facecolor": _marker_colours(trace, colour), "label": trace.name}
+        style = {"facecolor": _marker_colours(trace, colour), "label": _label(trace)}
         axes.add_collection(PolyCollection(bars, **style))
         _draw_words_on_bars(axes, trace, places, ends)
-        if trace.error_y.array is not None:
-            above = np.array(trace.error_y.array, dtype=float)
-            axes.vlines(places, ends, ends + above, color=_INK, linewidth=1)
+        _draw_whiskers(axes, trace, places, ends)
     if traces:
         axes.autoscale_view()
 
@@ -182,6 +194,19 @@ def _draw_words_on_bars(axes: "Axes", trace: go.Bar, places: "_Numbers", ends: "
         axes.annotate(text, (end, place), (4, 0), textcoords="offset points", va="center")
 
 
+def _draw_whiskers(axes: "Axes", trace: go.Bar, places: "_Numbers", ends: "_Numbers") -> None:
+    """How far up and down the end of each bar may be; as far down as up where that is not said."""
+    flat = trace.orientation == "h"
+    error = trace.error_x if flat else trace.error_y
+    if error.array is None:
+        return
+    above = np.array(error.array, dtype=float)
+    below = above if error.arrayminus is None else np.array(error.arrayminus, dtype=float)
+    (axes.hlines if flat else axes.vlines)(
+        places, ends - below, ends + above, color=_INK, linewidth=1
+    )
+
+
 def _rectangles(
     left: "_Numbers", right: "_Numbers", bottom: "_Numbers", top: "_Numbers", *, flat: bool
 ) -> "_Numbers":
@@ -191,6 +216,11 @@ def _rectangles(
     return placed[..., ::-1] if flat else placed
 
 
+def _label(trace: go.Bar | go.Scatter) -> str | None:
+    """What a legend calls it; in Plotly's figures words are HTML, in a picture text."""
+    return None if trace.name is None else unescape(trace.name)
+
+
 def _draw_scatter(axes: "Axes", trace: go.Scatter, colour: str) -> None:
     """A line, markers, words, or several of them."""
     xs, ys = _pairs((trace.x, trace.y), also_missing="lines" in (trace.mode or "lines"))
@@ -198,7 +228,7 @@ def _draw_scatter(axes: "Axes", trace: go.Scatter, colour: str) -> None:
     if "lines" in mode:
         style = _DASHES[trace.line.dash or "solid"]
         ink = trace.line.color or colour
-        axes.plot(xs, ys, style, color=ink, linewidth=trace.line.width or 1.5, label=trace.name)
+        axes.plot(xs, ys, style, color=ink, linewidth=trace.line.width or 1.5, label=_label(trace))
     if "markers" in mode:
         sides = np.array(6 if trace.marker.size is None else trace.marker.size)
         axes.scatter(
@@ -207,11 +237,11 @@ def _draw_scatter(axes: "Axes", trace: go.Scatter, colour: str) -> None:
             s=_AREA * sides**2,
             c=_marker_colours(trace, trace.line.color or colour),
             alpha=trace.marker.opacity,
-            label=None if "lines" in mode else trace.name,
+            label=None if "lines" in mode else _label(trace),
         )
     if "text" in mode:
         for x, y, text in zip(xs, ys, trace.text, strict=True):
-            axes.annotate(text, (x, y), (0, 6), textcoords="offset points", ha="center")
+            axes.annotate(unescape(text), (x, y), (0, 6), textcoords="offset points", ha="center")
 
 
 def _draw_cells(axes: "Axes", trace: go.Heatmap) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import groupby
 
-from longlive_widget.measure.figures import percent
+from longlive_widget.measure.figures import choice, percent
 from longlive_widget.measure.recommend import case_of, sample_of
 from longlive_widget.measure.record import Record
 from longlive_widget.measure.statistics import Difference, Summary, difference
@@ -40,7 +40,7 @@ class Contrast:
     def told(self, setting: str) -> str:
         """The change in words: the setting's two values, what else differs, on which device."""
         one, other = self.presets
-        values = " to ".join(_shown(getattr(preset, setting)) for preset in (one, other))
+        values = " to ".join(choice(getattr(preset, setting)) for preset in (one, other))
         besides = ", ".join(f"`{name}`" for name in sorted(self.settings - {setting}))
         more = f", and {besides} differ too (`{other.name}` against `{one.name}`)"
         over = f" over `{one.name}`"
@@ -54,7 +54,7 @@ def contrasts(records: Iterable[Record], setting: str) -> tuple[Contrast, ...]:
     Held against each other are presets of one kind of measurement, model, device and so on.
     """
     found = []
-    for together in _measured_alike(records):
+    for together in measured_alike(records):
         for before in together:
             for after in together:
                 settings = _differing(before[0].preset, after[0].preset)
@@ -63,7 +63,7 @@ def contrasts(records: Iterable[Record], setting: str) -> tuple[Contrast, ...]:
     return tuple(sorted(found, key=lambda contrast: len(contrast.settings)))
 
 
-def _measured_alike(records: Iterable[Record]) -> list[list[tuple[Record, ...]]]:
+def measured_alike(records: Iterable[Record]) -> list[list[tuple[Record, ...]]]:
     """The records by what must be the same, and in there by preset."""
     timed = sorted((r for r in records if r.kind in KINDS), key=_alike)
     found = []
@@ -89,12 +89,10 @@ def _is_reference(preset: Preset, setting: str) -> bool:
 
 
 def _change(before: Sequence[Record], after: Sequence[Record]) -> Difference:
-    first, second = (
-        [ms for record in records for ms in sample_of(record, "block_ms")]
-        for records in (before, after)
-    )
+    first, second = block_ms_of(before), block_ms_of(after)
     return difference(first, second).as_share_of(Summary.of(first).p50)
 
 
-def _shown(value: object) -> str:
-    return "[" + ", ".join(map(str, value)) + "]" if isinstance(value, tuple) else str(value)
+def block_ms_of(records: Sequence[Record]) -> list[float]:
+    """All steady blocks of these records, in ms."""
+    return [ms for record in records for ms in sample_of(record, "block_ms")]

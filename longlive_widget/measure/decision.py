@@ -9,7 +9,7 @@ from longlive_widget.measure.figures import decibels, percent
 from longlive_widget.measure.recommend import UNSEEN_DB, Candidate, candidates_in
 from longlive_widget.measure.record import Record
 from longlive_widget.measure.statistics import Difference, difference
-from longlive_widget.notation import yaml_in
+from longlive_widget.plain_data import NotPlainError, yaml_in
 
 BASELINE = "reference"
 SMALLER = 0.95
@@ -107,9 +107,8 @@ def decisions_in(path: Path) -> dict[str, str]:
     """
     try:
         said = yaml_in(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        told = " ".join(str(error).split())
-        raise RecordError(f"{path} cannot be read ({told}): write `preset: words`") from error
+    except (OSError, UnicodeDecodeError, NotPlainError) as error:
+        raise RecordError(f"{path} cannot be read ({error}): write `preset: words`") from error
     if not isinstance(said, dict) or not all(isinstance(v, str) for v in (*said, *said.values())):
         raise RecordError(f"{path} says no decisions: write `preset: words` in lines")
     return said

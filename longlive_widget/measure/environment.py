@@ -10,7 +10,6 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import psutil
@@ -19,6 +18,7 @@ import torch
 import longlive_widget
 from longlive_widget.engine.engine import Engine
 from longlive_widget.geometry import Geometry
+from longlive_widget.measure.installed import installed
 from longlive_widget.measure.record import Commit, Fact, Machine, Record, Versions
 
 _PACKAGE = Path(longlive_widget.__file__).parent
@@ -76,7 +76,7 @@ def machine(device: torch.device) -> Machine:
         device=processor if gpu is None else gpu.name,
         device_count=torch.cuda.device_count() if on_cuda else 1,
         device_memory_bytes=None if gpu is None else gpu.total_memory,
-        driver=_driver() if on_cuda else None,
+        driver=driver() if on_cuda else None,
         compute_capability=None if gpu is None else f"{gpu.major}.{gpu.minor}",
         processor=processor,
         cores=_cores(),
@@ -95,8 +95,8 @@ def versions() -> Versions:
         torch=str(torch.__version__),
         cuda=torch.version.cuda,
         cudnn=None if cudnn is None else str(cudnn),
-        triton=_installed("triton"),
-        transformers=_installed("transformers"),
+        triton=installed("triton"),
+        transformers=installed("transformers"),
     )
 
 
@@ -115,7 +115,8 @@ def _git(folder: Path, *arguments: str) -> str | None:
     return _answer(["git", *arguments], folder, own)
 
 
-def _driver() -> str | None:
+def driver() -> str | None:
+    """The version of NVIDIA's driver; None where there is none."""
     said = _answer(["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"])
     return said.splitlines()[0] if said else None
 
@@ -160,10 +161,3 @@ def _cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _installed(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None

@@ -29,6 +29,11 @@ def decibels(found: float | None) -> str:
     return "equal" if found == float("inf") else f"{found:.1f} dB"
 
 
+def choice(value: object) -> str:
+    """The value of a setting, as YAML has it."""
+    return "[" + ", ".join(map(str, value)) + "]" if isinstance(value, tuple) else str(value)
+
+
 def number(fact: object) -> str:
     """A fact of a record."""
     if isinstance(fact, float):

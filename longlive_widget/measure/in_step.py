@@ -152,9 +152,10 @@ class InStep:
             _timed(side, session) for side, session in zip(self.sides, self.sessions, strict=True)
         ]
         pictures = [torch.from_numpy(block.frames) for block, _ in timed]
+        rights = (None if side.against is None else pictures[side.against] for side in self.sides)
         figures = (
-            _held_against(ms, seen, None if side.against is None else pictures[side.against], side)
-            for side, seen, (_, ms) in zip(self.sides, pictures, timed, strict=True)
+            held_against(ms, seen, right, side.engine.device)
+            for side, seen, right, (_, ms) in zip(self.sides, pictures, rights, timed, strict=True)
         )
         return Round(tuple(block for block, _ in timed), tuple(figures))
 
@@ -177,10 +178,19 @@ def _timed(side: Side, session: Session) -> tuple[Block, float]:
     return block, 1e3 * (time.perf_counter() - begun_s)
 
 
-def _held_against(latency_ms: float, seen: Tensor, right: Tensor | None, side: Side) -> Figures:
+def held_against(
+    latency_ms: float, seen: Tensor, right: Tensor | None, device: torch.device
+) -> Figures:
+    """The figures of a block, with how like its pictures are to the right ones, if there are any.
+
+    Args:
+        latency_ms: what it took.
+        seen: its pictures, uint8 RGB, `FHWC`.
+        right: those of the block that it is held against.
+        device: where to compute.
+    """
     if right is None:
         return Figures(latency_ms)
-    device = side.engine.device
     seen, right = seen.to(device), right.to(device)
     return Figures(latency_ms, psnr_db(squared_error(seen, right)), ssim(seen, right))
 

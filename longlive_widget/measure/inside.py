@@ -17,9 +17,9 @@ from longlive_widget.engine.decode import Pictures, decoder_for
 from longlive_widget.engine.denoise import Denoiser
 from longlive_widget.engine.engine import Engine
 from longlive_widget.engine.gpu import current
+from longlive_widget.engine.noise import BlockNoise
 from longlive_widget.engine.noise_schedule import Level, levels
 from longlive_widget.engine.rollout import Rollout
-from longlive_widget.engine.session import block_noise
 from longlive_widget.engine.side_by_side import psnr_db, squared_error
 from longlive_widget.engine.windows import new_window
 from longlive_widget.errors import SessionError, require_engine, whole_number
@@ -204,7 +204,7 @@ class Inside:
 
     def _denoised(self) -> Tensor:
         self._seen.clear()
-        noise = block_noise(self._seed, self.next_block, self.geometry)
+        noise = BlockNoise(self._seed, self.next_block, self.geometry)
         self.next_block += 1
         return self._rollout.next_block(noise(), noise)
 

@@ -65,7 +65,6 @@ def pictures_figure(rows: "dict[str, Pictures]") -> "Chart":
         margin=dict.fromkeys("lrtb", _MARGIN_PX),
         xaxis={"visible": False, "range": [0, wide]},
         yaxis={"visible": False, "range": [whole.shape[0], 0]},
-        template="plotly_white",
     )
 
 
@@ -104,7 +103,7 @@ def attention_figure(attention: "Attention") -> "Chart":
         y=100 / len(attention.frames), line={"color": _RULE, "width": 1, "dash": "dash"}
     )
     order = [str(frame) for frame in attention.frames]
-    return _plain(figure, "latent frame", "share of attention, %").update_xaxes(
+    return _titled(figure, "latent frame", "share of attention, %").update_xaxes(
         type="category", categoryorder="array", categoryarray=order
     )
 
@@ -125,7 +124,7 @@ def layers_figure(attention: "Attention") -> "Chart":
             hovertemplate="layer %{y}, latent frame %{x}: %{z:.1f} %<extra></extra>",
         )
     )
-    return _plain(figure, "latent frame", "layer").update_xaxes(type="category")
+    return _titled(figure, "latent frame", "layer").update_xaxes(type="category")
 
 
 def recache_figure(change: "Recached") -> "Chart":
@@ -150,14 +149,11 @@ def recache_figure(change: "Recached") -> "Chart":
         )
     ]
     figure = Chart(bars).update_layout(showlegend=True)
-    return _plain(figure, "latent frame", "moved, % of its length").update_xaxes(type="category")
+    return _titled(figure, "latent frame", "moved, % of its length").update_xaxes(type="category")
 
 
-def _plain(figure: "Chart", across: str, up: str) -> "Chart":
+def _titled(figure: "Chart", across: str, up: str) -> "Chart":
     return figure.update_layout(
-        height=300,
-        margin={"l": 56, "r": 16, "t": 24, "b": 44},
-        template="plotly_white",
         xaxis={"title": across},
         yaxis={"title": up, "rangemode": "tozero"},
     )

@@ -53,9 +53,6 @@ def heights_figure(videos: Mapping[str, NDArray[np.uint8]]) -> "Chart":
         ]
     )
     return figure.update_layout(
-        template="plotly_white",
-        height=260,
-        margin={"l": 64, "r": 16, "t": 24, "b": 48},
         showlegend=True,
         xaxis={"title": "time in the video, s"},
         yaxis={"title": "height of the red thing, %"},

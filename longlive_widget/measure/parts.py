@@ -17,6 +17,7 @@ from longlive_widget.engine.engine import Engine
 from longlive_widget.engine.session import Session
 from longlive_widget.engine.watch import SpanName
 from longlive_widget.model.attention import Attend
+from longlive_widget.model.fp8 import Fp8Linear
 from longlive_widget.model.tiny_decoder import BLOCKS_PER_STAGE, FRAMES_PER_FRAME, TinyDecoder
 from longlive_widget.model.transformer import Layer, Transformer
 from longlive_widget.model.video_decoder import Upsample, VideoDecoder
@@ -189,6 +190,7 @@ def _window_calls(session: Session) -> Iterator[_Call]:
 
 def _transformer_calls(transformer: Transformer) -> Iterator[_Call]:
     yield transformer, "forward", "embeddings"
+    yield transformer, "remember", "embeddings"
     yield transformer.head, "forward", "output head"
 
 
@@ -211,6 +213,7 @@ def _layer_calls(layer: Layer) -> Iterator[_Call]:
     yield cross.o, "forward", CROSS_OUTPUT
     for norm in (mine.norm_q, mine.norm_k, cross.norm_q, layer.norm3):
         yield norm, "forward", NORMS
+    yield layer, "risen", ACTIVATION if isinstance(layer.ffn[2], Fp8Linear) else UP
     for module, part in zip(layer.ffn, (UP, ACTIVATION, DOWN), strict=True):
         yield module, "forward", part
 

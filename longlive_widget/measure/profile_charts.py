@@ -1,12 +1,14 @@
 """The charts of a profile: what share of a block each part has, and the roofline."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from longlive_widget.measure.breakdown import Breakdown, Part
-from longlive_widget.measure.ceilings import Ceilings
+from longlive_widget.errors import RecordError
+from longlive_widget.measure.breakdown import Breakdown
+from longlive_widget.measure.ceilings import Roof
 from longlive_widget.measure.colours import COLOURS
 from longlive_widget.measure.profile_log import part_times
 from longlive_widget.measure.record import Record
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 _TRANSFORMER, _DECODER, _GAPS, _RULE = "#3d7dca", "#3f9c77", "#c8762b", "#8a929c"
 _NAMED_COLOURS = COLOURS[:5]
 """One for each part that has its name in a roofline: all of them would hide each other."""
+_RATES = "flop_per_s", "byte_per_s"
 _DECADE = 10.0
 _LONGEST = 10
 """So many bars have their own name; the rest is one bar."""
@@ -70,8 +73,7 @@ def _shares(times_ms: Mapping[str, float], block_ms: float) -> "Chart":
     longest_ms = max(ms for _, ms in bars)
     return figure.update_layout(
         height=96 + 20 * len(bars),
-        margin={"l": 16, "r": 16, "t": 32, "b": 44},
-        template="plotly_white",
+        margin={"l": 16},
         title={
             "text": f"a block of {block_ms:.0f} ms: transformer blue, decoder green, gaps orange",
             "font": {"size": 12},
@@ -89,7 +91,17 @@ def _colour(name: str) -> str:
     return _DECODER if name.startswith("decoder") else _TRANSFORMER
 
 
-def roofline_figure(found: Breakdown, ceilings: Ceilings) -> "Chart":
+@dataclass(frozen=True)
+class _Dot:
+    """A part of a block in a roofline."""
+
+    name: str
+    ms: float
+    flop_per_s: float
+    flop_per_byte: float
+
+
+def roofline_figure(found: Breakdown, ceilings: Roof) -> "Chart":
     """How fast each part computes over how much it computes with each byte, under the ceilings.
 
     A marker is the larger the longer its part takes; the longest ones have colours and names. Parts
@@ -97,19 +109,48 @@ def roofline_figure(found: Breakdown, ceilings: Ceilings) -> "Chart":
 
     Source: S. Williams et al., Roofline: an insightful visual performance model (2009).
     """
+    dots = [
+        _Dot(part.name, part.mean_ms, part.flop_per_s, part.flop_per_byte)
+        for part in found.parts
+        if part.flop_per_byte and part.flop_per_s
+    ]
+    return _roofline(dots, ceilings)
+
+
+def stored_roofline_figure(record: Record) -> "Chart":
+    """The same of a profile on record; medians over blocks.
+
+    A record that is none of a profile is a `RecordError`.
+    """
+    times_ms, _ = part_times(record)
+    ceilings = [record.facts.get(f"ceiling_{kind}") for kind in _RATES]
+    if not all(isinstance(ceiling, float | int) for ceiling in ceilings):
+        raise RecordError(
+            f"the {record.kind} of {record.preset.name!r} has no ceilings: give one that "
+            "`longlive-widget profile --records` has written"
+        )
+    dots = []
+    for name, ms in sorted(times_ms.items(), key=lambda one: -one[1]):
+        key = name.replace(" ", "_")
+        rates = [float(record.facts.get(f"{key}_{kind}", 0.0)) for kind in _RATES]
+        if all(rates):
+            dots.append(_Dot(name, ms, rates[0], rates[0] / rates[1]))
+    return _roofline(dots, Roof(*(float(ceiling or 0.0) for ceiling in ceilings)))
+
+
+def _roofline(shown: Sequence[_Dot], ceilings: Roof) -> "Chart":
+    """The roof, and the dots below it, the longest part first."""
     import plotly.graph_objects as go
 
     from longlive_widget.measure.chart import Chart
 
-    shown = [part for part in found.parts if part.flop_per_byte and part.flop_per_s]
-    ridge = ceilings.flop_per_s / ceilings.byte_per_s
-    intensities = [ridge, *(part.flop_per_byte or 0.0 for part in shown)]
+    intensities = [ceilings.flop_per_s / ceilings.byte_per_s, *(dot.flop_per_byte for dot in shown)]
     roof = np.geomspace(min(intensities) / _DECADE, max(intensities) * _DECADE, 100)
     named = len(_NAMED_COLOURS)
-    groups = [([part], part.name, ink) for part, ink in zip(shown, _NAMED_COLOURS, strict=False)]
+    groups = [([dot], dot.name, ink) for dot, ink in zip(shown, _NAMED_COLOURS, strict=False)]
     if shown[named:]:
-        groups.append((shown[named:], f"{len(shown[named:])} other parts", _RULE))
-    longest_ms = max((part.mean_ms for part in shown), default=1.0)
+        groups.append((list(shown[named:]), f"{len(shown[named:])} other parts", _RULE))
+    longest_ms = max((dot.ms for dot in shown), default=1.0)
     figure = Chart(
         go.Scatter(
             x=roof,
@@ -120,12 +161,10 @@ def roofline_figure(found: Breakdown, ceilings: Ceilings) -> "Chart":
             hoverinfo="skip",
         )
     )
-    for parts, name, colour in groups:
-        figure.add_trace(_dots(parts, name, colour, longest_ms))
+    for dots, name, colour in groups:
+        figure.add_trace(_markers(dots, name, colour, longest_ms))
     return figure.update_layout(
         height=400,
-        margin={"l": 64, "r": 16, "t": 32, "b": 44},
-        template="plotly_white",
         showlegend=True,
         legend={"itemsizing": "constant"},
         title={
@@ -138,19 +177,19 @@ def roofline_figure(found: Breakdown, ceilings: Ceilings) -> "Chart":
     )
 
 
-def _dots(parts: list[Part], name: str, colour: str, longest_ms: float) -> "go.Scatter":
+def _markers(dots: Sequence[_Dot], name: str, colour: str, longest_ms: float) -> "go.Scatter":
     import plotly.graph_objects as go
 
     return go.Scatter(
-        x=[part.flop_per_byte for part in parts],
-        y=[(part.flop_per_s or 0.0) / 1e9 for part in parts],
+        x=[dot.flop_per_byte for dot in dots],
+        y=[dot.flop_per_s / 1e9 for dot in dots],
         mode="markers",
         name=name,
-        hovertext=[part.name for part in parts],
-        customdata=[part.mean_ms for part in parts],
+        hovertext=[dot.name for dot in dots],
+        customdata=[dot.ms for dot in dots],
         marker={
             "color": colour,
-            "size": [6 + 12 * (part.mean_ms / longest_ms) ** 0.5 for part in parts],
+            "size": [6 + 12 * (dot.ms / longest_ms) ** 0.5 for dot in dots],
             "opacity": 0.8,
         },
         hovertemplate="%{hovertext}: %{y:.3g} GFLOP/s, %{x:.3g} FLOP a byte, "

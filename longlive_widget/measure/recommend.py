@@ -10,13 +10,16 @@ from statistics import mean
 
 from longlive_widget.engine.side_by_side import psnr_db
 from longlive_widget.errors import RecordError
-from longlive_widget.geometry import PICTURES_PER_LATENT_FRAME, PICTURES_PER_SECOND
+from longlive_widget.geometry import PICTURES_PER_LATENT_FRAME, PICTURES_PER_SECOND, Geometry
 from longlive_widget.measure.record import Record
 from longlive_widget.measure.statistics import Summary
 from longlive_widget.presets import PRESETS, Preset
 
 UNSEEN_DB = 40.0
 """A preset whose worst block, from one history, has this PSNR or more shows no difference."""
+
+JUDGED = "adherence_whole"
+"""Under this name a record of `quality` has the share of clips that show all of their prompt."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class Candidate:
     `block_ms` is the median of steady blocks; `memory_bytes` the most that it took of the device;
     `worst_db` and `mean_db` are from one history, against the reference; `picture_of` is the model
     whose pictures were compared, where it is not the one that was timed. `timed` and `alike` are
-    the records that say so.
+    the records that say so, `judged` those of `quality`, in which a judge has looked at pictures.
     """
 
     preset: Preset
@@ -51,6 +54,7 @@ class Candidate:
     picture_of: str | None = None
     timed: tuple[Record, ...] = ()
     alike: tuple[Record, ...] = ()
+    judged: tuple[Record, ...] = ()
 
     @property
     def name(self) -> str:
@@ -62,16 +66,19 @@ class Candidate:
         return [value for record in self.timed for value in record.samples.get(name, ())]
 
     @property
-    def costs(self) -> tuple[float, float, float]:
-        """Time, memory and loss, each the less the better; infinite where it is unknown."""
-        memory = math.inf if self.memory_bytes is None else self.memory_bytes
-        worst_db = -math.inf if self.worst_db is None else self.worst_db
-        return self.block_ms, memory, -worst_db
+    def real_time_ms(self) -> float:
+        """How long the pictures of a block are shown."""
+        return self.block_ms * self.pictures_per_s / PICTURES_PER_SECOND
 
-    def beats(self, other: "Candidate") -> bool:
-        """Whether it is no worse in anything and better in something; unknown is worst."""
-        mine, theirs = self.costs, other.costs
-        return all(a <= b for a, b in zip(mine, theirs, strict=True)) and mine != theirs
+    @property
+    def costs(self) -> "Costs":
+        """Time, memory and loss, by the PSNR of the worst block."""
+        return self.costs_at(self.worst_db)
+
+    def costs_at(self, quality: float | None) -> "Costs":
+        """The same by another figure of its pictures: the more, the better; None is unknown."""
+        memory = math.inf if self.memory_bytes is None else self.memory_bytes
+        return self.block_ms, memory, math.inf if quality is None else -quality
 
     def misses(self, limits: Limits) -> list[str]:
         """The limits that it does not keep to, each in words."""
@@ -108,6 +115,21 @@ class Candidate:
         return f"worst block {self.worst_db:.1f} dB{of}"
 
 
+Costs = tuple[float, float, float]
+"""Time, memory and loss, each the less the better; infinite where it is unknown."""
+
+
+def unbeaten(costs: Sequence[Costs]) -> list[int]:
+    """The places of those that no other beats, which is no worse in anything and better in some."""
+
+    def beats(mine: Costs, theirs: Costs) -> bool:
+        return all(a <= b for a, b in zip(mine, theirs, strict=True)) and mine != theirs
+
+    return [
+        place for place, one in enumerate(costs) if not any(beats(other, one) for other in costs)
+    ]
+
+
 @dataclass(frozen=True)
 class Recommendation:
     """The preset to take, why, and the others.
@@ -136,10 +158,8 @@ def recommend(candidates: Sequence[Candidate], limits: Limits) -> Recommendation
 
     Without any limit, it must make as many pictures a second as are played.
     """
-    front = sorted(
-        (one for one in candidates if not any(other.beats(one) for other in candidates)),
-        key=lambda candidate: candidate.block_ms,
-    )
+    places = unbeaten([candidate.costs for candidate in candidates])
+    front = sorted((candidates[place] for place in places), key=lambda one: one.block_ms)
     asked = limits if limits != Limits() else Limits(pictures_per_s=PICTURES_PER_SECOND)
     fit = [candidate for candidate in front if not candidate.misses(asked)]
     if not fit:
@@ -155,7 +175,7 @@ def recommend(candidates: Sequence[Candidate], limits: Limits) -> Recommendation
 
 
 def candidates_in(records: Iterable[Record], *, model: str | None = None) -> tuple[Candidate, ...]:
-    """The presets that records of `benchmark` and `likeness` are about, in their order.
+    """The presets that records of `benchmark`, `likeness` and `quality` are about, in their order.
 
     Pictures count where they were compared with the reference's and the weights were trained: those
     of the model that was timed, at that size, or else those of one other model.
@@ -192,8 +212,10 @@ def candidates_in(records: Iterable[Record], *, model: str | None = None) -> tup
                 f"benchmarks of {names.count(name)} different settings are called {name!r}: give "
                 "the records of one"
             )
-    alike = [record for record in all_records if tells_of_pictures(record)]
-    return tuple(_candidate(preset, found, alike) for preset, found in by_preset.items())
+    return tuple(
+        with_pictures(_timed(preset, found), all_records, timed[0].model, timed[0].geometry)
+        for preset, found in by_preset.items()
+    )
 
 
 def case_of(record: Record) -> str:
@@ -219,26 +241,47 @@ def sample_of(record: Record, name: str) -> Sequence[float]:
     return record.samples[name]
 
 
-def _candidate(preset: Preset, timed: Sequence[Record], alike: Sequence[Record]) -> Candidate:
-    first = timed[0]
+def _timed(preset: Preset, timed: Sequence[Record]) -> Candidate:
+    """A preset with its times and its memory."""
     block_ms = Summary.of([ms for record in timed for ms in sample_of(record, "block_ms")]).p50
     peaks = [record.facts.get("device_peak_bytes") for record in timed]
     memory = [float(peak) for peak in peaks if isinstance(peak, int | float)]
-    compared = _of_pictures(first, [r for r in alike if r.preset.as_seen() == preset.as_seen()])
-    errors = [error for record in compared for error in sample_of(record, "squared_error")]
-    known = bool(errors) or preset == _settings(PRESETS["reference"])
-    pictures = first.geometry.block_frames * PICTURES_PER_LATENT_FRAME
-    others = [record.model for record in compared if record.model != first.model]
+    pictures = timed[0].geometry.block_frames * PICTURES_PER_LATENT_FRAME
     return Candidate(
         preset=preset,
         block_ms=block_ms,
         pictures_per_s=1000 * pictures / block_ms,
         memory_bytes=max(memory) if memory else None,
-        worst_db=psnr_db(max(errors, default=0.0)) if known else None,
-        mean_db=psnr_db(mean(errors or [0.0])) if known else None,
-        picture_of=others[0] if others else None,
+        worst_db=None,
+        mean_db=None,
         timed=tuple(timed),
+    )
+
+
+def with_pictures(
+    one: Candidate, records: Iterable[Record], model: str, geometry: Geometry
+) -> Candidate:
+    """The preset with what records say of its pictures.
+
+    Args:
+        one: a preset that was timed.
+        records: any; those of `likeness` and `quality` are looked at.
+        model: what was timed.
+        geometry: at which size.
+    """
+    same = [record for record in records if record.preset.as_seen() == one.preset.as_seen()]
+    compared = _of_pictures(model, geometry, [r for r in same if tells_of_pictures(r)])
+    judged = _of_pictures(model, geometry, [r for r in same if is_judged(r)])
+    errors = [error for record in compared for error in sample_of(record, "squared_error")]
+    known = bool(errors) or _settings(one.preset) == _settings(PRESETS["reference"])
+    others = [record.model for record in compared if record.model != model]
+    return replace(
+        one,
+        worst_db=psnr_db(max(errors, default=0.0)) if known else one.worst_db,
+        mean_db=psnr_db(mean(errors or [0.0])) if known else one.mean_db,
+        picture_of=others[0] if others else None,
         alike=tuple(compared),
+        judged=tuple(judged),
     )
 
 
@@ -253,10 +296,15 @@ def tells_of_pictures(record: Record) -> bool:
     return record.kind == "likeness" and against and record.weights == "trained"
 
 
-def _of_pictures(timed: Record, alike: Sequence[Record]) -> list[Record]:
+def is_judged(record: Record) -> bool:
+    """Whether it holds what a judge has seen in a trained model's pictures."""
+    return record.kind == "quality" and record.weights == "trained" and JUDGED in record.facts
+
+
+def _of_pictures(model: str, geometry: Geometry, alike: Sequence[Record]) -> list[Record]:
     """Those of the model and size that were timed, or else those of the one other model."""
-    own = [r for r in alike if (r.model, r.geometry) == (timed.model, timed.geometry)]
-    others = [record for record in alike if record.model != timed.model]
+    own = [r for r in alike if (r.model, r.geometry) == (model, geometry)]
+    others = [record for record in alike if record.model != model]
     return own or (others if len({record.model for record in others}) == 1 else [])
 
 

@@ -13,9 +13,9 @@ from operator import index
 from reprlib import repr as short
 from typing import TYPE_CHECKING, Literal, TypeVar, cast, get_args
 
-from longlive_widget.errors import LongLiveError, RecordError, one_of, whole_number
+from longlive_widget.errors import LongLiveError, RecordError, known_version, one_of, whole_number
 from longlive_widget.geometry import Geometry
-from longlive_widget.notation import finite_json_in
+from longlive_widget.plain_data import NotPlainError, json_in
 from longlive_widget.presets import Preset
 
 if TYPE_CHECKING:
@@ -152,19 +152,12 @@ class Record:
             RecordError: it is no record, or one of a later schema.
         """
         try:
-            said = finite_json_in(line)
-        except ValueError as error:
+            said = json_in(line)
+        except NotPlainError as error:
             raise NotJsonError(f"this is not JSON ({error})") from error
         if not isinstance(said, dict) or type(said.get("schema")) is not int:
             raise RecordError(f"{short(said)} is no record: it has no schema")
-        schema = said.pop("schema")
-        if schema > SCHEMA:
-            raise RecordError(
-                f"this record has schema {schema}, and schemas up to {SCHEMA} are known here: "
-                "update longlive-widget"
-            )
-        if schema < 1:
-            raise RecordError(f"schema {schema} does not exist: they begin with 1")
+        known_version("this record", said.pop("schema"), SCHEMA, RecordError, word="schema")
         return built(cls, said | _parts(said), "the record")
 
 

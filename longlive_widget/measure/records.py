@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from longlive_widget.errors import OutputError, RecordError
 from longlive_widget.measure.record import NotJsonError, Record
-from longlive_widget.notation import json_in
+from longlive_widget.plain_data import json_in
 
 if sys.platform == "win32":
     import msvcrt

@@ -1,5 +1,6 @@
 """The chart of single samples: every block that was timed, in the turns in which it was made."""
 
+import html
 from collections.abc import Sequence
 from itertools import cycle
 from typing import TYPE_CHECKING
@@ -23,9 +24,6 @@ def turns_figure(found: "Sequence[Measured]") -> "Chart":
     from longlive_widget.measure.chart import Chart
 
     figure = Chart().update_layout(
-        template="plotly_white",
-        height=300,
-        margin={"l": 64, "r": 16, "t": 24, "b": 48},
         showlegend=True,
         xaxis={"title": "turn", "type": "category"},
         yaxis={"title": "ms a block (dashed: the median)"},
@@ -38,7 +36,7 @@ def turns_figure(found: "Sequence[Measured]") -> "Chart":
                     str(-(-place * turns // len(block_ms))) for place in range(1, len(block_ms) + 1)
                 ],
                 y=block_ms,
-                name=one.engine.preset.name,
+                name=html.escape(one.engine.preset.name),
                 mode="markers",
                 marker={"color": colour, "size": 8, "opacity": 0.8},
             )

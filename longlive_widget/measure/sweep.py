@@ -7,7 +7,7 @@ there are many.
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
@@ -15,8 +15,10 @@ from pathlib import Path
 import torch
 
 from longlive_widget.engine.engine import Engine
+from longlive_widget.engine.session import Block, Session
 from longlive_widget.errors import RecordError, whole_number
 from longlive_widget.measure.environment import measured
+from longlive_widget.measure.memory import ProcessPeak
 from longlive_widget.measure.metrics import flicker
 from longlive_widget.measure.record import Fact, Record
 from longlive_widget.measure.records import append, read
@@ -89,18 +91,58 @@ Spread = Callable[[Loader, Sequence[Item]], Iterator[Record]]
 """Makes the videos of all items by engines of that loader; their records, in any order."""
 
 
-class Maker:
-    """Makes one video after the other, and keeps the engine for the next of the same preset."""
+@dataclass(frozen=True, eq=False)
+class Made:
+    """The video of an item as it came: what made it, its blocks, and the ms that each took."""
 
-    def __init__(self, load: Loader) -> None:
+    item: Item
+    engine: Engine
+    session: Session
+    blocks: tuple[Block, ...]
+    block_ms: tuple[float, ...]
+
+
+class Maker:
+    """Makes one video after the other, and keeps the engine for the next of the same preset.
+
+    `each` is called with each block, out of its time, and may end the video by an error. `keep` is
+    called with each video before its record is given.
+    """
+
+    def __init__(
+        self,
+        load: Loader,
+        *,
+        each: Callable[[Item, Block], None] = lambda _item, _block: None,
+        keep: Callable[[Made], None] = lambda _: None,
+    ) -> None:
         self._load = load
+        self._each = each
+        self._keep = keep
         self._loaded: tuple[Preset, Engine] | None = None
 
     def make(self, item: Item) -> Record:
         """The record of the video of one item."""
         if self._loaded is None or self._loaded[0] != item.preset:
             self._loaded = item.preset, self._load(item.preset)
-        return _made(self._loaded[1], item)
+        made, facts = self._made(self._loaded[1], item)
+        self._keep(made)
+        return _record(made, facts)
+
+    def _made(self, engine: Engine, item: Item) -> tuple[Made, dict[str, Fact]]:
+        """A video, and what the process took of memory meanwhile."""
+        session = engine.session(item.prompt, item.seed, size_px=item.grid.size_px)
+        blocks: list[Block] = []
+        block_ms: list[float] = []
+        taken = ProcessPeak(engine.device)
+        began_s = time.perf_counter()
+        for block in session.blocks(item.grid.blocks):
+            block_ms.append(1e3 * (time.perf_counter() - began_s))
+            blocks.append(block)
+            taken.look()
+            self._each(item, block)
+            began_s = time.perf_counter()
+        return Made(item, engine, session, tuple(blocks), tuple(block_ms)), dict(taken.facts())
 
 
 def one_by_one(load: Loader, items: Sequence[Item]) -> Iterator[Record]:
@@ -129,7 +171,7 @@ def sweep(
         The records that were added. A record has the milliseconds of each block, how unsteady the
         pictures are, and a hash of them all: the same on one machine, each time.
     """
-    done = {record.facts.get("item") for record in _known(path)}
+    done = records_of(path)
     left = [item for item in grid.items if item.key not in done]
     added = []
     for record in watched(spread(load, left), len(left)):
@@ -138,34 +180,28 @@ def sweep(
     return tuple(added)
 
 
-def _made(engine: Engine, item: Item) -> Record:
-    grid = item.grid
-    session = engine.session(item.prompt, item.seed, size_px=grid.size_px)
-    pictures, block_ms = [], []
-    digest, began = hashlib.sha256(), time.perf_counter()
-    for block in session.blocks(grid.blocks):
-        now = time.perf_counter()
-        block_ms.append(1e3 * (now - began))
-        pictures.append(torch.from_numpy(block.frames))
+def _record(made: Made, facts: Mapping[str, Fact]) -> Record:
+    digest = hashlib.sha256()
+    for block in made.blocks:
         digest.update(block.frames.tobytes())
-        began = time.perf_counter()
-    facts: dict[str, Fact] = {
-        "item": item.key,
-        "prompt": item.prompt,
-        "flicker": flicker(torch.cat(pictures)),
+    found: dict[str, Fact] = {
+        "item": made.item.key,
+        "prompt": made.item.prompt,
+        "flicker": flicker(torch.cat([torch.from_numpy(block.frames) for block in made.blocks])),
         "pictures_sha256": digest.hexdigest(),
     }
     return measured(
         KIND,
-        engine,
-        geometry=session.geometry,
-        counts={"blocks": grid.blocks, "seed": item.seed},
-        samples={"block_ms": block_ms},
-        facts=facts,
+        made.engine,
+        geometry=made.session.geometry,
+        counts={"blocks": made.item.grid.blocks, "seed": made.item.seed},
+        samples={"block_ms": made.block_ms},
+        facts={**found, **facts},
     )
 
 
-def _known(path: str | Path) -> tuple[Record, ...]:
+def records_of(path: str | Path) -> dict[str, Record]:
+    """The records of videos in a file by the keys of their items; none where there is no file."""
     if not Path(path).exists():
-        return ()
-    return tuple(record for record in read(path) if record.kind == KIND)
+        return {}
+    return {str(one.facts.get("item")): one for one in read(path) if one.kind == KIND}

@@ -8,6 +8,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -16,7 +17,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from longlive_widget.errors import CheckpointError
-from longlive_widget.notation import json_in
+from longlive_widget.plain_data import json_in
 
 TORCH_SUFFIXES = (".pt", ".pth")
 ADAPTER_PREFIX = "base_model.model."
@@ -269,6 +270,8 @@ def _read_torch(path: Path, *, checked: bool) -> Checkpoint:
             f"{path} is a safetensors file under the name of a pickle: rename it to .safetensors"
         )
     whole_zip = zipfile.is_zipfile(path)
+    if whole_zip:
+        _refuse_packed(path)
     if checked:
         require_undamaged(path)
     try:
@@ -285,6 +288,17 @@ def _read_torch(path: Path, *, checked: bool) -> Checkpoint:
     if not isinstance(content, Mapping):
         raise CheckpointError(f"{path} holds a {type(content).__name__}, not named tensors")
     return content
+
+
+def _refuse_packed(path: Path) -> None:
+    """Torch packs nothing: what is packed may unpack to more than a memory holds."""
+    with suppress(OSError, zipfile.BadZipFile), zipfile.ZipFile(path) as parts:
+        packed = [one.filename for one in parts.infolist() if one.compress_type]
+        if packed:
+            raise CheckpointError(
+                f"{path} holds packed parts ({_some(packed)}), which torch never writes: save its "
+                "state_dict anew, best as .safetensors"
+            )
 
 
 def require_undamaged(path: Path) -> None:

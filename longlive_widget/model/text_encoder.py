@@ -109,6 +109,7 @@ class TextEncoder(nn.Module):
     def forward(self, ids_BL: Tensor, mask_BL: Tensor) -> Tensor:
         """Embeddings, `BLD`, of the tokens whose mask is 1; the other rows are zero."""
         x_BLD = self.token_embedding(ids_BL)
+        mask_BL = mask_BL.to(x_BLD.device)  # weights that are offloaded take their input with them
         for layer in self.blocks:
             x_BLD = layer(x_BLD, mask_BL)
         embeds_BLD: Tensor = self.norm(x_BLD)

@@ -63,13 +63,25 @@ class Layer(nn.Module):
         A relative memory holds keys as they are and turns them at each reading; an absolute one
         holds them turned.
         """
-        query_turn, key_turn = turns
-        q, k, v = self.before(x_BTC, time_BF6C, query_turn, None if memory.relative else key_turn)
-        k, v = memory.append(layer, k, v)
+        q, (k, v) = self.write(x_BTC, time_BF6C, layer, memory, turns)
+        _, key_turn = turns
         k = self.reading(k, key_turn) if memory.relative else k
         seen_BTC = self.attend(q, k, v).flatten(2)
         x_BTC, q = self.between(x_BTC, seen_BTC, time_BF6C)
         return self.after(x_BTC, self.attend(q, *text).flatten(2), time_BF6C)
+
+    def write(
+        self,
+        x_BTC: Tensor,
+        time_BF6C: Tensor,
+        layer: int,
+        memory: Memory,
+        turns: tuple[Turn, Turn],
+    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """Write keys and values into `memory`; the queries, and the keys and values they see."""
+        query_turn, key_turn = turns
+        q, k, v = self.before(x_BTC, time_BF6C, query_turn, None if memory.relative else key_turn)
+        return q, memory.append(layer, k, v)
 
     def before(
         self, x_BTC: Tensor, time_BF6C: Tensor, query_turn: Turn, key_turn: Turn | None
@@ -92,7 +104,14 @@ class Layer(nn.Module):
         """`x` with what cross attention saw, then fed forward."""
         *_, shift, scale, gate = self._time_parts(time_BF6C)
         x_BTC = x_BTC + self.cross_attn.o(seen_BTC)
-        return gated_sum(x_BTC, self.ffn(modulated(x_BTC, shift, scale, self.eps)), gate)
+        risen = self.risen(modulated(x_BTC, shift, scale, self.eps))
+        return gated_sum(x_BTC, self.ffn[2](risen), gate)
+
+    def risen(self, x_BTC: Tensor) -> Tensor:
+        """As wide as the feed-forward part is inside, after its activation."""
+        up, activation, _ = self.ffn
+        wide: Tensor = activation(up(x_BTC))
+        return wide
 
     def _time_parts(self, time_BF6C: Tensor) -> tuple[Tensor, ...]:
         """Shift, scale and gate of self attention, then those of the feed-forward part, `BFC`."""
@@ -158,6 +177,29 @@ class Transformer(nn.Module):
             text: what `read_text` gave for the prompt.
             memory: the window; this pass writes the open block's keys and values.
         """
+        rows, columns = (side // LATENTS_PER_TOKEN for side in latent_BFCHW.shape[-2:])
+        x_BTC, time_BFC = self._through(latent_BFCHW, timestep_BF, text, memory)
+        return _unpatchified(self.head(x_BTC, time_BFC), rows, columns)
+
+    def remember(
+        self, latent_BFCHW: Tensor, timestep_BF: Tensor, text: TextMemory, memory: Memory
+    ) -> None:
+        """A pass for what it leaves in memory alone: it ends with the last layer's keys and values.
+
+        The arguments are those of a pass that predicts.
+        """
+        self._through(latent_BFCHW, timestep_BF, text, memory, to_the_end=False)
+
+    def _through(
+        self,
+        latent_BFCHW: Tensor,
+        timestep_BF: Tensor,
+        text: TextMemory,
+        memory: Memory,
+        *,
+        to_the_end: bool = True,
+    ) -> tuple[Tensor, Tensor]:
+        """Tokens after all layers, `BTC`, and the embedding of the timestep, `BFC`."""
         if self.compiled in _WITH_GRAPHS:
             torch.compiler.cudagraph_mark_step_begin()
         rows, columns = (side // LATENTS_PER_TOKEN for side in latent_BFCHW.shape[-2:])
@@ -168,9 +210,15 @@ class Transformer(nn.Module):
         )
         time_BF6C = self.time_projection(time_BFC).unflatten(-1, (6, -1))
         turns = self.turns(memory, rows, columns, x_BTC.device)
-        for index, layer in enumerate(self._layers()):
+        *earlier, last = enumerate(self._layers())
+        for index, layer in earlier:
             x_BTC = layer(x_BTC, time_BF6C, index, memory, text.layers[index], turns)
-        return _unpatchified(self.head(x_BTC, time_BFC), rows, columns)
+        index, layer = last
+        if to_the_end:
+            x_BTC = layer(x_BTC, time_BF6C, index, memory, text.layers[index], turns)
+        else:
+            layer.write(x_BTC, time_BF6C, index, memory, turns)
+        return x_BTC, time_BFC
 
     @property
     def attend(self) -> Attend:

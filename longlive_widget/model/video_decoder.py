@@ -14,6 +14,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +22,9 @@ from torch.nn import functional as F
 
 from longlive_widget.errors import CheckpointError, GeometryError, whole_number
 from longlive_widget.model.stream import DecoderStream, Memory, same_shape
+
+if TYPE_CHECKING:
+    from longlive_widget.model.fused_video import Taps
 
 PICTURE_CHANNELS = 3
 _LEAST_SQUARE = 1e-24
@@ -144,8 +148,8 @@ class VideoDecoder(nn.Module):
     def fuse(self) -> None:
         """Have kernels of our own compute what lies between convolutions: on a GPU."""
         for module in self.modules():
-            if isinstance(module, ResidualBlock):
-                module.fused = True
+            if isinstance(module, ResidualBlock | Upsample | Head):
+                module.fuse()
 
     def stream(self) -> DecoderStream:
         """A new video to decode, from its first latent frame on."""
@@ -309,38 +313,83 @@ class ResidualBlock(nn.Module, Causal):
             nn.Identity(),  # the place of Wan's dropout, which is 0
             CausalConvolution(out_channels, out_channels, (3, 3, 3)),
         )
-        self.fused = False
+        self.taps: list[Taps] = []
         widens = in_channels != out_channels
         self.shortcut = Pointwise(in_channels, out_channels) if widens else nn.Identity()
 
     def forward(self, x_BCTHW: Tensor, memory: Memory) -> Tensor:
         """The same pixels with `out_channels`."""
         shortcut: Tensor = self.shortcut(x_BCTHW)
-        if self.fused:
+        if self.taps:
             return self._forward_fused(x_BCTHW, shortcut, memory)
         residual: Tensor = self.residual(x_BCTHW, memory)
         return residual + shortcut
 
-    def _forward_fused(self, x_BCTHW: Tensor, shortcut_BCTHW: Tensor, memory: Memory) -> Tensor:
+    def fuse(self) -> None:
+        """Have kernels of our own compute it; they keep weights as they read them."""
         from longlive_widget.model import fused_video  # loads Triton, which may not be here
+
+        convolutions = (layer for layer in self.residual if isinstance(layer, CausalConvolution))
+        self.taps = [fused_video.Taps.of(each.weight.detach()) for each in convolutions]
+
+    def _forward_fused(self, x_BCTHW: Tensor, shortcut_BCTHW: Tensor, memory: Memory) -> Tensor:
+        from longlive_widget.model import fused_video
 
         bias = None
         norms = (layer for layer in self.residual if isinstance(layer, RmsNorm))
         convolutions = (layer for layer in self.residual if isinstance(layer, CausalConvolution))
-        for norm, convolution in zip(norms, convolutions, strict=True):
-            frames = convolution.kernel_size[0] - 1
-            joined = fused_video.normed_behind(
-                None if memory.is_first else memory.take(),
-                frames,
-                x_BCTHW,
-                norm.gamma,
-                least_square=_LEAST_SQUARE,
-                bias=bias,
-            )
-            memory.keep_last(joined, frames, axis=2)
-            x_BCTHW, bias = convolve(joined, convolution.weight, None), convolution.bias
+        for norm, convolution, taps in zip(norms, convolutions, self.taps, strict=True):
+            joined = _normed_behind(norm, convolution, x_BCTHW, memory, bias)
+            made = fused_video.convolved(joined, taps)
+            x_BCTHW = F.conv3d(joined, convolution.weight) if made is None else made
+            bias = convolution.bias
         assert bias is not None  # each convolution of a block has one
         return fused_video.summed(x_BCTHW, bias, shortcut_BCTHW)
+
+
+def _normed_behind(
+    norm: RmsNorm,
+    convolution: CausalConvolution,
+    x_BCTHW: Tensor,
+    memory: Memory,
+    bias: Tensor | None = None,
+) -> Tensor:
+    """`x` with the bias that is still to be added, normed: as `convolution` reads it, bordered."""
+    from longlive_widget.model import fused_video
+
+    frames = convolution.kernel_size[0] - 1
+    past = None if memory.is_first else memory.take()
+    joined = fused_video.normed_behind(
+        past, frames, x_BCTHW, norm.gamma, least_square=_LEAST_SQUARE, bias=bias
+    )
+    memory.keep_last(fused_video.within(joined), frames, axis=2)
+    return joined
+
+
+class Head(Chain):
+    """Norm, SiLU, convolution."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__(
+            RmsNorm(in_channels, axes=3, silu=True),
+            nn.Identity(),  # the place of Wan's SiLU
+            CausalConvolution(in_channels, out_channels, (3, 3, 3)),
+        )
+        self.fused = False
+
+    def fuse(self) -> None:
+        """Have a kernel of our own compute the norm."""
+        self.fused = True
+
+    def forward(self, x_BCTHW: Tensor, memory: Memory) -> Tensor:  # type: ignore[override]
+        """The same pixels with `out_channels`."""
+        if not self.fused:
+            return super().forward(x_BCTHW, memory)
+        norm, _, convolution = self
+        assert isinstance(norm, RmsNorm)
+        assert isinstance(convolution, CausalConvolution)
+        joined = _normed_behind(norm, convolution, x_BCTHW, memory)
+        return F.conv3d(joined, convolution.weight, convolution.bias)
 
 
 class FrameAttention(nn.Module):
@@ -375,6 +424,13 @@ class Upsample(nn.Module, Causal):
             nn.Conv2d(channels, channels // 2, 3, padding=1),
         )
         self.time_conv = CausalConvolution(channels, 2 * channels, (3, 1, 1)) if in_time else None
+        self.taps: Taps | None = None
+
+    def fuse(self) -> None:
+        """Have a kernel of our own double and convolve at once, where it suits the sizes."""
+        from longlive_widget.model import fused_video  # loads Triton, which may not be here
+
+        self.taps = fused_video.Taps.doubling(self._convolution.weight.detach())
 
     def forward(self, x_BCTHW: Tensor, memory: Memory) -> Tensor:
         """Pixels, and where asked frames, doubled."""
@@ -384,7 +440,21 @@ class Upsample(nn.Module, Causal):
             doubled = self.time_conv(rest, memory).unflatten(1, (2, -1))
             interleaved = doubled.permute(0, 2, 3, 1, 4, 5).flatten(2, 3)
             x_BCTHW = channels_last(torch.cat((first, interleaved), dim=2))
+        if self.taps is not None:
+            from longlive_widget.model import fused_video
+
+            bias = self._convolution.bias
+            assert bias is not None  # it has one
+            made = fused_video.convolved_doubled(x_BCTHW, self.taps, bias)
+            if made is not None:
+                return made
         return video_of(self.resample(frames_of(x_BCTHW)), batch=x_BCTHW.shape[0])
+
+    @property
+    def _convolution(self) -> nn.Conv2d:
+        convolution = self.resample[1]
+        assert isinstance(convolution, nn.Conv2d)
+        return convolution
 
 
 class Downsample(nn.Module, Causal):
@@ -434,7 +504,7 @@ class _DecoderNetwork(nn.Module):
         self.conv1 = CausalConvolution(config.z_dim, widths[0], (3, 3, 3))
         self.middle = _middle(widths[0])
         self.upsamples = Chain(*upsamples)
-        self.head = _head(width, PICTURE_CHANNELS)
+        self.head = Head(width, PICTURE_CHANNELS)
 
     def forward(self, latent_BCTHW: Tensor, memory: Memory) -> Tensor:
         x_BCTHW: Tensor = self.conv1(latent_BCTHW, memory)
@@ -461,7 +531,7 @@ class _EncoderNetwork(nn.Module):
         self.conv1 = CausalConvolution(PICTURE_CHANNELS, config.dim, (3, 3, 3))
         self.downsamples = Chain(*downsamples)
         self.middle = _middle(width)
-        self.head = _head(width, 2 * config.z_dim)
+        self.head = Head(width, 2 * config.z_dim)
 
     def forward(self, pictures_BCTHW: Tensor, memory: Memory) -> Tensor:
         x_BCTHW: Tensor = self.conv1(pictures_BCTHW, memory)
@@ -514,14 +584,6 @@ def _middle(channels: int) -> Chain:
         ResidualBlock(channels, channels),
         FrameAttention(channels),
         ResidualBlock(channels, channels),
-    )
-
-
-def _head(in_channels: int, out_channels: int) -> Chain:
-    return Chain(
-        RmsNorm(in_channels, axes=3, silu=True),
-        nn.Identity(),
-        CausalConvolution(in_channels, out_channels, (3, 3, 3)),
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from longlive_widget.errors import ManifestError
 from longlive_widget.files import disk_errors_explained
-from longlive_widget.runs.manifest import Manifest, loaded
+from longlive_widget.runs.manifest import Manifest, loaded, text_in
 
 
 class JournalFile:
@@ -43,10 +43,7 @@ def read_journal(path: Path) -> Manifest:
     Raises:
         ManifestError: it cannot be read, tells of no block, or is damaged.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise ManifestError(f"{str(path)!r} cannot be read ({error})") from error
+    text = text_in(path)
     head: dict[str, object] = {}
     blocks: list[object] = []
     try:

@@ -17,6 +17,7 @@ from longlive_widget.errors import (
     LongLiveError,
     ManifestError,
     RecordError,
+    known_version,
     one_of,
     reachable,
     require_place,
@@ -34,7 +35,7 @@ from longlive_widget.measure.record import (
     require_type,
     require_types,
 )
-from longlive_widget.notation import finite_json_in
+from longlive_widget.plain_data import NotPlainError, json_in
 from longlive_widget.presets import Preset
 from longlive_widget.timeline import Landing, Timeline, entries_of, require_seed
 
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 FORMAT = "longlive-widget run"
 VERSION = 2
 """Goes up with every change of what a manifest holds; a reader knows all up to its own."""
+MOST_BYTES = 2**28
+"""Of a file that is read: a day of video has a tenth of that."""
 PICTURE_HASH = "sha256 of the uint8 RGB rows"
 Positions = Literal["relative", "absolute"]
 Scales = Mapping[str, float]
@@ -276,7 +279,7 @@ class Manifest:
             "geometry": asdict(self.geometry),
             "positions": self.positions,
             "picture_hash": PICTURE_HASH,
-            "timeline": json.loads(self.timeline.to_json()),
+            "timeline": self.timeline.rows(),
             "landings": [asdict(landing) for landing in self.landings],
             "adapters": [asdict(swap) for swap in self.adapters],
             "presets": [asdict(turn) for turn in self.presets],
@@ -290,13 +293,7 @@ class Manifest:
             ManifestError: it cannot be read, is none, is of a later version, is damaged, or its
                 parts do not belong together.
         """
-        try:
-            text = Path(path).expanduser().read_text(encoding="utf-8")
-        except (OSError, ValueError, RuntimeError) as error:
-            reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-            raise ManifestError(
-                f"{str(path)!r} cannot be read ({reason}): give the manifest of a run"
-            ) from error
+        text = text_in(path)
         try:
             return cls.from_json(text)
         except ManifestError as error:
@@ -352,6 +349,26 @@ def _stays(landing: Landing) -> bool:
     return landing.replaced_by is None
 
 
+def text_in(path: str | Path) -> str:
+    """What a file of a run says.
+
+    Raises:
+        ManifestError: it cannot be read, or is longer than any run's.
+    """
+    try:
+        place = Path(path).expanduser()
+        if place.stat().st_size > MOST_BYTES:
+            raise ManifestError(f"{str(path)!r} has over {MOST_BYTES >> 20} MiB: it is no run's")
+        return place.read_text(encoding="utf-8")
+    except ManifestError:
+        raise
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise ManifestError(
+            f"{str(path)!r} cannot be read ({reason}): give the manifest of a run"
+        ) from error
+
+
 def loaded(text: str) -> dict[str, object]:
     """An object of JSON in which every number is one.
 
@@ -359,8 +376,8 @@ def loaded(text: str) -> dict[str, object]:
         ManifestError: it is none.
     """
     try:
-        said = finite_json_in(text)
-    except ValueError as error:
+        said = json_in(text)
+    except NotPlainError as error:
         raise ManifestError(f"this is no whole JSON ({error}): it is damaged, or no run") from error
     if not isinstance(said, dict):
         raise ManifestError(f"this is no manifest: {_FORMAT_MISSING}")
@@ -372,14 +389,7 @@ def _of_known_version(fields: Mapping[str, object]) -> dict[str, object]:
     said = dict(fields)
     if said.pop("format", None) != FORMAT:
         raise ManifestError(f"this is no manifest: {_FORMAT_MISSING}")
-    version = said.pop("version", None)
-    if type(version) is not int or version < 1:
-        raise ManifestError(f"version {short(version)} of a manifest does not exist: take another")
-    if version > VERSION:
-        raise ManifestError(
-            f"this manifest has version {version}, and versions up to {VERSION} are known here: "
-            "update longlive-widget"
-        )
+    version = known_version("this manifest", said.pop("version", None), VERSION, ManifestError)
     if version < _PRESETS_SINCE:
         said["presets"] = []
     if said.pop("picture_hash", None) != PICTURE_HASH:

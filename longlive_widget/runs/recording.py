@@ -32,6 +32,8 @@ from longlive_widget.runs.manifest import BlockLine, Manifest, picture_hashes
 from longlive_widget.timeline import Landing, Timeline
 
 MANIFEST, VIDEO, JOURNAL = "manifest.json", "video.mp4", "journal.jsonl"
+_FORM = "mp4"
+"""The one form of a video that is read: FFmpeg guesses else, and some forms open other files."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,7 +152,7 @@ def _interrupted(folder: Path) -> Manifest:
 
 def _pictures_in(path: Path) -> int:
     try:
-        with av.open(str(path)) as file:
+        with av.open(str(path), format=_FORM) as file:
             return sum(1 for packet in file.demux(video=0) if packet.size and not packet.is_corrupt)
     except av.FFmpegError:
         return 0  # what was begun last may not be readable
@@ -168,9 +170,15 @@ class RecordedRun:
         """The recording in a folder; of one that was not ended, or not yet, what is there.
 
         Raises:
-            ManifestError: the folder has no video, or its manifest cannot be read.
+            ManifestError: the folder has no video, its manifest cannot be read, or one of its files
+                is a link to another place.
         """
         folder = reachable(path)
+        for name in (MANIFEST, VIDEO, JOURNAL):
+            if (folder / name).resolve().parent != folder.resolve():
+                raise ManifestError(
+                    f"{name} of {str(path)!r} is a link to another place: put the file itself there"
+                )
         if not (folder / VIDEO).is_file():
             raise ManifestError(f"{str(path)!r} has no {VIDEO}: give the folder of a recording")
         if (folder / JOURNAL).is_file() and not (folder / MANIFEST).exists():
@@ -255,7 +263,7 @@ class RecordedRun:
 
     def _opened(self) -> av.container.InputContainer:
         try:
-            return av.open(str(self._video))
+            return av.open(str(self._video), format=_FORM)
         except av.FFmpegError as error:
             raise ManifestError(f"{str(self._video)!r} is no video ({error.strerror})") from error
 

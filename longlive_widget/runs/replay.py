@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from itertools import pairwise
 from pathlib import Path
+from reprlib import repr as short
 from typing import Literal, cast
 
 import torch
@@ -12,8 +13,8 @@ from longlive_widget.engine.engine import Dtype, Engine
 from longlive_widget.engine.fingerprint import ADAPTER
 from longlive_widget.engine.session import Block, Session
 from longlive_widget.engine.side_by_side import psnr_db, squared_error
-from longlive_widget.engine.source import Source
-from longlive_widget.errors import ManifestError
+from longlive_widget.engine.source import NAMED, Source
+from longlive_widget.errors import ManifestError, ModelNotFoundError
 from longlive_widget.geometry import pictures_before
 from longlive_widget.measure.record import Versions
 from longlive_widget.presets import UNSEEN, Attention, Preset
@@ -175,8 +176,20 @@ def load_for(
     device: str | None = None,
     allow_fallback: bool = False,
 ) -> Engine:
-    """The engine that a run asks for; what is loaded, and its errors, are as in `Engine.load`."""
+    """The engine that a run asks for; what is loaded, and its errors, are as in `Engine.load`.
+
+    A manifest's word is taken only for the models that have a name here: it opens no folder, and
+    fetches nothing from a place that it chooses.
+
+    Raises:
+        ModelNotFoundError: its model is another one, and `model` does not say where that is.
+    """
     maker = manifest.maker
+    if model is None and maker.model not in NAMED:
+        raise ModelNotFoundError(
+            f"this run is of a model called {short(maker.model)}, which is none of "
+            f"{', '.join(NAMED)}: say where it is, by model= or --model"
+        )
     device_type = maker.machine.device_type
     attention = cast(Attention, maker.attention)  # not what is the fastest today
     preset = replace(maker.preset, attention=attention)

@@ -17,9 +17,11 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-from longlive_widget.errors import CheckpointError
+from longlive_widget.errors import CheckpointError, known_version
 from longlive_widget.tiny.learner import Learner
 
+STATE_VERSION = 1
+"""Of a saved state; one without a version is of the first."""
 SAVE_SECONDS = 120
 WARMUP_STEPS = 200
 _STEPS_TO_A_LOOK = 10  # at the clock, which a team must take together
@@ -156,12 +158,19 @@ class Stage:
         if not self.state_path.exists():
             return 0
         state = torch.load(self.state_path, map_location="cpu", weights_only=True)
+        known_version(
+            f"the state in {self.state_path}",
+            state.get("version", 1),
+            STATE_VERSION,
+            CheckpointError,
+        )
         learner.load_state(state["learner"])
         return int(state["step"])
 
     def _save(self, learner: Learner, step: int) -> None:
         unfinished = self.state_path.with_suffix(".tmp")
-        torch.save({"step": step, "learner": learner.state()}, unfinished)
+        state = {"version": STATE_VERSION, "step": step, "learner": learner.state()}
+        torch.save(state, unfinished)
         unfinished.replace(self.state_path)
 
     def _report(self, step: int, seconds: float, loss: float) -> None:

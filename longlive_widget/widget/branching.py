@@ -26,6 +26,8 @@ STATE_BYTES = 256 * 2**20
 """What the states of a studio's videos may take of the host's memory."""
 PICTURE_BYTES = 512 * 2**20
 """What the pictures of videos that are not shown may take."""
+WINDOW_BYTES = 12 * 2**30
+"""What the windows of videos that are not shown may take: three or four at full size."""
 _THUMBNAIL_PX = 48
 
 
@@ -63,12 +65,14 @@ class Branching:
     Whoever changes it holds the lock of the video, but for `branch`, which takes its time.
     """
 
-    def __init__(self, limit_bytes: int) -> None:
+    def __init__(self, limit_bytes: int, window_bytes: int = WINDOW_BYTES) -> None:
         self.limit_bytes = whole_number("branch_bytes", limit_bytes, SessionError, least=0)
         self.branching = False
         self.present: Kept | None = None
+        self._window_bytes = window_bytes
         self._tree: Branches | None = None
         self._all: list[Kept] = []
+        self._next = 0
 
     def begin(
         self,
@@ -88,7 +92,7 @@ class Branching:
         )
         root = self._tree.root
         self.present = Kept(0, root, gauges, Logbook(engine, root.session), fresh)
-        self._all = [self.present]
+        self._all, self._next = [self.present], 1
         return self.present.session
 
     def end(self) -> None:
@@ -104,7 +108,18 @@ class Branching:
         transition: Transition,
         gauges: "Gauges",
     ) -> "Branch":
-        """Have a branch made, on this thread: blocks may have to be made again for it."""
+        """Have a branch made, on this thread: blocks may have to be made again for it.
+
+        Raises:
+            SessionError: the windows of all that are not shown would take too much.
+        """
+        taken = self.left_bytes + parent.session.window_bytes
+        if taken > self._window_bytes:
+            raise SessionError(
+                f"the windows of {len(self._all)} videos would be kept in {taken / 2**30:.1f} GiB "
+                f"while another one is shown, and {self._window_bytes / 2**30:.1f} GiB are the "
+                "most: release() one, or stop() all"
+            )
         return parent.branch.branch(block, prompt, transition, watch=gauges)
 
     def add(self, branch: "Branch", parent: Kept, gauges: "Gauges") -> Kept:
@@ -112,7 +127,8 @@ class Branching:
         frame = branch.block * branch.session.geometry.block_frames
         past = parent.delivered.until(branch.block, frame)
         logbook = parent.logbook.left(branch.block, branch.session)
-        kept = Kept(len(self._all), branch, gauges, logbook, past, branch.block, parent.landings)
+        kept = Kept(self._next, branch, gauges, logbook, past, branch.block, parent.landings)
+        self._next += 1
         self._all.append(kept)
         return kept
 
@@ -138,10 +154,35 @@ class Branching:
         Raises:
             SessionError: there is none.
         """
-        most = len(self._all) - 1
-        if most < 0:
+        if not self._all:
             raise SessionError("there is no video, and so no branch of one: start() it first")
-        return self._all[whole_number("branch", number, SessionError, least=0, most=most)]
+        asked = whole_number("branch", number, SessionError, least=0, most=self._next - 1)
+        for kept in self._all:
+            if kept.number == asked:
+                return kept
+        known = ", ".join(str(kept.number) for kept in self._all)
+        raise SessionError(f"branch {asked} was released: there are {known}")
+
+    @property
+    def left_bytes(self) -> int:
+        """What the windows of videos that are not shown take."""
+        others = (kept for kept in self._all if kept is not self.present)
+        return sum(kept.session.window_bytes for kept in others)
+
+    def release(self, number: int) -> None:
+        """Let go of a video, and of all that have left it.
+
+        Raises:
+            SessionError: there is none of that number, or the present one would go too.
+        """
+        kept = self.numbered(number)
+        gone = set(kept.branch.walk())
+        if self.present is not None and self.present.branch in gone:
+            by = f"was left by the one that is shown, {self.present.number}"
+            why = "is shown" if kept is self.present else by
+            raise SessionError(f"video {kept.number} {why}: walk() to another one first")
+        kept.branch.release()
+        self._all = [one for one in self._all if one.branch not in gone]
 
     def made(self, block: "Block") -> bool:
         """A block of the present video was made; whether the tree looks another way by it."""
@@ -164,6 +205,7 @@ class Branching:
                 self.limit_bytes,
                 states.dropped if states else 0,
                 self.branching,
+                self.left_bytes,
             ),
             [kept.thumbnail for kept in self._all if kept.thumbnail],
         )

@@ -44,7 +44,9 @@ def preset_code(preset: Preset) -> Written:
     """A preset as an argument: by its name, if that is all that there is to know of it."""
     if PRESETS.get(preset.name) == preset:
         return Written(repr(preset.name))
-    return Written(repr(preset), frozenset({"Preset"}))
+    words = (preset.name, preset.summary)
+    changes = [f"{name}={value!r}" for name, value in preset.changes().items()]
+    return Written(f"Preset({', '.join([*map(repr, words), *changes])})", frozenset({"Preset"}))
 
 
 def presets_of(engine: "Engine", session: "Session | None") -> list[tuple[int, Preset]]:
@@ -76,10 +78,47 @@ def require_steady_adapters(engine: "Engine", session: "Session | None") -> None
             )
 
 
+def studio_code(
+    engine: "Engine",
+    presets: Sequence[tuple[int, Preset]],
+    timeline: Timeline,
+    seed: int,
+    size_px: tuple[int, int] | None,
+) -> str:
+    """A cell that makes a studio of one video and shows it.
+
+    Args:
+        engine: what makes it, loaded as it was.
+        presets: the blocks from which on a preset makes the video, and which; the first is block 0.
+            Where others have taken over, the cell makes the blocks before them.
+        timeline: what it follows.
+        seed: its noise.
+        size_px: width and height; None for the model's own.
+
+    An engine that was made in memory is a `SessionError`.
+    """
+    (_, first), *others = presets
+    after = [] if size_px is None else [Written(f"studio.size_px = {size_px}")]
+    made = 0
+    for block, preset in others:
+        written = preset_code(preset)
+        run = f"studio.run(blocks={block - made})\nstudio.preset = {written.text}"
+        after.append(replace(written, text=run))
+        made = block
+    return widget_code(
+        "LongLiveWidget",
+        "studio",
+        timeline,
+        [engine_code("engine", engine, first)],
+        [Written("engine"), Written("timeline"), Written(f"seed={seed}")],
+        after,
+    )
+
+
 def widget_code(
     widget: str,
     variable: str,
-    timeline: Timeline,
+    timeline: Timeline | None,
     before: Sequence[Written],
     arguments: Sequence[Written],
     after: Sequence[Written] = (),
@@ -89,13 +128,15 @@ def widget_code(
     Args:
         widget: the class.
         variable: what it is called in the cell.
-        timeline: what it follows, `timeline` in the cell.
+        timeline: what it follows, `timeline` in the cell; None where it names its prompts.
         before: lines that make what the arguments name.
         arguments: those of the call.
         after: lines between the call and the last one.
     """
-    imported, _, planned = timeline_as(timeline, "python").partition("\n\n")
-    names = {*imported.removeprefix("from longlive_widget import ").split(", "), widget}
+    imported, _, planned = (
+        ("", "", "") if timeline is None else timeline_as(timeline, "python").partition("\n\n")
+    )
+    names = {*imported.removeprefix("from longlive_widget import ").split(", "), widget} - {""}
     names = names.union(*(written.names for written in (*before, *arguments, *after)))
     call = f"{variable} = {widget}({', '.join(argument.text for argument in arguments)})"
     lines = [*(line.text for line in before), call, *(line.text for line in after), variable]

@@ -56,9 +56,15 @@ class Ensemble:
         self.sides = tuple(sides)
         first = sides[0].engine
         self.tile = first.geometry_at(size_px)
-        self._tiles = Tiles(columns, -(-len(sides) // columns), tuple(s.label for s in sides))
+        self._tiles = Tiles(
+            columns,
+            -(-len(sides) // columns),
+            tuple(side.label for side in sides),
+            seeded=any(side.seed is not None for side in sides),
+            compared=any(side.against is not None for side in sides),
+        )
         if gain is not None:
-            self._tiles = Tiles(columns + 1, 1, self._tiles.labels, _gain(gain))
+            self._tiles = replace(self._tiles, columns=columns + 1, rows=1, gain=_gain(gain))
         names = dict.fromkeys(side.engine.preset.name for side in sides)
         self.preset: Preset = first.preset.with_(name=" | ".join(names))
         self.model = first.model
@@ -71,6 +77,11 @@ class Ensemble:
         )
 
     @property
+    def tile_px(self) -> tuple[int, int]:
+        """Width and height of each video."""
+        return self.tile.width_px, self.tile.height_px
+
+    @property
     def tiles(self) -> Tiles:
         """Where each video lies in the pictures."""
         return self._tiles
@@ -79,7 +90,7 @@ class Ensemble:
         """Show the difference so many times as large as it is, from the next block on."""
         if self._tiles.gain is None:
             raise SessionError("no difference is shown here, so there is none to amplify")
-        self._tiles = Tiles(self._tiles.columns, self._tiles.rows, self._tiles.labels, _gain(gain))
+        self._tiles = replace(self._tiles, gain=_gain(gain))
 
     @property
     def weights(self) -> Weights:
@@ -110,8 +121,8 @@ class Ensemble:
     ) -> "TiledSession":
         """A new video of all sides."""
         self.geometry_at(size_px)
-        size = self.tile.width_px, self.tile.height_px
-        return TiledSession(self, InStep(self.sides, timeline, seed, size_px=size, watch=watch))
+        made = InStep(self.sides, timeline, seed, size_px=self.tile_px, watch=watch)
+        return TiledSession(self, made)
 
     def why_not(self, preset: Preset) -> str:
         """That no side takes another preset."""
@@ -214,23 +225,30 @@ def _tiled(made: Round, tiles: Tiles) -> TiledBlock:
     pictures = [block.frames for block in made.blocks]
     if tiles.gain is not None:
         pictures.append(difference(pictures[0], pictures[1], tiles.gain))
-    empty = np.zeros_like(pictures[0])
-    pictures += [empty] * (tiles.columns * tiles.rows - len(pictures))
-    rows = [
-        np.concatenate(pictures[at : at + tiles.columns], axis=2)
-        for at in range(0, len(pictures), tiles.columns)
-    ]
     return TiledBlock(
         first.index,
         first.latent_frame,
-        np.concatenate(rows, axis=1),
+        in_rows(pictures, tiles),
         first.prompt,
         first.landed,
         first.window,
         first.preset,
-        tuple(map(_record, made.figures)),
+        tuple(map(side_record, made.figures)),
         tiles.gain,
     )
+
+
+def in_rows(pictures: Sequence[Pictures], tiles: Tiles) -> Pictures:
+    """Pictures of one size as one, row by row; tiles for which there are none are black."""
+    empty = np.zeros_like(pictures[0])
+    missing = tiles.columns * tiles.rows - len(pictures)
+    every = [*pictures, *[empty] * missing]
+    rows = [
+        np.concatenate(every[at : at + tiles.columns], axis=2)
+        for at in range(0, len(every), tiles.columns)
+    ]
+    whole: Pictures = np.concatenate(rows, axis=1)
+    return whole
 
 
 def difference(one: Pictures, other: Pictures, gain: int) -> Pictures:
@@ -240,7 +258,8 @@ def difference(one: Pictures, other: Pictures, gain: int) -> Pictures:
     return bounded
 
 
-def _record(found: Figures) -> SideRecord:
+def side_record(found: Figures) -> SideRecord:
+    """What a block took, and how like it is, as the page is told of it."""
     equal = found.psnr_db == float("inf")
     psnr_db = None if equal or found.psnr_db is None else round(found.psnr_db, 3)
     alike = None if found.ssim is None else round(found.ssim, 5)

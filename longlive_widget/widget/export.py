@@ -4,11 +4,9 @@ All that is said in it is text, never markup, and it may load nothing. No torch.
 """
 
 import base64
-import hashlib
 import html
-import json
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from longlive_widget.engine.video_file import GrowingVideoFile
-from longlive_widget.errors import OutputError, reachable, require_place
 from longlive_widget.files import whole_text_file
+from longlive_widget.page_parts import data_element, page_path, standing_alone
 from longlive_widget.presets import Preset
 from longlive_widget.runs.manifest import Manifest
 from longlive_widget.widget.bundle import bundled
@@ -26,21 +24,9 @@ from longlive_widget.widget.frame_codec import is_small
 from longlive_widget.widget.still import summary_rows
 from longlive_widget.widget.tape import records_of, state_of
 
-SUFFIX = ".html"
 _START = b"\0\0\0\1"
 
-_STYLE = """
-:root { color-scheme: light dark }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 1.5rem auto; padding: 0 1rem;
-  background: light-dark(#fff, #16181b); color: light-dark(#24282d, #e2e5e9) }
-h1 { font-size: 1.4rem } h2 { font-size: 1.1rem; margin: 1.6rem 0 .4rem }
-table { border-collapse: collapse }
-td { padding: .15rem 1rem .15rem 0; vertical-align: top; border-bottom: 1px solid #8884 }
-td:first-child { white-space: nowrap }
-td:last-child { overflow-wrap: anywhere }
-pre { background: light-dark(#f1f2f4, #25292e); padding: .7rem; overflow: auto; max-height: 30rem }
-button { font: inherit; padding: .3rem .8rem }
-.plain { width: 100%; image-rendering: pixelated }
+_STYLE = """.plain { width: 100%; image-rendering: pixelated }
 """
 
 
@@ -48,17 +34,12 @@ def write_page(path: str | Path, run: Manifest, blocks: Iterable[NDArray[np.uint
     """Write a run to an HTML file that needs nothing else, whole or not at all; returns where.
 
     Args:
-        path: the file, ending in .html.
+        path: the file, ending in .html; a place where no page can be, or a full disk, is an
+            `OutputError`.
         run: the manifest of these blocks.
         blocks: the pictures of each, uint8 RGB, `[F, H, W, 3]`.
-
-    Raises:
-        OutputError: the path does not end in .html, no file can be there, or the disk is full.
     """
-    path = reachable(path)
-    if path.suffix.lower() != SUFFIX:
-        raise OutputError(f"{str(path)!r} does not end in {SUFFIX}: call it '{path.stem}{SUFFIX}'")
-    require_place(path, "page")
+    path = page_path(path)
     text = _page(run, blocks)
     with whole_text_file(path) as file:
         file.write(text)
@@ -77,39 +58,20 @@ def _page(run: Manifest, blocks: Iterable[NDArray[np.uint8]]) -> str:
     scripts = [plotly, bundled("page.js")]
     manifest = html.escape(run.text(), quote=False)
     title = f"{run.maker.model}, {run.maker.preset.name}, seed {run.seed}"
-    return "".join(
-        (
-            '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n',
-            f'<meta http-equiv="Content-Security-Policy" content="{_policy(scripts)}">\n',
-            '<meta name="viewport" content="width=device-width">\n',
-            f"<title>{html.escape(title)}</title>\n<style>{_STYLE}{bundled('widget.css')}</style>",
-            f"</head>\n<body>\n<h1>{html.escape(title)}</h1>\n",
-            '<div id="player"><noscript>The player needs JavaScript.</noscript></div>\n',
-            f"<h2>What was made</h2>\n{_table(_facts(run))}\n",
-            f'<p><button id="save-video" hidden>Save the video ({_size(mp4)})</button></p>\n',
-            f"<h2>How to make it again</h2>\n{_replaying(run)}\n",
-            "<h2>The manifest</h2>\n",
-            '<p><button id="save-manifest" hidden>Save it as run.json</button></p>\n',
-            "<details><summary>What made the video, what steered it, and a hash of each picture"
-            f'</summary>\n<pre id="manifest">{manifest}</pre></details>\n',
-            f'<script type="application/json" id="run">{_as_data(said)}</script>\n',
-            f'<script type="text/plain" id="video">{base64.b64encode(mp4).decode()}</script>\n',
-            *(f"<script>{script}</script>\n" for script in scripts),
-            "</body></html>\n",
-        )
+    body = (
+        f"<h1>{html.escape(title)}</h1>\n",
+        '<div id="player"><noscript>The player needs JavaScript.</noscript></div>\n',
+        f"<h2>What was made</h2>\n{_table(_facts(run))}\n",
+        f'<p><button id="save-video" hidden>Save the video ({_size(mp4)})</button></p>\n',
+        f"<h2>How to make it again</h2>\n{_replaying(run)}\n",
+        "<h2>The manifest</h2>\n",
+        '<p><button id="save-manifest" hidden>Save it as run.json</button></p>\n',
+        "<details><summary>What made the video, what steered it, and a hash of each picture"
+        f'</summary>\n<pre id="manifest">{manifest}</pre></details>\n',
+        data_element("run", said),
+        f'<script type="text/plain" id="video">{base64.b64encode(mp4).decode()}</script>\n',
     )
-
-
-def _policy(scripts: Iterable[str]) -> str:
-    """Only these scripts run, and nothing is loaded. Plotly styles elements one by one."""
-    hashes = " ".join(
-        f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
-        for script in scripts
-    )
-    return (
-        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; "
-        "img-src data: blob:; media-src blob:; base-uri 'none'; form-action 'none'"
-    )
+    return standing_alone(title, _STYLE + bundled("widget.css"), body, scripts)
 
 
 def _write_video(path: Path, run: Manifest, blocks: Iterable[NDArray[np.uint8]]) -> None:
@@ -138,8 +100,9 @@ def _told(run: Manifest, video: Path) -> dict[str, object]:
         at += len(its)
         offsets, lengths = ([packet[part] for packet in its] for part in (0, 1))
         places.append({"block": line.block, "offsets": offsets, "lengths": lengths})
+    state = replace(state_of(run), h264=f"avc1.{description[1:4].hex()}", codec="h264")
     return {
-        "state": asdict(state_of(run, h264=f"avc1.{description[1:4].hex()}", codec="h264")),
+        "state": asdict(state),
         "records": [asdict(record) for record in records_of(run)],
         "places": places,
         "parameters": base64.b64encode(b"".join(_parameter_sets(description))).decode(),
@@ -197,11 +160,6 @@ def _table(rows: Iterable[tuple[str, str]]) -> str:
         for name, value in rows
     )
     return f"<table>\n{cells}</table>"
-
-
-def _as_data(said: object) -> str:
-    """JSON that ends no element."""
-    return json.dumps(said, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def _size(content: bytes) -> str:

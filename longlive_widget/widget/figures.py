@@ -233,10 +233,7 @@ def kernels_figure(profile: BlockProfile | None) -> "Chart":
     }
     found = breakdown([profile.block_ms], [], [BlockTrace(profile.block_ms, parts)], {})
     figure = shares_figure(found)
-    figure.update_layout(
-        title={"text": told_overhead(profile), "font": {"size": 12}},
-        margin={"l": 16, "r": 16, "t": 40, "b": 44},
-    )
+    figure.update_layout(title={"text": told_overhead(profile), "font": {"size": 12}})
     return figure
 
 
@@ -273,9 +270,6 @@ def over_blocks(figure: "Chart", records: Sequence[BlockRecord], what: str) -> "
                 annotation_position="top right",
             )
     figure.update_layout(
-        height=280,
-        margin={"l": 56, "r": 16, "t": 24, "b": 44},
-        template="plotly_white",
         xaxis={"title": "block"},
         yaxis={"title": what, "rangemode": "tozero"},
     )

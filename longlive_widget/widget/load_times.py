@@ -11,7 +11,7 @@ import platform
 from pathlib import Path
 
 from longlive_widget.files import whole_text_file
-from longlive_widget.notation import json_in
+from longlive_widget.plain_data import json_in
 
 MOST = 200
 """So many loads are remembered."""
@@ -57,6 +57,11 @@ def _here(what: str) -> str:
     return f"{platform.node()}: {what}"
 
 
-def _path() -> Path:
+def cache_folder() -> Path:
+    """Where it is remembered: what `LONGLIVE_CACHE` names, or else among the user's caches."""
     caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return Path(os.environ.get("LONGLIVE_CACHE") or caches / "longlive-widget", "load-times.json")
+    return Path(os.environ.get("LONGLIVE_CACHE") or caches / "longlive-widget")
+
+
+def _path() -> Path:
+    return cache_folder() / "load-times.json"

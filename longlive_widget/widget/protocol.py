@@ -272,9 +272,10 @@ class Amplify:
 
 @dataclass(frozen=True)
 class CodeRequest:
-    """View `view` wants the Python that makes what it shows."""
+    """View `view` wants the Python that makes what it shows, or one tile of it alone."""
 
     view: str
+    tile: int | None
 
 
 @dataclass(frozen=True)
@@ -298,11 +299,19 @@ class Walk:
     branch: int
 
 
+@dataclass(frozen=True)
+class Release:
+    """View `view` wants video number `branch` of the tree let go of, and all that have left it."""
+
+    view: str
+    branch: int
+
+
 Command = (
     Start | Pause | Resume | Stop | Reset | Record | Cut | Profile | Switch | Edit | Read | Export
     | Import | Credit | Attach | Leave | Look | ClipRequest | StillRequest | AssetRequest
     | BlockRequest | TimeRequest | Use | Change | Cancel | Reseed | Lock | Resize | Amplify
-    | CodeRequest | BranchRequest | Walk
+    | CodeRequest | BranchRequest | Walk | Release
 )  # fmt: skip
 
 
@@ -371,13 +380,42 @@ class Tiles:
     """Where the videos that are made in step lie in each picture, row by row from the top left.
 
     `labels` has one for each video. With a `gain` the last tile is no video, but the difference
-    of the two before it, so many times as large as it is.
+    of the two before it, so many times as large as it is. Those that are `seeded` have a seed each;
+    where they are `compared`, pictures of some are held against those of others.
     """
 
     columns: int
     rows: int
     labels: tuple[str, ...]
     gain: int | None = None
+    seeded: bool = False
+    compared: bool = False
+
+
+@dataclass(frozen=True)
+class TileFigures:
+    """What was measured of one video of a sweep.
+
+    Medians of its blocks, and the most that the process took of the device's memory, or where it
+    has none of its own of the host's. PSNR and SSIM are against the first preset's video; equal
+    blocks, which have no PSNR, are left out there, and where all are `equal` there is none.
+    """
+
+    block_ms: float
+    picture_ms: float
+    process_bytes: int
+    equal: bool = False
+    psnr_db: float | None = None
+    ssim: float | None = None
+
+
+@dataclass(frozen=True)
+class SweepState:
+    """How far a sweep is: the figures of the videos that are made, and in words what goes on."""
+
+    figures: tuple[TileFigures, ...]
+    making: bool
+    told: str
 
 
 @dataclass(frozen=True)
@@ -396,7 +434,8 @@ class State:
 
     `entries` are those of the timeline, the newest ones of its past and all that is to come; what
     lands before block `begun` can no longer be changed. `revision` counts the timeline's changes.
-    `library` are prompts to begin with. `tiles` is set where each picture shows several videos.
+    `library` are prompts to begin with. `tiles` is set where each picture shows several videos,
+    `sweep` where these are made one after the other.
     """
 
     told: int
@@ -422,6 +461,7 @@ class State:
     entries: tuple[Entry, ...]
     library: tuple[str, ...]
     tiles: Tiles | None = None
+    sweep: SweepState | None = None
 
     @classmethod
     def blank(
@@ -665,7 +705,7 @@ class TreeMessage:
 
     Thumbnails of those that are pictured follow as JPEGs, in their order. `states` are kept in
     `state_bytes` of at most `limit_bytes`; `dropped` of them were forgotten for want of room. Where
-    `branching`, a branch is on its way.
+    `branching`, a branch is on its way. The windows of those that are not shown take `left_bytes`.
     """
 
     nodes: tuple[Node, ...]
@@ -675,6 +715,7 @@ class TreeMessage:
     limit_bytes: int
     dropped: int
     branching: bool
+    left_bytes: int
 
 
 @dataclass(frozen=True)
@@ -869,8 +910,12 @@ _PARSERS: dict[str, Callable[[Fields], Command]] = {
         _whole_number(content, "block"),
         None if content.get("prompt") is None else _text(content, "prompt"),
     ),
+    "release": lambda content: Release(_text(content, "view"), _whole_number(content, "branch")),
     "walk": lambda content: Walk(_text(content, "view"), _whole_number(content, "branch")),
-    "code": lambda content: CodeRequest(_text(content, "view")),
+    "code": lambda content: CodeRequest(
+        _text(content, "view"),
+        None if content.get("tile") is None else _whole_number(content, "tile"),
+    ),
     "lock": lambda content: Lock(_true_or_false(content, "locked")),
     "size": lambda content: Resize(
         _whole_number(content, "width_px"), _whole_number(content, "height_px")

@@ -361,6 +361,22 @@ class Runner:
             if kept is not parent:
                 self._take_up(kept)
 
+    def release(self, number: int) -> None:
+        """Let go of a video of the tree, and of all that have left it.
+
+        One that does not exist, the present one, one that it has left, and any while a branch is
+        being made, are a `SessionError`.
+        """
+        if not self._turning.acquire(blocking=False):
+            raise SessionError("a branch is being made: wait for it")
+        try:
+            with self._changed:
+                self.require_open()
+                self.branching.release(number)
+        finally:
+            self._turning.release()
+        self.tell_tree()
+
     @contextmanager
     def _leaving(self) -> Iterator[Kept]:
         """Inside, the video is held, and all that is known of it is kept.

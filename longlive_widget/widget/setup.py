@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, assert_never
 from longlive_widget.engine.changeover import OF_A_MODEL
 from longlive_widget.errors import PresetError, SessionError, true_or_false
 from longlive_widget.measure.environment import machine
+from longlive_widget.measure.recommend import with_pictures
 from longlive_widget.presets import PRESETS, Preset
 from longlive_widget.timeline import drawn_seed, require_seed
 from longlive_widget.widget.load_times import last_load_s, note_load
@@ -38,7 +39,7 @@ from longlive_widget.widget.video import CLOSED
 if TYPE_CHECKING:
     from longlive_widget.engine.engine import Engine
     from longlive_widget.geometry import Geometry
-    from longlive_widget.measure.recommend import Recommendation
+    from longlive_widget.measure.recommend import Candidate, Recommendation
     from longlive_widget.measure.record import Record
 
 _EVERY_BLOCKS = 16
@@ -119,6 +120,19 @@ class Setup:
         """Which preset to take on this machine; None where nothing was measured."""
         engine = self._engines().present
         return self._figures.recommendation(engine, self._geometry(engine))
+
+    def measured(self, records: Sequence["Record"]) -> "tuple[Candidate, ...]":
+        """The presets under which three blocks or more were made here, at the present size.
+
+        Args:
+            records: those of `likeness` and `quality` among them say how their pictures are.
+        """
+        engine = self._engines().present
+        geometry = self._geometry(engine)
+        return tuple(
+            with_pictures(one, records, engine.name, geometry)
+            for one in self._figures.here(geometry)
+        )
 
     def use(self, preset: str | Preset) -> Future[None]:
         """Make videos under this preset: from the next block on, or a new one, once it is loaded.

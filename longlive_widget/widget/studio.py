@@ -1,18 +1,15 @@
 """The studio: a running video in a notebook cell, steered by clicks or by methods alike."""
 
 import asyncio
-import weakref
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, wait
-from dataclasses import asdict, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, assert_never, get_args
+from typing import TYPE_CHECKING, Literal, assert_never, get_args
 
 import anywidget
 import numpy as np
 import traitlets
-from IPython import get_ipython
 from IPython.display import display
 from numpy.typing import NDArray
 from PIL import Image
@@ -41,14 +38,7 @@ from longlive_widget.timeline import (
 from longlive_widget.timeline_forms import form_of, timeline_from
 from longlive_widget.widget.branching import STATE_BYTES
 from longlive_widget.widget.bundle import asset, bundled, hear_where_sent
-from longlive_widget.widget.code import (
-    Written,
-    engine_code,
-    preset_code,
-    presets_of,
-    require_steady_adapters,
-    widget_code,
-)
+from longlive_widget.widget.code import presets_of, require_steady_adapters, studio_code
 from longlive_widget.widget.courier import uninterrupted
 from longlive_widget.widget.export import write_page
 from longlive_widget.widget.figures import (
@@ -63,6 +53,7 @@ from longlive_widget.widget.frame_codec import encode_png
 from longlive_widget.widget.freed import Freed, freed_since
 from longlive_widget.widget.host import Host, host
 from longlive_widget.widget.metrics import metrics_of
+from longlive_widget.widget.opened import Home, Opened, until_done
 from longlive_widget.widget.protocol import (
     Amplify,
     Asset,
@@ -94,6 +85,7 @@ from longlive_widget.widget.protocol import (
     Profile,
     Read,
     Record,
+    Release,
     Reseed,
     Reset,
     Resize,
@@ -129,10 +121,7 @@ if TYPE_CHECKING:
     from longlive_widget.measure.recommend import Recommendation
     from longlive_widget.runs.manifest import Manifest
 
-PATIENCE_S = 0.2
-
 Chart = Literal["latency", "parts", "window", "memory", "kernels"]
-_open_studios: "weakref.WeakSet[LongLiveWidget]" = weakref.WeakSet()
 
 
 class LongLiveWidget(anywidget.AnyWidget):
@@ -214,8 +203,7 @@ class LongLiveWidget(anywidget.AnyWidget):
         plan, seed = timeline_of(timeline), require_seed(seed)
         one_of("when_unseen", when_unseen, get_args(Unseen), SessionError)
         page, style = bundled("widget.js"), bundled("widget.css")
-        self._cell, self._execution = _current_cell()
-        self._loop = _running_loop()
+        self._opened = Opened(Home(), self._engines, self.close, self.close)
         self._runner = Runner(
             engine,
             plan,
@@ -233,8 +221,7 @@ class LongLiveWidget(anywidget.AnyWidget):
         )
         self.on_msg(self._on_page_message)
         hear_where_sent(self.comm)
-        self._close_predecessors()
-        _open_studios.add(self)
+        self._opened.come()
 
     def __repr__(self) -> str:
         about = self._runner.state()
@@ -400,6 +387,15 @@ class LongLiveWidget(anywidget.AnyWidget):
         """
         self._runner.walk(branch)
 
+    def release(self, branch: int) -> None:
+        """Let go of a video of the tree, and of all that have left it: their windows and pictures.
+
+        The windows of videos that are not shown take 12 GiB at most; where there is no more room,
+        `branch` says so. The video that is shown, one that it has left, and one that there is not,
+        are a `SessionError`; a stop lets go of all.
+        """
+        self._runner.release(branch)
+
     @property
     def branches(self) -> tuple[Node, ...]:
         """The videos that have left each other, parents first: number, parent, block and prompt.
@@ -415,7 +411,7 @@ class LongLiveWidget(anywidget.AnyWidget):
         """
         made = self._runner.make(blocks)
         try:
-            self._until_done(made)
+            until_done(made)
         except KeyboardInterrupt:
             uninterrupted(self._runner.stop)
             raise
@@ -429,16 +425,10 @@ class LongLiveWidget(anywidget.AnyWidget):
 
     def _take(self, preset: Preset | str) -> None:
         try:
-            self._until_done(self._setup.use(preset))
+            until_done(self._setup.use(preset))
         except KeyboardInterrupt:
             self._setup.cancel()
             raise
-
-    @staticmethod
-    def _until_done(promise: "Future[None]") -> None:
-        while not promise.done():
-            wait([promise], timeout=PATIENCE_S)  # without end it does not hear Ctrl-C everywhere
-        promise.result()
 
     async def arun(self, *, blocks: int) -> None:
         """Make that many blocks as `run` does, while the kernel goes on listening to the page."""
@@ -463,7 +453,7 @@ class LongLiveWidget(anywidget.AnyWidget):
         self._runner.close()
         self._setup.close()
         self._engine = None
-        _open_studios.discard(self)
+        self._opened.go()
         super().close()
         self._esm = self._css = ""  # IPython's Out keeps whatever a cell has shown
         return freed_since(device, before_bytes)
@@ -572,22 +562,8 @@ class LongLiveWidget(anywidget.AnyWidget):
         self._open()
         engine, session = self._setup.engine, self._runner.session
         require_steady_adapters(engine, session)
-        (_, first), *others = presets_of(engine, session)
-        after = [] if self.size_px is None else [Written(f"studio.size_px = {self.size_px}")]
-        made = 0
-        for block, preset in others:
-            written = preset_code(preset)
-            run = f"studio.run(blocks={block - made})\nstudio.preset = {written.text}"
-            after.append(replace(written, text=run))
-            made = block
-        return widget_code(
-            "LongLiveWidget",
-            "studio",
-            self.timeline,
-            [engine_code("engine", engine, first)],
-            [Written("engine"), Written("timeline"), Written(f"seed={self.seed}")],
-            after,
-        )
+        presets = presets_of(engine, session)
+        return studio_code(engine, presets, self.timeline, self.seed, self.size_px)
 
     def _open(self) -> "Engine":
         if self._engine is None:
@@ -601,40 +577,21 @@ class LongLiveWidget(anywidget.AnyWidget):
             raise SessionError("nothing was made yet: call run(blocks=8), or start()")
         return self.blocks
 
-    @property
     def _engines(self) -> "set[Engine]":
-        """Those that it makes videos with."""
+        """Those that it makes videos with; none once it is closed."""
         return set() if self._engine is None else {self._engine}
-
-    def _close_predecessors(self) -> None:
-        for other in list(_open_studios):
-            same_cell = self._cell is not None and other._cell == self._cell
-            if other._engines & self._engines or (
-                same_cell and other._execution != self._execution
-            ):
-                other.close()
 
     def _tell_page(self, message: PageMessage, buffers: Sequence[bytes] = ()) -> None:
         self.send(encode(message), list(buffers))
         if isinstance(message, StateMessage):
-            self._on_the_loop(partial(self._write, asdict(message.state)))
+            self._opened.home.do(partial(self._write, asdict(message.state)))
         if isinstance(message, StateMessage | BlockMessage | PanelMessage):
-            self._on_the_loop(self._told.tell)
+            self._opened.home.do(self._told.tell)
         if isinstance(message, BlockMessage):
             self._setup.heard(message)
 
     def _tell_page_later(self, message: PageMessage) -> None:
         self._runner.outbox.post(partial(self._tell_page, message))
-
-    def _on_the_loop(self, act: Callable[[], None]) -> None:
-        """Do it on the one thread that writes traits and that holds no lock then.
-
-        In a notebook it is the loop's, in a plain program the courier's.
-        """
-        if self._loop is None:
-            act()
-        elif not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(act)
 
     def _write(self, state: dict[str, object]) -> None:
         self.page_state = state
@@ -651,7 +608,7 @@ class LongLiveWidget(anywidget.AnyWidget):
                 self._mind(command)
             case ClipRequest() | StillRequest() | BlockRequest() | AssetRequest() | TimeRequest():
                 self._answer(command)
-            case CodeRequest() | Amplify() | BranchRequest() | Walk():
+            case CodeRequest() | Amplify() | BranchRequest() | Walk() | Release():
                 self._explore(command)
             case Record() | Cut():
                 self._film(command)
@@ -662,16 +619,19 @@ class LongLiveWidget(anywidget.AnyWidget):
             case _:
                 self._steer(command)
 
-    def _explore(self, command: CodeRequest | Amplify | BranchRequest | Walk) -> None:
+    def _explore(self, command: CodeRequest | Amplify | BranchRequest | Walk | Release) -> None:
         match command:
-            case CodeRequest(view):
-                self._tell_page_later(Exported(view, "python", "studio.py", self.code()))
+            case CodeRequest(view, tile):
+                code = self._code_for_page(tile)
+                self._tell_page_later(Exported(view, "python", "studio.py", code))
             case Amplify(gain):
                 self._amplify(gain)
             case BranchRequest(view, run, block, prompt):
                 self._runner.turn(partial(self._branch_for_page, run, block, prompt), view)
             case Walk(view, branch):
                 self._runner.turn(partial(self._walk_for_page, branch), view)
+            case Release(view, branch):
+                self._runner.turn(partial(self.release, branch), view)
             case _:
                 assert_never(command)
 
@@ -687,6 +647,11 @@ class LongLiveWidget(anywidget.AnyWidget):
         self.walk(branch)
         if played:
             self.start()
+
+    def _code_for_page(self, tile: int | None) -> str:
+        if tile is not None:
+            raise SessionError(f"tile {tile} is for several videos: this is a single one")
+        return self.code()
 
     def _amplify(self, gain: int) -> None:
         raise SessionError(f"a gain of {gain} is for a Comparison: this is a single video")
@@ -763,21 +728,3 @@ class LongLiveWidget(anywidget.AnyWidget):
                 self.switch(prompt, transition)
             case _:
                 assert_never(command)
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    """The loop of the notebook's kernel; None in a plain program."""
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
-
-
-def _current_cell() -> tuple[str | None, str | None]:
-    """The notebook cell that is running, and this execution of it; None for what is not known."""
-    get_parent = getattr(get_ipython(), "get_parent", None)
-    if get_parent is None:
-        return None, None
-    request: Mapping[str, Mapping[str, Any]] = get_parent()
-    cell = request.get("metadata", {}).get("cellId")
-    return cell, request.get("header", {}).get("msg_id")

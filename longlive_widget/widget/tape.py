@@ -1,19 +1,56 @@
 """What a page is told of a run that is over: its state, and the record of each block. No torch."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from longlive_widget.cache.occupancy import Occupancy
 from longlive_widget.geometry import pictures_before
 from longlive_widget.runs.manifest import Manifest
-from longlive_widget.widget.protocol import BlockRecord, Codec, State
+from longlive_widget.runs.recording import RecordedRun
+from longlive_widget.widget.protocol import BlockRecord, State
 
 RUN = 1
 """The number of the one video of a recording."""
 _NO_WINDOW = Occupancy(0, (), (), (), ())
 
 
-def state_of(run: Manifest, *, h264: str | None, codec: Codec) -> State:
+class Tape(Protocol):
+    """What a player of recorded blocks asks for."""
+
+    @property
+    def records(self) -> Mapping[int, BlockRecord]:
+        """What was measured of each block, by its number."""
+
+    @property
+    def exact(self) -> bool:
+        """Whether `frames` are to the bit those that were made."""
+
+    def frames(self, block: int) -> NDArray[np.uint8]:
+        """The pictures of a block, uint8 RGB, `[F, H, W, 3]`; one that there is not is an error."""
+
+
+class RecordedTape:
+    """A recording as a tape."""
+
+    def __init__(self, recording: RecordedRun) -> None:
+        self._recording = recording
+        self.records = {record.block: record for record in records_of(recording.manifest)}
+
+    @property
+    def exact(self) -> bool:
+        """Whether each picture is kept to the bit."""
+        return self._recording.lossless
+
+    def frames(self, block: int) -> NDArray[np.uint8]:
+        """The pictures of a block, as they are kept."""
+        return self._recording.block(block).frames
+
+
+def state_of(run: Manifest) -> State:
     """All that a view must know to draw a recording, pictures and measurements apart."""
     maker, geometry = run.maker, run.geometry
     later = "".join(f" → {turn.preset.name}" for turn in run.presets)
@@ -25,8 +62,6 @@ def state_of(run: Manifest, *, h264: str | None, codec: Codec) -> State:
         status="recorded",
         run=RUN,
         made=run.end,
-        h264=h264,
-        codec=codec,
         marks=run.landings,
         entries=run.timeline.before(run.end, geometry.block_frames),
     )

@@ -6,7 +6,7 @@ Nothing is guessed: what was not measured here has no figure.
 import math
 import threading
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from statistics import median
 from typing import TYPE_CHECKING
@@ -98,16 +98,19 @@ class Figures:
         None where nothing was measured. Of pictures that were not compared it knows those alone
         that are the reference's to the bit.
         """
-        candidates = self._on_record(engine, geometry) or tuple(self._here(geometry))
+        candidates = self._on_record(engine, geometry) or self.here(geometry)
         return recommend(candidates, Limits()) if candidates else None
 
-    def _here(self, geometry: Geometry) -> Iterable[Candidate]:
-        reference = PRESETS["reference"].as_seen()
+    def here(self, geometry: Geometry) -> tuple[Candidate, ...]:
+        """What was made in this studio at that size, of three blocks or more a preset."""
+        reference, found = PRESETS["reference"].as_seen(), []
         for (preset, size), took in self._times().items():
             if size == geometry and len(took) >= LEAST_BLOCKS:
                 block_ms = median(took)
                 alike = math.inf if preset.as_seen() == reference else None
-                yield Candidate(preset, block_ms, _rate(block_ms, geometry), None, alike, alike)
+                rate = _rate(block_ms, geometry)
+                found.append(Candidate(preset, block_ms, rate, None, alike, alike))
+        return tuple(found)
 
     def _times(self) -> dict[tuple[Preset, Geometry], tuple[float, ...]]:
         """What was taken so far; blocks go on coming meanwhile."""

@@ -34,6 +34,12 @@ KERNEL_IS = "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.ke
 CHANGE_THEME = """
   theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })
 """
+SEES_COPIED = """
+  () => {
+    globalThis.copied = '';
+    navigator.clipboard.writeText = async (text) => { globalThis.copied = text; };
+  }
+"""
 PATIENCE_S = 60
 expect.set_options(timeout=1000 * PATIENCE_S)
 App = Literal["jupyterlab", "notebook"]

@@ -1,6 +1,7 @@
 """Leaving a video at a past block, and going back, in a real JupyterLab on the embedded model."""
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.lab import CHANGE_THEME, data, run_all_cells, studio, wait_for_data
 
@@ -30,6 +31,7 @@ def test_a_person_leaves_a_video_at_a_past_block_and_goes_back(lab, notebook_of,
         _branches_from_the_branch_by_the_button(page, player)
         _goes_back_by_keys_and_goes_on(page, player)
         photograph(page, player, screenshots)
+        _lets_go_of_a_branch(player)
 
 
 def photograph(page, player, screenshots):
@@ -86,6 +88,15 @@ def _goes_back_by_keys_and_goes_on(page, player):
     wait_for_data(page, f"d.status === 'running' && +d.frame > {LAST}")
     assert data(page)["prompt"].startswith("a red ball")
     assert "states are kept to go on from" in player.locator(".ll-branch-room").inner_text()
+
+
+def _lets_go_of_a_branch(player):
+    """With the branch that has left it; the video that is shown offers no such thing."""
+    release = player.locator(".ll-branch-release")
+    assert release.count() == 2
+    release.first.click()
+    expect(_items(player)).to_have_count(1)
+    expect(release).to_have_count(0)
 
 
 def _pause(page, player):

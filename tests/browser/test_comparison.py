@@ -5,6 +5,7 @@ import pytest
 
 from tests.browser.lab import (
     CHANGE_THEME,
+    SEES_COPIED,
     data,
     run_all_cells,
     shown_picture,
@@ -25,12 +26,6 @@ comparison
 """
 SIDES_PX = 400
 """What JupyterLab has beside a cell."""
-SEES_COPIED = """
-  () => {
-    globalThis.copied = '';
-    navigator.clipboard.writeText = async (text) => { globalThis.copied = text; };
-  }
-"""
 
 
 def test_a_person_holds_two_presets_against_each_other(lab, notebook_of, screenshots):

@@ -11,8 +11,8 @@ from longlive_widget import PRESETS, Engine
 from longlive_widget.cache.text import TextMemory
 from longlive_widget.engine.capability import has_compiler
 from longlive_widget.engine.denoise import Denoiser
+from longlive_widget.engine.noise import BlockNoise
 from longlive_widget.engine.noise_schedule import levels
-from longlive_widget.engine.session import block_noise
 from longlive_widget.engine.windows import new_window
 from longlive_widget.geometry import Geometry
 from longlive_widget.model.stream import to_bytes
@@ -60,7 +60,7 @@ def psnr_by_block(engine: Engine, networks: dict[str, Transformer]) -> dict[str,
                 latest = torch.cat(history[-4:], dim=1).to(dtype)
                 denoiser.recache(latest, block * frames, text)
             denoiser.window.open_block(block * frames, frames)
-            draw = block_noise(3, block, GEOMETRY)
+            draw = BlockNoise(3, block, GEOMETRY)
             made.append(denoiser.denoise(draw(), draw, text, steps))
         for denoiser in (own, *others.values()):
             dtype = denoiser.network.patch_embedding.weight.dtype
@@ -76,7 +76,7 @@ def psnr_by_block(engine: Engine, networks: dict[str, Transformer]) -> dict[str,
     return found
 
 
-def test_compiled_blocks_are_as_near_to_float32_as_uncompiled_ones(
+def test_compiled_blocks_and_those_of_our_own_kernels_are_as_near_to_float32_as_plain_ones(
     record_property: Callable[[str, object], None],
 ):
     if not has_compiler(torch.device("cuda")):
@@ -84,9 +84,13 @@ def test_compiled_blocks_are_as_near_to_float32_as_uncompiled_ones(
     engine = Engine.load("longlive-1.3b", PRESETS["reference"], device="cuda", weights="random")
     compiled = deepcopy(engine.model.transformer)
     compiled.compile_layers()
-    found = psnr_by_block(engine, {"eager": engine.model.transformer, "compiled": compiled})
+    ours = deepcopy(engine.model.transformer)
+    ours.fuse_layers()
+    networks = {"eager": engine.model.transformer, "compiled": compiled, "ours": ours}
+    found = psnr_by_block(engine, networks)
     worst = {name: min(values) for name, values in found.items()}
     record_property("worst_db", worst)
     record_property("mean_db", {name: sum(v) / len(v) for name, v in found.items()})
     assert worst["compiled"] > worst["eager"] - 1
+    assert worst["ours"] > worst["eager"] - 1
     assert worst["eager"] < math.inf

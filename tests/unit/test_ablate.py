@@ -1,13 +1,14 @@
 """What an ablation changes, and what it says of it."""
 
 import re
+from itertools import pairwise
 
 import pytest
 
 from longlive_widget import Engine
 from longlive_widget.cli import main
 from longlive_widget.errors import PresetError
-from longlive_widget.measure.ablate import alone, effects, taken_back
+from longlive_widget.measure.ablate import alone, effects, step_by_step, steps_of, taken_back
 from longlive_widget.measure.benchmark import Measured, Plan
 from longlive_widget.measure.records import read
 from longlive_widget.presets import PRESETS
@@ -25,6 +26,24 @@ def test_each_value_is_changed_alone():
         {"denoise_steps": (1000,)},
     ]
     assert others[0].name == "reference, window_frames=6"
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_step_by_step_each_preset_has_one_more_setting_up_to_the_last(name: str):
+    way = step_by_step(PRESETS[name])
+    assert way[-1] == PRESETS[name]
+    assert [len(one.changes()) for one in way] == list(range(len(way[-1].changes()) + 1))
+    for before, after in pairwise(way):
+        assert before.changes().items() <= after.changes().items()
+
+
+def test_on_the_way_what_keeps_the_picture_comes_first_and_what_others_need_before_them():
+    *_, three_steps, two_more = [list(one.changes()) for one in step_by_step(PRESETS["turbo"])][-2:]
+    assert {"denoise_steps", "window_frames"} <= set(two_more)
+    assert "window_frames" not in three_steps
+    graphs = next(o for o in step_by_step(PRESETS["speed"]) if o.cuda_graphs)
+    assert graphs.memory_pool
+    assert graphs.window_cache == "ring"
 
 
 def test_each_setting_is_taken_back_alone_unless_another_needs_it():
@@ -73,6 +92,30 @@ def test_what_was_planted_is_seen_and_what_was_not_is_not():
     assert same.difference_ms is not None
     assert not same.difference_ms.seen
     assert "no difference seen" in str(same)
+
+
+def test_on_the_way_each_is_held_against_the_one_before_it():
+    engine = Engine.load("tiny")
+    found = [
+        Measured(engine, Plan(), {"block_ms": [base + ms for ms in range(7)]}, {})
+        for base in (100.0, 90.0, 70.0)
+    ]
+    medians = [one.difference_ms and one.difference_ms.median for one in steps_of(found)]
+    assert medians == [None, -10, -20]
+
+
+def test_the_command_goes_step_by_step_to_a_preset(tmp_path, capsys: pytest.CaptureFixture[str]):
+    out, preset = str(tmp_path / "records.jsonl"), tmp_path / "draft.yaml"
+    preset.write_text("name: draft\ndenoise_steps: [1000]\nmemory_pool: true\n")
+    given = ["--size", "64x48", "--blocks", "2", "--switches", "0", "--turns", "1"]
+    given += ["--device", "cpu", "--out", out, "--preset", str(preset)]
+    assert main(["ablate", "--step-by-step", *given]) == 0
+    assert "draft: " in capsys.readouterr().out
+    assert [list(one.preset.changes()) for one in read(out)] == [
+        [],
+        ["memory_pool"],
+        ["denoise_steps", "memory_pool"],
+    ]
 
 
 def test_the_command_measures_prints_and_keeps(tmp_path, capsys: pytest.CaptureFixture[str]):

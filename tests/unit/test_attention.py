@@ -70,10 +70,20 @@ def test_a_kernel_that_runs_only_on_a_gpu_is_called_as_torch_wants_it(kernel: st
 
 
 def test_flash_attention_3_gets_heads_where_they_are(monkeypatch: pytest.MonkeyPatch):
-    fake = SimpleNamespace(flash_attn_func=lambda q, k, v: (q, k, v))
+    fake = SimpleNamespace(flash_attn_func=lambda *given, num_splits: (*given, num_splits))
     monkeypatch.setitem(sys.modules, FA3_MODULE, fake)
     sample = a_sample(9, 36)
-    assert all(a is b for a, b in zip(KERNELS["fa3"].attend(*sample), sample, strict=True))
+    *given, _ = KERNELS["fa3"].attend(*sample)
+    assert all(a is b for a, b in zip(given, sample, strict=True))
+
+
+@pytest.mark.parametrize(("keys", "splits"), [(26, 1), (27, 2), (36, 2)])
+def test_flash_attention_3_cuts_keys_in_two_where_they_are_many(
+    keys: int, splits: int, monkeypatch: pytest.MonkeyPatch
+):
+    fake = SimpleNamespace(flash_attn_func=lambda *_given, num_splits: num_splits)
+    monkeypatch.setitem(sys.modules, FA3_MODULE, fake)
+    assert KERNELS["fa3"].attend(*a_sample(9, keys)) == splits
 
 
 def test_flash_attention_3_in_fp8_gets_small_numbers_with_a_scale_for_each_head(
@@ -128,8 +138,9 @@ def test_the_kernel_is_of_one_model_and_computes_both_its_attentions(engine: Eng
     other.model.transformer.attend_with(counted)
     for each in (engine, other):
         next(each.session("a red ball").blocks(1))
-    layers, passes = len(engine.model.transformer.blocks), 5
-    assert seen == [180, 32] * layers * passes
+    layers, steps = len(engine.model.transformer.blocks), 4
+    context = layers - 1  # the last layer only writes
+    assert seen == [180, 32] * (layers * steps + context)
 
 
 def test_an_engine_runs_no_model_that_was_loaded_with_another_attention(engine: Engine):

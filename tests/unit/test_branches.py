@@ -224,6 +224,28 @@ def test_a_video_that_went_on_under_another_preset_is_left_only_before_that(engi
     assert _same(whole, _made(tree.root.branch(1), 2))  # under the tree's own preset
 
 
+def test_a_released_branch_takes_its_states_and_its_children_along_and_keeps_none_any_more(engine):
+    tree = Branches(engine, TIMELINE, 3, every_blocks=1, size_px=SMALL_PX)
+    list(tree.root.blocks(4))
+    own = tree.states.count
+    gone = tree.root.branch(2, STAR)
+    list(gone.blocks(2))
+    keeper, late = tree._keepers[gone], tree.states.latest(tree._keepers[gone], 4)
+    child = gone.branch(3)
+    stays = tree.root.branch(3, BLUE)
+    gone.release()
+    assert list(tree.root.walk()) == [tree.root, stays]
+    assert tree.states.count == own
+    list(gone.blocks(2))  # whoever holds it may go on with it
+    tree.states.add(keeper, late)  # as of a block that was in the making
+    assert tree.states.count == own
+    for released in (gone, child):
+        with pytest.raises(SessionError, match=r"was released: use one that root\.walk\(\) gives"):
+            released.branch(3)
+    with pytest.raises(SessionError, match="the first video is what all others have left"):
+        tree.root.release()
+
+
 @pytest.mark.fault(
     "What is asked for",
     "a branch is asked for that cannot be",

@@ -12,8 +12,8 @@ from longlive_widget import PRESETS, Engine, Preset, Timeline
 from longlive_widget.engine.changeover import OF_A_BLOCK, OF_A_MODEL, OF_A_VIDEO, changeover
 from longlive_widget.engine.decode import decode_now
 from longlive_widget.engine.denoise import Denoiser
+from longlive_widget.engine.noise import BlockNoise
 from longlive_widget.engine.noise_schedule import levels
-from longlive_widget.engine.session import block_noise
 from longlive_widget.engine.windows import new_window
 from longlive_widget.errors import CapabilityError, PresetError, SessionError
 from longlive_widget.geometry import Geometry
@@ -192,7 +192,7 @@ def test_fewer_steps_from_a_block_on_are_the_blocks_composed_by_hand(engine, poo
     with torch.inference_mode():
         text = model.read(RED)
         for block in range(5):
-            noise = block_noise(3, block, geometry)
+            noise = BlockNoise(3, block, geometry)
             window.open_block(3 * block, 3)
             steps = (1000, 500) if block in (2, 3) else (1000, 750, 500, 250)
             latent_BFCHW = denoiser.denoise(noise(), noise, text, levels(steps))

@@ -1,6 +1,7 @@
 """Charts leave a picture in a saved notebook, and the picture shows what Plotly would."""
 
 from base64 import b64encode
+from copy import deepcopy
 from io import BytesIO
 
 import numpy as np
@@ -10,7 +11,7 @@ from IPython.core.formatters import DisplayFormatter
 from PIL import Image
 
 from longlive_widget.errors import CapabilityError
-from longlive_widget.measure.chart import Chart
+from longlive_widget.measure.chart import HEIGHT_PX, Chart
 
 RED, GREEN, BLUE = "#ff0000", "#00ff00", "#0000ff"
 
@@ -149,3 +150,9 @@ def test_an_image_is_itself_without_axes():
 def test_what_cannot_be_drawn_is_told():
     with pytest.raises(CapabilityError, match="a chart of pie has no picture: use bars, scat"):
         Chart(go.Pie(values=[1])).png()
+
+
+def test_a_chart_is_plain_where_it_says_nothing_and_a_copy_keeps_what_it_says():
+    assert Chart().layout.template == Chart().update_layout(template="plotly_white").layout.template
+    assert Chart().layout.height == HEIGHT_PX
+    assert deepcopy(Chart().update_layout(height=411)).layout.height == 411

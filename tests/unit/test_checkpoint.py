@@ -1,6 +1,7 @@
 import pickle
 import random
 import traceback
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -264,3 +265,16 @@ def test_an_adapter_is_found_wrapped_or_bare(network):
     assert unwrap_lora(adapter, "lora.pt").keys() == adapter.keys()
     with pytest.raises(CheckpointError, match="holds no adapter"):
         unwrap_lora(dict(network.state_dict()), "lora.pt")
+
+
+def test_a_file_with_packed_parts_is_refused_before_they_are_unpacked(tmp_path, network):
+    torch.save(network.state_dict(), tmp_path / "plain.pt")
+    with (
+        zipfile.ZipFile(tmp_path / "plain.pt") as plain,
+        zipfile.ZipFile(tmp_path / "packed.pt", "w", zipfile.ZIP_DEFLATED) as packed,
+    ):
+        for name in plain.namelist():
+            packed.writestr(name, plain.read(name))
+    assert read_checkpoint(tmp_path / "plain.pt")
+    with pytest.raises(CheckpointError, match=r"packed\.pt holds packed parts \(.*never writes"):
+        read_checkpoint(tmp_path / "packed.pt")

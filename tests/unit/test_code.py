@@ -80,7 +80,7 @@ def require_same_video(widget: LongLiveWidget, again: LongLiveWidget, blocks: in
         ({"allow_fallback": True}, "Engine.load('tiny', 'reference', allow_fallback=True)"),
         (
             {"preset": COARSE.with_(linear_dtype="fp8"), "emulate": True},
-            "linear_dtype='fp8', attention='torch', kernels='torch'), emulate=True)",
+            "linear_dtype='fp8'), emulate=True)",
         ),
         ({"model": model_folder("tiny")}, f"Engine.load({str(model_folder('tiny'))!r}, 'refer"),
     ],

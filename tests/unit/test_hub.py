@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from longlive_widget.engine.hub import is_hub_id
+from longlive_widget.engine.hub import is_called_by_hash, is_hub_id
 from longlive_widget.engine.official import WAN_HUB
 from tests.unit.official_files import WAN, Files
 
@@ -43,6 +43,8 @@ class Hub:
     repositories: dict[str, Path]
     cuts: str = ""
     """The file in whose midst every connection ends."""
+    swapped: str = ""
+    """The file in which one byte is another than the hub's hash was taken of."""
     breaks: set[str] = field(default_factory=set)
     """The files whose next connection ends after three quarters."""
     sent: list[tuple[str, int, int]] = field(default_factory=list)
@@ -103,6 +105,8 @@ class Handler(BaseHTTPRequestHandler):
         if body:
             hub.fetched.append(path.name)
         content = path.read_bytes()[start:] if body else b""
+        if body and path.name == hub.swapped:
+            content = content[:-1] + bytes([content[-1] ^ 1])
         if path.name == hub.cuts:
             content, self.close_connection = content[: len(content) // 2], True
         if body and path.name in hub.breaks:
@@ -134,7 +138,9 @@ def _about(path: Path, root: Path) -> dict[str, object]:
 
 
 def _tag(path: Path) -> str:
-    return sha1(path.read_bytes(), usedforsecurity=False).hexdigest()
+    """Git's own hash of a file, as the hub names small ones by it."""
+    content = path.read_bytes()
+    return sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
 
 
 @pytest.fixture(scope="module")
@@ -221,6 +227,34 @@ def test_a_file_that_breaks_off_goes_on_where_it_was(hub: Hub, tmp_path: Path):
         (name, 0, size * 3 // 4),
         (name, piece, size - piece),
     ]
+
+
+def test_a_file_that_is_not_what_the_hub_has_named_is_refused_and_fetched_again(
+    hub: Hub, tmp_path: Path
+):
+    hub.swapped = "longlive_base.pt"
+    with loading(tmp_path, hub) as load:
+        said = load(OWN_HUB)
+        assert said.startswith(f"CheckpointError: 1 files of {OWN_HUB} came with other hashes than")
+        hub.swapped = ""
+        hub.fetched.clear()
+        assert load(OWN_HUB).startswith("Engine('longlive', ")
+    assert "longlive_base.pt" in hub.fetched
+    assert "lora.pt" not in hub.fetched
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "is_it"),
+    [
+        ("2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824", b"hello", True),
+        ("b6fc4c620b67d95f953a5c1c1230aaab5db5a1b0", b"hello", True),
+        ("b6fc4c620b67d95f953a5c1c1230aaab5db5a1b0", b"hellp", False),
+        ("hello", b"hello", False),
+    ],
+)
+def test_a_file_is_called_by_its_sha256_or_by_gits_hash(tmp_path, name, content, is_it):
+    (tmp_path / name).write_bytes(content)
+    assert is_called_by_hash(tmp_path / name) is is_it
 
 
 def test_what_the_hub_does_not_have_is_told_in_a_sentence(hub: Hub, tmp_path: Path):

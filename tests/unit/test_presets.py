@@ -82,6 +82,7 @@ def test_a_changed_preset_differs_in_nothing_else_and_says_what_was_changed():
         "memory_pool": True,
         "compiled": "default",
         "attention": "fastest",
+        "kernels": "fastest",
     }
     assert changed == Preset(
         "turbo+window_cache=static+window_frames=6",
@@ -206,7 +207,7 @@ def test_a_block_of_the_log_is_a_preset(experiment, settings):
         ("local_attn_size: 0", "window_frames 0 is out of range"),
         ("name: ''", "name '' is empty: give the preset one"),
         ("denoising_steps: 4", "denoise_steps 4 is no list"),
-        ("use_static_kv: [", "this is not YAML"),
+        ("use_static_kv: [", "this is no plain YAML"),
         ("preset.yaml", "'preset.yaml' is no settings: .* or give a pathlib.Path"),
         ("", "'' is no settings"),
         (None, "no settings"),

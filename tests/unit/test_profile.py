@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from longlive_widget import Engine, Preset
 from longlive_widget.cli import main
-from longlive_widget.errors import CapabilityError
+from longlive_widget.errors import CapabilityError, RecordError
 from longlive_widget.measure.block_time import UNATTRIBUTED
 from longlive_widget.measure.breakdown import Breakdown, Part, Work
 from longlive_widget.measure.ceilings import Ceilings, measured_ceilings
@@ -19,12 +19,14 @@ from longlive_widget.measure.profile import profiled
 from longlive_widget.measure.profile_charts import (
     roofline_figure,
     shares_figure,
+    stored_roofline_figure,
     stored_shares_figure,
 )
 from longlive_widget.measure.profile_report import Profile
 from longlive_widget.measure.records import read
 from longlive_widget.measure.trace import block_traces
 from longlive_widget.presets import PRESETS
+from tests.unit.written_record import record
 
 DRAFT = Preset("draft", "", denoise_steps=(1000,), window_frames=6, context="always")
 BEHIND = DRAFT.with_(
@@ -368,6 +370,26 @@ def test_the_roofline_shows_each_part_that_multiplies(found: Profile):
     assert [trace.name for trace in dots[:5]] == with_both[:5]
     assert dots[5].name == f"{len(with_both) - 5} other parts"
     assert "self attention" in with_both
+
+
+def test_a_stored_profile_has_the_same_roofline(found: Profile):
+    live = roofline_figure(found.steady, found.ceilings)
+    kept = stored_roofline_figure(found.record())
+    assert kept.layout.title == live.layout.title
+    rates, stored = (
+        {
+            name.lower().replace("-", " "): (x, y)
+            for trace in figure.data[1:]
+            for name, x, y in zip(trace.hovertext, trace.x, trace.y, strict=True)
+        }
+        for figure in (live, kept)
+    )
+    assert {name: pytest.approx(rate) for name, rate in rates.items()} == stored
+
+
+def test_what_is_no_profile_has_no_roofline():
+    with pytest.raises(RecordError, match="has no ceilings: give one that `longlive-widget prof"):
+        stored_roofline_figure(record())
 
 
 @pytest.fixture

@@ -60,6 +60,7 @@ from longlive_widget.widget.protocol import (
     Reading,
     Receipt,
     Record,
+    Release,
     Reseed,
     Reset,
     Resize,
@@ -71,7 +72,9 @@ from longlive_widget.widget.protocol import (
     Still,
     StillRequest,
     Stop,
+    SweepState,
     Switch,
+    TileFigures,
     Tiles,
     Time,
     TimeRequest,
@@ -119,7 +122,15 @@ SIDES = (
     SideRecord(411.0, equal=True, ssim=1.0),
 )  # fmt: skip
 TILED = replace(SHOWN, sides=SIDES, gain=8)
-IN_STEP = replace(STATE, tiles=Tiles(3, 1, ("reference", "turbo <b>"), 8))
+FIGURES = (
+    TileFigures(410.5, 34.21, 734_003_200),
+    TileFigures(302.25, 25.19, 734_003_200, psnr_db=31.5, ssim=0.97),
+)
+IN_STEP = replace(
+    STATE,
+    tiles=Tiles(3, 1, ("reference", "turbo <b>"), 8, compared=True),
+    sweep=SweepState(FIGURES, making=True, told="2 of 4 videos are made"),
+)
 CUT = {"blocks": 0, "blend": "linear", "recache": True}
 ROWS = [{"latent_frame": 33, "prompt": "eine gelbe Kugel ⭐ <b>", "transition": CUT}]
 REFERENCE = PresetOffer(
@@ -164,8 +175,10 @@ NODES = (
     Node(1, 0, 5, 7, 'a "blue" star, <b>', (), pictured=True),
 )
 TO_PAGE = {
-    "tree": TreeMessage(NODES, 1, 2, 46_000_000, 256 * MIB, 3, branching=False),
-    "tree without a video": TreeMessage((), None, 0, 0, 256 * MIB, 0, branching=True),
+    "tree": TreeMessage(
+        NODES, 1, 2, 46_000_000, 256 * MIB, 3, branching=False, left_bytes=46_000_000
+    ),
+    "tree without a video": TreeMessage((), None, 0, 0, 256 * MIB, 0, branching=True, left_bytes=0),
     "panel": PanelMessage(PANEL),
     "panel at rest": PanelMessage(AT_REST),
     "block": BlockMessage(2, SHOWN, "h264", 11, 98765.5),
@@ -195,9 +208,11 @@ TO_PAGE = {
 TO_KERNEL = {
     "branch": BranchRequest("12-34", 2, 5, "a blue star"),
     "branch without a prompt": BranchRequest("12-34", 2, 5, None),
+    "release": Release("12-34", 1),
     "walk": Walk("12-34", 1),
     "amplify": Amplify(16),
-    "code": CodeRequest("12-34"),
+    "code": CodeRequest("12-34", None),
+    "tile code": CodeRequest("12-34", 2),
     "use": Use("turbo"),
     "change": Change("denoise_steps", [1000, 500]),
     "cancel": Cancel(),

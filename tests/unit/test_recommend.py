@@ -10,7 +10,7 @@ from longlive_widget import PRESETS
 from longlive_widget.cli import main
 from longlive_widget.errors import RecordError
 from longlive_widget.geometry import Geometry
-from longlive_widget.measure.recommend import Candidate, Limits, candidates_in, recommend
+from longlive_widget.measure.recommend import Candidate, Limits, candidates_in, recommend, unbeaten
 from longlive_widget.measure.records import append
 from tests.unit.written_record import MACHINE, record
 
@@ -77,8 +77,7 @@ def test_no_memory_at_all_is_not_memory_unknown():
 
 def test_what_was_not_measured_keeps_to_no_limit_and_beats_none():
     unknown = candidate("unknown", 500, None, None)
-    assert not unknown.beats(BALANCED)
-    assert BALANCED.beats(unknown)
+    assert unbeaten([unknown.costs, BALANCED.costs]) == [1]
     for limits in (Limits(memory_bytes=1e12), Limits(worst_db=1)):
         assert recommend([unknown], limits).chosen is None
     assert recommend([unknown], Limits(pictures_per_s=20)).chosen == unknown

@@ -12,7 +12,8 @@ from longlive_widget.presets import Preset
 from longlive_widget.runs.logbook import Logbook
 from longlive_widget.runs.manifest import picture_hashes
 from longlive_widget.runs.recording import RecordingFolder
-from longlive_widget.widget.recorded import RecordingPlayer, _projectionist
+from longlive_widget.widget.recorded import RecordingPlayer
+from longlive_widget.widget.tape_player import _projectionist
 
 RED, BLUE = "a red ball moves right on black", "it turns blue"
 

@@ -3,15 +3,17 @@
 import subprocess
 import sys
 
+import av
 import numpy as np
 import pytest
 
-from longlive_widget import Engine, Recording, Timeline
+from longlive_widget import Engine, Manifest, Recording, Timeline
 from longlive_widget.errors import ManifestError, OutputError, SessionError
 from longlive_widget.geometry import Geometry
 from longlive_widget.presets import Preset
+from longlive_widget.runs.journal import read_journal
 from longlive_widget.runs.logbook import Logbook
-from longlive_widget.runs.manifest import picture_hashes
+from longlive_widget.runs.manifest import MOST_BYTES, picture_hashes
 from longlive_widget.runs.recording import RecordingFolder
 
 RED, BLUE = "a red ball moves right on black", "it turns blue"
@@ -192,3 +194,38 @@ def test_what_is_no_recording_is_refused(engine, tmp_path):
     video.unlink()
     with pytest.raises(ManifestError, match=r"has no video\.mp4"):
         Recording.open(tmp_path / "run")
+
+
+def test_a_video_that_names_other_files_is_not_followed(engine, tmp_path):
+    """FFmpeg takes a list of other videos for one, whatever its file is called."""
+    _record(engine, tmp_path / "run", lossless=False)
+    video = tmp_path / "run" / "video.mp4"
+    video.rename(tmp_path / "run" / "elsewhere.mp4")
+    video.write_text("ffconcat version 1.0\nfile elsewhere.mp4\n")
+    with av.open(str(video)) as followed:
+        assert followed.streams.video, "which is what must not happen"
+    with pytest.raises(ManifestError, match="is no video"):
+        list(Recording.open(tmp_path / "run").blocks())
+
+
+@pytest.mark.parametrize("name", ["manifest.json", "video.mp4", "journal.jsonl"])
+def test_a_link_out_of_a_recording_is_refused_and_a_link_to_one_is_not(engine, tmp_path, name):
+    _record(engine, tmp_path / "run", lossless=False)
+    (tmp_path / "other").symlink_to(tmp_path / "run")
+    assert len(Recording.open(tmp_path / "other").records) == 3
+    file = tmp_path / "run" / name
+    if file.exists():
+        file.rename(tmp_path / name)
+    file.symlink_to(tmp_path / name)
+    with pytest.raises(ManifestError, match=f"{name} of .*run' is a link to another place: put"):
+        Recording.open(tmp_path / "run")
+
+
+def test_a_file_that_is_too_long_for_a_run_is_not_read(tmp_path):
+    path = tmp_path / "run.json"
+    with path.open("wb") as file:
+        file.truncate(MOST_BYTES + 1)
+    with pytest.raises(ManifestError, match=r"has over 256 MiB: it is no run's"):
+        Manifest.read(path)
+    with pytest.raises(ManifestError, match=r"has over 256 MiB: it is no run's"):
+        read_journal(path)

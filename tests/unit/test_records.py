@@ -166,7 +166,7 @@ DAMAGED = {
     "nested deep": (lambda _line: '{"schema": ' + "[" * 100_000, "is damaged: this is not JSON"),
     "no object": (lambda _line: "[1, 2]", r"\[1, 2\] is no record: it has no schema"),
     "no schema": (lambda line: changed(line, schema=None), "is no record: it has no schema"),
-    "schema 0": (lambda line: changed(line, schema=0), "schema 0 does not exist"),
+    "schema 0": (lambda line: changed(line, schema=0), "schema 0 of this record does not exist"),
     "schema yes": (lambda line: changed(line, schema=True), "is no record: it has no schema"),
     "no preset": (lambda line: changed(line, preset=None), "the record has no field 'preset'"),
     "a preset's name": (lambda line: changed(line, preset="x"), "preset 'x' has no fields"),

@@ -17,7 +17,8 @@ import pytest
 from longlive_widget import Engine, Entry, Manifest, Recording, Timeline, Transition, replay
 from longlive_widget.cli import main
 from longlive_widget.engine.fingerprint import fingerprint
-from longlive_widget.errors import ManifestError, OutputError
+from longlive_widget.engine.source import model_folder
+from longlive_widget.errors import ManifestError, ModelNotFoundError, OutputError
 from longlive_widget.presets import PRESETS
 from longlive_widget.runs.logbook import Logbook, maker_of
 from longlive_widget.runs.manifest import picture_hashes
@@ -297,7 +298,10 @@ DAMAGED = {
         lambda said: json.dumps(said | {"version": 3}),
         "has version 3, and versions up to 2 are known here: update longlive-widget",
     ),
-    "no version": (lambda said: json.dumps(said | {"version": "x"}), "version 'x' of a manifest"),
+    "no version": (
+        lambda said: json.dumps(said | {"version": "x"}),
+        "version 'x' of this manifest",
+    ),
     "no seed": (lambda said: json.dumps(_without(said, "seed")), "has no field 'seed'"),
     "no blocks": (lambda said: json.dumps(_without(said, "blocks")), "has no 'blocks'"),
     "blocks of none": (lambda said: json.dumps(said | {"blocks": []}), "it has no block"),
@@ -401,3 +405,17 @@ def test_the_command_writes_a_manifest_and_replays_it_to_a_video(tmp_path, capsy
     assert "different from picture 0 on (block 0): 21 of 21" in capsys.readouterr().out
     assert main(["replay", str(tmp_path / "no.json")]) == 2
     assert "cannot be read (No such file or directory)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("named", ["someone/else", "../secret", "/etc", "tiny2"])
+def test_a_manifest_opens_no_folder_and_fetches_nothing_by_a_name_of_its_own(
+    run, tmp_path, monkeypatch, named
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "tiny2").symlink_to(model_folder("tiny"))
+    foreign = replace(run, maker=replace(run.maker, model=named))
+    with pytest.raises(
+        ModelNotFoundError, match=f"'{named}', which is none of tiny, longlive-1.3b"
+    ):
+        replay(foreign)
+    assert replay(foreign, model=tmp_path / "tiny2").different == ()

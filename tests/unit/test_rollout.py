@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import Tensor
 
 from longlive_widget.cache.window import RollingWindow
 from longlive_widget.engine.denoise import Denoiser
@@ -131,13 +132,13 @@ def test_a_context_pass_that_is_not_needed_changes_nothing(network: Transformer)
 
 def _passes(network: Transformer, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The latent frames of each pass from now on."""
-    seen, forward = [], network.forward
+    seen, embed = [], network.patch_embedding.forward
 
-    def watched(x, *arguments: object):
-        seen.append(x.shape[1])
-        return forward(x, *arguments)
+    def watched(x: Tensor) -> Tensor:
+        seen.append(x.shape[2])
+        return embed(x)
 
-    monkeypatch.setattr(network, "forward", watched)
+    monkeypatch.setattr(network.patch_embedding, "forward", watched)
     return seen
 
 

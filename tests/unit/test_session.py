@@ -11,9 +11,9 @@ from longlive_widget import Engine, Timeline
 from longlive_widget.cache.window import RollingWindow
 from longlive_widget.engine.decode import decode_now
 from longlive_widget.engine.denoise import Denoiser
+from longlive_widget.engine.noise import MOST_BLOCKS
 from longlive_widget.engine.noise_schedule import levels
 from longlive_widget.engine.rollout import Rollout
-from longlive_widget.engine.session import MOST_BLOCKS
 from longlive_widget.engine.windows import new_window
 from longlive_widget.errors import (
     CapabilityError,

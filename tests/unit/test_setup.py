@@ -24,6 +24,7 @@ from longlive_widget.errors import (
 )
 from longlive_widget.measure.environment import measured
 from longlive_widget.measure.records import append
+from longlive_widget.widget import studio as studio_module
 from longlive_widget.widget.offers import Offers, from_base
 from longlive_widget.widget.protocol import Failure, PanelMessage, parse
 from longlive_widget.widget.studio import LongLiveWidget
@@ -194,7 +195,7 @@ def test_a_load_that_is_interrupted_in_a_cell_is_given_up(studio, monkeypatch):
     def interrupt(_promise):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(studio, "_until_done", interrupt)
+    monkeypatch.setattr(studio_module, "until_done", interrupt)
     with pytest.raises(KeyboardInterrupt):
         studio.preset = "low_memory"
     wait_until(lambda: studio._setup.panel().loading is None)

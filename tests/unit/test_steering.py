@@ -7,9 +7,9 @@ import torch
 from longlive_widget import Engine, Timeline
 from longlive_widget.engine.decode import decode_now
 from longlive_widget.engine.denoise import Denoiser
+from longlive_widget.engine.noise import BlockNoise
 from longlive_widget.engine.noise_schedule import levels
 from longlive_widget.engine.rollout import Rollout
-from longlive_widget.engine.session import block_noise
 from longlive_widget.engine.steering import blended
 from longlive_widget.engine.windows import new_window
 from longlive_widget.errors import TimelineError
@@ -76,7 +76,7 @@ def by_hand(engine, texts, *, recache=True):
             if block in texts:
                 follow = rollout.steer if recache or block == 0 else rollout.follow
                 follow(model.transformer.read_text(texts[block]))
-            noise = block_noise(3, block, geometry)
+            noise = BlockNoise(3, block, geometry)
             pictures.append(decode_now(stream, rollout.next_block(noise(), noise)))
     return pictures
 

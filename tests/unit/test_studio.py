@@ -650,7 +650,7 @@ def test_a_kernel_without_a_page_runs_to_the_end_and_shows_its_report():
 def test_running_a_cell_again_frees_what_it_built_before():
     again = f"""
 import threading
-from longlive_widget.widget import studio as module
+from longlive_widget.widget import opened as module
 old = []
 for execution in "abcd":
     module._current_cell = lambda: ("the-cell", execution)

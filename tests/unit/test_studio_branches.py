@@ -315,3 +315,61 @@ def test_states_larger_than_their_room_are_not_taken_again_and_again(engine):
     studio.run(blocks=1)
     assert np.array_equal(studio.frames, _alone(engine, Timeline.of(RED, (9, STAR)), 4))
     studio.close()
+
+
+def test_a_video_that_is_released_is_gone_with_all_that_left_it(studio):
+    studio.run(blocks=6)
+    studio.branch(4, STAR)
+    studio.run(blocks=2)
+    studio.branch(5, RED)
+    studio.walk(0)
+    before = studio._runner.branching.message()[0]
+    assert before.left_bytes > 0
+    studio.release(1)
+    after = studio._runner.branching.message()[0]
+    assert [node.number for node in studio.branches] == [0]
+    assert after.left_bytes == 0
+    tree = studio._runner.branching._tree
+    assert list(tree.root.walk()) == [tree.root]
+    assert studio.branch(4, STAR) == 3
+    with pytest.raises(SessionError, match="branch 1 was released: there are 0, 3"):
+        studio.walk(1)
+
+
+def test_the_video_that_is_shown_and_those_it_has_left_stay(studio):
+    studio.run(blocks=4)
+    studio.branch(2, STAR)
+    studio.walk(0)
+    studio.branch(1, RED)
+    shown = "video 2 is shown: walk"
+    for number, told in ((2, shown), (0, "video 0 was left by the one that is shown, 2: walk")):
+        with pytest.raises(SessionError, match=told):
+            studio.release(number)
+    studio.release(1)
+    assert [node.number for node in studio.branches] == [0, 2]
+    with pytest.raises(SessionError, match="branch 5 is out of range: use 0 to 2"):
+        studio.release(5)
+
+
+def test_windows_of_videos_that_are_not_shown_keep_within_their_bytes(studio):
+    studio.run(blocks=3)
+    branching = studio._runner.branching
+    branching._window_bytes = 2 * studio._runner.session.window_bytes
+    studio.branch(2, STAR)
+    studio.walk(0)
+    studio.branch(2, RED)
+    studio.walk(0)
+    with pytest.raises(SessionError, match=r"release\(\) one, or stop\(\) all"):
+        studio.branch(2, "a blue star")
+    assert len(studio.branches) == 3
+    studio.release(1)
+    studio.branch(2, "a blue star")
+    assert [node.number for node in studio.branches] == [0, 2, 3]
+
+
+def test_a_page_lets_go_of_a_video(studio):
+    studio.run(blocks=3)
+    studio.branch(2, STAR)
+    studio.walk(0)
+    studio._handle_custom_msg({"type": "release", "view": "1-2", "branch": 1}, [])
+    _wait_until(lambda: len(studio.branches) == 1)

@@ -1,6 +1,7 @@
 """A grid of videos: each has one record, and a sweep that was stopped does the rest."""
 
 import hashlib
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -8,8 +9,9 @@ import pytest
 from longlive_widget import PRESETS, Engine
 from longlive_widget.cli import main
 from longlive_widget.errors import RecordError, SessionError, TimelineError
+from longlive_widget.measure.memory import host_bytes
 from longlive_widget.measure.records import read
-from longlive_widget.measure.sweep import Grid, sweep
+from longlive_widget.measure.sweep import Grid, Maker, sweep
 
 SIZE_PX = (64, 32)
 COARSE = PRESETS["reference"].with_(name="coarse", denoise_steps=(1000,))
@@ -35,6 +37,33 @@ def test_every_video_of_the_grid_has_one_record(whole):
     assert len(added) == len({record.facts["item"] for record in added}) == 8
     assert told(read(path)) == told(added)
     assert {len(record.samples["block_ms"]) for record in added} == {2}
+
+
+def test_a_record_has_what_the_process_took_of_memory(whole):
+    now = host_bytes()
+    for record in whole[0]:
+        assert 0.2 * now < record.facts["host_process_bytes"] < 5 * now
+        assert "device_process_peak_bytes" not in record.facts
+
+
+def test_each_block_and_each_video_is_handed_out_and_an_error_ends_the_video(tmp_path):
+    seen, kept = [], []
+
+    def each(item, block):
+        seen.append((item.preset.name, block.index))
+        if item.preset is COARSE:
+            raise KeyboardInterrupt
+
+    grid = replace(GRID, prompts=("a star",), seeds=(3,))
+    maker = Maker(load, each=each, keep=kept.append)
+    with pytest.raises(KeyboardInterrupt):
+        sweep(grid, load, tmp_path / "records.jsonl", spread=lambda _, left: map(maker.make, left))
+    assert seen == [("reference", 0), ("reference", 1), ("coarse", 0)]
+    (made,) = kept
+    assert (made.item, len(made.block_ms)) == (grid.items[0], 2)
+    (record,) = read(tmp_path / "records.jsonl")
+    digest = hashlib.sha256(b"".join(block.frames.tobytes() for block in made.blocks))
+    assert record.facts["pictures_sha256"] == digest.hexdigest()
 
 
 def test_the_hash_is_that_of_the_pictures_of_a_session(whole):

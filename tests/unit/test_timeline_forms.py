@@ -131,7 +131,7 @@ BAD = [
         '{"prompts": ["a", "b"], "switch_frame_indices": []}',
         "has 2 prompts: give it 1 switch_frame_indices",
     ),
-    ("yaml", "a: [", "this is not YAML"),
+    ("yaml", "a: [", "this is no plain YAML"),
     ("text", "# nothing", "this says no prompt"),
     ("text", "a ball\na star", "line 2, 'a star', has no time"),
     ("text", "a ball\n3: a star [backwards]", "line 2: 'backwards' says no way to take over"),

@@ -1,6 +1,6 @@
 // The charts of a video, one at a time: they grow as blocks come, and know which one is shown.
 
-import type { BlockProfile, BlockRecord, PageTimes } from "../protocol.ts";
+import type { BlockProfile, BlockRecord, PageTimes, Tiles } from "../protocol.ts";
 import { download, make } from "../view/elements.ts";
 import { Blocks } from "./blocks.ts";
 import { blocksCsv, profileCsv, sidesCsv } from "./csv.ts";
@@ -9,7 +9,7 @@ import { kernelsChart } from "./kernels-chart.ts";
 import { latencyChart } from "./latency-chart.ts";
 import { memoryChart } from "./memory-chart.ts";
 import { partsChart } from "./parts-chart.ts";
-import { type Plot, plot } from "./plot.ts";
+import { blockOf, type Plot, plot } from "./plot.ts";
 import type { Plotly } from "./plotly.ts";
 import { profileReadout, readoutOf, sidesReadout } from "./readout.ts";
 import { blockRange, MOST_DRAWN, type Range, wholeRange, within, zoomed } from "./series.ts";
@@ -22,7 +22,7 @@ const REDRAW_MS = 250;
 const LIGHT_MS = 80;
 const recorded = [latencyChart, partsChart];
 const live = [...recorded, windowChart, memoryChart, kernelsChart];
-const inStep = [sidesChart, psnrChart, ssimChart, memoryChart];
+const likeness = [psnrChart, ssimChart];
 
 export type ChartEvents = {
   /** Show the pictures of a block; what is returned says why that cannot be. */
@@ -46,9 +46,18 @@ export type ChartPanel = {
   clear: () => void;
 };
 
+/** Those that have something to show: of a recording nobody knows the memory. */
+function drawingsOf(tiles: Tiles | null, measured: boolean): readonly Drawing[] {
+  if (tiles === null) {
+    return measured ? live : recorded;
+  }
+  const inStep = [sidesChart, ...(tiles.compared ? likeness : [])];
+  return measured ? [...inStep, memoryChart] : inStep;
+}
+
 export function chartPanel(
   picturesPerSecond: number,
-  labels: readonly string[],
+  tiles: Tiles | null,
   loading: Promise<Plotly>,
   events: ChartEvents,
   signal: AbortSignal,
@@ -75,9 +84,9 @@ export function chartPanel(
     "two blocks get slower by it: the profiler begins with one, and takes the other apart",
   );
   const blocks = new Blocks();
-  const ofOneVideo = events.profile === undefined ? recorded : live;
-  const drawings: readonly Drawing[] = labels.length === 0 ? ofOneVideo : inStep;
-  let drawing: Drawing = labels.length === 0 ? latencyChart : sidesChart;
+  const labels = tiles?.labels ?? [];
+  const drawings = drawingsOf(tiles, events.profile !== undefined);
+  let drawing: Drawing = tiles === null ? latencyChart : sidesChart;
   let drawn: Plot | undefined;
   let range: Range | undefined;
   let lit: number | undefined;
@@ -145,7 +154,7 @@ export function chartPanel(
     if (signal.aborted) {
       return;
     }
-    drawn = plot(plotly, { choose: seek, zoom }, signal);
+    drawn = plot(plotly, { choose: (told) => seekAt(blockOf(told)), zoom }, signal);
     loadingNote.replaceWith(drawn.element);
     schedule(0);
   }
@@ -228,6 +237,12 @@ export function chartPanel(
     freeze.setAttribute("aria-pressed", String(frozen));
     element.dataset["frozen"] = String(frozen);
     schedule(0);
+  }
+
+  function seekAt(block: number | undefined): void {
+    if (block !== undefined) {
+      seek(block);
+    }
   }
 
   function seek(block: number): void {

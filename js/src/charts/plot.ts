@@ -10,8 +10,8 @@ const png = { format: "png", width: 900, height: 450, scale: 2 } as const;
 const withLegend = { showlegend: true, legend: { x: 1.07, traceorder: "normal" } };
 
 export type PlotEvents = {
-  /** Somebody has clicked at a block. */
-  choose: (block: number) => void;
+  /** Somebody has clicked at what Plotly tells of. */
+  choose: (told: unknown) => void;
   /** Somebody has zoomed; undefined is back to where it was. */
   zoom: (range: Range | undefined) => void;
 };
@@ -43,15 +43,9 @@ export function plot(plotly: Plotly, events: PlotEvents, signal: AbortSignal): P
     const plotted = await plotly.react(element, data, layout, config);
     if (!listened) {
       listened = true;
-      plotted.on("plotly_click", (told) => choose(blockOf(told)));
+      plotted.on("plotly_click", events.choose);
       plotted.on("plotly_relayout", (told) => zoom(rangeOf(told)));
       plotted.on("plotly_doubleclick", () => events.zoom(undefined));
-    }
-  }
-
-  function choose(block: number | undefined): void {
-    if (block !== undefined) {
-      events.choose(block);
     }
   }
 
@@ -73,9 +67,18 @@ export function plot(plotly: Plotly, events: PlotEvents, signal: AbortSignal): P
 
 /** The block that was clicked at, if Plotly tells of one. */
 export function blockOf(told: unknown): number | undefined {
+  return wholeOf(told, "x");
+}
+
+/** The place of what was clicked at among all that are drawn, where each dot says its own. */
+export function placeOf(told: unknown): number | undefined {
+  return wholeOf(told, "customdata");
+}
+
+function wholeOf(told: unknown, name: string): number | undefined {
   const points = field(told, "points");
-  const block = Array.isArray(points) ? field(points[0], "x") : undefined;
-  return typeof block === "number" && Number.isInteger(block) ? block : undefined;
+  const value = Array.isArray(points) ? field(points[0], name) : undefined;
+  return typeof value === "number" && Number.isInteger(value) ? value : undefined;
 }
 
 /** The range that was zoomed to, if that is what Plotly tells of. */

@@ -19,6 +19,8 @@ export type Vitals = {
   /** The video's own pictures a second, those made and those drawn. */
   wanted: number;
   made: number;
+  /** How many videos are made in step; 0 of a single one. */
+  inStep: number;
   shown: number;
   /** Seconds of video that are here and unseen. */
   ahead: number;
@@ -48,12 +50,16 @@ export function diagnose(vitals: Vitals): Diagnosis {
     : { verdict: "choppy", words: `Choppy: ${reason} (${figures(vitals)})` };
 }
 
-function late({ made, wanted, encodeMs, blockMs }: Vitals): string | undefined {
+function late({ made, wanted, inStep, encodeMs, blockMs }: Vitals): string | undefined {
   if (made >= MADE_ENOUGH * wanted) {
     return undefined;
   }
   const coding = encodeMs > blockMs / 4 ? `; ${encodeMs.toFixed(0)} ms of each go into coding` : "";
-  return `blocks are made at ${made.toFixed(1)} pictures/s and play at ${wanted}${coding}: take a faster preset, fewer steps or a smaller size`;
+  const out =
+    inStep === 0
+      ? "take a faster preset, fewer steps or a smaller size"
+      : `${inStep} videos are made in turns; look back to see them at ${wanted}`;
+  return `blocks are made at ${made.toFixed(1)} pictures/s and play at ${wanted}${coding}: ${out}`;
 }
 
 function unsent({ dropped, blocks, decodeMs, blockMs, live, dry }: Vitals): string | undefined {
@@ -128,6 +134,7 @@ export class Lately {
     return {
       wanted: this.picturesPerSecond,
       made: tookMs > 0 ? (1000 * pictures) / tookMs : 0,
+      inStep: newest?.sides.length ?? 0,
       codec: this.codec,
       credits: newest?.credits ?? 0,
       dropped: this.records.filter(isDropped).length,

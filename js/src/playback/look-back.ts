@@ -97,6 +97,11 @@ export class LookBack<Picture extends Disposable> {
     });
   }
 
+  /** Play these pictures round and round. */
+  repeat(stretch: Stretch): void {
+    this.look((review, nowMs, there) => review.repeat(stretch, nowMs, there));
+  }
+
   /** Begin or end the loop at the present picture. */
   bound(end: keyof Stretch): void {
     this.look((review, nowMs, there) => {

@@ -1,7 +1,7 @@
 // A recording that lies in the page itself: its video as the text of an element, and all else as JSON.
 
 import { sharedPlotly } from "../charts/plotly.ts";
-import { list, number, numberList, object, ProtocolError, text } from "../fields.ts";
+import { bytesIn, list, number, numberList, object, ProtocolError, text } from "../fields.ts";
 import type { CodedBlock } from "../playback/decoder.ts";
 import { parseRecord, parseState } from "../protocol.ts";
 import type { Tape } from "./tape.ts";
@@ -85,8 +85,4 @@ function joined(
   both.set(one);
   both.set(other, one.length);
   return both;
-}
-
-function bytesIn(base64: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(atob(base64.trim()), (letter) => letter.charCodeAt(0));
 }

@@ -5,7 +5,7 @@ import { loadPlotly, sharedPlotly } from "../charts/plotly.ts";
 import { connect, expected, type Message } from "../connection.ts";
 import { type CodedBlock, decodable } from "../playback/decoder.ts";
 import type { BlockRecord } from "../protocol.ts";
-import type { Tape } from "./tape.ts";
+import type { GrowingListener, Tape } from "./tape.ts";
 
 /** A loop goes round in these, and nothing comes twice. */
 const KEPT_BLOCKS = 32;
@@ -27,12 +27,13 @@ export function kernelTape(
         take(message);
       }
     },
-    onState: () => undefined, // it is over: nothing changes any more
+    onState: (next) => listener?.onState(next), // a recording is over: nothing changes any more
     onError: fail,
     onWait: () => undefined,
   });
   const first = state();
-  const { run } = first;
+  let listener: GrowingListener | undefined;
+  let begun = false;
   const coming = records.wait();
   decodable(first.h264)
     .then((codecs) => send({ type: "attach", view, codecs }))
@@ -40,15 +41,29 @@ export function kernelTape(
   const leave = () => send({ type: "leave", view });
   signal.addEventListener("abort", leave);
   addEventListener("pagehide", leave, { signal });
-  return { state: first, records: coming, block, exact, plotly };
+  const tape: Tape = { state: first, records: coming, block, exact, plotly };
+  return first.sweep === null ? tape : { ...tape, growing: { copy, send, listen } };
+
+  function copy(tile: number | null): void {
+    send({ type: "code", view, tile });
+  }
+
+  function listen(next: GrowingListener): void {
+    listener = next;
+  }
 
   function take(message: Message): void {
     switch (message.type) {
       case "history":
-        records.came(message.records);
+        takeRecords(message.records);
+        break;
+      case "exported":
+        listener?.onCode(message);
         break;
       case "block":
-        blocks.get(message.record.block)?.give(message);
+        if (message.run === state().run) {
+          blocks.get(message.record.block)?.give(message);
+        }
         break;
       case "still":
         stills.get(message.picture)?.give(message.bytes);
@@ -62,6 +77,17 @@ export function kernelTape(
         break;
       default:
         fail(`a recording has no ${message.type}`);
+    }
+  }
+
+  /** The first ones, or those of a tape that has grown: what is here of it is no longer right. */
+  function takeRecords(all: readonly BlockRecord[]): void {
+    blocks.clear();
+    if (begun) {
+      listener?.onRecords(all);
+    } else {
+      begun = true;
+      records.came(all);
     }
   }
 
@@ -79,7 +105,7 @@ export function kernelTape(
   function block(number: number): Promise<CodedBlock> {
     const here = blocks.get(number) ?? asked<CodedBlock>();
     if (!blocks.has(number)) {
-      send({ type: "block", view, run, block: number });
+      send({ type: "block", view, run: state().run, block: number });
     }
     blocks.delete(number); // and so it is the newest
     blocks.set(number, here);
@@ -95,7 +121,7 @@ export function kernelTape(
   function exact(picture: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
     const here = stills.get(picture) ?? asked<Uint8Array<ArrayBuffer> | undefined>();
     stills.set(picture, here);
-    send({ type: "still", view, run, picture });
+    send({ type: "still", view, run: state().run, picture });
     return here.promise;
   }
 

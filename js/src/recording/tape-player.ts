@@ -28,6 +28,8 @@ export class TapePlayer {
   private shown: ShownPicture | undefined;
   private shownSinceMs = 0;
   private stood = false;
+  /** What is on the screen is of the tape before. */
+  private fresh = false;
 
   constructor(
     picturesPerSecond: number,
@@ -58,12 +60,36 @@ export class TapePlayer {
     signal.addEventListener("abort", () => this.back.close());
   }
 
-  /** Put it in, and stand on its first picture. */
+  /** Put it in, and stand on its first picture; or where the viewer was, if it was there before. */
   load(records: readonly BlockRecord[], codec: Codec): void {
+    const { place } = this;
+    this.back.begin();
     for (const record of records) {
       this.back.film.add({ record, codec, pictures: [] });
     }
     this.back.seek(this.back.film.stretch?.first ?? 0);
+    if (place !== undefined) {
+      this.goBackTo(place);
+    }
+    this.fresh = true;
+  }
+
+  /** Play all of it round and round. */
+  playRound(): void {
+    const { stretch } = this.back.film;
+    if (stretch !== undefined) {
+      this.back.repeat(stretch);
+    }
+  }
+
+  private goBackTo({ picture, playing, loop }: Place): void {
+    if (loop !== undefined) {
+      this.back.repeat(loop);
+    }
+    this.back.seek(picture);
+    if (playing !== this.back.review?.playing) {
+      this.back.playOrStand();
+    }
   }
 
   /** Where the viewer stands; undefined before a picture is shown. */
@@ -96,7 +122,8 @@ export class TapePlayer {
 
   private show(nowMs: number): void {
     const shown = this.back.at(nowMs);
-    if (shown !== undefined && shown.number !== this.shown?.number) {
+    if (shown !== undefined && (this.fresh || shown.number !== this.shown?.number)) {
+      this.fresh = false;
       this.shown = shown;
       this.shownSinceMs = nowMs;
       this.stood = false;

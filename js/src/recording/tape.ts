@@ -2,7 +2,7 @@
 
 import type { Plotly } from "../charts/plotly.ts";
 import type { CodedBlock } from "../playback/decoder.ts";
-import type { BlockRecord, State } from "../protocol.ts";
+import type { BlockRecord, Command, State } from "../protocol.ts";
 
 export type Tape = {
   state: State;
@@ -12,4 +12,20 @@ export type Tape = {
   /** A picture as it was made, as a PNG; undefined where only the video is kept. */
   exact: (picture: number) => Promise<Uint8Array<ArrayBuffer> | undefined>;
   plotly: () => Promise<Plotly>;
+  /** What a tape has besides whose videos are still being made. */
+  growing?: Growing;
+};
+
+export type Growing = {
+  /** The Python that makes all of it, or one tile alone, is wanted; what was done with it is told. */
+  copy: (tile: number | null) => void;
+  send: (command: Command) => void;
+  listen: (listener: GrowingListener) => void;
+};
+
+export type GrowingListener = {
+  onState: (state: State) => void;
+  /** More is on the tape: each block is another one. */
+  onRecords: (records: readonly BlockRecord[]) => void;
+  onCode: (code: { name: string; text: string }) => void;
 };

@@ -3,7 +3,9 @@
 import { chartPanel } from "../charts/panel.ts";
 import { Decoder } from "../playback/decoder.ts";
 import type { ShownPicture } from "../playback/player.ts";
+import type { BlockRecord, State } from "../protocol.ts";
 import { timelineBoard } from "../timeline/board.ts";
+import { handOver } from "../timeline/files.ts";
 import { pictureOfFrame } from "../timeline/geometry.ts";
 import { heedDisabled, make } from "../view/elements.ts";
 import { errorPanel } from "../view/error-panel.ts";
@@ -13,6 +15,8 @@ import { shortcuts } from "../view/shortcuts.ts";
 import { statusLine } from "../view/status-line.ts";
 import { stills } from "../view/stills.ts";
 import { lookBackKeys, stageOf } from "../view/theatre.ts";
+import { tileView } from "../view/tiles.ts";
+import { sweepPanel } from "./sweep-panel.ts";
 import type { Tape } from "./tape.ts";
 import { TapePlayer } from "./tape-player.ts";
 
@@ -28,13 +32,35 @@ export function recordingView(
   const theatre = make("div", "ll-theatre");
   const errors = errorPanel(() => theatre.focus({ preventScroll: true }), signal);
   const tape = open(errors.show);
-  const { state } = tape;
+  let { state } = tape;
   const rate = state.pictures_per_second;
   let shown: ShownPicture | undefined;
 
+  const size = { width: state.width_px, height: state.height_px };
+  const { growing } = tape;
+  const tiles =
+    state.tiles === null || growing === undefined
+      ? undefined
+      : tileView(
+          state.tiles,
+          size,
+          { send: growing.send, focus: () => display.focus(), copy: growing.copy },
+          signal,
+        );
+  const sweep =
+    state.tiles === null || growing === undefined
+      ? undefined
+      : sweepPanel(
+          state.tiles,
+          {
+            begin: () => growing.send({ type: "start" }),
+            hold: () => growing.send({ type: "stop" }),
+          },
+          signal,
+        );
   const display = screen(
-    { width: state.width_px, height: state.height_px },
-    undefined,
+    size,
+    tiles?.lens,
     { snapshot: () => exact.save(state.model), fail: errors.show, theatre },
     signal,
   );
@@ -54,7 +80,7 @@ export function recordingView(
   );
   const charts = chartPanel(
     rate,
-    [],
+    state.tiles,
     tape.plotly(),
     { seek: (record) => back.goTo(record), name: () => state.model },
     signal,
@@ -85,13 +111,24 @@ export function recordingView(
   const keys = shortcuts(
     root,
     [theatre],
-    [{ key: " ", name: "space", says: "play, or stand", act: playOrStand }, ...lookBackKeys(back)],
+    [
+      { key: " ", name: "space", says: "play, or stand", act: playOrStand },
+      ...lookBackKeys(back),
+      ...(tiles === undefined
+        ? []
+        : [{ key: "v", name: "v", says: "look at them in the next way", act: tiles.cycle }]),
+    ],
     [],
     signal,
   );
   const stage = stageOf(theatre, display, film.element, keys.sheet, charts.element);
   const frame = make("div", "ll-frame");
-  frame.append(status.element, stage, timeline.element, errors.element);
+  // a sweep has as many timelines as prompts, and all of them are one entry
+  frame.append(status.element, stage, sweep?.element ?? timeline.element, errors.element);
+  if (tiles !== undefined) {
+    display.element.append(tiles.overlay);
+    display.element.after(tiles.bar);
+  }
   root.append(frame);
   root.dataset["frame"] = "-1";
   root.dataset["status"] = state.status;
@@ -99,19 +136,36 @@ export function recordingView(
   timeline.follow(state);
   const measuring = setInterval(measure, MEASURE_MS);
   signal.addEventListener("abort", () => clearInterval(measuring));
-  tape.records.then(
-    (records) => {
-      player.load(records, state.codec);
-      charts.add(records);
-      root.dataset["blocks"] = String(records.length);
-    },
-    (error) => errors.show(String(error)),
-  );
+  follow(state);
+  growing?.listen({
+    onState: follow,
+    onRecords: take,
+    onCode: async ({ name, text }) => sweep?.say(await handOver("python", name, text)),
+  });
+  tape.records.then(take, (error) => errors.show(String(error)));
   return root;
+
+  function follow(next: State): void {
+    state = next;
+    if (next.sweep !== null) {
+      sweep?.follow(next.sweep);
+      root.dataset["made"] = String(next.sweep.figures.length);
+    }
+  }
+
+  function take(records: readonly BlockRecord[]): void {
+    player.load(records, state.codec);
+    if (growing !== undefined && shown === undefined) {
+      player.playRound(); // somebody waits for the first of them
+    }
+    charts.add(records);
+    root.dataset["blocks"] = String(records.length);
+  }
 
   function draw(next: ShownPicture): void {
     shown = next;
     display.update(next);
+    tiles?.update(next.record);
     film.update(player.place);
     timeline.show(next);
     charts.light(next.record.block);

@@ -43,7 +43,7 @@ export function branchPanel(
   button.type = "submit";
   copy.type = "button";
   copy.title = "the cell that makes this video from its beginning";
-  copy.addEventListener("click", () => send({ type: "code", view }), { signal });
+  copy.addEventListener("click", () => send({ type: "code", view, tile: null }), { signal });
   list.setAttribute("role", "tree");
   list.setAttribute("aria-label", "Videos that have left each other");
   list.addEventListener("keydown", press, { signal });
@@ -121,22 +121,41 @@ export function branchPanel(
     item.dataset["branch"] = String(node.number);
     item.style.setProperty("--ll-deep", String(deep));
     if (node.thumbnail !== undefined) {
-      const picture = make("img", "ll-branch-picture");
-      picture.alt = "";
-      const address = URL.createObjectURL(new Blob([node.thumbnail], { type: "image/jpeg" }));
-      picture.addEventListener("load", () => URL.revokeObjectURL(address));
-      picture.src = address;
-      item.append(picture);
+      item.append(pictureOf(node.thumbnail));
     }
-    const place = node.parent === null ? "from the beginning" : `from block ${node.block}`;
-    const end = node.number === tree?.present ? "on" : `to ${node.made}`;
     item.append(
-      make("span", "ll-branch-place", `${place} ${end}`),
+      make("span", "ll-branch-place", placeText(node, tree)),
       make("span", "ll-branch-prompt", node.prompt),
     );
+    if (mayGo(node, tree)) {
+      item.append(letGo(node));
+    }
     item.title = "go to this video (Enter); it goes on where it was left";
     item.addEventListener("click", () => walk(node), { signal });
     return item;
+  }
+
+  function letGo(node: Node): HTMLElement {
+    const button = make("button", "ll-branch-release", "×");
+    button.type = "button";
+    button.tabIndex = -1;
+    button.title = "let go of this video and of all that have left it (Delete)";
+    button.setAttribute("aria-label", button.title);
+    button.addEventListener(
+      "click",
+      (event) => {
+        event.stopPropagation();
+        release(node);
+      },
+      { signal },
+    );
+    return button;
+  }
+
+  function release(node: Node): void {
+    if (able() && mayGo(node, tree)) {
+      send({ type: "release", view, branch: node.number });
+    }
   }
 
   function walk(node: Node): void {
@@ -159,23 +178,63 @@ export function branchPanel(
   }
 
   function press(event: KeyboardEvent): void {
-    const next = nextInTree(event.key, focused, tree?.nodes ?? []);
-    if (event.key === "Enter" || event.key === " ") {
+    const act = actOf(event.key);
+    if (act !== undefined) {
       event.preventDefault();
-      items()[focused]?.click();
-    } else if (next !== undefined) {
-      event.preventDefault();
-      focused = next;
-      mark();
-      items()[focused]?.focus();
+      act();
     }
   }
+
+  function actOf(key: string): (() => void) | undefined {
+    switch (key) {
+      case "Enter":
+      case " ":
+        return () => items()[focused]?.click();
+      case "Delete":
+        return () => tree?.nodes.slice(focused, focused + 1).forEach(release);
+      default: {
+        const next = nextInTree(key, focused, tree?.nodes ?? []);
+        return next === undefined ? undefined : () => focus(next);
+      }
+    }
+  }
+
+  function focus(next: number): void {
+    focused = next;
+    mark();
+    items()[focused]?.focus();
+  }
+}
+
+function placeText(node: Node, tree: TreeMessage | undefined): string {
+  const place = node.parent === null ? "from the beginning" : `from block ${node.block}`;
+  return `${place} ${node.number === tree?.present ? "on" : `to ${node.made}`}`;
+}
+
+function pictureOf(jpeg: Uint8Array<ArrayBuffer>): HTMLImageElement {
+  const picture = make("img", "ll-branch-picture");
+  picture.alt = "";
+  const address = URL.createObjectURL(new Blob([jpeg], { type: "image/jpeg" }));
+  picture.addEventListener("load", () => URL.revokeObjectURL(address));
+  picture.src = address;
+  return picture;
 }
 
 /** How many videos lie between a video and the first one. */
 export function depthOf(node: Node, nodes: readonly Node[]): number {
   const parent = nodes.find(({ number }) => number === node.parent);
   return parent === undefined ? 0 : depthOf(parent, nodes) + 1;
+}
+
+/** Whether a video may be let go of: neither the one that is shown, nor one that it has left. */
+export function mayGo(node: Node, tree: TreeMessage | undefined): boolean {
+  const nodes = tree?.nodes ?? [];
+  let at = nodes.find(({ number }) => number === tree?.present);
+  while (at !== undefined && at.number !== node.number) {
+    const { parent } = at;
+    at = nodes.find(({ number }) => number === parent);
+  }
+  return at === undefined && node.parent !== null;
 }
 
 /** The place that a key leads to: up and down the list, left to the parent, right to a child. */
@@ -220,6 +279,7 @@ export function roomText({
   state_bytes,
   limit_bytes,
   dropped,
+  left_bytes,
 }: TreeMessage): string {
   if (nodes.length === 0) {
     return "";
@@ -227,5 +287,7 @@ export function roomText({
   const mib = (bytes: number) => (bytes / MIB).toFixed(0);
   const kept = states === 1 ? "1 state is kept" : `${states} states are kept`;
   const gone = dropped === 0 ? "" : `; ${dropped} went for want of room, so it takes longer there`;
-  return `${kept} to go on from, in ${mib(state_bytes)} of ${mib(limit_bytes)} MiB${gone}`;
+  const left =
+    left_bytes === 0 ? "" : `; windows of videos that are not shown: ${mib(left_bytes)} MiB`;
+  return `${kept} to go on from, in ${mib(state_bytes)} of ${mib(limit_bytes)} MiB${gone}${left}`;
 }

@@ -36,7 +36,7 @@ export function statusLine(): StatusLine {
       status.dataset["status"] = state.status;
       const weights =
         state.weights === "random" ? " · random weights: the pictures mean nothing" : "";
-      about.textContent = `${state.model} · ${state.preset} · ${sizeOf(state)} · seed ${state.seed}${weights}${state.fallbacks.map((told) => ` · ${told}`).join("")}`;
+      about.textContent = `${state.model} · ${state.preset} · ${sizeOf(state)}${seedOf(state)}${weights}${state.fallbacks.map((told) => ` · ${told}`).join("")}`;
     },
     wait: (words) => write(waiting, words),
     measure(vitals, blocks) {
@@ -56,6 +56,11 @@ function sizeOf({ width_px: width, height_px: height, tiles }: State): string {
   return tiles === null
     ? `${width} × ${height}`
     : `${tiles.labels.length} of ${width / tiles.columns} × ${height / tiles.rows}`;
+}
+
+/** Nothing where each of several has its own. */
+function seedOf({ seed, tiles }: State): string {
+  return tiles?.seeded === true ? "" : ` · seed ${seed}`;
 }
 
 function write(element: HTMLElement, text: string): void {
