@@ -19,7 +19,7 @@ FIXTURES = Path(__file__).parents[1] / "fixtures" / "protocol.json"
 SENT = [*json.loads(FIXTURES.read_text(encoding="utf-8"))["to_kernel"].values()]
 PATIENCE_S = 30
 # What is about a file, the insides of a model or a branch has tests of its own.
-SLOW = {"clip", "still", "record", "use", "change", "branch", "walk", "code", "profile"}
+SLOW = {"clip", "still", "record", "use", "change", "branch", "release", "walk", "code", "profile"}
 QUICK = [content for content in SENT if content["type"] not in SLOW]
 CREDITS = [
     content | {"run": run, "block": block}
