@@ -307,7 +307,6 @@ PRESETS: dict[str, Preset] = {
             prompt_cache=8,
             memory_pool=True,
             decode_behind=True,
-            attention="fastest",
             kernels="fastest",
         ),
         _BALANCED,
@@ -337,7 +336,6 @@ PRESETS: dict[str, Preset] = {
             memory_pool=True,
             decode_frames=1,
             offload_text_encoder=True,
-            attention="fastest",
             kernels="fastest",
         ),
     )

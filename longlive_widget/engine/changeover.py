@@ -4,7 +4,7 @@ Knows settings only: `Engine.under` makes the engine, and `Engine.take_over` has
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from longlive_widget.presets import Preset
@@ -56,8 +56,13 @@ class Changeover:
     reasons: tuple[str, ...]
 
 
-def changeover(old: Preset, new: Preset) -> Changeover:
-    """The way from one preset to the other."""
+def changeover(old: Preset, new: Preset, *, own_kernels: bool = True) -> Changeover:
+    """The way from one preset to the other.
+
+    `own_kernels` is whether kernels of our own run on the device: else all presets have torch's.
+    """
+    if not own_kernels:
+        old, new = (replace(preset, kernels="torch") for preset in (old, new))
     of_a_model = tuple(_reasons(old, new, OF_A_MODEL, "needs a model with"))
     of_a_video = tuple(_reasons(old, new, OF_A_VIDEO, "is for a new video:"))
     how: How = "reload" if of_a_model else "next video" if of_a_video else "live"

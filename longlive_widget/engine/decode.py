@@ -108,8 +108,8 @@ class PictureOutlet:
         if not latent_BFCHW.is_cuda:
             with timed:
                 parts = [self._now(part) for part in self._parts(latent_BFCHW)]
+                self.finite = bool(all_finite(latent_BFCHW))
             whole = parts[0] if len(parts) == 1 else np.concatenate(parts)
-            self.finite = bool(all_finite(latent_BFCHW))
             return lambda: whole
         if not self._aside:
             with timed:

@@ -113,16 +113,17 @@ def decoding_work(preset: Preset, sizes: Sizes, dtype: torch.dtype) -> Work:
 def passing_bytes(preset: Preset, sizes: Sizes, dtype: torch.dtype) -> int:
     """What a pass of the transformer takes beyond window and prompt: of a step or of a re-cache.
 
-    All layers take the same, one after the other.
+    All layers take the same, one after the other, but the last one, which only writes in a pass
+    that is for the memory alone.
     """
-    one_layer = replace(sizes, transformer=replace(sizes.transformer, layers=1))
-    config, geometry = one_layer.transformer, one_layer.geometry
+    few_layers = replace(sizes, transformer=replace(sizes.transformer, layers=2))
+    config, geometry = few_layers.transformer, few_layers.geometry
     with _META:
         network = Transformer(config)
     network.to(_META, dtype).attend_with(
         math_attention if preset.attention == "math" else lambda q, _k, _v: torch.empty_like(q)
     )
-    denoiser = Denoiser(network, new_window(preset, one_layer, geometry, "relative"))
+    denoiser = Denoiser(network, new_window(preset, few_layers, geometry, "relative"))
     block, window_frames = geometry.block_frames, preset.window_frames
     tokens = window_frames * geometry.tokens_per_frame
     k_BTHD = torch.empty(1, tokens, config.heads, config.head_dim, dtype=dtype, device=_META)
@@ -131,7 +132,8 @@ def passing_bytes(preset: Preset, sizes: Sizes, dtype: torch.dtype) -> int:
     text = network.read_text(embeds)
     with LiveBytes() as live:
         denoiser.window.open_block(0, window_frames)
-        denoiser.window.append(0, k_BTHD, k_BTHD.clone())
+        for layer in range(config.layers):
+            denoiser.window.append(layer, k_BTHD.clone(), k_BTHD.clone())
         kept = live.restart()
         denoiser.window.open_block(window_frames, block)
         denoiser.denoise(noise_BFCHW, lambda _: noise_BFCHW, text, levels((1000,)))

@@ -10,10 +10,10 @@ import torch
 from longlive_widget.cache.text import PromptCache
 from longlive_widget.engine.attention import AttentionChoice, attention_in
 from longlive_widget.engine.capability import within_reach
-from longlive_widget.engine.changeover import changeover
+from longlive_widget.engine.changeover import Changeover, changeover
 from longlive_widget.engine.compiling import compile_model
 from longlive_widget.engine.decode import require_decoder
-from longlive_widget.engine.gpu import current
+from longlive_widget.engine.gpu import current, has_triton
 from longlive_widget.engine.layers import prepare_layers, require_layers, require_own_layers
 from longlive_widget.engine.memory import require_memory, require_room
 from longlive_widget.engine.model import Model, Placement, Weights
@@ -173,7 +173,7 @@ class Engine:
         where = Placement(origin.device, origin.dtype, chosen.offload_text_encoder)
         beside = tuple(beside)
         for other in beside:
-            has_layers = changeover(other.preset, chosen).how != "reload"
+            has_layers = other.way_to(chosen).how != "reload"
             if other.model.is_at(where) and has_layers:
                 return cls(
                     other.model,
@@ -223,13 +223,17 @@ class Engine:
             other = Engine._loaded(self.origin, asked, (self, *beside), tell)
             other.model.adapters.follow(self.model.adapters)
             return other
-        way = changeover(self.preset, asked)
+        way = self.way_to(asked)
         if way.how == "reload":
             raise PresetError(
                 f"preset {asked.name!r}: {way.reasons[0]}, and this one was made in memory: use "
                 "Engine.load"
             )
         return Engine(self.model, asked, fallbacks=self.fallbacks, attention=self.attention)
+
+    def way_to(self, preset: Preset) -> Changeover:
+        """What it takes to go from this engine's preset to another, on its device."""
+        return changeover(self.preset, preset, own_kernels=has_triton(self.model.device))
 
     def why_not(self, preset: Preset) -> str:
         """Why this model cannot run under that preset here, in a sentence; '' if it can.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from types import NoneType
 from typing import TYPE_CHECKING, Literal, cast, get_args, get_origin, get_type_hints
 
-from longlive_widget.engine.changeover import OF_A_MODEL, OF_A_VIDEO, changeover
+from longlive_widget.engine.changeover import OF_A_MODEL, OF_A_VIDEO
 from longlive_widget.errors import PresetError
 from longlive_widget.presets import PICTURE, PRESETS, Preset, preset_named
 from longlive_widget.widget.panel import (
@@ -72,8 +72,8 @@ class Offers:
             return "now", ""
         if why := self._engine.why_not(preset):
             return "refused", why.removeprefix(f"preset {preset.name!r} ")
-        over = changeover(present, preset)
-        there = any(changeover(one.preset, preset).how != "reload" for one in self._loaded)
+        over = self._engine.way_to(preset)
+        there = any(one.way_to(preset).how != "reload" for one in self._loaded)
         if over.how == "reload" and there:
             return ("live" if over.goes_on else "next video"), "; ".join(over.reasons)
         return over.how, "; ".join(over.reasons)

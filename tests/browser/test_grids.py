@@ -162,5 +162,5 @@ def _copies_a_tile_of_the_sweep(page, player):
     player.get_by_text("Copy as Python: this one alone").locator("visible=true").click()
     page.wait_for_function("() => globalThis.copied !== ''")
     copied = page.evaluate("globalThis.copied")
-    assert "engine = Engine.load('tiny', Preset(name='two steps'" in copied
+    assert "engine = Engine.load('tiny', Preset('two steps'" in copied
     assert "Timeline.of(\n    'a big yellow star spins'" in copied

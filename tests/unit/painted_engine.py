@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from longlive_widget.cache.window import RingWindow
+from longlive_widget.engine.changeover import changeover
 from longlive_widget.engine.session import Block
 from longlive_widget.engine.watch import Unwatched
 from longlive_widget.geometry import Geometry, pictures_before
@@ -45,6 +46,9 @@ class PaintedEngine:
 
     def under(self, preset, *, beside=(), tell=None):  # noqa: ARG002  nothing is loaded
         return replace(self, preset=preset)
+
+    def way_to(self, preset):
+        return changeover(self.preset, preset, own_kernels=False)
 
     def why_not(self, preset):
         return "" if preset.linear_dtype == "model" else "no FP8 in this paint"

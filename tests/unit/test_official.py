@@ -386,10 +386,14 @@ def measured_peaks() -> Iterator[tuple[Preset, float]]:
 
 @pytest.mark.parametrize(("preset", "peak"), [*measured_peaks()], ids=str)
 def test_no_preset_takes_more_than_it_says(preset: Preset, peak: float):
-    """Nor much less; layers in FP8 are counted as large as they are while they are loaded."""
+    """Nor much less; layers in FP8 are counted as large as they are while they are loaded.
+
+    What kernels of our own spare is not counted.
+    """
     sizes = longlive_sizes(small_decoder=WIDTHS)
     needed = needed_bytes(preset, sizes, torch.bfloat16, torch.device("cuda"))
     bound = 1.12 if preset.linear_dtype == "fp8" else 1.08 if preset.compiled else 1.05
+    bound = max(bound, 1.15) if preset.kernels != "torch" else bound
     assert peak <= needed < bound * peak
 
 
