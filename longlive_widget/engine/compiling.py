@@ -1,11 +1,13 @@
 """Compiling a model's parts, for presets that ask for it."""
 
+from collections.abc import Iterable
+
 import torch
 from torch import nn
 
 from longlive_widget.engine.compile_gate import through_gate
 from longlive_widget.engine.model import Model
-from longlive_widget.model.video_decoder import ResidualBlock, RmsNorm
+from longlive_widget.model.video_decoder import Head, ResidualBlock, RmsNorm
 from longlive_widget.presets import COMPILED_WITHOUT_GRAPHS, CompileMode
 
 _MOST_VERSIONS = 64
@@ -30,8 +32,14 @@ def compile_norms(network: nn.Module, mode: CompileMode = "default") -> None:
     """
     limit = torch._dynamo.config.recompile_limit
     torch._dynamo.config.recompile_limit = max(limit, _MOST_VERSIONS)
-    blocks = [module for module in network.modules() if isinstance(module, ResidualBlock)]
-    elsewhere = {layer for block in blocks if block.taps for layer in block.residual}
+    elsewhere = {layer for module in network.modules() for layer in _computed_by_ours(module)}
     for module in network.modules():
         if isinstance(module, RmsNorm) and module not in elsewhere:
             module.compile(dynamic=True, mode=mode)
+
+
+def _computed_by_ours(module: nn.Module) -> Iterable[nn.Module]:
+    """The layers of a part that kernels of our own compute; none if torch does."""
+    if isinstance(module, ResidualBlock) and module.taps:
+        return module.residual
+    return module if isinstance(module, Head) and module.fused else ()

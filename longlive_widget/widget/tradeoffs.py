@@ -25,9 +25,9 @@ from longlive_widget.widget.courier import Courier
 from longlive_widget.widget.explored import View
 from longlive_widget.widget.loop import Loop
 from longlive_widget.widget.outbox import sentence
-from longlive_widget.widget.protocol import Asset, encode
+from longlive_widget.widget.protocol import Asset, AssetRequest, encode
 from longlive_widget.widget.studio import LongLiveWidget
-from longlive_widget.widget.wishes import Choose, Plotly, Take, wish_of
+from longlive_widget.widget.wishes import Choose, Take, wish_of
 
 if TYPE_CHECKING:
     from longlive_widget.engine.session import Block
@@ -214,7 +214,7 @@ class Tradeoffs(anywidget.AnyWidget):
 
     def _obey(self, content: object) -> None:
         match wish_of(content):
-            case Plotly():
+            case AssetRequest():
                 self.send(encode(Asset("plotly")), [asset("plotly")])
             case Choose(case, quality, preset):
                 one_of("quality", quality, get_args(Quality), SessionError)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from longlive_widget.errors import MessageError
+from longlive_widget.widget.protocol import AssetRequest
 
 
 @dataclass(frozen=True)
@@ -21,12 +22,7 @@ class Take:
     preset: str
 
 
-@dataclass(frozen=True)
-class Plotly:
-    """Send the script that draws charts."""
-
-
-Wish = Choose | Take | Plotly
+Wish = Choose | Take | AssetRequest
 
 
 def wish_of(content: object) -> Wish:
@@ -41,6 +37,6 @@ def wish_of(content: object) -> Wish:
         case {"type": "take", "preset": str(preset)}:
             return Take(preset)
         case {"type": "asset", "name": "plotly"}:
-            return Plotly()
+            return AssetRequest("plotly")
         case _:
             raise MessageError(f"this is no wish for charts: {content!r}")

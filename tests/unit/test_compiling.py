@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from longlive_widget import PRESETS, Engine, Timeline
+from longlive_widget.engine.compiling import compile_norms
+from longlive_widget.model.video_decoder import VideoDecoder, VideoDecoderConfig
 
 SWITCHED = Timeline.of("a red ball bounces", (6, "a blue ball rests on a meadow"))
 PARTS: tuple[dict[str, object], ...] = (
@@ -29,3 +31,12 @@ def test_a_compiled_preset_makes_the_pictures_of_the_reference(parts: dict[str, 
         off = np.abs(one.frames.astype(int) - other.frames.astype(int))
         assert off.max() <= 1  # rounding may fall on either side
         assert off.mean() < 1e-3
+
+
+def test_a_norm_that_kernels_of_our_own_compute_is_not_compiled():
+    plain, ours = (VideoDecoder(VideoDecoderConfig(dim=4, num_res_blocks=1)) for _ in range(2))
+    ours.decoder.head.fused = True
+    for network in (plain, ours):
+        compile_norms(network)
+    assert plain.decoder.head[0]._compiled_call_impl is not None
+    assert ours.decoder.head[0]._compiled_call_impl is None
