@@ -40,6 +40,6 @@ def compile_norms(network: nn.Module, mode: CompileMode = "default") -> None:
 
 def _computed_by_ours(module: nn.Module) -> Iterable[nn.Module]:
     """The layers of a part that kernels of our own compute; none if torch does."""
-    if isinstance(module, ResidualBlock) and module.taps:
+    if isinstance(module, ResidualBlock) and module.kernels:
         return module.residual
-    return module if isinstance(module, Head) and module.fused else ()
+    return module if isinstance(module, Head) and module.folded else ()

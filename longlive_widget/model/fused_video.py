@@ -1,15 +1,10 @@
-"""A video decoder's convolutions and what lies between them, as kernels of our own in Triton.
+"""What lies between a video decoder's convolutions, as kernels of our own in Triton.
 
 Each rounds where its plain twin in PyTorch does (`RmsNorm`, the bias of a convolution, a sum), so
 they differ by the order of sums alone. No gradient flows through them.
 
-A convolution is one product: rows and columns have a border of zeros, so that whatever a tap of the
-kernel sees of some pixels in a row lies in a row as well, and the taps side by side are one run.
-
-Axes: B batch, T frames, C channels in, N channels out, H rows, W columns, K taps and channels.
+Axes: B batch, T frames, C channels, H rows, W columns.
 """
-
-from dataclasses import asdict, dataclass
 
 import torch
 import triton
@@ -19,10 +14,19 @@ from torch import Tensor
 from longlive_widget.model.fused import AS_WRITTEN
 
 LAYOUT = torch.channels_last_3d
-_NUMBERS = 4096
+NUMBERS = 4096
 """How many numbers a program handles at once, those past the last channel counted."""
-_MOST_PIXELS = 512
+MOST_PIXELS = 512
 """More than a tile of a convolution has, and its kernel sees behind them."""
+
+
+@triton.jit  # type: ignore[untyped-decorator]
+def normed_pixels(x: tl.tensor, gamma: tl.tensor, root: tl.tensor, least: tl.tensor) -> tl.tensor:
+    """Pixels after an RMS norm and SiLU, in float32."""
+    value = x.to(tl.float32)
+    scale = root * tl.rsqrt(tl.maximum(tl.sum(value * value, axis=1), least))[:, None]
+    normed = value * scale * gamma
+    return normed * tl.sigmoid(normed)
 
 
 @triton.jit  # type: ignore[untyped-decorator]
@@ -57,91 +61,15 @@ def _bordered_pixels(
     place = column[:, None] * width + channel
     x_ptr += ((frame * rows + row).to(tl.int64) * columns) * width
     x = tl.load(x_ptr + place, mask=seen, other=0.0)
-    dtype = x.dtype
     if BIAS:
         bias = tl.load(bias_ptr + channel, mask=known, other=0.0)
-        x = tl.where(seen, x.to(tl.float32) + bias.to(tl.float32), 0.0).to(dtype)
+        x = tl.where(seen, x.to(tl.float32) + bias.to(tl.float32), 0.0).to(x.dtype)
     if NORM:
-        value = x.to(tl.float32)
-        scale = root * tl.rsqrt(tl.maximum(tl.sum(value * value, axis=1), least))[:, None]
         gamma = tl.load(gamma_ptr + channel, mask=known, other=0.0).to(tl.float32)
-        normed = value * scale * gamma
-        x = (normed * tl.sigmoid(normed)).to(dtype)
+        x = normed_pixels(x, gamma, root, least).to(x.dtype)
     goes = frame // frames * (frames_before + frames) + frames_before + frame % frames
     made_ptr += ((goes * (rows + 2) + row + 1).to(tl.int64) * (columns + 2) + 1) * width
     tl.store(made_ptr + place, x, mask=(column <= columns)[:, None] & known)
-
-
-@triton.jit  # type: ignore[untyped-decorator]
-def _convolved_pixels(
-    x_ptr: tl.tensor,
-    weight_ptr: tl.tensor,
-    bias_ptr: tl.tensor,
-    made_ptr: tl.tensor,
-    frames: tl.tensor,
-    frames_before: tl.tensor,
-    rows: tl.tensor,
-    columns: tl.tensor,
-    width: tl.constexpr,
-    made_width: tl.constexpr,
-    tap_frames: tl.constexpr,
-    taps: tl.constexpr,
-    doubles: tl.constexpr,
-    pixels: tl.constexpr,
-    most: tl.constexpr,
-    fewest: tl.constexpr,
-    at_once: tl.constexpr,
-    BIAS: tl.constexpr,
-) -> None:
-    """Some pixels in a row of one frame, `most` + `fewest` of their channels, a bias if asked for.
-
-    A kernel has `taps` rows and columns. If it `doubles`, there are four in turn, each of which
-    makes every other pixel of every other row. Past the end of a row lies the border: what comes of
-    it is made too, and not stored.
-    """
-    tl.static_assert(taps * width % at_once == 0)
-    slices: tl.constexpr = made_width // (most + fewest)
-    frame = tl.program_id(2)
-    phase = tl.program_id(1) // slices
-    first = tl.program_id(1) % slices * (most + fewest)
-    a_row = columns + 2
-    place = tl.program_id(0) * pixels + tl.arange(0, pixels)
-    run: tl.constexpr = taps * width
-    many: tl.constexpr = tap_frames * taps * run
-    reads = frame // frames * (frames + frames_before) + frame % frames
-    x_ptr += reads.to(tl.int64) * ((rows + 2) * a_row * width)
-    if doubles:
-        x_ptr += (phase // 2 * a_row + phase % 2) * width
-    weight_ptr += phase * (many * made_width) + first
-    number = tl.arange(0, at_once)
-    channel, later = tl.arange(0, most), most + tl.arange(0, fewest)
-    made = tl.zeros((pixels, most), tl.float32)
-    made_later = tl.zeros((pixels, fewest), tl.float32)
-    for step in range(many // at_once):
-        done = step * at_once
-        tap_row = done // run
-        begins = tap_row // taps * ((rows + 2) * a_row * width) + tap_row % taps * (a_row * width)
-        tap = begins + (done - tap_row * run) + number  # a remainder would hide how it is aligned
-        x = tl.load(x_ptr + place[:, None] * width + tap[None, :])
-        weights = weight_ptr + (done + number)[:, None] * made_width
-        made = tl.dot(x, tl.load(weights + channel[None, :]), made)
-        made_later = tl.dot(x, tl.load(weights + later[None, :]), made_later)
-    row, column = place // a_row, place % a_row
-    stored = (row < rows) & (column < columns)
-    if BIAS:
-        bias_ptr += first
-        made += tl.load(bias_ptr + channel).to(tl.float32)[None, :]
-        made_later += tl.load(bias_ptr + later).to(tl.float32)[None, :]
-    if doubles:
-        made_ptr += frame.to(tl.int64) * (rows * columns * 4 * made_width)
-        goes = (row * 2 + phase // 2) * (columns * 2) + column * 2 + phase % 2
-    else:
-        made_ptr += frame.to(tl.int64) * (rows * columns * made_width)
-        goes = row * columns + column
-    made_ptr += (goes * made_width + first)[:, None]
-    dtype = made_ptr.dtype.element_ty
-    tl.store(made_ptr + channel[None, :], made.to(dtype), mask=stored[:, None])
-    tl.store(made_ptr + later[None, :], made_later.to(dtype), mask=stored[:, None])
 
 
 @triton.jit  # type: ignore[untyped-decorator]
@@ -205,7 +133,7 @@ def _empty_with_border(x_BCTHW: Tensor, *, frames_before: int) -> Tensor:
     """Room for it behind other frames; what a tile reads behind the last pixel is ours too."""
     batch, channels, frames, rows, columns = x_BCTHW.shape
     pixels = batch * (frames_before + frames) * (rows + 2) * (columns + 2)
-    place = x_BCTHW.new_empty((pixels + _MOST_PIXELS) * channels)
+    place = x_BCTHW.new_empty((pixels + MOST_PIXELS) * channels)
     shape = batch, frames_before + frames, rows + 2, columns + 2, channels
     return place[: pixels * channels].view(shape).movedim(-1, 1)
 
@@ -221,7 +149,7 @@ def _put_behind(
     """Fill `joined` behind its first frames, the border too; normalised where a gamma is given."""
     batch, channels, frames, rows, columns = x_BCTHW.shape
     padded = triton.next_power_of_2(channels)
-    at_once = max(1, _NUMBERS // padded)
+    at_once = max(1, NUMBERS // padded)
     if x_BCTHW.numel() == 0:
         return
     _bordered_pixels[(triton.cdiv(columns + 2, at_once), rows + 2, batch * frames)](
@@ -245,153 +173,20 @@ def _put_behind(
     )
 
 
-@dataclass(frozen=True, eq=False)
-class Taps:
-    """A convolution's weights as its kernel reads them, `PKN`: K is frame, row, column, channel.
-
-    P is 1, or of doubled pixels the made one's row, then column, in its pair.
-    """
-
-    weight_PKN: Tensor
-    frames: int
-    side: int
-
-    @classmethod
-    def of(cls, weight_NCTHW: Tensor) -> "Taps":
-        """Of a convolution over frames, rows and columns."""
-        rows_KN = weight_NCTHW.permute(2, 3, 4, 1, 0).flatten(0, 3).contiguous()
-        return cls(rows_KN[None], *weight_NCTHW.shape[2:4])
-
-    @classmethod
-    def doubling(cls, weight_NCHW: Tensor) -> "Taps":
-        """Of a convolution of pixels that are doubled first, over the single ones.
-
-        A made pixel sees two rows and columns of these; of the kernel's three, two lie on the same
-        one: their weights are summed, in float32.
-        """
-        by_phase = (
-            _paired(_paired(weight_NCHW.float(), 2, row), 3, column)
-            for row in range(2)
-            for column in range(2)
-        )
-        rows = [w.permute(2, 3, 1, 0).flatten(0, 2) for w in by_phase]
-        return cls(torch.stack(rows).to(weight_NCHW.dtype), 1, 2)
-
-    @property
-    def channels(self) -> int:
-        """Channels made."""
-        return self.weight_PKN.shape[2]
-
-    @property
-    def doubles(self) -> bool:
-        """Whether it makes four pixels of one."""
-        return len(self.weight_PKN) > 1
-
-    def tile(self, x: Tensor) -> "_Tile | None":
-        """What a program makes of such tensors at once; None where the kernel does not suit."""
-        run = self.weight_PKN.shape[1] // (self.frames * self.side)
-        return _Tile.of(run, self.channels, x)
-
-
-def _paired(weight: Tensor, axis: int, phase: int) -> Tensor:
-    """Three taps along an axis as two, for the first or the second pixel of a pair."""
-    first, second, third = weight.unbind(axis)
-    pair = (first + second, third) if phase else (first, second + third)
-    return torch.stack(pair, dim=axis)
-
-
-def convolved(joined_BCTHW: Tensor, taps: Taps) -> Tensor | None:
-    """A convolution without its bias of frames with a border, of these only whole windows.
-
-    None where no tile suits it.
-    """
-    tile = taps.tile(joined_BCTHW)
-    return None if tile is None else _products(joined_BCTHW, taps, None, tile)
-
-
-def convolved_doubled(x_BCTHW: Tensor, taps: Taps, bias: Tensor) -> Tensor | None:
-    """A convolution of `x` with its rows and columns doubled; None where no tile suits it."""
-    tile = taps.tile(x_BCTHW)
-    return None if tile is None else _products(bordered(x_BCTHW), taps, bias, tile)
-
-
-@dataclass(frozen=True)
-class _Tile:
-    """What a program of a convolution makes and holds: `most` and `fewest` are channels."""
-
-    pixels: int
-    most: int
-    fewest: int
-    at_once: int
-    num_warps: int
-    num_stages: int
-
-    @classmethod
-    def of(cls, run: int, made_channels: int, x: Tensor) -> "_Tile | None":
-        """For runs of so many numbers and so many channels made; None: cuDNN may do it better."""
-        if made_channels % 96 or run % 32 or x.element_size() != 2:
-            return None
-        most, fewest = (128, 64) if made_channels % 192 == 0 else (64, 32)
-        if x.is_cuda and torch.cuda.get_device_capability(x.device)[0] not in _MUCH_SHARED_MEMORY:
-            return cls(128, most, fewest, 32, num_warps=8, num_stages=3)
-        if run % 64 == 0 and most == 128:
-            return cls(256, most, fewest, 64, num_warps=8, num_stages=3)
-        return cls(256, most, fewest, 32, num_warps=8, num_stages=5)
-
-
-_MUCH_SHARED_MEMORY = (9, 10)
-"""Compute capabilities, by their first number, whose multiprocessors hold the largest tiles.
-
-These take 3 * 2 * 64 * (256 + 192) bytes of shared memory, 168 KiB.
-"""
-
-
-def _products(joined_BCTHW: Tensor, taps: Taps, bias: Tensor | None, tile: _Tile) -> Tensor:
-    """What a kernel makes of frames with a border."""
-    batch, channels, joined, rows, columns = joined_BCTHW.shape
-    rows, columns, frames = rows - 2, columns - 2, joined - taps.frames + 1
-    phases, by = len(taps.weight_PKN), 2 if taps.doubles else 1
-    shape = batch, taps.channels, frames, by * rows, by * columns
-    like = joined_BCTHW.dtype, joined_BCTHW.device
-    made = torch.empty(shape, dtype=like[0], device=like[1], memory_format=LAYOUT)
-    if frames < 1:
-        return made
-    tiles = triton.cdiv(rows * (columns + 2), tile.pixels)
-    slices = taps.channels // (tile.most + tile.fewest)
-    _convolved_pixels[(tiles, slices * phases, batch * frames)](
-        joined_BCTHW,
-        taps.weight_PKN,
-        taps.weight_PKN if bias is None else bias,
-        made,
-        frames,
-        taps.frames - 1,
-        rows,
-        columns,
-        width=channels,
-        made_width=taps.channels,
-        tap_frames=taps.frames,
-        taps=taps.side,
-        doubles=taps.doubles,
-        BIAS=bias is not None,
-        **asdict(tile),
-    )
-    return made
-
-
 def summed(x_BCTHW: Tensor, bias: Tensor, added_BCTHW: Tensor) -> Tensor:
     """`x`, the bias that its convolution has left out, and what is added to them."""
     x_BCTHW, added_BCTHW = (x.contiguous(memory_format=LAYOUT) for x in (x_BCTHW, added_BCTHW))
     made_BCTHW = torch.empty_like(x_BCTHW)
     numbers = x_BCTHW.numel()
     if numbers:
-        _summed_numbers[(triton.cdiv(numbers, _NUMBERS),)](
+        _summed_numbers[(triton.cdiv(numbers, NUMBERS),)](
             x_BCTHW,
             bias,
             added_BCTHW,
             made_BCTHW,
             numbers,
             width=x_BCTHW.shape[1],
-            at_once=_NUMBERS,
+            at_once=NUMBERS,
             **AS_WRITTEN,
         )
     return made_BCTHW

@@ -37,7 +37,7 @@ class Memory:
             after = x.dim() - 1 - axis
             joined = F.pad(x, (0, 0) * after + (frames, 0))  # keeps the layout in storage
         else:
-            joined = torch.cat((self.take(), x), dim=axis)
+            joined = torch.cat((self.take().type_as(x), x), dim=axis)
         self.keep_last(joined, frames, axis=axis)
         return joined
 

@@ -24,7 +24,8 @@ from longlive_widget.errors import CheckpointError, GeometryError, whole_number
 from longlive_widget.model.stream import DecoderStream, Memory, same_shape
 
 if TYPE_CHECKING:
-    from longlive_widget.model.fused_video import Taps
+    from longlive_widget.model.folded import Folded
+    from longlive_widget.model.winograd import Winograd
 
 PICTURE_CHANNELS = 3
 _LEAST_SQUARE = 1e-24
@@ -313,24 +314,24 @@ class ResidualBlock(nn.Module, Causal):
             nn.Identity(),  # the place of Wan's dropout, which is 0
             CausalConvolution(out_channels, out_channels, (3, 3, 3)),
         )
-        self.taps: list[Taps] = []
+        self.kernels: list[Winograd | None] = []
         widens = in_channels != out_channels
         self.shortcut = Pointwise(in_channels, out_channels) if widens else nn.Identity()
 
     def forward(self, x_BCTHW: Tensor, memory: Memory) -> Tensor:
         """The same pixels with `out_channels`."""
         shortcut: Tensor = self.shortcut(x_BCTHW)
-        if self.taps:
+        if self.kernels:
             return self._forward_fused(x_BCTHW, shortcut, memory)
         residual: Tensor = self.residual(x_BCTHW, memory)
         return residual + shortcut
 
     def fuse(self) -> None:
         """Have kernels of our own compute it; they keep weights as they read them."""
-        from longlive_widget.model import fused_video  # loads Triton, which may not be here
+        from longlive_widget.model import winograd  # loads Triton, which may not be here
 
         convolutions = (layer for layer in self.residual if isinstance(layer, CausalConvolution))
-        self.taps = [fused_video.Taps.of(each.weight.detach()) for each in convolutions]
+        self.kernels = [winograd.Winograd.of(each.weight.detach()) for each in convolutions]
 
     def _forward_fused(self, x_BCTHW: Tensor, shortcut_BCTHW: Tensor, memory: Memory) -> Tensor:
         from longlive_widget.model import fused_video
@@ -338,13 +339,33 @@ class ResidualBlock(nn.Module, Causal):
         bias = None
         norms = (layer for layer in self.residual if isinstance(layer, RmsNorm))
         convolutions = (layer for layer in self.residual if isinstance(layer, CausalConvolution))
-        for norm, convolution, taps in zip(norms, convolutions, self.taps, strict=True):
-            joined = _normed_behind(norm, convolution, x_BCTHW, memory, bias)
-            made = fused_video.convolved(joined, taps)
-            x_BCTHW = F.conv3d(joined, convolution.weight) if made is None else made
+        for norm, convolution, kernel in zip(norms, convolutions, self.kernels, strict=True):
+            if kernel is not None and kernel.suits(x_BCTHW):
+                x_BCTHW = _convolved(norm, kernel, x_BCTHW, memory, bias)
+            else:
+                joined = _normed_behind(norm, convolution, x_BCTHW, memory, bias)
+                x_BCTHW = F.conv3d(joined, convolution.weight)
             bias = convolution.bias
         assert bias is not None  # each convolution of a block has one
         return fused_video.summed(x_BCTHW, bias, shortcut_BCTHW)
+
+
+def _convolved(
+    norm: RmsNorm,
+    kernel: "Winograd",
+    x_BCTHW: Tensor,
+    memory: Memory,
+    bias: Tensor | None,
+) -> Tensor:
+    """`x` with the bias that is still to be added, normed and convolved, without a bias."""
+    from longlive_widget.model import winograd
+
+    past = None if memory.is_first else memory.take()
+    mixed, kept = winograd.mixed_behind(
+        past, x_BCTHW, norm.gamma, least_square=_LEAST_SQUARE, bias=bias
+    )
+    memory.kept.append(kept)
+    return winograd.convolved(mixed, kernel, x_BCTHW.dtype)
 
 
 def _normed_behind(
@@ -375,21 +396,32 @@ class Head(Chain):
             nn.Identity(),  # the place of Wan's SiLU
             CausalConvolution(in_channels, out_channels, (3, 3, 3)),
         )
-        self.fused = False
+        self.folded: Folded | None = None
 
     def fuse(self) -> None:
-        """Have a kernel of our own compute the norm."""
-        self.fused = True
+        """Have kernels of our own compute it; they keep weights as they read them."""
+        from longlive_widget.model import folded  # loads Triton, which may not be here
+
+        self.folded = folded.Folded.of_few_channels(self._convolution.weight.detach())
 
     def forward(self, x_BCTHW: Tensor, memory: Memory) -> Tensor:  # type: ignore[override]
         """The same pixels with `out_channels`."""
-        if not self.fused:
+        if self.folded is None:
             return super().forward(x_BCTHW, memory)
-        norm, _, convolution = self
+        from longlive_widget.model import folded
+
+        norm, convolution = self[0], self._convolution
         assert isinstance(norm, RmsNorm)
-        assert isinstance(convolution, CausalConvolution)
+        assert convolution.bias is not None  # it has one
         joined = _normed_behind(norm, convolution, x_BCTHW, memory)
-        return F.conv3d(joined, convolution.weight, convolution.bias)
+        made = folded.few_channels(joined, self.folded, convolution.bias)
+        return F.conv3d(joined, convolution.weight, convolution.bias) if made is None else made
+
+    @property
+    def _convolution(self) -> CausalConvolution:
+        convolution = self[-1]
+        assert isinstance(convolution, CausalConvolution)
+        return convolution
 
 
 class FrameAttention(nn.Module):
@@ -424,31 +456,48 @@ class Upsample(nn.Module, Causal):
             nn.Conv2d(channels, channels // 2, 3, padding=1),
         )
         self.time_conv = CausalConvolution(channels, 2 * channels, (3, 1, 1)) if in_time else None
-        self.taps: Taps | None = None
+        self.folded: Folded | None = None
+        self.folded_frames: Folded | None = None
 
     def fuse(self) -> None:
-        """Have a kernel of our own double and convolve at once, where it suits the sizes."""
-        from longlive_widget.model import fused_video  # loads Triton, which may not be here
+        """Have kernels of our own double and convolve at once, where they suit the sizes."""
+        from longlive_widget.model.folded import Folded  # loads Triton, which may not be here
 
-        self.taps = fused_video.Taps.doubling(self._convolution.weight.detach())
+        self.folded = Folded.of_doubled_pixels(self._convolution.weight.detach())
+        if self.time_conv is not None:
+            self.folded_frames = Folded.of_frames(self.time_conv.weight.detach())
 
     def forward(self, x_BCTHW: Tensor, memory: Memory) -> Tensor:
         """Pixels, and where asked frames, doubled."""
         if self.time_conv is not None:
             alone = 1 if memory.is_first else 0
             first, rest = x_BCTHW[:, :, :alone], x_BCTHW[:, :, alone:]
-            doubled = self.time_conv(rest, memory).unflatten(1, (2, -1))
-            interleaved = doubled.permute(0, 2, 3, 1, 4, 5).flatten(2, 3)
-            x_BCTHW = channels_last(torch.cat((first, interleaved), dim=2))
-        if self.taps is not None:
-            from longlive_widget.model import fused_video
+            x_BCTHW = self._doubled_frames(self.time_conv, first, rest, memory)
+        if self.folded is not None:
+            from longlive_widget.model import folded
 
             bias = self._convolution.bias
             assert bias is not None  # it has one
-            made = fused_video.convolved_doubled(x_BCTHW, self.taps, bias)
+            made = folded.doubled_pixels(x_BCTHW, self.folded, bias)
             if made is not None:
                 return made
         return video_of(self.resample(frames_of(x_BCTHW)), batch=x_BCTHW.shape[0])
+
+    def _doubled_frames(
+        self, time_conv: CausalConvolution, first_BCTHW: Tensor, rest_BCTHW: Tensor, memory: Memory
+    ) -> Tensor:
+        """`first`, then two frames of each of the rest."""
+        joined = memory.precede(rest_BCTHW, time_conv.kernel_size[0] - 1, axis=2)
+        if self.folded_frames is not None:
+            from longlive_widget.model import folded
+
+            assert time_conv.bias is not None  # it has one
+            made = folded.doubled_frames(first_BCTHW, joined, self.folded_frames, time_conv.bias)
+            if made is not None:
+                return made
+        doubled = convolve(joined, time_conv.weight, time_conv.bias).unflatten(1, (2, -1))
+        interleaved = doubled.permute(0, 2, 3, 1, 4, 5).flatten(2, 3)
+        return channels_last(torch.cat((first_BCTHW, interleaved), dim=2))
 
     @property
     def _convolution(self) -> nn.Conv2d:
