@@ -50,14 +50,18 @@ PICTURE = {
     "offload_text_encoder": "the same picture, to the bit",
     "compiled": "the same picture, up to rounding",
     "linear_dtype": "nearly the same picture",
-    "attention": "the same picture, up to rounding; with fa3-fp8 nearly the same",
+    "attention": "the same picture, up to rounding; in FP8 nearly the same",
     "kernels": "the same picture, up to rounding",
 }
 """What another value of each setting does to the pictures."""
 Context = Literal["needed", "always"]
 Recache = Literal["needed", "window"]
 LinearDtype = Literal["model", "fp8"]
-Attention = Literal["torch", "fastest", "math", "efficient", "flash", "cudnn", "fa3", "fa3-fp8"]
+Attention = Literal[
+    "torch", "fastest", "fastest-fp8", "math", "efficient", "flash", "cudnn", "fa3", "fa3-fp8"
+]
+FASTEST: tuple[Attention, ...] = "fastest", "fastest-fp8"
+"""What is chosen where it runs, by timing; the second may change the picture."""
 Kernels = Literal["torch", "fastest", "triton"]
 
 
@@ -87,8 +91,8 @@ class Preset:
     `linear_dtype` is the type in which the transformer's linear layers multiply: the model's own,
     or FP8 with a scale for each token and for each row of a weight. `attention` is the kernel that
     computes it: the one that torch chooses, one by name, or the one that is found the fastest as
-    the model is loaded. `kernels` is what computes norms, turns and sums, in the
-    transformer's layers and between the decoder's convolutions: torch, our own kernels in
+    the model is loaded, of those in FP8 too where it says so. `kernels` is what computes norms,
+    turns and sums in the transformer's layers, and the decoder: torch, our own kernels in
     "triton", which need a GPU and are not compiled by torch, or those where they run ("fastest").
 
     Raises:
@@ -295,7 +299,12 @@ _TURBO = _BALANCED.with_(
     denoise_steps=(1000, 500, 250),
     window_frames=8,
 )
-_FOR_A_GPU = {"cuda_graphs": True, "decode_behind": True, "linear_dtype": "fp8"}
+_FOR_A_GPU = {
+    "cuda_graphs": True,
+    "decode_behind": True,
+    "linear_dtype": "fp8",
+    "attention": "fastest-fp8",
+}
 PRESETS: dict[str, Preset] = {
     preset.name: preset
     for preset in (
@@ -312,13 +321,13 @@ PRESETS: dict[str, Preset] = {
         _BALANCED,
         _BALANCED.with_(
             name="speed",
-            summary="balanced with its linear layers in FP8, replayed as CUDA graphs: for a GPU",
+            summary="balanced, multiplied and attended in FP8, replayed as CUDA graphs: for a GPU",
             **_FOR_A_GPU,
         ),
         _TURBO,
         _TURBO.with_(
             name="turbo_fp8",
-            summary="turbo with its linear layers in FP8, replayed as CUDA graphs: for a GPU",
+            summary="turbo, multiplied and attended in FP8, replayed as CUDA graphs: for a GPU",
             **_FOR_A_GPU,
         ),
         _BALANCED.with_(

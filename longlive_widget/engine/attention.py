@@ -24,11 +24,11 @@ from longlive_widget.model.attention import (
     cudnn_attention,
     efficient_attention,
     fa3_attention,
-    fa3_fp8_attention,
     flash_attention,
     math_attention,
     torch_attention,
 )
+from longlive_widget.model.fp8_attention import fa3_fp8_attention
 from longlive_widget.presets import Attention, Preset
 
 Stopwatch = Callable[[Callable[[], object]], float]
@@ -45,7 +45,7 @@ class Kernel:
     `gpu` is the least compute capability, `below` the first that is too much; without `gpu` any
     device will do. `head_multiple` and `most_head_dim` are the head sizes that it takes. `module`
     is what must be installed, of the package `package`. One that is not `exact` changes the picture
-    more than the order of sums does: only a preset that names it gets it.
+    more than the order of sums does: a preset gets it that names it, or asks for "fastest-fp8".
     """
 
     attend: Attend
@@ -76,7 +76,7 @@ KERNELS: dict[Attention, Kernel] = {
     "fa3": _FA3,
     "fa3-fp8": replace(_FA3, attend=fa3_fp8_attention, exact=False),
 }
-"""All but "fastest", which is one of them.
+"""All but "fastest" and "fastest-fp8", which are one of them.
 
 Source: `sdp_utils.cpp` of torch; the build flags in `fa3_fwd_config.py` of fa3-fwd 0.0.3, which
 leave out float16.
@@ -125,7 +125,7 @@ def require_attention(preset: Preset, sizes: Sizes, dtype: torch.dtype) -> None:
     Raises:
         PresetError: it does not.
     """
-    if preset.attention == "fastest":
+    if preset.attention not in KERNELS:
         return
     unfit = unfit_for(preset.attention, dtype, sizes.transformer.head_dim)
     if unfit is not None:
@@ -151,8 +151,8 @@ def choose_attention(
             allowed. Else torch chooses, and the named kernel is passed over.
     """
     asked = preset.attention
-    if asked == "fastest":
-        choice = _fastest(model, _full_window(model, preset))
+    if asked not in KERNELS:
+        choice = _fastest(model, _full_window(model, preset), in_fp8=asked == "fastest-fp8")
     else:
         choice = AttentionChoice(asked)
         if asked != "torch" and (failure := _against_named(asked, model, preset)):
@@ -177,12 +177,16 @@ def times_ms(
     return {name: median(times) for name, times in taken.items()}
 
 
-def _fastest(model: Model, sample_BTHD: tuple[Tensor, Tensor, Tensor]) -> AttentionChoice:
+def _fastest(
+    model: Model, sample_BTHD: tuple[Tensor, Tensor, Tensor], *, in_fp8: bool
+) -> AttentionChoice:
     torch_attention(*sample_BTHD)
     passed_over: dict[Attention, str] = {}
     runs: dict[Attention, Callable[[], object]] = {}
     for name, kernel in KERNELS.items():
-        if reason := _against(name, model, sample_BTHD):
+        if not (kernel.exact or in_fp8):
+            passed_over[name] = "it changes the picture: name it or 'fastest-fp8' to have it"
+        elif reason := _against(name, model, sample_BTHD):
             passed_over[name] = reason
         else:
             runs[name] = partial(kernel.attend, *sample_BTHD)
@@ -195,8 +199,6 @@ def _fastest(model: Model, sample_BTHD: tuple[Tensor, Tensor, Tensor]) -> Attent
 def _against(name: Attention, model: Model, sample_BTHD: tuple[Tensor, ...]) -> str | None:
     """Why a kernel is not timed on a model; None if it is, and then it has run once."""
     q, k, _ = sample_BTHD
-    if not KERNELS[name].exact:
-        return "it changes the picture: name it to have it"
     if missing := missing_for(name, model.device):
         return f"it needs {missing}"
     if unfit := unfit_for(name, model.dtype, q.shape[-1]):

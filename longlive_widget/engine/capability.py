@@ -13,7 +13,7 @@ import torch
 from longlive_widget.engine.attention import missing_for
 from longlive_widget.engine.gpu import has_triton, missing_gpu
 from longlive_widget.errors import CapabilityError
-from longlive_widget.presets import COMPILED_WITHOUT_GRAPHS, Preset
+from longlive_widget.presets import COMPILED_WITHOUT_GRAPHS, FASTEST, Preset
 
 _CPP_COMPILERS = ("c++", "g++", "clang++", "cl")
 _FP8_CAPABILITY = (8, 9)
@@ -100,7 +100,7 @@ def _fp8_linears(preset: Preset, device: torch.device) -> Lack | None:
 
 
 def _attention(preset: Preset, device: torch.device) -> Lack | None:
-    if preset.attention == "fastest":
+    if preset.attention in FASTEST:
         return None
     missing = missing_for(preset.attention, device)
     if missing is None:

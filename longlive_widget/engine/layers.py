@@ -14,7 +14,7 @@ from longlive_widget.engine.gpu import has_triton
 from longlive_widget.engine.model import Model, Sizes
 from longlive_widget.errors import PresetError
 from longlive_widget.model.fp8 import MULTIPLE, is_in_fp8
-from longlive_widget.presets import LinearDtype, Preset
+from longlive_widget.presets import FASTEST, LinearDtype, Preset
 
 
 def require_layers(
@@ -55,7 +55,7 @@ def prepare_layers(
         model.decoder.fuse()
     choice = choose_attention(model, preset, allow_fallback=allow_fallback)
     asked = preset.attention
-    if asked in ("fastest", choice.kernel):
+    if asked in (*FASTEST, choice.kernel):
         return choice, preset, ()
     told = (
         f"torch chooses how to attend instead of {asked!r}: preset {preset.name!r} attends with "
@@ -80,7 +80,7 @@ def require_own_layers(preset: Preset, model: Model) -> None:
     }
     for setting, found in found_by_setting.items():
         asked = getattr(preset, setting)
-        if asked not in (found, "fastest"):
+        if asked not in (found, *FASTEST):
             raise PresetError(
                 f"preset {preset.name!r} has {setting} {asked!r}, and this model was loaded with "
                 f"{found!r}: load it again, Engine.load(..., preset)"

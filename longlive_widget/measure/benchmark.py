@@ -24,7 +24,7 @@ from longlive_widget.measure.memory import host_bytes
 from longlive_widget.measure.reading import text_peak_bytes
 from longlive_widget.measure.record import Fact, Record
 from longlive_widget.measure.statistics import Summary
-from longlive_widget.presets import Preset
+from longlive_widget.presets import FASTEST, Preset
 
 PROMPTS = (
     "a big red ball bounces on a white background",
@@ -89,7 +89,7 @@ class Measured:
         """It as a record."""
         plan, engine = self.plan, self.engine
         facts: dict[str, Fact] = {**self.facts}
-        if engine.preset.attention == "fastest":
+        if engine.preset.attention in FASTEST:
             facts["attention"] = engine.attention.kernel
         return measured(
             kind,

@@ -142,32 +142,7 @@ def _splits(q_BTHD: Tensor, k_BTHD: Tensor) -> int:
     return 2 if k_BTHD.shape[1] >= 3 * q_BTHD.shape[1] else 1
 
 
-def fa3_fp8_attention(q_BTHD: Tensor, k_BTHD: Tensor, v_BTHD: Tensor) -> Tensor:
-    """FlashAttention-3 on FP8 numbers, with a scale for each head.
-
-    Keys go without their mean: that adds the same to all the scores of a query, which the softmax
-    does not see, and leaves FP8 less to hold.
-
-    Source: J. Shah et al., FlashAttention-3 (2024); J. Zhang et al., SageAttention (2024), for the
-    mean of the keys.
-    """
-    centred_BTHD = k_BTHD - k_BTHD.mean(dim=1, keepdim=True)
-    (q, q_scale), (k, k_scale), (v, v_scale) = map(_in_fp8, (q_BTHD, centred_BTHD, v_BTHD))
-    attend = importlib.import_module(FA3_MODULE).flash_attn_func
-    seen: Tensor = attend(q, k, v, q_descale=q_scale, k_descale=k_scale, v_descale=v_scale)
-    return seen.type_as(q_BTHD)
-
-
-def _in_fp8(x_BTHD: Tensor) -> tuple[Tensor, Tensor]:
-    """Numbers in e4m3, `BTHD`, and what each head's are to be multiplied by, `BH`."""
-    largest_BH = x_BTHD.abs().amax(dim=(1, 3)).float()
-    scale_BH = (largest_BH / _LARGEST_FP8).clamp(min=torch.finfo(torch.float32).tiny)
-    numbers_BTHD = x_BTHD.float() / scale_BH[:, None, :, None]
-    return numbers_BTHD.to(torch.float8_e4m3fn), scale_BH
-
-
 FA3_MODULE = "fa3_fwd_interface"
-_LARGEST_FP8 = torch.finfo(torch.float8_e4m3fn).max
 
 
 def _heads_first(*tensors_BTHD: Tensor) -> tuple[Tensor, ...]:

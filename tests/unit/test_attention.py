@@ -101,7 +101,7 @@ def test_flash_attention_3_in_fp8_gets_small_numbers_with_a_scale_for_each_head(
     monkeypatch.setitem(sys.modules, FA3_MODULE, SimpleNamespace(flash_attn_func=attended))
     q, k, v = a_sample(90, 360)
     v[:, :, 1] *= 1000
-    k[:, :, 2] = 1.0  # nothing is left of these without their mean
+    k[:, :, 2] = 1.0  # nothing is left of these from their middle on
     right = torch_attention(q, k, v)
     far = 100 * torch.ones_like(k[:, :1])  # the same for all keys: the softmax does not see it
     for keys in (k, k + far):
@@ -122,6 +122,16 @@ def test_the_fastest_is_none_that_changes_the_picture(
     monkeypatch.setitem(KERNELS, "fa3-fp8", inexact)
     choice = attention.choose_attention(engine.model, FASTEST)
     assert "it changes the picture" in choice.passed_over["fa3-fp8"]
+
+
+def test_the_fastest_may_be_one_in_fp8_where_that_is_said(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+):
+    inexact = replace(KERNELS["torch"], exact=False)
+    monkeypatch.setitem(KERNELS, "fa3-fp8", inexact)
+    choice = attention.choose_attention(engine.model, FASTEST.with_(attention="fastest-fp8"))
+    assert "fa3-fp8" in choice.elapsed_ms
+    attention.choose_attention(engine.model, FASTEST)
 
 
 def test_the_kernel_is_of_one_model_and_computes_both_its_attentions(engine: Engine):

@@ -1,5 +1,7 @@
 """A compiled preset makes the pictures of the reference, or says what it lacks."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -35,7 +37,7 @@ def test_a_compiled_preset_makes_the_pictures_of_the_reference(parts: dict[str, 
 
 def test_a_norm_that_kernels_of_our_own_compute_is_not_compiled():
     plain, ours = (VideoDecoder(VideoDecoderConfig(dim=4, num_res_blocks=1)) for _ in range(2))
-    ours.decoder.head.fused = True
+    ours.decoder.head.folded = SimpleNamespace()
     for network in (plain, ours):
         compile_norms(network)
     assert plain.decoder.head[0]._compiled_call_impl is not None
