@@ -171,4 +171,6 @@ def _failed(recorder: Recorder | RunRecorder) -> OutputError:
         "anew"
     )
     error.__cause__ = recorder.failure
+    for note in getattr(recorder.failure, "__notes__", ()):
+        error.add_note(note)
     return error

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from longlive_widget.engine.video_file import VideoFile
+from longlive_widget.engine.growing_video import GrowingVideoFile
 from longlive_widget.errors import CapabilityError, OutputError, SessionError, TimelineError
 from longlive_widget.geometry import Geometry
 from longlive_widget.runs.manifest import picture_hashes
@@ -851,7 +851,7 @@ def test_a_recording_has_every_block_also_those_that_were_not_shown(begin, tmp_p
 
 @pytest.mark.fault(
     "Memory and disks",
-    "a recording to one file fails",
+    "a recording to one file fails at its first block",
     "it is told once, nothing is left of the file, and the video goes on",
 )
 def test_a_recording_that_fails_is_told_once_and_leaves_nothing(begin, tmp_path, monkeypatch):
@@ -861,7 +861,7 @@ def test_a_recording_that_fails_is_told_once_and_leaves_nothing(begin, tmp_path,
     def full(*_):
         raise OutputError("the disk is full")
 
-    monkeypatch.setattr(VideoFile, "append", full)
+    monkeypatch.setattr(GrowingVideoFile, "append", full)
     runner.make(3).result(PATIENCE_S)
     page.wait_for(lambda: page.of(Failure))
     runner.make(2).result(PATIENCE_S)
@@ -872,6 +872,44 @@ def test_a_recording_that_fails_is_told_once_and_leaves_nothing(begin, tmp_path,
     runner.close()
     assert [failure.message for failure in page.of(Failure)] == ["the disk is full"]
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.fault(
+    "Memory and disks",
+    "the disk is full while one MP4 file is recorded",
+    "the video goes on; the message says where the file is that plays up to there, and a file of "
+    "that name that stood there before stays",
+)
+@pytest.mark.parametrize("size", [(160, 96), (320, 208)])
+def test_one_file_on_a_full_disk_plays_up_to_there_and_says_where_it_is(begin, tmp_path, size):
+    """No file of this process may grow beyond some bytes, as if the disk ended there."""
+    resource = pytest.importorskip("resource")
+    (tmp_path / "x.mp4").write_bytes(b"older")
+    runner, page = begin(PaintedEngine(geometry=Geometry(*size)))
+    runner.record(tmp_path / "x.mp4")
+    runner.make(3).result(PATIENCE_S)
+    runner.clip("1-1", 1)
+    page.wait_for(lambda: page.of(Clip))  # written after all that came before
+    (file,) = tmp_path.glob("x.*.unfinished.mp4")
+    assert len(pictures_in(file)) == 21, "the two blocks before the newest play while it grows"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3 * file.stat().st_size, hard))
+    try:
+        runner.make(9).result(PATIENCE_S)
+        with pytest.raises(OutputError, match=r"has failed before .*could not be w") as told:
+            runner.cut().result(PATIENCE_S)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert runner.status == "done"
+    seen = pictures_in(file)
+    made = np.concatenate([block.frames for block in runner.delivery.reel.blocks])
+    assert len(seen) % 12 == 9
+    assert 33 <= len(seen) < len(made)
+    assert np.abs(seen.astype(int) - made[: len(seen)]).mean(axis=(1, 2, 3)).max() < 4
+    note = f"its first {len(seen) / 16:.1f} s are in {str(file)!r}, and play"
+    assert told.value.__notes__ == [note]
+    assert [failure.message.splitlines()[1] for failure in page.of(Failure)] == [note]
+    assert (tmp_path / "x.mp4").read_bytes() == b"older"
 
 
 def test_closing_ends_a_recording_well(begin, tmp_path):
