@@ -36,10 +36,16 @@ class ShotFile:
         self._video: GrowingVideoFile | GrowingCodedFile
 
     def __enter__(self) -> Self:
-        if is_small(*self._size):
-            self._video = GrowingVideoFile(self._unfinished, *self._size)
-        else:
-            self._video = GrowingCodedFile(self._unfinished)
+        with disk_errors_explained(self.path):
+            self._unfinished.touch(exist_ok=False)  # PyAV creates it with the first picture
+        try:
+            if is_small(*self._size):
+                self._video = GrowingVideoFile(self._unfinished, *self._size)
+            else:
+                self._video = GrowingCodedFile(self._unfinished)
+        except BaseException:
+            self._unfinished.unlink(missing_ok=True)
+            raise
         return self
 
     @property

@@ -87,6 +87,7 @@ class Line:
     studio: LongLiveWidget
     bytes_per_s: float = float("inf")
     cut: Literal["no", "held", "lost"] = "no"
+    heard: list[str] = field(default_factory=list)
     _down: deque[tuple[float, dict]] = field(default_factory=deque)
     _up: deque[dict] = field(default_factory=deque)
     _free_s: float = 0.0
@@ -123,7 +124,9 @@ class Line:
         if self.cut != "lost":
             self._up.append(json.loads(text))
         while self._up and self.cut == "no":
-            self.studio._handle_custom_msg(self._up.popleft(), [])
+            content = self._up.popleft()
+            self.heard.append(content["type"])
+            self.studio._handle_custom_msg(content, [])
 
 
 @contextmanager
