@@ -38,8 +38,9 @@ result or an error of the package's own. On record, on 2 shared cores:
 """
 SOAKED = """## Left running
 
-`make soak` has a studio with a model of one layer switch, edit, pause, branch and record at random,
-under a seed, while views come and go, and compares every picture with the same timeline made alone.
+`make soak` (`python -m tests.soak --blocks 20000` for longer) has a studio with a model of one
+layer switch, edit, pause, branch and record at random, under a seed, while views come and go, and
+compares every picture with the same timeline made alone.
 What the process holds is counted after each video; the first figure is that at a third of the time.
 
 | blocks | minutes | disturbances | blocks with other pictures | threads | open files | memory |

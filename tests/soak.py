@@ -98,14 +98,17 @@ def soak(
     *,
     blocks_a_video: int = BLOCKS_A_VIDEO,
     videos: int | None = None,
+    blocks: int | None = None,
     minutes: float | None = None,
 ) -> Soaked:
-    """Go on for that many videos or minutes; recordings come into the folder, and go again."""
+    """Go on for that many videos, blocks or minutes; recordings come into the folder, and go."""
     draw, engine, began_s = random.Random(seed), smallest_engine(), time.monotonic()
     made = disturbances = different = 0
     held: list[Held] = []
-    while (videos is None or len(held) < videos) and (
-        minutes is None or time.monotonic() - began_s < 60 * minutes
+    while (
+        (videos is None or len(held) < videos)
+        and (blocks is None or made < blocks)
+        and (minutes is None or time.monotonic() - began_s < 60 * minutes)
     ):
         video = _Video(engine, draw, folder)
         disturbances += video.play(blocks_a_video)
@@ -217,11 +220,14 @@ def _row(soaked: Soaked, seed: int) -> dict[str, object]:
 def main() -> None:
     """Soak for some minutes, tell what came of it, and put it on record."""
     parser = argparse.ArgumentParser(description="Leave a studio running, and disturb it.")
-    parser.add_argument("--minutes", type=float, default=15)
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument("--minutes", type=float, help="15 where no number of blocks is given")
+    length.add_argument("--blocks", type=int)
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        soaked = soak(given.seed, Path(folder), minutes=given.minutes)
+        minutes = 15 if given.minutes is None and given.blocks is None else given.minutes
+        soaked = soak(given.seed, Path(folder), blocks=given.blocks, minutes=minutes)
     row = _row(soaked, given.seed)
     print(json.dumps(row))  # noqa: T201
     with RECORD.open("a", encoding="utf-8") as file:

@@ -238,6 +238,18 @@ export type StillMessage = {
 };
 
 /** A block that the view wanted is no longer kept, nor are those before it. */
+/** The kernel's clock as a view asked, and what was told before it: by that a view knows what it lost. */
+export type TimeMessage = {
+  type: "time";
+  view: string;
+  asked_ms: number;
+  kernel_ms: number;
+  told: number;
+  run: number;
+  newest: number;
+  owed: number[];
+};
+
 export type GoneMessage = { type: "gone"; view: string; run: number; block: number };
 
 /** One video of a tree: it left its parent at `block`, under `prompt`. */
@@ -281,7 +293,7 @@ export type PageMessage =
   | { type: "clip"; view: string; name: string; bytes: Uint8Array<ArrayBuffer> }
   | StillMessage
   | GoneMessage
-  | { type: "time"; view: string; asked_ms: number; kernel_ms: number }
+  | TimeMessage
   | { type: "profile"; run: number; profile: BlockProfile }
   | { type: "asset"; name: string; bytes: Uint8Array<ArrayBuffer> }
   | { type: "edited"; view: string; accepted: boolean }
@@ -369,6 +381,10 @@ export function parse(content: unknown, buffers: readonly unknown[] = []): PageM
         view: text(fields, "view"),
         asked_ms: number(fields, "asked_ms"),
         kernel_ms: number(fields, "kernel_ms"),
+        told: number(fields, "told"),
+        run: number(fields, "run"),
+        newest: number(fields, "newest"),
+        owed: numberList(fields, "owed"),
       };
     case "profile":
       return { type, run: number(fields, "run"), profile: parseProfile(fields["profile"]) };

@@ -19,6 +19,7 @@ import {
   parseState,
   type ReadingMessage,
   type State,
+  type TimeMessage,
 } from "./protocol.ts";
 import { kernelTape } from "./recording/kernel-tape.ts";
 import { recordingView } from "./recording/view.ts";
@@ -44,7 +45,8 @@ import { transport } from "./view/transport.ts";
 import "./widget.css";
 
 const MEASURE_MS = 250;
-const ASK_TIME_MS = 10_000;
+/** The answer also tells what was lost on the way, so nobody waits longer for that. */
+const ASK_TIME_MS = 4000;
 const FIRST_ANSWERS = 3;
 
 /** One studio on one page, and all its views there. */
@@ -273,6 +275,33 @@ function view(
     send({ type: "time", view: connection.view, asked_ms: performance.now() });
   }
 
+  /** Blocks come in their order, so those that were left out are lost. */
+  function mindGap({ run, record }: BlockMessage): void {
+    if (run === state.run && record.block > state.made) {
+      catchUp();
+    }
+  }
+
+  function takeTime({ asked_ms, kernel_ms, told, run, newest, owed }: TimeMessage): void {
+    if (way.heard(asked_ms, kernel_ms, performance.now()) < FIRST_ANSWERS) {
+      askTime();
+    }
+    if (told > state.told || (run === state.run && newest >= state.made)) {
+      catchUp();
+    }
+    player.settle(run, owed);
+  }
+
+  /** Messages were lost: attached anew, this view is told the state, what was made and the newest block. */
+  function catchUp(): void {
+    if (decodes.length > 0) {
+      send({ type: "attach", view: connection.view, codecs: plain ? ["jpeg"] : decodes });
+      if (root.dataset["looking"] === "false") {
+        look(false); // whoever attaches counts as looking
+      }
+    }
+  }
+
   function look(looking: boolean): void {
     send({ type: "look", view: connection.view, looking });
     root.dataset["looking"] = String(looking);
@@ -328,9 +357,7 @@ function view(
         player.lose(message);
         break;
       case "time":
-        if (way.heard(message.asked_ms, message.kernel_ms, performance.now()) < FIRST_ANSWERS) {
-          askTime();
-        }
+        takeTime(message);
         break;
       case "profile":
         takeProfile(message.run, message.profile);
@@ -360,6 +387,7 @@ function view(
 
   function takeBlock(message: BlockMessage): void {
     if (message.view === null) {
+      mindGap(message);
       count(message);
     }
     if (decodes.includes(message.codec)) {

@@ -121,6 +121,21 @@ describe("a player", () => {
     expect(seenAtMs.map((atMs) => atMs === undefined)).toEqual([false, true]);
   });
 
+  it("gives the room back of blocks that were lost, and not yet that of those that it holds", async () => {
+    const { player, credits } = playing();
+    player.follow(stateOf(1, "running"));
+    for (const block of [0, 1, 2, 3]) {
+      player.take(blockOf(1, block));
+    }
+    await pass(100);
+    const owed = [0, 1, 2, 3].filter((block) => !credits.some(([, given]) => given === block));
+    expect(owed).not.toEqual([]);
+    credits.length = 0;
+    player.settle(1, [...owed, 5]);
+    player.settle(2, [7]);
+    expect(credits).toEqual([[1, 5]]);
+  });
+
   it("gives a block of a video that it does not know of back too", async () => {
     const { player, credits, drawn } = playing();
     player.follow(stateOf(1, "running"));

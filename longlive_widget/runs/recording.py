@@ -17,7 +17,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from longlive_widget.engine.video_file import GrowingVideoFile
+from longlive_widget.engine.growing_video import GrowingVideoFile
 from longlive_widget.errors import (
     ManifestError,
     OutputError,

@@ -150,11 +150,11 @@ class Archive:
 
         self._archivist.put(write, partial(self._outbox.tell, view=view))
 
-    def close(self) -> None:
-        """End the recording, if there is one, and the thread."""
+    def close(self, patience_s: float) -> None:
+        """End the recording, if there is one, and the thread, and wait so long for that."""
         if self._recorder is not None:
             self.cut()
-        self._archivist.close()
+        self._archivist.close(patience_s)
 
     def _give_up(self, error: Exception) -> None:
         with self._lock:
@@ -171,4 +171,6 @@ def _failed(recorder: Recorder | RunRecorder) -> OutputError:
         "anew"
     )
     error.__cause__ = recorder.failure
+    for note in getattr(recorder.failure, "__notes__", ()):
+        error.add_note(note)
     return error

@@ -8,7 +8,8 @@ import threading
 from collections.abc import Callable
 from queue import SimpleQueue
 
-GOODBYE_S = 10.0
+GOODBYE_S = 5.0
+"""What is closed is waited for so long, all of its threads together; then it ends by itself."""
 
 log = logging.getLogger(__name__)
 # Without a handler of its own, logging would print into whatever notebook cell is current.
@@ -35,11 +36,11 @@ class Courier:
         """Do it after all that was put before; nothing is done any more after `close`."""
         self._errands.put((errand, failed))
 
-    def close(self) -> None:
-        """End the thread once all that was put before is done."""
+    def close(self, patience_s: float = GOODBYE_S) -> None:
+        """End the thread once all that was put before is done, and wait so long for that."""
         self._errands.put(None)
         if threading.current_thread() is not self._thread:
-            self._thread.join(GOODBYE_S)
+            self._thread.join(patience_s)
 
     def _work(self) -> None:
         while (put := self._errands.get()) is not None:

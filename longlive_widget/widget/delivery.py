@@ -299,8 +299,11 @@ class Delivery:
                 self._outbox.say(ProfileMessage(run, profile))
 
     def tell_time(self, view: str, asked_ms: float) -> None:
-        """Tell a view what the kernel's clock says now."""
-        self._outbox.say(Time(view, asked_ms, self._now_ms()))
+        """Tell a view what the kernel's clock says now, and what all views were told before."""
+        with self._video.changed:
+            newest = self._history[-1].block if self._history else -1
+            told, run, owed = self._outbox.told, self._video.run, tuple(sorted(self._uncredited))
+            self._outbox.say(Time(view, asked_ms, self._now_ms(), told, run, newest, owed))
 
     def _now_ms(self) -> float:
         return 1e3 * self._clock_s()

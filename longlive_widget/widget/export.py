@@ -14,7 +14,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from longlive_widget.engine.video_file import GrowingVideoFile
+from longlive_widget.engine.growing_video import GrowingVideoFile
 from longlive_widget.files import whole_text_file
 from longlive_widget.page_parts import data_element, page_path, standing_alone
 from longlive_widget.presets import Preset

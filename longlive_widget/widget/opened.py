@@ -4,13 +4,14 @@ import weakref
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from IPython import get_ipython
 
 from longlive_widget.widget.loop import Loop
 
 PATIENCE_S = 0.2
+T = TypeVar("T")
 
 
 class Home(Loop):
@@ -56,11 +57,11 @@ class Opened:
 _all: "weakref.WeakSet[Opened]" = weakref.WeakSet()
 
 
-def until_done(promise: "Future[None]") -> None:
-    """Wait for it; an error that it ends with is raised, and so is Ctrl-C."""
+def until_done(promise: "Future[T]") -> T:
+    """What comes of it, once it has come; its error is raised, and so is Ctrl-C."""
     while not promise.done():
         wait([promise], timeout=PATIENCE_S)  # without end it does not hear Ctrl-C everywhere
-    promise.result()
+    return promise.result(timeout=0)
 
 
 def _current_cell() -> tuple[str | None, str | None]:

@@ -84,9 +84,9 @@ class Outbox:
         """Do it after all that was posted before; of an error no view is told."""
         self._courier.put(errand, self.keep)
 
-    def close(self) -> None:
-        """End the thread once all is sent."""
-        self._courier.close()
+    def close(self, patience_s: float) -> None:
+        """End the thread once all is sent, and wait so long for that."""
+        self._courier.close(patience_s)
 
 
 def let_go(error: BaseException | None) -> None:

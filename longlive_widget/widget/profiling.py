@@ -87,10 +87,10 @@ class Profiling:
         found = trace()
         self._delivery.tell_profile(run, _profile_of(block, found, self._delivery.history))
 
-    def close(self) -> None:
-        """End the thread, once what was recorded is read."""
+    def close(self, patience_s: float) -> None:
+        """End the thread, once what was recorded is read, and wait so long for that."""
         if self._reader is not None:
-            self._reader.close()
+            self._reader.close(patience_s)
 
 
 def _profile_of(

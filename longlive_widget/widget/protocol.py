@@ -604,11 +604,19 @@ class Gone:
 
 @dataclass(frozen=True)
 class Time:
-    """What the kernel's clock said as a view asked, and what that view's own said before."""
+    """What the kernel's clock said as a view asked, and what that view's own said before.
+
+    By what was sent before it a view knows whether something was lost: so many states were told, up
+    to the newest block of video `run` (-1 before there is one), and no credit has come for `owed`.
+    """
 
     view: str
     asked_ms: float
     kernel_ms: float
+    told: int
+    run: int
+    newest: int
+    owed: tuple[int, ...]
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,4 @@
-"""Blocks of a running video into a file or a folder, with nothing left out.
-
-Large pictures are copied as they were shown, in H.264; what was not shown is coded in the same way.
-Small ones were shown in a kind of H.264 that few players know (4:4:4), and are coded anew.
-"""
+"""Blocks of a running video into a file or a folder, with nothing left out."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -11,12 +7,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from longlive_widget.engine.video_file import CodedVideoFile, VideoFile
-from longlive_widget.errors import LongLiveError, OutputError
+from longlive_widget.errors import LongLiveError
 from longlive_widget.geometry import PICTURES_PER_SECOND, Geometry
 from longlive_widget.runs.recording import RecordingFolder
-from longlive_widget.widget.frame_codec import encode_h264, is_small
 from longlive_widget.widget.reel import Shot
+from longlive_widget.widget.shot_file import RecordingFile, ShotFile, gone
 
 if TYPE_CHECKING:
     from longlive_widget.runs.logbook import Page
@@ -37,7 +32,7 @@ class _Writing:
     What is still appended after an error is passed over.
     """
 
-    def __init__(self, file: VideoFile | CodedVideoFile | RecordingFolder) -> None:
+    def __init__(self, file: RecordingFile | RecordingFolder) -> None:
         self._written = file
         self.path = file.path
         self.failure: BaseException | None = None
@@ -75,13 +70,12 @@ class _Writing:
 class Recorder(_Writing):
     """A recording in the making; the file is at `path` once the `with` block has ended well.
 
-    After an error nothing is left of it, and what is still appended is passed over. What `Mp4File`
-    raises, it raises.
+    After an error what was written stays beside it, and what is still appended is passed over. What
+    `RecordingFile` raises, it raises.
     """
 
     def __init__(self, path: str | Path, width_px: int, height_px: int) -> None:
-        small = is_small(width_px, height_px)
-        self._file = VideoFile(path, width_px, height_px) if small else CodedVideoFile(path)
+        self._file = RecordingFile(path, width_px, height_px)
         super().__init__(self._file)
 
     def is_of(self, run: int) -> bool:
@@ -90,24 +84,9 @@ class Recorder(_Writing):
 
     def take(self, take: Take) -> None:
         """Add a block at the end; one of which nothing is kept is an `OutputError`."""
-        self.append(take.shot)
-
-    def append(self, shot: Shot) -> None:
-        """Add a block at the end; one of which nothing is kept is an `OutputError`."""
         if self.failure is None:
             with self._appending():
-                self._append(shot)
-
-    def _append(self, shot: Shot) -> None:
-        frames, units = shot.frames, shot.units
-        if isinstance(self._file, CodedVideoFile) and units:
-            self._file.append(units)
-        elif frames is None:
-            raise _gone(shot)
-        elif isinstance(self._file, CodedVideoFile):
-            self._file.append(encode_h264(frames))
-        else:
-            self._file.append(frames)
+                self._file.append(take.shot)
 
 
 class RunRecorder(_Writing):
@@ -132,18 +111,14 @@ class RunRecorder(_Writing):
         if self.failure is None:
             with self._appending():
                 if take.shot.frames is None:
-                    raise _gone(take.shot)
+                    raise gone(take.shot)
                 assert take.page is not None, "several videos in step are refused before"
                 self._folder.append(take.shot.frames, take.page.manifest())
 
 
-def _gone(shot: Shot) -> OutputError:
-    return OutputError(f"the pictures from latent frame {shot.latent_frame} on are gone")
-
-
 def write_shots(path: str | Path, shots: Iterable[Shot], width_px: int, height_px: int) -> Path:
     """A video file of these blocks; returns where it is."""
-    with Recorder(path, width_px, height_px) as recorder:
+    with ShotFile(path, width_px, height_px) as file:
         for shot in shots:
-            recorder.append(shot)
-    return recorder.path
+            file.append(shot)
+    return file.path

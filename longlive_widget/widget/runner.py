@@ -514,7 +514,12 @@ class Runner:
         return self.status == "running" and stretch is not None and stretch.pace is not None
 
     def close(self) -> None:
-        """End all threads; the block in the making is thrown away. A second time does nothing."""
+        """End all threads; the block in the making is thrown away. A second time does nothing.
+
+        Waits 5 s at most: what takes longer, as a block on a slow machine or the end of a large
+        recording, is left to end by itself.
+        """
+        until_s = time.monotonic() + GOODBYE_S
         with self._changed:
             if self.status == "closed":
                 return
@@ -523,13 +528,13 @@ class Runner:
             self._callbacks = ()
             self._become("closed")
             self._end(None)
-        self._archive.close()
+        self._archive.close(_left(until_s))
         if threading.current_thread() is not self._thread:
-            self._thread.join(GOODBYE_S)
-        self.profiling.close()
+            self._thread.join(_left(until_s))
+        self.profiling.close(_left(until_s))
         if self._turner is not None:
-            self._turner.close()
-        self.outbox.close()
+            self._turner.close(_left(until_s))
+        self.outbox.close(_left(until_s))
         atexit.unregister(self.close)
 
     def close_in_fork(self) -> None:
@@ -735,6 +740,10 @@ def _to_be_told(error: BaseException, what: str) -> Exception:
     told = SessionError(f"{what} was ended by {error!r}: raise an Exception, or call stop()")
     told.__cause__ = error
     return told
+
+
+def _left(until_s: float) -> float:
+    return max(0.0, until_s - time.monotonic())
 
 
 def _done(act: Callable[[], object]) -> None:

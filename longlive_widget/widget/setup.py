@@ -242,7 +242,7 @@ class Setup:
     def _tell_of_failure(self, done: Future[None], view: str | None) -> None:
         def tell() -> None:
             try:
-                done.result()
+                done.result(timeout=0)
             except CancelledLoadError as cancelled:
                 self._say(Notice(str(cancelled)))
 

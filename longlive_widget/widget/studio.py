@@ -336,7 +336,7 @@ class LongLiveWidget(anywidget.AnyWidget):
         One that has ended where the next video began is there too. One that has failed is an
         `OutputError` that says why; where nothing was recorded, it is a `SessionError`.
         """
-        return self._runner.cut().result()
+        return until_done(self._runner.cut())
 
     def profile(self, *, every: int | None = None) -> None:
         """Profile a block of the running video, or of the next one; `profiled` is what was found.

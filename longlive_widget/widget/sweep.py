@@ -22,6 +22,7 @@ from longlive_widget.presets import Preset, preset_named
 from longlive_widget.runs.sweep_folder import SweepFolder
 from longlive_widget.timeline import Entry, Landing, Timeline
 from longlive_widget.widget.code import Written, engine_code, preset_code, studio_code, widget_code
+from longlive_widget.widget.courier import GOODBYE_S
 from longlive_widget.widget.mosaic import Mosaic, Tile
 from longlive_widget.widget.opened import Home, Opened, until_done
 from longlive_widget.widget.protocol import (
@@ -197,18 +198,22 @@ class Sweep(TapePlayer):
             self._stopping = True
 
     def close(self) -> None:
-        """End the making, let go of the engine, and of the folder if it was for the time being."""
+        """End the making, let go of the engine, and of the folder if it was for the time being.
+
+        Waits 5 s at most: where a block takes longer, such a folder goes with the process.
+        """
         if self._engine is None:
             return
         self.stop()
-        if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join()
+        maker = None if self._thread is threading.current_thread() else self._thread
+        if maker is not None:
+            maker.join(GOODBYE_S)
         self._engine = None
         self._opened.go()
         atexit.unregister(self.close)
         super().close()
         self._esm = self._css = ""  # IPython's Out keeps whatever a cell has shown
-        if self._temporary is not None:
+        if self._temporary is not None and not (maker is not None and maker.is_alive()):
             self._temporary.cleanup()
 
     def code(self) -> str:

@@ -235,7 +235,7 @@ class Tradeoffs(anywidget.AnyWidget):
 
     def _loaded(self, done: "Future[None]") -> None:
         def tell() -> None:
-            done.result()
+            done.result(timeout=0)
             self._see(self._view)
 
         self._courier.put(tell, self._fail)

@@ -34,6 +34,7 @@ import threading
 threads = [thread.name for thread in threading.enumerate()]
 print(threads.count("longlive-runner"), "runner")
 """
+RESTART = "() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
 LONG = "a blue star that spins, and that then goes on to spin again for the sixth time"
 MARKUP = "a <b>blue</b> star *spins*"
 
@@ -194,6 +195,11 @@ def wait_for_views(page, count, picture):
     )
 
 
+@pytest.mark.fault(
+    "The page and its messages",
+    "several views show one studio",
+    "all are in step, one that comes later too",
+)
 def test_views_of_one_studio_are_in_step_one_that_comes_later_too(lab, notebook_of):
     with lab.opened(notebook_of(PAINTED, "studio", "studio")) as page:
         page.evaluate(f"() => {{ {RUN_TWO_CELLS} }}")
@@ -280,11 +286,19 @@ def test_a_reloaded_page_goes_on_with_the_running_video(lab, notebook_of, screen
     "a cell runs again",
     "the old video ends; there is one thread and one video",
 )
+@pytest.mark.fault(
+    "Threads, processes and clocks",
+    "the kernel is restarted while a video plays",
+    "the next run of its cell puts a new video in the place of the old one",
+)
 def test_a_cell_that_runs_again_leaves_one_video_and_one_thread(lab, notebook_of):
     with lab.opened(notebook_of(PAINTED, THREADS)) as page:
         for count in (2, 4, 6):
             run_all_cells(page)
             page.locator(".jp-InputPrompt", has_text=f"[{count}]:").wait_for()
+        page.evaluate(RESTART)
+        run_all_cells(page)
+        page.locator(".jp-InputPrompt", has_text="[2]:").wait_for()
         wait_for_data(page, "+d.frame > 12")
         said = page.locator(".jp-OutputArea-output pre", has_text="runner").last
         assert said.inner_text().strip() == "1 runner"

@@ -17,6 +17,7 @@ from longlive_widget.errors import CapabilityError, LongLiveError, OutputError, 
 from longlive_widget.model.text_encoder import TextEncoder
 from longlive_widget.model.transformer import Transformer
 from longlive_widget.model.video_decoder import VideoDecoder
+from longlive_widget.widget.delivery import Delivery
 from longlive_widget.widget.runner import Runner
 
 TIMELINE = Timeline.of("a red ball moves right on white", (9, "it turns blue"))
@@ -28,6 +29,7 @@ PARTS = {
     "step": (Transformer, "forward"),
     "decoder": (VideoDecoder, "forward"),
     "text encoder": (TextEncoder, "encode"),
+    "coding for the page": (Delivery, "coded"),
 }
 
 
@@ -83,7 +85,7 @@ def more_memory_than_there_is():
 
 @pytest.mark.fault(
     "The model",
-    "a step, the decoder or the text encoder fails",
+    "a step, the decoder, the text encoder or the coding of pictures for the page fails",
     "the video is kept up to its last block; `branch(n)` goes on from there with the same "
     "pictures to the bit, and the message says so",
 )

@@ -198,7 +198,7 @@ TO_PAGE = {
     "still that is gone": Still("12-34", 1, 98, kept=False),
     "block that is gone": Gone("12-34", 2, 3),
     "asset": Asset("plotly"),
-    "time": Time("12-34", 5000.25, 98765.5),
+    "time": Time("12-34", 5000.25, 98765.5, 7, 2, 11, (10, 11)),
     "profile": ProfileMessage(2, FOUND),
     "profile of a first block": ProfileMessage(2, BlockProfile(1, 380.0, None, 380.0, ())),
     "edited": Edited("12-34", accepted=True),

@@ -16,11 +16,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from longlive_widget.engine.video_file import VideoFile
+from longlive_widget.engine import growing_video
+from longlive_widget.engine.growing_video import GrowingVideoFile
 from longlive_widget.errors import CapabilityError, OutputError, SessionError, TimelineError
 from longlive_widget.geometry import Geometry
 from longlive_widget.runs.manifest import picture_hashes
 from longlive_widget.timeline import Timeline
+from longlive_widget.widget import shot_file
 from longlive_widget.widget.delivery import CREDITS
 from longlive_widget.widget.plan import MARKS
 from longlive_widget.widget.protocol import (
@@ -39,6 +41,7 @@ from longlive_widget.widget.protocol import (
     Receipt,
     StateMessage,
     Still,
+    Time,
     TreeMessage,
 )
 from longlive_widget.widget.runner import Runner
@@ -214,6 +217,11 @@ def test_a_large_block_is_sent_again_as_it_was_coded_though_its_pictures_are_gon
     assert page.sent[-1][1] == sent[0]
 
 
+@pytest.mark.fault(
+    "The page and its messages",
+    "a tab is frozen for a while",
+    "blocks are made, kept, and counted as not shown; once it answers again it gets the newest one",
+)
 def test_a_block_that_had_no_room_is_sent_once_there_is_unless_another_one_came(begin):
     runner, page = begin()
     runner.delivery.attach("12-34", BOTH)
@@ -229,6 +237,19 @@ def test_a_block_that_had_no_room_is_sent_once_there_is_unless_another_one_came(
     runner.delivery.credit(1, 1, PageTimes())
     runner.make(2).result(PATIENCE_S)
     assert [record.displayed for record in runner.delivery.history[4:]] == [True, False]
+
+
+def test_with_the_time_a_view_hears_of_all_that_was_sent_before(begin):
+    runner, page = begin()
+    runner.delivery.tell_time("12-34", 5.0)
+    runner.delivery.attach("12-34", BOTH)
+    runner.make(3).result(PATIENCE_S)
+    runner.delivery.tell_time("12-34", 6.0)
+    page.wait_for(lambda: len(page.of(Time)) == 2)
+    first, second = page.of(Time)
+    assert (first.run, first.newest, first.owed) == (0, -1, ())
+    assert (second.run, second.newest, second.owed) == (1, 2, (0, 1))
+    assert second.told == page.of(StateMessage)[-1].state.told > first.told
 
 
 @pytest.mark.fault("The page and its messages", "a credit comes twice", "it counts once")
@@ -851,7 +872,7 @@ def test_a_recording_has_every_block_also_those_that_were_not_shown(begin, tmp_p
 
 @pytest.mark.fault(
     "Memory and disks",
-    "a recording to one file fails",
+    "a recording to one file fails at its first block",
     "it is told once, nothing is left of the file, and the video goes on",
 )
 def test_a_recording_that_fails_is_told_once_and_leaves_nothing(begin, tmp_path, monkeypatch):
@@ -861,7 +882,7 @@ def test_a_recording_that_fails_is_told_once_and_leaves_nothing(begin, tmp_path,
     def full(*_):
         raise OutputError("the disk is full")
 
-    monkeypatch.setattr(VideoFile, "append", full)
+    monkeypatch.setattr(GrowingVideoFile, "append", full)
     runner.make(3).result(PATIENCE_S)
     page.wait_for(lambda: page.of(Failure))
     runner.make(2).result(PATIENCE_S)
@@ -871,6 +892,58 @@ def test_a_recording_that_fails_is_told_once_and_leaves_nothing(begin, tmp_path,
         runner.cut()
     runner.close()
     assert [failure.message for failure in page.of(Failure)] == ["the disk is full"]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.fault(
+    "Memory and disks",
+    "the disk is full while one MP4 file is recorded",
+    "the video goes on; the message says where the file is that plays up to there, and a file of "
+    "that name that stood there before stays",
+)
+@pytest.mark.parametrize("size", [(160, 96), (320, 208)])
+def test_one_file_on_a_full_disk_plays_up_to_there_and_says_where_it_is(begin, tmp_path, size):
+    """No file of this process may grow beyond some bytes, as if the disk ended there."""
+    resource = pytest.importorskip("resource")
+    (tmp_path / "x.mp4").write_bytes(b"older")
+    runner, page = begin(PaintedEngine(geometry=Geometry(*size)))
+    runner.record(tmp_path / "x.mp4")
+    runner.make(3).result(PATIENCE_S)
+    runner.clip("1-1", 1)
+    page.wait_for(lambda: page.of(Clip))  # written after all that came before
+    (file,) = tmp_path.glob("x.*.unfinished.mp4")
+    assert len(pictures_in(file)) == 21, "the two blocks before the newest play while it grows"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3 * file.stat().st_size, hard))
+    try:
+        runner.make(9).result(PATIENCE_S)
+        with pytest.raises(OutputError, match=r"has failed before .*could not be w") as told:
+            runner.cut().result(PATIENCE_S)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert runner.status == "done"
+    seen = pictures_in(file)
+    made = np.concatenate([block.frames for block in runner.delivery.reel.blocks])
+    assert len(seen) % 12 == 9
+    assert 33 <= len(seen) < len(made)
+    assert np.abs(seen.astype(int) - made[: len(seen)]).mean(axis=(1, 2, 3)).max() < 4
+    note = f"its first {len(seen) / 16:.1f} s are in {str(file)!r}, and play"
+    assert told.value.__notes__ == [note]
+    assert [failure.message.splitlines()[1] for failure in page.of(Failure)] == [note]
+    assert (tmp_path / "x.mp4").read_bytes() == b"older"
+
+
+def test_a_recording_that_cannot_begin_is_refused_and_leaves_nothing(begin, tmp_path, monkeypatch):
+    runner, _ = begin()
+    with (
+        monkeypatch.context() as patch,
+        pytest.raises(OutputError, match=r"gone/x\.mp4' could not"),
+    ):
+        patch.setattr(shot_file, "writable_video_path", lambda _: tmp_path / "gone" / "x.mp4")
+        runner.record("x.mp4")
+    monkeypatch.setattr(growing_video, "CODEC", "libx999")
+    with pytest.raises(CapabilityError, match="has no libx999"):
+        runner.record(tmp_path / "x.mp4")
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,5 +1,6 @@
 """A video file is whole, or it is not there."""
 
+import errno
 import subprocess
 import sys
 from pathlib import Path
@@ -8,6 +9,8 @@ import av
 import numpy as np
 import pytest
 
+from longlive_widget.engine import growing_video
+from longlive_widget.engine.growing_video import GrowingVideoFile
 from longlive_widget.engine.video_file import VideoFile, writable_video_path
 from longlive_widget.errors import CapabilityError, GeometryError, OutputError
 
@@ -141,6 +144,8 @@ def test_a_full_disk_is_told_in_one_sentence_and_leaves_nothing(tmp_path):
     resource = pytest.importorskip("resource")
     script = f"""
 import numpy as np
+from longlive_widget.engine import growing_video
+from longlive_widget.engine.growing_video import GrowingVideoFile
 from longlive_widget.engine.video_file import VideoFile
 with VideoFile({str(tmp_path / "x.mp4")!r}, {WIDTH}, {HEIGHT}) as video:
     video.append(np.random.default_rng(0).integers(0, 255, (30, {HEIGHT}, {WIDTH}, 3), np.uint8))
@@ -156,6 +161,23 @@ with VideoFile({str(tmp_path / "x.mp4")!r}, {WIDTH}, {HEIGHT}) as video:
     assert "OutputError" in last_line
     assert "could not be written" in last_line
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_growing_video_is_whole_also_where_the_disk_has_no_room_for_an_index(
+    tmp_path, monkeypatch
+):
+    def full(_, to):
+        to.write_bytes(b"as far as it went")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(growing_video, "_copy_with_index", full)
+    video = GrowingVideoFile(tmp_path / "x.mp4", WIDTH, HEIGHT)
+    shown = coloured_frames(24)
+    video.append(shown[:12])
+    video.append(shown[12:])
+    video.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["x.mp4"]
+    assert np.abs(read_video(tmp_path / "x.mp4")[2].astype(int) - shown).mean() < 2
 
 
 @pytest.mark.parametrize(

@@ -71,6 +71,8 @@ export class Player {
   /** What was shown, to look back at. */
   readonly back: LookBack<Picture>;
   private owed: { run: number; block: number }[] = [];
+  /** Blocks that are here and for which no credit was given yet. */
+  private readonly held = new Set<number>();
   private shownNumber = -1;
   private shownSinceMs = 0;
   private stood = false;
@@ -220,8 +222,18 @@ export class Player {
     }
   }
 
+  /** Give the credit again for blocks that are not here: they or their credits were lost. */
+  settle(run: number, blocks: readonly number[]): void {
+    for (const block of blocks) {
+      if (run === this.run && !this.held.has(block)) {
+        this.events.credit(run, block);
+      }
+    }
+  }
+
   private play(take: Take): void {
     const { run } = this;
+    this.held.add(take.record.block);
     this.newest = take.record.block;
     const cameMs = performance.now();
     this.decoder
@@ -339,6 +351,7 @@ export class Player {
     this.landing = [];
     this.liveNumber = -1;
     this.owed = [];
+    this.held.clear();
     this.status = "idle";
   }
 
@@ -397,6 +410,9 @@ export class Player {
     while (this.owed.length > 0 && this.buffer.waiting < ROOM_BLOCKS) {
       const credit = this.owed.shift();
       if (credit !== undefined) {
+        if (credit.run === this.run) {
+          this.held.delete(credit.block);
+        }
         const seenAtMs = this.buffer.seenAtMs(credit.block, performance.now());
         this.events.credit(credit.run, credit.block, seenAtMs);
       }

@@ -1,0 +1,87 @@
+"""A page whose line is slow, or is cut for a while: what was sent comes late then, or never."""
+
+import pytest
+from playwright.sync_api import expect
+
+from longlive_widget import LongLiveWidget
+from longlive_widget.geometry import Geometry
+from tests.browser.hosted import hosted
+from tests.unit.painted_engine import PaintedEngine
+from tests.unit.test_runner import pictures_in
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+MEGABIT = 1e6 / 8
+BLOCKS_OF_30_S = 40
+SHOWS = "(least) => Number(document.querySelector('.longlive').dataset.frame) >= least"
+
+
+@pytest.mark.fault(
+    "The page and its messages",
+    "the line to the page is cut for 30 s of video, and what was sent comes late or never",
+    "all blocks are made and recorded; the page says that it waits, and some 4 s after the cut it "
+    "shows the newest block, has the measurements of all, and goes on",
+)
+@pytest.mark.parametrize("cut", ["held", "lost"])
+def test_a_page_that_was_cut_off_catches_up_by_itself_and_nothing_is_lost(tmp_path, cut):
+    studio = LongLiveWidget(PaintedEngine(), "a red ball", seed=1)
+    try:
+        with hosted(studio) as (page, line, said):
+            player = page.locator(".longlive")
+            expect(player).to_have_attribute("data-looking", "true")
+            studio.record(tmp_path / "run.mp4")
+            studio._runner.make(3).result()
+            page.wait_for_function(SHOWS, arg=9)
+            line.cut = cut
+            player.locator(".ll-input").fill("a blue star")
+            player.locator(".ll-input").press("Enter")
+            expect(player.locator(".ll-waiting")).to_have_text("waits for the kernel")
+            studio._runner.make(BLOCKS_OF_30_S).result()
+            line.cut = "no"
+            page.wait_for_function(SHOWS, arg=sum(one.pictures for one in studio.history) - 12)
+            expect(player).to_have_attribute("data-status", "done")
+            with page.expect_download() as saved:
+                player.get_by_role("button", name="CSV", exact=True).click()
+            rows = saved.value.path().read_text().splitlines()
+            made = 3 + BLOCKS_OF_30_S
+            attached = line.heard.count("attach")
+            assert attached == 1 if cut == "held" else attached > 1
+            assert [row.partition(",")[0] for row in rows[1:]] == [str(n) for n in range(made)]
+            assert len(pictures_in(studio.cut())) == sum(one.pictures for one in studio.history)
+            studio.start()
+            page.wait_for_function(SHOWS, arg=9 + 12 * made)
+            assert said == []
+    finally:
+        studio.close()
+
+
+@pytest.mark.fault(
+    "The page and its messages",
+    "the line to the page carries 1 Mbit/s, and the pictures need more",
+    "all blocks are made and recorded; whole blocks are left out on the page, which says so and "
+    "why; two at most are on their way, so a prompt is seen no later than these take",
+)
+def test_over_a_slow_line_blocks_are_left_out_and_nothing_piles_up(tmp_path):
+    engine = PaintedEngine(geometry=Geometry(400, 240))
+    studio = LongLiveWidget(engine, "a red ball", seed=1, codec="jpeg")
+    try:
+        with hosted(studio) as (page, line, said):
+            line.bytes_per_s = MEGABIT
+            player = page.locator(".longlive")
+            expect(player).to_have_attribute("data-looking", "true")
+            studio.record(tmp_path / "run.mp4")
+            studio.start()
+            expect(player.locator(".ll-health")).to_contain_text("the line or the browser is slow")
+            player.locator(".ll-input").fill("a blue star")
+            player.locator(".ll-input").press("Enter")
+            expect(player).to_have_attribute("data-landed", "a blue star")
+            on_their_way = [message for message in line.on_the_way if message["buffers"]]
+            assert len(on_their_way) <= 2
+            assert line.heard.count("attach") == 1
+            studio.stop()
+            made = sum(one.pictures for one in studio.history)
+            assert any(not one.displayed for one in studio.history)
+            assert len(pictures_in(studio.cut())) == made
+            assert said == []
+    finally:
+        studio.close()
