@@ -163,7 +163,7 @@ def test_a_load_may_be_given_up_at_its_next_stage_and_all_is_as_it_was(studio, m
     from_page(studio, {"type": "use", "preset": "low_memory"})
     wait_until(lambda: sources)
     from_page(studio, {"type": "cancel"})
-    wait_until(lambda: told[-1].loading and told[-1].loading.cancelled)
+    wait_until(lambda: told and told[-1].loading and told[-1].loading.cancelled)
     may_go.set()
     wait_until(lambda: told[-1].loading is None)
     assert "preparing layers" not in [panel.loading.stage for panel in told if panel.loading]
