@@ -4,6 +4,7 @@ The names below load on first use, so that `import longlive_widget` loads neithe
 """
 
 import os
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -81,6 +82,8 @@ __all__ = [
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if "ipykernel" in sys.modules:  # or no cell waits for a load
+        import_module("longlive_widget.widget.load_line").show_in_cells()
     return getattr(import_module(_HOMES[name]), name)
 
 

@@ -120,7 +120,10 @@ def report(notebook: NotebookNode) -> str:
 
 def _stays(output: NotebookNode) -> bool:
     """Whether the output says something without a kernel: neither progress nor a widget does."""
-    return output.get("name") != "stderr" and WIDGET not in output.get("data", {})
+    if output.output_type == "stream":
+        return output.name != "stderr"
+    data = output.get("data", {})
+    return bool(data) and WIDGET not in data
 
 
 def _chart(figure: NotebookNode, *, with_script: bool) -> str:

@@ -107,14 +107,16 @@ export type Occupancy = {
   evicted_next: number[];
 };
 
-/** What was measured of one video's block, where several are made in step. */
-export type SideRecord = {
-  latency_ms: number;
-  /** Its pictures are those that they are held against, to the bit: they have no PSNR. */
+/** How like pictures are to those that they are held against. */
+export type Likeness = {
+  /** They are the same, to the bit: they have no PSNR. */
   equal: boolean;
   psnr_db: number | null;
   ssim: number | null;
 };
+
+/** What was measured of one video's block, where several are made in step. */
+export type SideRecord = Likeness & { latency_ms: number };
 
 /** What was measured of one block. */
 export type BlockRecord = {
@@ -152,21 +154,17 @@ export type BlockProfile = {
   parts: { name: string; ms: number; gap_ms: number; calls: number }[];
 };
 
-/** Where the videos that are made in step lie in each picture; the last tile may be their difference. */
 /** What was measured of one video of a sweep: medians of its blocks, and the most memory of the process. */
-export type TileFigures = {
+export type TileFigures = Likeness & {
   block_ms: number;
   picture_ms: number;
   process_bytes: number;
-  /** All blocks are those of the first preset, to the bit. */
-  equal: boolean;
-  psnr_db: number | null;
-  ssim: number | null;
 };
 
 /** How far a sweep is: the videos that are made, and in words what goes on. */
 export type SweepState = { figures: TileFigures[]; making: boolean; told: string };
 
+/** Where the videos that are made in step lie in each picture; the last tile may be their difference. */
 export type Tiles = {
   columns: number;
   rows: number;
@@ -493,6 +491,12 @@ function parseFigures(value: unknown): TileFigures {
     block_ms: number(fields, "block_ms"),
     picture_ms: number(fields, "picture_ms"),
     process_bytes: number(fields, "process_bytes"),
+    ...parseLikeness(fields),
+  };
+}
+
+function parseLikeness(fields: Fields): Likeness {
+  return {
     equal: boolean(fields, "equal"),
     psnr_db: numberOrNull(fields, "psnr_db"),
     ssim: numberOrNull(fields, "ssim"),
@@ -572,9 +576,7 @@ function parseSide(value: unknown): SideRecord {
   const fields = object(value, "a side");
   return {
     latency_ms: number(fields, "latency_ms"),
-    equal: boolean(fields, "equal"),
-    psnr_db: numberOrNull(fields, "psnr_db"),
-    ssim: numberOrNull(fields, "ssim"),
+    ...parseLikeness(fields),
   };
 }
 

@@ -502,7 +502,7 @@ function view(
     shown = next;
     display.update(next);
     tiles?.update(record);
-    branches?.shown(record.block);
+    branches?.shown(record.block, live);
     film.update(player.place);
     timeline.show(next);
     charts.light(record.block);

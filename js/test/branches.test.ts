@@ -62,6 +62,24 @@ function opened() {
 }
 
 describe("the tree of videos", () => {
+  it("goes on with the block that failed, or with the one that is looked back at", () => {
+    const { find, sent, follow, shown } = opened();
+    const told = parse(fixtures.to_page.state);
+    if (told.type !== "state") {
+      throw new Error("the fixture is another message");
+    }
+    const button = find<HTMLButtonElement>("button[type=submit]");
+    shown(9, true);
+    expect(button.textContent).toBe("Branch from block 9");
+    follow({ ...told.state, status: "failed", made: 11 });
+    expect(button.textContent).toBe("Branch from block 11");
+    button.click();
+    shown(9, false);
+    expect(button.textContent).toBe("Branch from block 9");
+    button.click();
+    expect(sent.map((one) => one.type === "branch" && one.block)).toEqual([11, 9]);
+  });
+
   it("lets go of a video that is neither shown nor left by the one that is, by a click or a key", () => {
     const may = (present: number) =>
       NODES.filter((each) => mayGo(each, tree({ present }))).map(({ number }) => number);
@@ -145,7 +163,7 @@ describe("the tree of videos", () => {
     begin();
     expect(element.open).toBe(true);
     expect(document.activeElement).toBe(field.input);
-    shown(6);
+    shown(6, true);
     expect(find("button[type=submit]").textContent).toBe("Branch from block 6");
     const submit = () => find("form").dispatchEvent(new Event("submit", { cancelable: true }));
     field.fill(" a blue star ");

@@ -115,6 +115,20 @@ describe("an edit", () => {
     expect(sent).toEqual([{ revision: 5, from_block: 0, entries: first }]);
   });
 
+  it("gives way to that of another page that the kernel took first, and is made again on top", () => {
+    editing.propose(second);
+    editing.follow(state(5, third), terms); // the other page's, on the same revision
+    expect(editing.plan).toEqual(second);
+    editing.answered(false);
+    expect(editing.plan).toEqual(third);
+    editing.propose(second);
+    expect(sent[1]?.revision).toBe(5);
+    confirm(6);
+    editing.undo();
+    confirm(7);
+    expect(editing.plan).toEqual(third);
+  });
+
   function accept(plan: Plan, revision: number): void {
     editing.propose(plan);
     confirm(revision);

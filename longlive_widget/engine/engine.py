@@ -1,6 +1,7 @@
 """The front door: a model under a preset, ready to make videos."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -20,6 +21,7 @@ from longlive_widget.engine.model import Model, Placement, Weights
 from longlive_widget.engine.official import OfficialFiles
 from longlive_widget.engine.session import Means, Session
 from longlive_widget.engine.source import Source, source_of
+from longlive_widget.engine.stages import Stage, shown
 from longlive_widget.engine.state import Keeper, SessionState
 from longlive_widget.engine.watch import Watch
 from longlive_widget.engine.windows import Positions, new_window
@@ -37,7 +39,6 @@ from longlive_widget.model.adapters import peft_adapter
 from longlive_widget.presets import Preset, preset_named
 from longlive_widget.timeline import Timeline, timeline_of
 
-Stage = Literal["loading weights", "preparing layers"]
 Dtype = Literal["float32", "bfloat16"]
 _DTYPES: dict[Dtype, torch.dtype] = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
@@ -128,7 +129,7 @@ class Engine:
         emulate: bool = False,
         beside: Iterable["Engine"] = (),
     ) -> "Engine":
-        """A model, ready to make videos.
+        """A model, ready to make videos. A load that takes long says its stage and seconds.
 
         Args:
             model: "tiny", "longlive-1.3b" (fetched from the model hub), the folder of a model, the
@@ -158,17 +159,18 @@ class Engine:
         numbers = source.dtype if dtype is None else _DTYPES[dtype]
         given = Given(model, device, dtype)
         origin = Origin(given, source, weights, place, numbers, allow_fallback, emulate, told)
-        return cls._loaded(origin, preset, beside)
+        asked = preset if isinstance(preset, Preset) else preset_named(preset)
+        with shown(f"preset {asked.name!r}") as tell:
+            return cls._loaded(origin, asked, beside, tell)
 
     @classmethod
     def _loaded(
         cls,
         origin: Origin,
-        preset: str | Preset,
-        beside: Iterable["Engine"] = (),
-        tell: Callable[[Stage], None] = lambda _: None,
+        asked: Preset,
+        beside: Iterable["Engine"],
+        tell: Callable[[Stage], None],
     ) -> "Engine":
-        asked = preset if isinstance(preset, Preset) else preset_named(preset)
         chosen, known = origin.checked(asked)
         where = Placement(origin.device, origin.dtype, chosen.offload_text_encoder)
         beside = tuple(beside)
@@ -207,20 +209,21 @@ class Engine:
         preset: str | Preset,
         *,
         beside: Iterable["Engine"] = (),
-        tell: Callable[[Stage], None] = lambda _: None,
+        tell: Callable[[Stage], None] | None = None,
     ) -> "Engine":
         """The same model under another preset, loaded as this one was, with its adapters.
 
         Nothing is loaded where this engine, or one of those `beside`, has the layers that the
-        preset asks for. `tell` hears of each stage as it begins. The first blocks of a preset that
-        compiles take longer.
+        preset asks for. `tell` hears of each stage as it begins; without one they are shown as by
+        `load`. The first blocks of a preset that compiles take longer.
 
         An unknown preset, one that this model cannot run, and one for which a model would have to
         be loaded that was never loaded from anywhere, are a `PresetError`; else as `load`.
         """
         asked = preset if isinstance(preset, Preset) else preset_named(preset)
         if self.origin is not None:
-            other = Engine._loaded(self.origin, asked, (self, *beside), tell)
+            with nullcontext(tell) if tell else shown(f"preset {asked.name!r}") as told:
+                other = Engine._loaded(self.origin, asked, (self, *beside), told)
             other.model.adapters.follow(self.model.adapters)
             return other
         way = self.way_to(asked)

@@ -249,34 +249,6 @@ class Inside:
         }
 
 
-def with_and_without_recache(
-    engine: Engine,
-    before: str,
-    after: str,
-    *,
-    block: int = 6,
-    blocks: int = 10,
-    seed: int = 0,
-    size_px: tuple[int, int] | None = None,
-) -> tuple[Pictures, Pictures]:
-    """A video whose prompt switches at `block`, with a re-cache and without: uint8, `FHWC` each.
-
-    Without, memory stays as the prompt before has left it. Both are the same up to the switch. A
-    `block` before which there is none, and `blocks` that end before it, are a `SessionError`.
-    """
-    require_engine(engine)
-    block = whole_number("block", block, SessionError, least=1)
-    blocks = whole_number("number of blocks", blocks, SessionError, least=block + 1)
-    frame = block * engine.geometry.block_frames
-
-    def made(transition: Transition) -> Pictures:
-        plan = Timeline.of(before, Entry(frame, after, transition))
-        session = engine.session(plan, seed, size_px=size_px)
-        return np.concatenate([one.frames for one in session.blocks(blocks)])
-
-    return made(Transition()), made(Transition(recache=False))
-
-
 @dataclass(frozen=True, order=True)
 class _SeenLevel(Level):
     """A noise level that keeps what the network takes for clean there."""

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 
 from PIL import Image
 
+from longlive_widget.engine.branches import EVERY_BLOCKS, Branches
 from longlive_widget.errors import SessionError, whole_number
 from longlive_widget.timeline import Landing, Timeline, Transition
 from longlive_widget.widget.delivery import Delivered
 from longlive_widget.widget.protocol import Node, TreeMessage
 
 if TYPE_CHECKING:
-    from longlive_widget.engine.branches import Branch, Branches
+    from longlive_widget.engine.branches import Branch
     from longlive_widget.engine.engine import Engine
     from longlive_widget.engine.session import Block, Session
     from longlive_widget.runs.logbook import Logbook
@@ -65,8 +66,14 @@ class Branching:
     Whoever changes it holds the lock of the video, but for `branch`, which takes its time.
     """
 
-    def __init__(self, limit_bytes: int, window_bytes: int = WINDOW_BYTES) -> None:
+    def __init__(
+        self,
+        limit_bytes: int,
+        every_blocks: int = EVERY_BLOCKS,
+        window_bytes: int = WINDOW_BYTES,
+    ) -> None:
         self.limit_bytes = whole_number("branch_bytes", limit_bytes, SessionError, least=0)
+        self._every_blocks = whole_number("every_blocks", every_blocks, SessionError, least=1)
         self.branching = False
         self.present: Kept | None = None
         self._window_bytes = window_bytes
@@ -84,11 +91,16 @@ class Branching:
         fresh: Delivered,
     ) -> "Session":
         """A new video, the root of a tree of its own."""
-        from longlive_widget.engine.branches import Branches  # loads torch, as the engine has
         from longlive_widget.runs.logbook import Logbook
 
         self._tree = Branches(
-            engine, timeline, seed, limit_bytes=self.limit_bytes, size_px=size_px, watch=gauges
+            engine,
+            timeline,
+            seed,
+            every_blocks=self._every_blocks,
+            limit_bytes=self.limit_bytes,
+            size_px=size_px,
+            watch=gauges,
         )
         root = self._tree.root
         self.present = Kept(0, root, gauges, Logbook(engine, root.session), fresh)

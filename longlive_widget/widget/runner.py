@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from longlive_widget.engine.branches import EVERY_BLOCKS
 from longlive_widget.engine.changeover import changeover
 from longlive_widget.engine.watch import Abandoned
 from longlive_widget.errors import ManifestError, SessionError, whole_number
@@ -82,9 +83,10 @@ class Runner:
         codec: WantedCodec = "auto",
         when_unseen: Unseen = "go on",
         branch_bytes: int = STATE_BYTES,
+        every_blocks: int = EVERY_BLOCKS,
         clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.branching = Branching(branch_bytes)
+        self.branching = Branching(branch_bytes, every_blocks)
         self._turning = threading.Lock()
         self._turner: Courier | None = None
         self._making = False

@@ -17,16 +17,18 @@ from longlive_widget.widget.protocol import BlockRecord
 if TYPE_CHECKING:
     from longlive_widget.engine.session import Block
     from longlive_widget.measure.chart import Chart
+    from longlive_widget.runs.recording import RecordedBlock
 
 GAP_PX = 6
 LINE_PX = 16
 TEXT_PX = 12
 GROUND, INK, RULE = "#ffffff", "#33383f", "#8a929c"
 CAPTION_LINES = 3
+WIDTH_PX = 1200
 
 
 def picture_strip(
-    blocks: "Sequence[Block]", pictures: int = 8, *, width_px: int = 1200
+    blocks: "Sequence[Block | RecordedBlock]", pictures: int = 8, *, width_px: int = WIDTH_PX
 ) -> Image.Image:
     """Pictures taken evenly from `blocks`, side by side, with the prompts that steered them below.
 
@@ -91,7 +93,7 @@ def picture_of(chart: "Chart") -> Image.Image:
     return Image.open(BytesIO(chart.png()))
 
 
-def table_picture(rows: Sequence[tuple[str, str]], width_px: int = 1200) -> Image.Image:
+def table_picture(rows: Sequence[tuple[str, str]], width_px: int = WIDTH_PX) -> Image.Image:
     """Names and what is said of each, as a picture of two columns."""
     font = ImageFont.load_default(TEXT_PX)
     name_px = max((round(font.getlength(name)) + 4 * GAP_PX for name, _ in rows if name), default=0)
@@ -115,14 +117,14 @@ def table_picture(rows: Sequence[tuple[str, str]], width_px: int = 1200) -> Imag
 
 
 def report_output(
-    pictures: Sequence[Image.Image], rows: Sequence[tuple[str, str]]
+    pictures: Sequence[Image.Image], rows: Sequence[tuple[str, str]], width_px: int = WIDTH_PX
 ) -> dict[str, str]:
     """One output of a notebook: pictures with the rows below, and the rows in words.
 
     The rows are drawn too: of what a notebook may show of others, a picture alone shows everywhere.
     """
     file = BytesIO()
-    beneath(*pictures, table_picture(rows)).save(file, "PNG")
+    beneath(*pictures, table_picture(rows, width_px)).save(file, "PNG")
     return {
         "image/png": b64encode(file.getvalue()).decode("ascii"),
         "text/plain": "\n".join(f"{name}: {said}" for name, said in rows),
@@ -179,7 +181,7 @@ def _seconds(picture: int) -> float:
     return picture / PICTURES_PER_SECOND
 
 
-def _time_s(block: "Block") -> float:
+def _time_s(block: "Block | RecordedBlock") -> float:
     return _seconds(pictures_before(block.latent_frame) + len(block.frames) // 2)
 
 

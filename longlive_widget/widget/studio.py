@@ -14,6 +14,7 @@ from IPython.display import display
 from numpy.typing import NDArray
 from PIL import Image
 
+from longlive_widget.engine.branches import EVERY_BLOCKS
 from longlive_widget.engine.video_file import VideoFile
 from longlive_widget.errors import (
     SessionError,
@@ -113,12 +114,15 @@ from longlive_widget.widget.still import picture_of, picture_strip, report_outpu
 from longlive_widget.widget.video import CLOSED
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     import pandas as pd
     import plotly.graph_objects as go
 
     from longlive_widget.engine.engine import Engine
     from longlive_widget.engine.session import Block
-    from longlive_widget.measure.recommend import Recommendation
+    from longlive_widget.measure.recommend import Candidate, Recommendation
+    from longlive_widget.measure.record import Record as Measurement
     from longlive_widget.runs.manifest import Manifest
 
 Chart = Literal["latency", "parts", "window", "memory", "kernels"]
@@ -151,6 +155,10 @@ class LongLiveWidget(anywidget.AnyWidget):
 
     `records` is a file of measurements, as `longlive-widget benchmark --out` writes it: those that
     were made on this machine are shown beside the presets, and `recommendation` asks them.
+
+    The state of a video is kept at one in `every_blocks` blocks, for `branch` to go on from, and
+    all of them take `branch_bytes` of the host's memory at most: the fewer, the more blocks a
+    branch makes again.
 
     Raises:
         SessionError: the engine is none, the seed is no whole number from 0 to 2**32 - 1, or a
@@ -197,6 +205,7 @@ class LongLiveWidget(anywidget.AnyWidget):
         when_unseen: Unseen = "go on",
         records: str | Path | None = None,
         branch_bytes: int = STATE_BYTES,
+        every_blocks: int = EVERY_BLOCKS,
     ) -> None:
         require_engine(engine)
         measured = () if records is None else read(records)
@@ -212,6 +221,7 @@ class LongLiveWidget(anywidget.AnyWidget):
             codec=codec,
             when_unseen=when_unseen,
             branch_bytes=branch_bytes,
+            every_blocks=every_blocks,
         )
         self._setup = Setup(self._runner, engine, self._tell_page_later, measured)
         self._engine = engine  # from here on there is something to close
@@ -416,6 +426,25 @@ class LongLiveWidget(anywidget.AnyWidget):
             uninterrupted(self._runner.stop)
             raise
 
+    def use(self, preset: Preset | str) -> "Future[None]":
+        """Go over to a preset as assigning `preset` does, and return at once.
+
+        Returns:
+            What is done once it is so, or has the error for which all is as it was.
+
+        A name that there is not is a `PresetError`; where another preset is being loaded it is a
+        `SessionError`.
+        """
+        return self._setup.use(preset)
+
+    def measured(self, records: "Sequence[Measurement]" = ()) -> "tuple[Candidate, ...]":
+        """The presets under which three blocks or more were made here, with what they took.
+
+        Of those at the present size. What `records` of `likeness` and `quality` say of their
+        pictures stands beside it.
+        """
+        return self._setup.measured(records)
+
     def cancel_load(self) -> None:
         """Give up the preset that is being loaded; all stays as it was.
 
@@ -425,7 +454,7 @@ class LongLiveWidget(anywidget.AnyWidget):
 
     def _take(self, preset: Preset | str) -> None:
         try:
-            until_done(self._setup.use(preset))
+            until_done(self.use(preset))
         except KeyboardInterrupt:
             self._setup.cancel()
             raise

@@ -11,6 +11,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from IPython.display import display
+
 from longlive_widget.engine.engine import Engine
 from longlive_widget.engine.session import Block
 from longlive_widget.engine.watch import Abandoned
@@ -34,10 +36,12 @@ from longlive_widget.widget.protocol import (
     StateMessage,
     Stop,
     SweepState,
+    TileFigures,
     Tiles,
 )
 from longlive_widget.widget.recorded import Recording
 from longlive_widget.widget.side_figures import side_metrics
+from longlive_widget.widget.still import picture_strip, report_output, table_picture
 from longlive_widget.widget.tape import RUN
 from longlive_widget.widget.tape_player import TapePlayer
 
@@ -47,6 +51,8 @@ if TYPE_CHECKING:
 MOST_TILES = 16
 MOST_BYTES = 512 * 2**20
 """What the pictures of one video may take, which are in memory while it is made."""
+STRIP_PX = 900
+"""The width of a report, so that a notebook stays small: a strip of `tiny` takes some 65 kB."""
 CLOSED = "this sweep is closed: make a new Sweep"
 
 log = logging.getLogger(__name__)
@@ -162,6 +168,32 @@ class Sweep(TapePlayer):
         """A row for each block of each tile: its own time, and how like its pictures are."""
         made = self._mosaic()
         return side_metrics(tuple(made.records.values()), self._tiles.labels[: len(self._made)])
+
+    def report(self) -> None:
+        """Show what stays in a saved notebook: pictures of each video that is made, and figures.
+
+        It is one output, as that of a studio. Where no video is made yet, it is a `SessionError`.
+        """
+        made = list(zip(self._tiles.labels, self._made, strict=False))
+        if not made:
+            raise SessionError("there is nothing to report yet: make videos first, with run()")
+        pictures = [
+            picture
+            for label, tile in made
+            for picture in (
+                table_picture([(label, "")], STRIP_PX),
+                picture_strip(list(tile.run.blocks()), width_px=STRIP_PX),
+            )
+        ]
+        display(report_output(pictures, self._rows(made), STRIP_PX), raw=True)
+
+    def _rows(self, made: "Sequence[tuple[str, Tile]]") -> list[tuple[str, str]]:
+        """The rows of a report's table, a video each."""
+        grid, first = self._grid, self._grid.presets[0].name
+        each = f"{grid.blocks} blocks of each, seed {grid.seeds[0]}"
+        told = f"{len(made)} of {len(grid.items)} are made; {each}; PSNR and SSIM are against"
+        rows = [(label, _in_words(tile.figures)) for label, tile in made]
+        return [("videos", f"{told} {first}'s" if self._tiles.compared else each), *rows]
 
     def start(self) -> None:
         """Make what is missing, one video after the other. Returns at once.
@@ -431,3 +463,16 @@ def _labels(grid: Grid) -> tuple[str, ...]:
 
 def _name(item: Item) -> str:
     return f"{item.preset.name} · {item.prompt}"
+
+
+def _in_words(figures: TileFigures) -> str:
+    """The medians of a video, and how like it is to the first preset's."""
+    told = [
+        f"median {figures.block_ms:.0f} ms a block, {figures.picture_ms:.1f} ms a picture",
+        f"the process took {figures.process_bytes / 2**20:.0f} MiB",
+    ]
+    if figures.equal:
+        told.append("equal pictures")
+    elif figures.psnr_db is not None and figures.ssim is not None:
+        told.append(f"PSNR {figures.psnr_db:.1f} dB, SSIM {figures.ssim:.3f}")
+    return "; ".join(told)

@@ -164,7 +164,7 @@ class Tradeoffs(anywidget.AnyWidget):
         about = self._studio.page_state
         label = f"{about['model']} at {about['width_px']} x {about['height_px']}, {_LIVE}"
         closed = self._studio.status == "closed"
-        made = () if closed else self._studio._setup.measured(self._records)
+        made = () if closed else self._studio.measured(self._records)
         return (*self._kept, Case(label, made, ()))
 
     def _named(self, words: str) -> Case:
@@ -231,7 +231,7 @@ class Tradeoffs(anywidget.AnyWidget):
         preset = self._view.chosen
         if self._studio is not None and preset is not None:
             self._see(self._view, f"{preset.name} is on its way to the studio")
-            self._studio._setup.use(preset).add_done_callback(self._loaded)
+            self._studio.use(preset).add_done_callback(self._loaded)
 
     def _loaded(self, done: "Future[None]") -> None:
         def tell() -> None:

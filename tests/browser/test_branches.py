@@ -9,7 +9,18 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 CELL = """
 from longlive_widget import Engine, LongLiveWidget
+from longlive_widget.model.text_encoder import TextEncoder
 
+read = TextEncoder.encode
+
+
+def read_or_fail(encoder, prompts):
+    if "a broken heart" in prompts:
+        raise ValueError("paint was spilled")
+    return read(encoder, prompts)
+
+
+TextEncoder.encode = read_or_fail
 studio = LongLiveWidget(Engine.load("tiny"), "a red ball bounces on a white background", seed=1)
 studio.run(blocks=6)
 studio
@@ -32,6 +43,7 @@ def test_a_person_leaves_a_video_at_a_past_block_and_goes_back(lab, notebook_of,
         _goes_back_by_keys_and_goes_on(page, player)
         photograph(page, player, screenshots)
         _lets_go_of_a_branch(player)
+        _goes_on_from_a_video_that_failed(page, player, screenshots)
 
 
 def photograph(page, player, screenshots):
@@ -97,6 +109,26 @@ def _lets_go_of_a_branch(player):
     release.first.click()
     expect(_items(player)).to_have_count(1)
     expect(release).to_have_count(0)
+
+
+def _goes_on_from_a_video_that_failed(page, player, screenshots):
+    """A start would be over again; a branch keeps what was made, the error's own words say it."""
+    player.locator(".ll-input").fill("a broken heart")
+    player.locator(".ll-input").press("Enter")
+    wait_for_data(page, "d.status === 'failed'")
+    told = player.locator(".ll-errors")
+    expect(told).to_contain_text("ValueError: paint was spilled")
+    expect(player.locator("[data-action=start]")).to_have_text("Start over")
+    player.screenshot(path=screenshots / "branches-failed.png")
+    failed = player.locator(".ll-branches button[type=submit]").inner_text().split()[-1]
+    expect(told).to_contain_text(f"branch({failed}) goes on with block {failed}")
+    player.locator(".ll-theatre").press("b")
+    page.keyboard.type(STAR)
+    page.keyboard.press("Enter")
+    left = int(data(page)["frame"])
+    wait_for_data(page, f"d.run === '5' && d.prompt === '{STAR}' && d.status === 'running'")
+    wait_for_data(page, f"+d.frame > {left}")
+    expect(_items(player)).to_have_count(2)
 
 
 def _pause(page, player):

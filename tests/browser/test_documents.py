@@ -13,12 +13,20 @@ pytestmark = [pytest.mark.browser]
 
 READ = {
     "index.html": "A video in a notebook",
+    "start.html": "The first video",
+    "explore.html": "Go on from a past block",
     "how.html": "The straight line",
     "api.html": "Engine",
     "faq.html": "Questions",
     "notebooks/05_window.html": "The window, the sink and the re-cache",
 }
-PICTURES = {"index.html": 1, "how.html": 3, "notebooks/05_window.html": 1}
+PICTURES = {
+    "index.html": 1,
+    "start.html": 1,
+    "explore.html": 3,
+    "how.html": 3,
+    "notebooks/05_window.html": 1,
+}
 """How many at least a page has."""
 SHOWN_PX = "() => [...document.images].map(image => image.complete ? image.naturalWidth : 0)"
 

@@ -1,11 +1,15 @@
 """The player in a real JupyterLab, on an engine that paints known pictures."""
 
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
+from playwright.sync_api import expect
 
 from longlive_widget.geometry import Geometry
 from tests.browser.lab import (
     KERNEL_IS,
+    TOKEN,
     data,
     run_all_cells,
     save_notebook,
@@ -200,7 +204,7 @@ def wait_for_views(page, count, picture):
     "several views show one studio",
     "all are in step, one that comes later too",
 )
-def test_views_of_one_studio_are_in_step_one_that_comes_later_too(lab, notebook_of):
+def test_views_of_one_studio_are_in_step_and_another_tab_has_a_place_of_its_own(lab, notebook_of):
     with lab.opened(notebook_of(PAINTED, "studio", "studio")) as page:
         page.evaluate(f"() => {{ {RUN_TWO_CELLS} }}")
         page.locator(".longlive").nth(1).wait_for(state="attached")
@@ -208,6 +212,41 @@ def test_views_of_one_studio_are_in_step_one_that_comes_later_too(lab, notebook_
         page.evaluate("() => window.jupyterapp.commands.execute('notebook:run-cell')")
         page.locator(".longlive").nth(2).wait_for(state="attached")
         wait_for_views(page, 3, 40)
+        save_notebook(page)
+        with another_tab(lab, page) as other:
+            _shares_all_but_its_place(page, other)
+
+
+@contextmanager
+def another_tab(lab, page):
+    """The same notebook once more, with the kernel that runs."""
+    other = lab.browser.new_page(viewport={"width": 1280, "height": 1000})
+    try:
+        other.goto(f"{page.url.split('?')[0]}?token={TOKEN}")
+        studio(other)
+        wait_for_data(other, "d.status === 'running' && +d.frame > 60")
+        yield other
+    finally:
+        other.close()
+
+
+def _shares_all_but_its_place(page, other):
+    """Looking back in one tab is nothing to the other; a hold and a prompt are of both."""
+    studio(other).locator(".ll-theatre").press("ArrowLeft")
+    wait_for_data(other, "d.live === 'false'")
+    assert data(page)["live"] == "true"
+    studio(other).locator("[data-action=live]").click()
+    studio(other).locator("[data-action=pause]").click()
+    wait_for_data(page, "d.status === 'paused'")
+    for tab in (page, other):
+        expect(studio(tab).locator("[data-action=resume]")).to_be_visible()
+    studio(page).locator(".ll-input").fill(OVERTAKING)
+    studio(page).locator(".ll-input").press("Enter")
+    for tab in (page, other):
+        expect(studio(tab).locator(".ll-segment", has_text=OVERTAKING)).to_be_visible()
+    studio(other).locator(".ll-segment", has_text=OVERTAKING).press("Control+z")
+    for tab in (page, other):
+        expect(studio(tab).locator(".ll-segment", has_text=OVERTAKING)).to_have_count(0)
 
 
 def test_of_two_prompts_in_one_block_the_player_says_which_one_gave_way(

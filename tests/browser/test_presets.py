@@ -61,6 +61,7 @@ def test_a_person_changes_how_a_playing_video_is_made(lab, notebook_of, screensh
         _changes_settings_live_by_keys_alone(page, player)
         photograph(page, screenshots, "presets")
         _is_told_what_cannot_be(page, player)
+        _gives_up_a_load_and_all_is_as_it_was(page, player)
         _loads_another_model_beside_the_video(page, player)
         _throws_the_dice_and_opens_the_lock(page, player)
         _reads_what_was_measured_here(player)
@@ -103,6 +104,27 @@ def _is_told_what_cannot_be(page, player):
     page.keyboard.press("Enter")
     player.locator(".ll-errors", has_text="must be some that go down").wait_for()
     assert data(page)["preset"].endswith("+memory_pool=True")
+
+
+def _gives_up_a_load_and_all_is_as_it_was(page, player):
+    """The click comes as soon as there is something to click at: the load is short."""
+    present = data(page)["preset"]
+    preset(player, "low_memory").locator("button").click()
+    page.wait_for_function(
+        """() => {
+          const cancel = [...document.querySelectorAll('[data-action=cancel-load]')].at(-1);
+          return cancel?.offsetParent != null && (cancel.click(), true);
+        }"""
+    )
+    expect(player.locator(".ll-receipt")).to_have_text(
+        "loading preset 'low_memory' was cancelled: all is as it was"
+    )
+    expect(player.locator(".ll-loading")).to_be_hidden()
+    expect(preset(player, "low_memory").locator("button")).to_have_attribute(
+        "aria-pressed", "false"
+    )
+    shown = int(data(page)["frame"])
+    wait_for_data(page, f"d.run === '1' && d.preset === {present!r} && +d.frame > {shown + 12}")
 
 
 def _loads_another_model_beside_the_video(page, player):

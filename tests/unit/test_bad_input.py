@@ -4,9 +4,9 @@ import pytest
 
 from longlive_widget import Comparison, Engine, LongLiveWidget, replay
 from longlive_widget.errors import LongLiveError, ManifestError, SessionError
-from longlive_widget.measure.inside import Inside, with_and_without_recache
+from longlive_widget.measure.inside import Inside
 
-RED, BLUE = "a red ball moves right on white", "a blue ball moves right on white"
+RED = "a red ball moves right on white"
 
 
 @pytest.fixture(scope="module")
@@ -28,16 +28,6 @@ def engine() -> Engine:
         (lambda _: replay(5), ManifestError, "run 5 is none: give a manifest, its file"),
         (lambda it: Inside(it, RED, seed=-1), SessionError, "seed -1 is out of range: use 0 to"),
         (lambda it: Inside(it, RED, seed="x"), SessionError, "seed 'x' is not a whole number"),
-        (
-            lambda it: with_and_without_recache(it, RED, BLUE, block=10, blocks=4),
-            SessionError,
-            "number of blocks 4 is out of range: use 11 or more",
-        ),
-        (
-            lambda it: with_and_without_recache(it, RED, BLUE, block=0),
-            SessionError,
-            "block 0 is out of range: use 1 or more",
-        ),
     ],
 )
 def test_bad_input_is_told_in_a_sentence(engine, act, error: type[LongLiveError], told):

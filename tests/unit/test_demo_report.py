@@ -23,7 +23,8 @@ def executed_notebook():
     """A lesson whose cells have shown a picture, a chart twice, a player, and a progress bar."""
     chart = {"application/vnd.plotly.v1+json": go.Figure(go.Scatter(y=[1, 2])).to_plotly_json()}
     player = {"application/vnd.jupyter.widget-view+json": {"model_id": "3"}, "text/plain": "Player"}
-    shown = [{"image/png": "cGljdHVyZQ=="}, chart, chart, player]
+    loaded = {}  # where the stages of a load were
+    shown = [{"image/png": "cGljdHVyZQ=="}, chart, chart, player, loaded]
     outputs = [notebooks.new_output("display_data", data=dict(data)) for data in shown]
     outputs += [
         notebooks.new_output("stream", name="stdout", text="17.1 pictures/s\n"),

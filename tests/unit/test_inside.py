@@ -8,7 +8,7 @@ import torch
 
 from longlive_widget import Engine, Entry, Timeline, Transition
 from longlive_widget.errors import SessionError, TimelineError
-from longlive_widget.measure.inside import Inside, _Shares, with_and_without_recache
+from longlive_widget.measure.inside import Inside, _Shares
 from longlive_widget.measure.inside_charts import (
     attention_figure,
     layers_figure,
@@ -108,15 +108,6 @@ def test_a_recache_moves_all_but_the_sink(engine: Engine, preset: Preset):
     timeline = Timeline.of(RED, (15, STAR))
     *_, wanted = Engine(engine.model, preset).session(timeline, 3, size_px=SMALL_PX).blocks(6)
     assert np.array_equal(inside.look().pictures, wanted.frames)
-
-
-def test_without_a_recache_a_video_is_the_same_up_to_the_switch_and_another_one_after(engine):
-    fresh, stale = with_and_without_recache(
-        engine, RED, STAR, block=4, blocks=6, seed=3, size_px=SMALL_PX
-    )
-    switch = 9 + 3 * 12
-    assert np.array_equal(fresh[:switch], stale[:switch])
-    assert not np.array_equal(fresh[switch:], stale[switch:])
 
 
 def test_figures_have_what_was_found(engine: Engine):

@@ -468,6 +468,17 @@ def test_an_edit_that_cannot_be_is_told_in_a_sentence_and_changes_nothing(
     assert (runner.plan.timeline, runner.state().revision) == (TIMELINE, 0)
 
 
+def test_of_two_pages_that_edit_one_timeline_the_later_is_told_and_both_have_the_first(begin):
+    runner, page = begin()
+    runner.plan.edit(Edit("1-1", 0, 0, rows((0, "a red ball"), (9, "a green square"))))
+    runner.plan.edit(Edit("2-2", 0, 0, rows((0, "a red ball"), (9, "a blue star"))))
+    page.wait_for(lambda: len(page.of(Edited)) == 2)
+    assert page.of(Edited) == [Edited("1-1", accepted=True), Edited("2-2", accepted=False)]
+    assert [failure.view for failure in page.of(Failure)] == ["2-2"]
+    entries = page.of(StateMessage)[-1].state.entries
+    assert [entry.prompt for entry in entries] == ["a red ball", "a green square"]
+
+
 def test_before_a_video_and_after_it_the_whole_timeline_may_be_another(begin):
     runner, _ = begin()
     runner.plan.replan(Timeline.of("a green square"))

@@ -317,6 +317,16 @@ def test_states_larger_than_their_room_are_not_taken_again_and_again(engine):
     studio.close()
 
 
+def test_a_state_is_kept_at_one_in_so_many_blocks(engine):
+    studio = LongLiveWidget(engine, TIMELINE, seed=3, every_blocks=2)
+    studio.size_px = SMALL_PX
+    studio.run(blocks=5)
+    assert studio.branches[0].frozen == (2, 4)
+    studio.close()
+    with pytest.raises(SessionError, match="every_blocks 0 is out of range: use 1 or more"):
+        LongLiveWidget(engine, TIMELINE, every_blocks=0)
+
+
 def test_a_video_that_is_released_is_gone_with_all_that_left_it(studio):
     studio.run(blocks=6)
     studio.branch(4, STAR)

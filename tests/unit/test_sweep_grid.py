@@ -3,6 +3,7 @@
 import io
 import math
 import threading
+from base64 import b64decode
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from longlive_widget.errors import (
     SessionError,
 )
 from longlive_widget.measure.metrics import ssim
+from longlive_widget.widget import sweep as sweep_module
 from longlive_widget.widget.tape_player import _projectionist
 
 COARSE = Preset("coarse", "", denoise_steps=(1000,))
@@ -94,7 +96,43 @@ def test_figures_are_of_each_video_against_the_first_preset_with_the_same_prompt
     assert len(grid.metrics) == 8
 
 
-def test_equal_videos_are_told_as_such(engine: Engine):
+def test_a_report_is_one_output_of_all_pictures_and_figures_that_stays_where_nothing_runs(
+    grid, monkeypatch
+):
+    shown = []
+    monkeypatch.setattr(sweep_module, "display", lambda output, *, raw: shown.append((output, raw)))
+    grid.report()
+    ((output, raw),) = shown
+    assert raw and set(output) == {"image/png", "text/plain"}
+    first, *rows = output["text/plain"].splitlines()
+    assert first == (
+        "videos: 4 of 4 are made; 2 blocks of each, seed 3; PSNR and SSIM are against reference's"
+    )
+    for (preset, prompt), row, found in zip(
+        grid.figures.index, rows, grid.figures.itertuples(), strict=True
+    ):
+        told = f"{preset} · {prompt}: median {found.block_ms:.0f} ms a block"
+        assert row.startswith(f"{told}, {found.picture_ms:.1f} ms a picture; the process took ")
+        alike = f"; PSNR {found.psnr_db:.1f} dB, SSIM {found.ssim:.3f}"
+        assert row.endswith(alike if preset == "coarse" else " MiB")
+    picture = np.asarray(Image.open(io.BytesIO(b64decode(output["image/png"]))))
+    assert picture.shape[1] == 900
+    middle = grid.recordings[3].block(1).frames[6]  # the last tile's second block, half of it
+    strip = picture[:, : 2 * (128 + 6) + 6]
+    wanted = np.asarray(Image.fromarray(middle).resize((128, 64), Image.Resampling.LANCZOS))
+    tops = range(strip.shape[0] - 64)
+    assert any(np.array_equal(strip[top : top + 64, 140:268], wanted) for top in tops)
+
+
+def test_a_report_without_any_video_says_what_to_do(engine: Engine):
+    built = of(engine)
+    with pytest.raises(SessionError, match=r"nothing to report yet: make videos first, with run"):
+        built.report()
+    built.close()
+
+
+def test_equal_videos_are_told_as_such(engine: Engine, monkeypatch):
+    shown = []
     same = Sweep(
         engine, ["reference", engine.preset.with_(memory_pool=True)], PROMPTS[0],
         blocks=1, size_px=SMALL_PX,
@@ -102,6 +140,9 @@ def test_equal_videos_are_told_as_such(engine: Engine):
     same.run()
     assert math.isinf(same.figures["psnr_db"].iloc[1])
     assert same.page_state["sweep"]["figures"][1]["equal"]
+    monkeypatch.setattr(sweep_module, "display", lambda output, **_: shown.append(output))
+    same.report()
+    assert shown[0]["text/plain"].endswith("MiB; equal pictures")
     same.close()
 
 

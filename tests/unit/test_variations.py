@@ -1,11 +1,16 @@
 """One timeline with several seeds in step, as a widget in plain Python."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from longlive_widget import Engine, LongLiveWidget, Timeline, Variations
+from longlive_widget import PRESETS, Engine, LongLiveWidget, Timeline, Variations
 from longlive_widget.errors import ManifestError, PresetError, SessionError
+from longlive_widget.measure.colours import COLOURS
 from longlive_widget.widget.ensemble import tile_of
+from longlive_widget.widget.variations import MOST
 
 TIMELINE = Timeline.of("a red ball moves right on white", (6, "it turns blue"))
 SMALL_PX = (48, 32)
@@ -129,6 +134,13 @@ def test_what_they_cannot_do_they_say_in_a_sentence(variations, act, error, told
 def test_they_have_no_seed_of_their_own_but_those_of_their_tiles(variations):
     assert variations.seed is None
     assert repr(variations) == "Variations('tiny', seeds=(3, 8, 5))"
+
+
+def test_nine_tiles_and_eight_presets_have_a_colour_each_the_same_on_the_page():
+    page = Path(__file__).parents[2] / "js/src/charts/sides-charts.ts"
+    on_page = re.findall(r'"(#[0-9a-f]{6})"', page.read_text(encoding="utf-8"))
+    assert tuple(on_page) == COLOURS
+    assert len(set(COLOURS)) >= max(len(PRESETS), MOST)
 
 
 def test_what_is_no_engine_is_refused_in_a_sentence():

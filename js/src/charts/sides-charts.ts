@@ -5,8 +5,18 @@ import type { Drawing, Figure, View } from "./drawing.ts";
 import { overBlocks, realTime } from "./layout.ts";
 import { asText } from "./series.ts";
 
-/** As in the kernel's side_figures.py. */
-const colours = ["#3d7dca", "#c8762b", "#3f9c77", "#8a6fc9", "#c9627d", "#8a929c"];
+/** As in the kernel's measure/colours.py. */
+const colours = [
+  "#3d7dca",
+  "#c8762b",
+  "#3f9c77",
+  "#8a6fc9",
+  "#c9627d",
+  "#8a929c",
+  "#9c941f",
+  "#1fa0b5",
+  "#8f5a3c",
+];
 
 /** How many times as long as all others a first block takes to tower above them. */
 const TOWERS = 3;

@@ -11,8 +11,8 @@ export type BranchPanel = {
   field: PromptField;
   follow: (state: State) => void;
   update: (tree: TreeMessage) => void;
-  /** The block of the picture that is shown. */
-  shown: (block: number) => void;
+  /** The block of the picture that is shown; `live` unless somebody looks back. */
+  shown: (block: number, live: boolean) => void;
   /** Type what to branch with, at the picture that is shown. */
   begin: () => void;
 };
@@ -37,6 +37,7 @@ export function branchPanel(
   let tree: TreeMessage | undefined;
   let state: State | undefined;
   let block = 0;
+  let live = true;
   let focused = 0;
 
   field.input.placeholder = "a prompt, or none for the same video again";
@@ -67,9 +68,10 @@ export function branchPanel(
       draw();
       write();
     },
-    shown(next) {
-      if (next !== block) {
+    shown(next, isLive) {
+      if (next !== block || isLive !== live) {
         block = next;
+        live = isLive;
         write();
       }
     },
@@ -85,8 +87,19 @@ export function branchPanel(
       return;
     }
     const prompt = field.input.value.trim();
-    send({ type: "branch", view, run: state.run, block, prompt: prompt === "" ? null : prompt });
+    send({
+      type: "branch",
+      view,
+      run: state.run,
+      block: from(),
+      prompt: prompt === "" ? null : prompt,
+    });
     field.fill("");
+  }
+
+  /** The block that is shown; after a failure, unless somebody looks back, the one that failed. */
+  function from(): number {
+    return live && state?.status === "failed" ? state.made : block;
   }
 
   function able(): boolean {
@@ -95,7 +108,7 @@ export function branchPanel(
 
   function write(): void {
     enable(button, able());
-    button.textContent = `Branch from block ${block}`;
+    button.textContent = `Branch from block ${from()}`;
     button.title = "another video from the beginning of this block on; this one stays as it is (b)";
     told.textContent = tree === undefined ? "" : summaryText(tree);
     room.textContent = tree === undefined ? "" : roomText(tree);

@@ -1,0 +1,120 @@
+"""Whoever waits for a model to load sees its stages, and nothing of them stays."""
+
+import io
+import sys
+import threading
+import time
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from longlive_widget import Engine
+from longlive_widget.engine import stages
+from longlive_widget.engine.stages import shown
+from tests.unit.test_studio import ROOT
+
+PATIENCE_S = 30
+GONE = "\r\x1b[K"
+
+
+class Terminal(io.StringIO):
+    """What stderr is where somebody sits before it."""
+
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def stderr(monkeypatch):
+    """Puts a stream into stderr's place, from within the test: pytest has a place of its own."""
+
+    def become(stream):
+        monkeypatch.setattr(sys, "stderr", stream)
+        monkeypatch.setattr(stages, "EVERY_S", 0.01)
+        return stream
+
+    return become
+
+
+def wait_for(stream, text):
+    until_s = time.monotonic() + PATIENCE_S
+    while text not in stream.getvalue():
+        assert time.monotonic() < until_s, "it was never shown"
+        time.sleep(0.01)
+
+
+def test_a_terminal_has_a_line_of_the_stage_and_its_seconds_until_it_is_over(stderr):
+    stream = stderr(Terminal())
+    with shown("preset 'x'") as tell:
+        wait_for(stream, "\rpreset 'x': checking, 0 s\x1b[K")
+        tell("loading weights")
+        wait_for(stream, "\rpreset 'x': loading weights, 0 s\x1b[K")
+    assert stream.getvalue().endswith(GONE)
+    assert "longlive-stages" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_a_load_that_fails_leaves_no_line(stderr):
+    stream = stderr(Terminal())
+
+    def fail():
+        with shown("preset 'x'"):
+            wait_for(stream, "checking")
+            raise MemoryError
+
+    with pytest.raises(MemoryError):
+        fail()
+    assert stream.getvalue().endswith(GONE)
+
+
+def test_what_takes_no_time_shows_nothing(stderr, monkeypatch):
+    stream = stderr(Terminal())
+    monkeypatch.setattr(stages, "EVERY_S", PATIENCE_S)
+    with shown("preset 'x'") as tell:
+        tell("loading weights")
+    assert stream.getvalue() == ""
+
+
+def test_a_file_and_a_pipe_hear_nothing(stderr):
+    stream = stderr(io.StringIO())
+    with shown("preset 'x'") as tell:
+        tell("loading weights")
+        assert "longlive-stages" not in [thread.name for thread in threading.enumerate()]
+    assert stream.getvalue() == ""
+
+
+def test_load_and_under_show_what_they_load_and_whoever_is_told_hears_it_alone(stderr):
+    stream = stderr(Terminal())
+    engine = Engine.load("tiny")
+    assert "\rpreset 'reference': loading weights, " in stream.getvalue()
+    before, told = len(stream.getvalue()), []
+    other = engine.preset.with_(name="other", offload_text_encoder=True)
+    engine.under(other, tell=told.append)
+    assert (told, len(stream.getvalue())) == (["loading weights", "preparing layers"], before)
+    engine.under(other)
+    assert "\rpreset 'other': " in stream.getvalue()
+
+
+class Watched(NotebookClient):
+    """Notes what outputs that can be replaced have shown, in the order of time."""
+
+    def process_message(self, msg, cell, cell_index):
+        if msg["msg_type"] in {"display_data", "update_display_data"}:
+            self.seen = [*getattr(self, "seen", []), msg["content"]["data"]]
+        return super().process_message(msg, cell, cell_index)
+
+
+def test_a_cell_that_loads_shows_its_stages_and_keeps_no_word_of_them():
+    cell = (
+        "from longlive_widget import Engine\nfrom longlive_widget.engine import stages\n"
+        "stages.EVERY_S = 0.01\nEngine.load('tiny')\nprint('loaded')"
+    )
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell)])
+    client = Watched(notebook, timeout=120, resources={"metadata": {"path": str(ROOT)}})
+    client.execute()
+    assert (client.seen[0], client.seen[-1]) == ({}, {})  # nbval takes the first one as it is
+    texts = " ".join(data["text/plain"] for data in client.seen[1:-1])
+    for stage in ("checking", "loading weights"):
+        assert f"preset 'reference': {stage}, " in texts
+    kept = [output.get("data", output.get("text")) for output in notebook.cells[0].outputs]
+    assert kept == [{}, "loaded\n"]
