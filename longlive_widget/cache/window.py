@@ -42,6 +42,10 @@ class WindowState:
         return sum(part.nbytes for parts in self.memory for part in parts)
 
 
+TurnInto = Callable[[Tensor, int, Tensor], None]
+"""Turns keys, `BTHD`, whose first one is the token of that number, and leaves them in a place."""
+
+
 class Window(ABC):
     """Memory of at most `window_frames` latent frames, of which the first `sink_frames` stay.
 
@@ -72,6 +76,10 @@ class Window(ABC):
         self._memory: list[Parts] = [()] * layers
         self._kept_frames: list[int] = []
         self._open_frames: list[int] = []
+        self._turned: dict[int, Tensor] = {}
+        """By layer, the keys as they are turned, where they have buffers."""
+        self._turned_once: set[int] = set()
+        """The layers whose keys have been turned since the block was opened."""
 
     @property
     def frames(self) -> tuple[int, ...]:
@@ -108,8 +116,12 @@ class Window(ABC):
 
     @property
     def nbytes(self) -> int:
-        """The bytes that all layers' keys and values take: none until they are written."""
-        return sum(part.nbytes for parts in self._memory for part in parts)
+        """The bytes that all layers' keys and values take: none until they are written.
+
+        Keys that lie turned beside them count too.
+        """
+        held = sum(part.nbytes for parts in self._memory for part in parts)
+        return held + sum(keys.nbytes for keys in self._turned.values())
 
     def open_block(self, first_frame: int, frames: int) -> None:
         """Close the open block and make room for `frames` latent frames from `first_frame` on.
@@ -150,6 +162,13 @@ class Window(ABC):
         if not self.storage.exact:
             self._put(seen, (k_BTHD, v_BTHD))
         return seen
+
+    def turned(self, layer: int, k_BTHD: Tensor, turn_into: TurnInto) -> Tensor:
+        """All keys that `append` has given, turned; see `Memory`."""
+        del layer
+        made_BTHD = torch.empty_like(k_BTHD)
+        turn_into(k_BTHD, 0, made_BTHD)
+        return made_BTHD
 
     def clear(self, *, keep_sink: bool = False) -> None:
         """Forget everything, or everything but the sink."""
@@ -273,8 +292,39 @@ class _PreallocatedWindow(Window):
     """A window whose frames lie in slots of buffers, which each layer's first `append` makes.
 
     The frames in memory fill the first slots, so that all a block sees is a view: attention reads
-    it as it is if the storage is plain. The open block is copied into its slots.
+    it as it is if the storage is plain. The open block is copied into its slots. Plain keys that
+    are turned have buffers too: those of frames before the open block are turned at its first pass.
     """
+
+    def turned(self, layer: int, k_BTHD: Tensor, turn_into: TurnInto) -> Tensor:
+        """All keys that `append` has given, turned; see `Memory`."""
+        if not self.storage.exact:
+            return super().turned(layer, k_BTHD, turn_into)
+        if layer not in self._turned:
+            self._turned[layer] = self._buffer(k_BTHD)
+        made_BTHD = self._tokens(self._turned[layer], 0, self._filled)
+        if layer in self._turned_once:
+            for _, slot, frames in self._runs(range(len(self._kept_frames), self._filled)):
+                some, place = (self._tokens(each, slot, frames) for each in (k_BTHD, made_BTHD))
+                turn_into(some, slot * self._tokens_per_frame, place)
+        else:
+            turn_into(k_BTHD, 0, made_BTHD)
+            self._turned_once.add(layer)
+        return made_BTHD
+
+    def let_go(self) -> None:
+        """Forget everything, and hold no tensor any more."""
+        super().let_go()
+        self._turned.clear()
+
+    def restore(self, state: WindowState) -> None:
+        """Hold what a window of this kind and size held; the tensors are this window's from now."""
+        self._turned_once.clear()
+        super().restore(state)
+
+    def _close_block(self) -> None:
+        self._turned_once.clear()
+        super()._close_block()
 
     def _write(self, layer: int, written: Parts) -> Parts:
         buffers = self._memory[layer] or tuple(map(self._buffer, written))

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from longlive_widget.cache.text import TextMemory
-from longlive_widget.cache.window import Window
+from longlive_widget.cache.window import TurnInto, Window
 from longlive_widget.engine.noise_schedule import Level
 from longlive_widget.engine.watch import Timed, untimed
 from longlive_widget.model.transformer import Transformer
@@ -124,3 +124,7 @@ class _WithSpares:
         """Write all but the spare frames; return what the window shows."""
         spare = k_BTHD.shape[1] // len(self.query_positions) * self._spare_frames
         return self._window.append(layer, k_BTHD[:, spare:], v_BTHD[:, spare:])
+
+    def turned(self, layer: int, k_BTHD: Tensor, turn_into: TurnInto) -> Tensor:
+        """All keys that the window shows, turned."""
+        return self._window.turned(layer, k_BTHD, turn_into)

@@ -8,6 +8,7 @@ from torch import nn
 
 from longlive_widget.engine.capability import within_reach
 from longlive_widget.engine.dry_run import decoding_work, passing_bytes
+from longlive_widget.engine.gpu import has_triton
 from longlive_widget.engine.model import Placement, Sizes
 from longlive_widget.engine.windows import STORAGES
 from longlive_widget.errors import CapabilityError, PresetError
@@ -144,6 +145,7 @@ def needed_bytes(preset: Preset, sizes: Sizes, dtype: torch.dtype, device: torch
     return (
         video_bytes(sizes, dtype)
         + window_bytes(preset, sizes, dtype)
+        + turned_bytes(preset, sizes, dtype, device)
         + prompt_bytes(preset, sizes, dtype)
         + decoding.kept_bytes
         + (max(text, working) if alternates else text + working)
@@ -178,6 +180,14 @@ def window_bytes(preset: Preset, sizes: Sizes, dtype: torch.dtype) -> int:
     held = STORAGES[preset.window_dtype].pack(one, one)
     tokens = preset.window_frames * sizes.geometry.tokens_per_frame
     return config.layers * tokens * sum(part.nbytes for part in held)
+
+
+def turned_bytes(preset: Preset, sizes: Sizes, dtype: torch.dtype, device: torch.device) -> int:
+    """The bytes of the keys that lie turned beside a full window, where kernels of our own run."""
+    lies_still = preset.window_cache != "rolling" and preset.window_dtype == "model"
+    if preset.kernels == "torch" or not lies_still or not has_triton(device):
+        return 0
+    return window_bytes(preset, sizes, dtype) // 2
 
 
 def prompt_bytes(preset: Preset, sizes: Sizes, dtype: torch.dtype) -> int:

@@ -163,6 +163,7 @@ def _heads(
     made_ptr: tl.tensor,
     tokens: tl.tensor,
     batch_stride: tl.tensor,
+    made_batch_stride: tl.tensor,
     eps: tl.tensor,
     width: tl.constexpr,
     padded: tl.constexpr,
@@ -190,12 +191,17 @@ def _heads(
         even, odd = tl.split(tl.reshape(x.to(tl.float32), (padded // 2, 2)))
         turned = tl.join(even * cos - odd * sin, even * sin + odd * cos)
         x = tl.reshape(turned, (padded,)).to(dtype)
-    tl.store(made_ptr + row * width + column, x, mask=inside)
+    tl.store(made_ptr + batch * made_batch_stride + token * width + column, x, mask=inside)
 
 
 def turned(x_BTHD: Tensor, turn: Turn) -> Tensor:
     """Queries or keys with their pairs turned, as `rotary.turned`."""
     return _of_heads(x_BTHD, None, turn)
+
+
+def turn_into(x_BTHD: Tensor, turn: Turn, made_BTHD: Tensor) -> None:
+    """As `turned`, into a place that there is: some tokens of a window's buffer."""
+    _of_heads(x_BTHD, None, turn, made_BTHD)
 
 
 def normed_heads(x_BTC: Tensor, norm: RMSNorm, head_dim: int, turn: Turn | None) -> Tensor:
@@ -333,14 +339,14 @@ def _sizes(width: int) -> dict[str, int]:
     return {"width": width, "padded": padded, "num_warps": 16 if padded > _WIDE else 4}
 
 
-def _of_heads(x_BTHD: Tensor, norm: RMSNorm | None, turn: Turn | None) -> Tensor:
+def _of_heads(
+    x_BTHD: Tensor, norm: RMSNorm | None, turn: Turn | None, made_BTHD: Tensor | None = None
+) -> Tensor:
     batch, tokens, heads, head_dim = x_BTHD.shape
-    if x_BTHD[:1].is_contiguous():  # a window's buffer has room behind its tokens
-        batch_stride = x_BTHD.stride(0)
-    else:
+    if not x_BTHD[:1].is_contiguous():  # a window's buffer has room behind its tokens
         x_BTHD = x_BTHD.contiguous()
-        batch_stride = tokens * heads * head_dim
-    made_BTHD = torch.empty(x_BTHD.shape, dtype=x_BTHD.dtype, device=x_BTHD.device)
+    if made_BTHD is None:
+        made_BTHD = torch.empty(x_BTHD.shape, dtype=x_BTHD.dtype, device=x_BTHD.device)
     _heads[(batch * tokens,)](
         x_BTHD,
         x_BTHD if norm is None else norm.weight,
@@ -348,7 +354,8 @@ def _of_heads(x_BTHD: Tensor, norm: RMSNorm | None, turn: Turn | None) -> Tensor
         x_BTHD if turn is None else turn.sin_T1P,
         made_BTHD,
         tokens,
-        batch_stride,
+        x_BTHD.stride(0),
+        made_BTHD.stride(0),
         0.0 if norm is None else norm.eps,
         **_sizes(heads * head_dim),
         pairs=head_dim // 2,

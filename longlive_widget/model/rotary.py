@@ -19,6 +19,10 @@ class Turn:
     cos_T1P: Tensor
     sin_T1P: Tensor
 
+    def of(self, start: int, tokens: int) -> "Turn":
+        """That of some of the tokens."""
+        return Turn(*(x.narrow(0, start, tokens) for x in (self.cos_T1P, self.sin_T1P)))
+
 
 def turned(x_BTHD: Tensor, turn: Turn) -> Tensor:
     """Queries or keys with their interleaved pairs turned, in float32; the same shape and type."""

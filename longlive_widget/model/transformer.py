@@ -4,6 +4,7 @@ Axes: B batch, F latent frames, C channels or features, H rows, W columns, T tok
 column), S tokens of one frame, L rows of text.
 """
 
+from collections.abc import Callable
 from functools import partial
 
 import torch
@@ -32,13 +33,15 @@ class Layer(nn.Module):
 
     `before`, `between` and `after` are all of a layer but its two attentions, which depend on what
     is in memory, and `reading` is what becomes of that: each of the four may be compiled by itself.
-    `attend` computes both attentions.
+    `attend` computes both attentions. With `turn_into` a memory turns its keys in a place of its
+    own, each once a block, and `reading` serves those who ask for it.
     """
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         self.eps = config.eps
         self.attend: Attend = torch_attention
+        self.turn_into: Callable[[Tensor, Turn, Tensor], None] | None = None
         self.self_attn = SelfAttention(config)
         self.cross_attn = Projections(config)  # over every row of the prompt, padded ones too
         self.norm3 = nn.LayerNorm(config.dim, eps=config.eps)
@@ -65,7 +68,8 @@ class Layer(nn.Module):
         """
         q, (k, v) = self.write(x_BTC, time_BF6C, layer, memory, turns)
         _, key_turn = turns
-        k = self.reading(k, key_turn) if memory.relative else k
+        if memory.relative:
+            k = self._turned(layer, k, memory, key_turn)
         seen_BTC = self.attend(q, k, v).flatten(2)
         x_BTC, q = self.between(x_BTC, seen_BTC, time_BF6C)
         return self.after(x_BTC, self.attend(q, *text).flatten(2), time_BF6C)
@@ -89,6 +93,16 @@ class Layer(nn.Module):
         """Queries, keys and values of self attention, `BTHD`."""
         shift, scale, *_ = self._time_parts(time_BF6C)
         return self.self_attn.read(modulated(x_BTC, shift, scale, self.eps), query_turn, key_turn)
+
+    def _turned(self, layer: int, k_BTHD: Tensor, memory: Memory, key_turn: Turn) -> Tensor:
+        turn_into = self.turn_into
+        if turn_into is None:
+            return self.reading(k_BTHD, key_turn)
+
+        def into(some_BTHD: Tensor, first: int, place_BTHD: Tensor) -> None:
+            turn_into(some_BTHD, key_turn.of(first, some_BTHD.shape[1]), place_BTHD)
+
+        return memory.turned(layer, k_BTHD, into)
 
     def reading(self, k_BTHD: Tensor, key_turn: Turn) -> Tensor:
         """All keys of a relative memory, turned as far as each lies back from now."""
@@ -239,6 +253,7 @@ class Transformer(nn.Module):
             parts = {part.__name__: partial(part, layer) for part in fused.PARTS}
             for name, part in (parts | {"reading": fused.turned}).items():
                 setattr(layer, name, part)
+            layer.turn_into = fused.turn_into
 
     def compile_layers(self, mode: str = "default") -> None:
         """Compile the parts of every layer, in place: once for all layers and sizes.

@@ -7,7 +7,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from longlive_widget.cache.window import RingWindow, RollingWindow, StaticWindow, Window
+from longlive_widget.cache.window import (
+    RingWindow,
+    RollingWindow,
+    StaticWindow,
+    TurnInto,
+    Window,
+)
 from longlive_widget.errors import SessionError
 
 LAYERS, TOKENS = 2, 2
@@ -55,6 +61,27 @@ def _write(window: Window, list_: Remembered, rng: random.Random) -> None:
         seen = [list_.numbers[frame] for frame in window.frames]
         assert torch.equal(k, _keys(seen, layer))
         assert torch.equal(v, -k)
+        for _ in range(rng.randrange(3)):  # some passes do not ask
+            assert torch.equal(window.turned(layer, k, _turning(window)), _turned(window, k))
+
+
+def _turned(window: Window, k: Tensor) -> Tensor:
+    """Keys with a thousand times their positions added to them."""
+    positions = torch.tensor(window.key_positions, dtype=k.dtype).repeat_interleave(TOKENS)
+    return k + 1000 * positions[:, None, None]
+
+
+def _turning(window: Window, asked: list[int] | None = None) -> TurnInto:
+    """What turns keys like that; how many it was asked for is put into `asked`."""
+
+    def turn_into(some: Tensor, first: int, place: Tensor) -> None:
+        tokens = some.shape[1]
+        whole = torch.zeros(1, len(window.key_positions) * TOKENS, 1, 1, dtype=some.dtype)
+        place.copy_(some + _turned(window, whole)[:, first : first + tokens])
+        if asked is not None:
+            asked.append(tokens)
+
+    return turn_into
 
 
 def _check_frames(window: Window, list_: Remembered) -> None:
@@ -169,3 +196,16 @@ def test_a_block_that_does_not_fit_beside_the_sink_is_refused(kind: type[Window]
     window.append(0, *torch.zeros(2, 1, 3 * TOKENS, 1, 1))
     with pytest.raises(SessionError, match="use a window of 6"):
         window.open_block(3, 3)
+
+
+@pytest.mark.parametrize("kind", PREALLOCATED)
+def test_keys_of_frames_before_the_block_are_turned_at_its_first_pass_alone(kind: type[Window]):
+    window, asked = kind(1, TOKENS, 4, 1, relative=True), []
+    for first in range(0, 12, 2):
+        window.open_block(first, 2)
+        for number in (1.0, 2.0):
+            written = _keys([number, number], 0)
+            k, _ = window.append(0, written, written)
+            assert torch.equal(window.turned(0, k, _turning(window, asked)), _turned(window, k))
+    full, opened = 4 * TOKENS, 2 * TOKENS
+    assert asked[-4:] == [full, opened, full, opened]
