@@ -5,7 +5,7 @@ import pytest
 
 from tests.browser.lab import (
     CHANGE_THEME,
-    SEES_COPIED,
+    copied,
     data,
     run_all_cells,
     shown_picture,
@@ -140,9 +140,6 @@ def _amplifies_the_difference(player):
 
 
 def _copies_it_as_python(page, player):
-    page.evaluate(SEES_COPIED)
-    player.get_by_text("Copy as Python").click()
-    page.wait_for_function("() => globalThis.copied !== ''")
-    copied = page.evaluate("globalThis.copied")
-    assert "comparison = Comparison(left, 'turbo', timeline, seed=1, gain=16)" in copied
-    assert "'a big yellow star spins'" in copied
+    code = copied(page, player.get_by_text("Copy as Python"))
+    assert "comparison = Comparison(left, 'turbo', timeline, seed=1, gain=16)" in code
+    assert "'a big yellow star spins'" in code

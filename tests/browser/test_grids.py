@@ -5,7 +5,7 @@ from playwright.sync_api import expect
 
 from tests.browser.lab import (
     CHANGE_THEME,
-    SEES_COPIED,
+    copied,
     run_all_cells,
     shown_picture,
     studio,
@@ -95,13 +95,11 @@ def _shows_one_alone(page, player):
 
 
 def _copies_one_as_python(page, player):
-    page.evaluate(SEES_COPIED)
     player.get_by_label("seed 2: what to do with it").first.click()
-    player.get_by_text("Copy as Python: this one alone").locator("visible=true").click()
-    page.wait_for_function("() => globalThis.copied !== ''")
-    copied = page.evaluate("globalThis.copied")
-    assert "studio = LongLiveWidget(engine, timeline, seed=2)" in copied
-    assert "'a big yellow star spins'" in copied
+    alone = player.get_by_text("Copy as Python: this one alone").locator("visible=true")
+    code = copied(page, alone)
+    assert "studio = LongLiveWidget(engine, timeline, seed=2)" in code
+    assert "'a big yellow star spins'" in code
 
 
 def test_a_person_holds_presets_against_each_other_with_several_prompts(
@@ -156,11 +154,9 @@ def _stands_on_exact_pictures(page, player):
 
 
 def _copies_a_tile_of_the_sweep(page, player):
-    page.evaluate(SEES_COPIED)
     name = "two steps · a big yellow star spins: what to do with it"
     player.get_by_label(name).first.click()
-    player.get_by_text("Copy as Python: this one alone").locator("visible=true").click()
-    page.wait_for_function("() => globalThis.copied !== ''")
-    copied = page.evaluate("globalThis.copied")
-    assert "engine = Engine.load('tiny', Preset('two steps'" in copied
-    assert "Timeline.of(\n    'a big yellow star spins'" in copied
+    alone = player.get_by_text("Copy as Python: this one alone").locator("visible=true")
+    code = copied(page, alone)
+    assert "engine = Engine.load('tiny', Preset('two steps'" in code
+    assert "Timeline.of(\n    'a big yellow star spins'" in code

@@ -31,10 +31,10 @@ CELL_ENDED = """() => {
 
 
 def test_notebook_7_plays_lands_a_prompt_and_says_what_waits_for_a_cell(
-    tmp_path, notebook_of, screenshots
+    chromium, tmp_path, notebook_of, screenshots
 ):
     with (
-        running_lab(tmp_path / "notebook-7", "notebook") as notebook,
+        running_lab(tmp_path / "notebook-7", chromium, "notebook") as notebook,
         notebook.opened(notebook_of(PAINTED, BUSY)) as page,
     ):
         run_all_cells(page)

@@ -125,7 +125,7 @@ def test_a_video_is_held_in_a_hidden_tab_if_that_is_wanted(lab, notebook_of):
       Object.defineProperty(document, 'visibilityState', { value: state, configurable: true });
       document.dispatchEvent(new Event('visibilitychange'));
     }"""
-    with lab.opened(notebook_of(cell)) as page:
+    with lab.opened(notebook_of(cell), alone=True) as page:
         run_all_cells(page)
         studio(page)
         wait_for_data(page, "+d.frame > 12")

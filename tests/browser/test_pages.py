@@ -3,13 +3,12 @@
 import re
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from longlive_widget.checkup.browser_page import write_browser_page
 from longlive_widget.checkup.finding import Checkup, Finding
 from longlive_widget.measure.log_html import log_html
 from longlive_widget.presets import PRESETS
-from tests.browser.chromium import FLAGS, chromium_path
 from tests.unit.written_record import record
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -17,27 +16,24 @@ FOUND = Checkup((Finding("torch", "warning", "<b>2.13.0</b>", "install another")
 
 
 @pytest.fixture(params=["light", "dark"])
-def opened(request):
+def opened(chromium, request):
     """Opens a file; gives the page, what it said, and what it asked for."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium_path(), args=list(FLAGS), headless=True
-        )
-        page = browser.new_context(
-            offline=True, color_scheme=request.param, viewport={"width": 760, "height": 560}
-        ).new_page()
-        said, asked = [], []
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("dialog", lambda dialog: said.append(dialog.message))
-        page.on("request", lambda request: asked.append(request.url))
+    context = chromium.new_context(
+        offline=True, color_scheme=request.param, viewport={"width": 760, "height": 560}
+    )
+    page = context.new_page()
+    said, asked = [], []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("dialog", lambda dialog: said.append(dialog.message))
+    page.on("request", lambda request: asked.append(request.url))
 
-        def open_file(path):
-            page.goto(path.as_uri())
-            return page, said, asked
+    def open_file(path):
+        page.goto(path.as_uri())
+        return page, said, asked
 
-        yield open_file
-        browser.close()
+    yield open_file
+    context.close()
 
 
 def test_it_decodes_what_a_kernel_sends_and_lets_it_be_copied(opened, tmp_path, screenshots):

@@ -59,7 +59,7 @@ def findings(page: Page, state: str, screenshots) -> list[str]:
 
 
 def test_nothing_serious_stands_in_anyones_way_in_any_state(lab, notebook_of, screenshots):
-    with lab.opened(notebook_of(STUDIO)) as page:
+    with lab.opened(notebook_of(STUDIO), alone=True) as page:
         run_all_cells(page)
         player = studio(page)
         page.add_script_tag(path=AXE)
@@ -106,7 +106,7 @@ def test_nothing_serious_stands_in_anyones_way_in_any_state(lab, notebook_of, sc
 
 
 def test_the_studio_has_room_in_narrow_cells_and_enlarged(lab, notebook_of, screenshots):
-    with lab.opened(notebook_of(STUDIO)) as page:
+    with lab.opened(notebook_of(STUDIO), alone=True) as page:
         page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
         run_all_cells(page)
         player = studio(page)

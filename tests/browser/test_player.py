@@ -251,7 +251,7 @@ def test_a_stop_moves_no_figure_and_says_what_a_start_will_do(lab, notebook_of, 
     "it goes on with the running video",
 )
 def test_a_reloaded_page_goes_on_with_the_running_video(lab, notebook_of, screenshots):
-    with lab.opened(notebook_of(PAINTED)) as page:
+    with lab.opened(notebook_of(PAINTED), alone=True) as page:
         run_all_cells(page)
         studio(page)
         wait_for_data(page, "+d.frame > 20")
@@ -294,7 +294,7 @@ def test_a_cell_that_runs_again_leaves_one_video_and_one_thread(lab, notebook_of
 def test_a_cell_that_runs_again_on_a_reloaded_page_replaces_the_video_that_went_on(
     lab, notebook_of
 ):
-    with lab.opened(notebook_of(PAINTED, THREADS)) as page:
+    with lab.opened(notebook_of(PAINTED, THREADS), alone=True) as page:
         run_all_cells(page)
         studio(page)
         wait_for_data(page, "+d.frame > 40")

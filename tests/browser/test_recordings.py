@@ -3,11 +3,10 @@
 import av
 import numpy as np
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from longlive_widget import Manifest, Recording
-from tests.browser.chromium import FLAGS, chromium_path
-from tests.browser.lab import run_all_cells, shown_picture, studio, wait_for_data
+from tests.browser.lab import CHANGE_THEME, run_all_cells, shown_picture, studio, wait_for_data
 from tests.browser.recorded import BLOCKS, LANDS_AT, MARKUP, record
 from tests.browser.test_player import psnr_db
 
@@ -22,16 +21,6 @@ def run(tmp_path_factory):
     return record(tmp_path_factory.mktemp("runs") / "run")
 
 
-@pytest.fixture
-def browser():
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(
-            executable_path=chromium_path(), args=list(FLAGS), headless=True
-        )
-        yield opened
-        opened.close()
-
-
 def saved(page, button):
     """The file that a click brings."""
     with page.expect_download() as saving:
@@ -40,10 +29,10 @@ def saved(page, button):
 
 
 def test_an_exported_page_plays_from_a_file_with_the_network_off(
-    browser, tmp_path, screenshots, run
+    chromium, tmp_path, screenshots, run
 ):
     file = Recording.open(run).export_html(tmp_path / "run.html")
-    context = browser.new_context(offline=True, viewport={"width": 1000, "height": 1100})
+    context = chromium.new_context(offline=True, viewport={"width": 1000, "height": 1100})
     page = context.new_page()
     said, asked = [], []
     page.on("console", lambda message: said.append(message.text))
@@ -138,10 +127,7 @@ def test_a_recording_plays_in_a_notebook_in_step_with_its_timeline_and_charts(
         expect(player.locator(".ll-thumbnail")).to_have_count(BLOCKS)
         player.screenshot(path=screenshots / "recording-light.png")
         player.locator(".ll-tab", has_text="Parts").click()
-        page.evaluate(
-            "theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })",
-            "JupyterLab Dark",
-        )
+        page.evaluate(CHANGE_THEME, "JupyterLab Dark")
         page.set_viewport_size({"width": 640, "height": 900})
         charts.locator(".ll-legend", has_text="step 2").wait_for()
         page.wait_for_timeout(500)

@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, Page
 
 from longlive_widget import Timeline, read_timeline
 from longlive_widget.timeline_forms import timeline_as
-from tests.browser.lab import run_all_cells, studio, wait_for_data
+from tests.browser.lab import copied, run_all_cells, studio, wait_for_data
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -246,7 +246,6 @@ def test_a_prompt_takes_over_by_a_blend_that_is_chosen_from_a_list(lab, notebook
 
 def test_a_timeline_goes_into_files_and_comes_from_them(lab, notebook_of, tmp_path, screenshots):
     with lab.opened(notebook_of(STUDIO)) as page:
-        page.context.grant_permissions(["clipboard-read", "clipboard-write"])
         run_all_cells(page)
         player = studio(page)
         wait_for_plan(page, PLAN)
@@ -261,10 +260,11 @@ def test_a_timeline_goes_into_files_and_comes_from_them(lab, notebook_of, tmp_pa
         expected = Timeline.of("a red ball", (24, "a yellow star"), (36, MARKUP))
         coming.value.save_as(tmp_path / "mine.scope.json")
         assert read_timeline(tmp_path / "mine.scope.json") == expected
-        choose("Copy as Python")
+        player.get_by_label("Files: open, save, copy as Python").first.click()
+        code = copied(page, player.locator(".ll-menu-item", has_text="Copy as Python"))
+        assert code == timeline_as(expected, "python")
         note = player.locator(".ll-note")
         player.get_by_text("copied as Python").wait_for()
-        assert page.evaluate("navigator.clipboard.readText()") == timeline_as(expected, "python")
 
         def open_file(name: str) -> None:
             with page.expect_file_chooser() as choosing:
