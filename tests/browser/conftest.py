@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.browser.chromium import running_chromium
-from tests.browser.lab import Lab, running_lab, write_notebook
+from tests.browser.lab import Lab, Screenshots, running_lab, write_notebook
 
 
 def pytest_addoption(parser):
@@ -32,10 +32,11 @@ def lab(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 @pytest.fixture
-def screenshots(request, tmp_path):
-    folder = Path(request.config.getoption("--screenshots", None) or tmp_path / "screenshots")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+def screenshots(request):
+    folder = request.config.getoption("--screenshots", None)
+    if folder is not None:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    return Screenshots(folder and Path(folder))
 
 
 @pytest.fixture

@@ -41,8 +41,33 @@ CHANGE_THEME = """
   theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })
 """
 PATIENCE_S = 60
+STARTS_S = 180  # a server that many tests hang on
+SETTLES_MS = 700
 expect.set_options(timeout=1000 * PATIENCE_S)
 App = Literal["jupyterlab", "notebook"]
+
+
+@dataclass(frozen=True)
+class Screenshots:
+    """What pages looked like, for a person to see: nothing is taken where there is no folder."""
+
+    folder: Path | None
+
+    def take(self, shown: Page | Locator, name: str, *, whole: bool = False) -> None:
+        """Once it has settled; `whole` is a page's own height."""
+        if self.folder is None:
+            return
+        page = shown if isinstance(shown, Page) else shown.page
+        page.wait_for_timeout(SETTLES_MS)
+        if isinstance(shown, Page):
+            shown.screenshot(path=self.folder / name, full_page=whole)
+        else:
+            shown.screenshot(path=self.folder / name)
+
+    def keep(self, picture: Path, name: str) -> None:
+        """One that a page has saved itself."""
+        if self.folder is not None:
+            shutil.copy(picture, self.folder / name)
 
 
 @dataclass
@@ -169,7 +194,7 @@ def write_notebook(path: Path, *cells: str) -> Path:
 
 
 def wait_until_up(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + PATIENCE_S
+    until = time.monotonic() + STARTS_S
     while time.monotonic() < until and server.poll() is None:
         try:
             with urllib.request.urlopen(address, timeout=5):

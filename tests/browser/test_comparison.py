@@ -48,15 +48,12 @@ def photograph(page, player, screenshots):
     """All looks in light, then dark and narrow."""
     for look in ("side", "split", "difference"):
         player.locator(f"[data-look={look}]").first.click()
-        page.wait_for_timeout(300)
-        player.screenshot(path=screenshots / f"comparison-{look}.png")
+        screenshots.take(player, f"comparison-{look}.png")
     player.locator("[data-look=side]").first.click()
     page.evaluate(CHANGE_THEME, "JupyterLab Dark")
-    page.wait_for_timeout(700)
-    player.screenshot(path=screenshots / "comparison-dark.png")
+    screenshots.take(player, "comparison-dark.png")
     page.set_viewport_size({"width": 480 + SIDES_PX, "height": 1600})
-    page.wait_for_timeout(700)
-    player.screenshot(path=screenshots / "comparison-narrow-dark.png")
+    screenshots.take(player, "comparison-narrow-dark.png")
 
 
 def _captions(player):

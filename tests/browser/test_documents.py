@@ -45,7 +45,7 @@ def test_pages_open_from_a_folder_with_their_pictures_and_ask_for_nothing_elsewh
         widths = page.evaluate(SHOWN_PX)
         assert len(widths) >= PICTURES.get(name, 0), name
         assert 0 not in widths, name
-        page.screenshot(path=screenshots / f"page-{name.replace('/', '-')}.png")
+        screenshots.take(page, f"page-{name.replace('/', '-')}.png")
     page.goto((site / "notebooks/06_numbers.html").as_uri())
     page.locator("article a[href='../measure.html']").click()
     assert page.url == (site / "measure.html").as_uri()

@@ -69,5 +69,5 @@ def test_lessons_as_pages_show_pictures_and_charts_without_scripts_and_network(
         seen = page.locator("body").inner_text().split()
         for printed in answer_of(lesson):
             assert contains(seen, printed.split()), lesson.name
-        page.screenshot(path=screenshots / f"lesson-{lesson.stem}.png", full_page=True)
+        screenshots.take(page, f"lesson-{lesson.stem}.png", whole=True)
     context.close()

@@ -49,7 +49,7 @@ def test_it_decodes_what_a_kernel_sends_and_lets_it_be_copied(opened, tmp_path, 
     page.locator("#copy").click()
     expect(page.locator("#copied")).to_have_text(re.compile("^copied$|^selected: "))
     scheme = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
-    page.screenshot(path=screenshots / f"browser-page-{'dark' if scheme else 'light'}.png")
+    screenshots.take(page, f"browser-page-{'dark' if scheme else 'light'}.png")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert (said, asked) == ([], [file.as_uri()])
 
@@ -70,5 +70,5 @@ def test_the_log_draws_its_charts_and_takes_the_words_of_records_for_text(
     expect(page.locator("table").first).to_be_visible()
     expect(page.locator("h1")).to_have_text("Optimisation log")
     assert page.locator("img").count() == 0
-    page.screenshot(path=screenshots / "log.png")
+    screenshots.take(page, "log.png")
     assert (said, asked) == ([], [file.as_uri()])
