@@ -9,14 +9,14 @@ TORCH ?= torch==2.13.0
 
 BIN := .venv/bin
 BUNDLE := longlive_widget/static/widget.js
-# A file's tests stay together: they share engines and browsers.
-WORKERS := -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+# A file's tests stay together: they share engines. How many workers: tests/conftest.py.
+WORKERS := -n auto --dist loadfile --no-loadscope-reorder
 NOTEBOOKS := --nbval --nbval-current-env --nbval-sanitize-with notebooks/sanitize.cfg
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo lab test docs fuzz soak fix lint audit clean
+.PHONY: help setup demo lab test page docs fuzz soak fix lint audit clean
 
 help: ## list these verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
@@ -29,9 +29,12 @@ demo: setup ## run the quickstart: demo/quickstart.html and demo/quickstart.mp4
 lab: setup ## open the quickstart in JupyterLab
 	@$(BIN)/jupyter lab $(AS_ROOT) --notebook-dir=notebooks --LabApp.default_url=/lab/tree/01_quickstart.ipynb
 
-test: lint docs .venv/.chromium ## run all checks: lint, documents, units, parity, browser, notebooks
-	@npm --prefix js --silent test
+# tests/browser/test_documents.py builds the documents, as strictly as `docs` does.
+test: lint page .venv/.chromium ## run all checks: lint, documents, units, parity, browser, notebooks
 	@$(BIN)/pytest -q $(WORKERS) $(NOTEBOOKS) notebooks tests
+
+page: $(BUNDLE)
+	@npm --prefix js --silent test
 
 docs: setup ## build the documents into site/: open site/index.html
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
@@ -72,15 +75,16 @@ clean: ## remove all that make has made
 	  $(PYTHON) -m venv .venv; }
 	@touch $@
 
+# Python compiles what it imports as it does: of twenty thousand modules that is a small part.
 .venv/.torch: .venv/.created
 	@echo "==> $(TORCH) (hundreds of megabytes)"
-	@$(BIN)/pip install -qq $(TORCH)
+	@$(BIN)/pip install -qq --no-compile $(TORCH)
 	@touch $@
 
 # make builds the bundle itself, so the package's own build hook has nothing to do here.
 .venv/.packages: .venv/.torch pyproject.toml
 	@echo "==> Python packages (one or two minutes)"
-	@SKIP_JUPYTER_BUILDER=1 $(BIN)/pip install -qq --editable '.[dev]'
+	@SKIP_JUPYTER_BUILDER=1 $(BIN)/pip install -qq --no-compile --editable '.[dev]'
 	@touch $@
 
 .venv/.audit: .venv/.packages js/node_modules/.installed

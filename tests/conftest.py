@@ -9,5 +9,13 @@ import longlive_widget  # noqa: F401  asks for it as it is imported
 _cache = TemporaryDirectory(prefix="longlive-tests-")
 os.environ["LONGLIVE_CACHE"] = _cache.name
 
+MOST_WORKERS = 4
+
+
+def pytest_xdist_auto_num_workers():
+    """One more than there are cores: whoever looks at a page mostly waits for its pictures."""
+    return min(MOST_WORKERS, (os.cpu_count() or 1) + 1)
+
+
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -19,6 +19,7 @@ from playwright.sync_api import Page
 from longlive_widget.engine.engine import Engine
 from longlive_widget.timeline import Timeline
 from longlive_widget.widget.frame_codec import encode_block
+from tests.browser.chromium import running_chromium
 from tests.browser.lab import Lab, run_all_cells, running_lab, studio, wait_for_data, write_notebook
 
 SHOWN_S, STREAM_S, CLICKS, SWITCHES = 60, 20, 20, 12
@@ -212,7 +213,11 @@ BARS: dict[str, Callable[[Lab, Path], None]] = {
 }
 
 if __name__ == "__main__":
-    with TemporaryDirectory() as folder, running_lab(Path(folder)) as lab:
+    with (
+        TemporaryDirectory() as folder,
+        running_chromium() as browser,
+        running_lab(Path(folder), browser) as lab,
+    ):
         print(f"load of the last minute {psutil.getloadavg()[0]:.1f}, {psutil.cpu_count()} cores")
         for name in sys.argv[1:] or BARS:
             BARS[name](lab, Path(folder))

@@ -1,12 +1,18 @@
-"""Where a Chrome or Chromium is that runs headless: `python -m tests.browser.chromium` prints it.
+"""A Chrome or Chromium that runs headless: `python -m tests.browser.chromium` prints where it is.
 
-Loads no playwright until its own browser is asked for.
+Loads no playwright until a browser is asked for.
 """
 
 import os
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 NAMES = ("chromium", "google-chrome", "google-chrome-stable", "chrome", "chromium-browser")
 MACOS = (
@@ -31,6 +37,18 @@ def chromium_path() -> Path | None:
     installed = [Path(found) for name in NAMES if (found := shutil.which(name))]
     installed += [Path(path) for path in MACOS if Path(path).exists()]
     return next((path for path in installed if not is_snap(path)), None) or playwright_chromium()
+
+
+@contextmanager
+def running_chromium() -> "Iterator[Browser]":
+    """A browser of our own; a thread can have one alone, and no asyncio beside it."""
+    from playwright.sync_api import sync_playwright
+
+    path = chromium_path()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(FLAGS), headless=True)
+        yield browser
+        browser.close()
 
 
 def is_snap(path: Path) -> bool:

@@ -4,26 +4,39 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
-from tests.browser.lab import Lab, running_lab, write_notebook
+from tests.browser.chromium import running_chromium
+from tests.browser.lab import Lab, Screenshots, running_lab, write_notebook
 
 
 def pytest_addoption(parser):
     parser.addoption("--screenshots", help="a folder to keep the screenshots of pages in")
 
 
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    """One for the tests of a file; each opens a notebook of its own in it."""
-    with running_lab(tmp_path_factory.mktemp("lab")) as lab:
+# Of the folder, not of the whole session: beside playwright nothing else can run an event loop.
+
+
+@pytest.fixture(scope="package")
+def chromium() -> Iterator[Browser]:
+    """One for all tests of this folder."""
+    with running_chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="package")
+def lab(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """One for all tests of this folder; each opens a notebook of its own in it."""
+    with running_lab(tmp_path_factory.mktemp("lab"), chromium) as lab:
         yield lab
 
 
 @pytest.fixture
-def screenshots(request, tmp_path):
-    folder = Path(request.config.getoption("--screenshots", None) or tmp_path / "screenshots")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+def screenshots(request):
+    folder = request.config.getoption("--screenshots", None)
+    if folder is not None:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+    return Screenshots(folder and Path(folder))
 
 
 @pytest.fixture

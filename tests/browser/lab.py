@@ -1,4 +1,4 @@
-"""A JupyterLab or Notebook 7 of its own, and headless pages that each look at a notebook in it."""
+"""A JupyterLab or Notebook 7 of its own, and headless pages that look at notebooks in it."""
 
 import base64
 import json
@@ -11,7 +11,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.client import HTTPResponse
 from io import BytesIO
 from pathlib import Path
@@ -21,9 +21,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
-
-from tests.browser.chromium import FLAGS, chromium_path
+from playwright.sync_api import Browser, Locator, Page, expect
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "nobody-else"
@@ -31,21 +29,48 @@ NO_NEWS = {
     "@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": False}
 }
 KERNEL_IS = "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status"
+OPEN = "async path => { await window.jupyterapp.commands.execute('docmanager:open', { path }) }"
+CLOSE_ALL = """
+  async () => {
+    const { commands, shell } = window.jupyterapp;
+    [...shell.widgets('main')].forEach(each => each.dispose());
+    await commands.execute('filebrowser:go-to-path', { path: '/', dontShowBrowser: true });
+  }
+"""
 CHANGE_THEME = """
   theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })
 """
-SEES_COPIED = """
-  () => {
-    globalThis.copied = '';
-    navigator.clipboard.writeText = async (text) => { globalThis.copied = text; };
-  }
-"""
 PATIENCE_S = 60
+STARTS_S = 180  # a server that many tests hang on
+SETTLES_MS = 700
 expect.set_options(timeout=1000 * PATIENCE_S)
 App = Literal["jupyterlab", "notebook"]
 
 
 @dataclass(frozen=True)
+class Screenshots:
+    """What pages looked like, for a person to see: nothing is taken where there is no folder."""
+
+    folder: Path | None
+
+    def take(self, shown: Page | Locator, name: str, *, whole: bool = False) -> None:
+        """Once it has settled; `whole` is a page's own height."""
+        if self.folder is None:
+            return
+        page = shown if isinstance(shown, Page) else shown.page
+        page.wait_for_timeout(SETTLES_MS)
+        if isinstance(shown, Page):
+            shown.screenshot(path=self.folder / name, full_page=whole)
+        else:
+            shown.screenshot(path=self.folder / name)
+
+    def keep(self, picture: Path, name: str) -> None:
+        """One that a page has saved itself."""
+        if self.folder is not None:
+            shutil.copy(picture, self.folder / name)
+
+
+@dataclass
 class Lab:
     """A JupyterLab or Notebook 7 with all its files in one folder, and a browser."""
 
@@ -53,29 +78,52 @@ class Lab:
     url: str
     work: Path
     browser: Browser
+    _left: list[Page] = field(default_factory=list)
+    """A page that waits for its next notebook, or none."""
 
     @contextmanager
-    def opened(self, notebook: Path, *, dark: bool = False, before: str = "") -> Iterator[Page]:
-        """A page that shows a copy of `notebook`, its kernel ready; kernels end with the page.
+    def opened(
+        self, notebook: Path, *, dark: bool = False, before: str = "", alone: bool = False
+    ) -> Iterator[Page]:
+        """A page that shows a copy of `notebook`, its kernel ready; kernels and files go with it.
 
-        JavaScript `before` runs before all scripts of the page.
+        The page itself is used again, for JupyterLab takes longer to load than most tests do. A new
+        one is for whatever loads or changes the page itself (`alone`), or has JavaScript `before`
+        run before all scripts of the page; what fails leaves none behind.
         """
+        alone = alone or bool(before) or self.app == "notebook"
         folder = Path(mkdtemp(dir=self.work))
         shutil.copy(notebook, folder)
-        shown = f"{folder.name}/{notebook.name}"
-        place = "notebooks" if self.app == "notebook" else f"lab/workspaces/{folder.name}/tree"
-        page = self.browser.new_page(viewport={"width": 1280, "height": 1000})
-        page.set_default_timeout(1000 * PATIENCE_S)
-        page.add_init_script(before)
+        page = self._new_page(before) if alone or not self._left else self._left.pop()
         try:
-            page.goto(f"{self.url}/{place}/{shown}?token={TOKEN}")
-            page.wait_for_function(f"{KERNEL_IS} === 'idle'")
+            self._show(page, folder.name, notebook.name)
             page.evaluate(CHANGE_THEME, "JupyterLab Dark" if dark else "JupyterLab Light")
+            page.locator("#jupyterlab-splash").wait_for(state="detached")
             yield page
+            if not alone:
+                page.evaluate(CLOSE_ALL)
+                self._left.append(page)
         finally:
-            page.close()
+            if page not in self._left:
+                page.close()
             for session in json.load(self._answer("GET", "api/sessions")):
                 self._answer("DELETE", f"api/sessions/{session['id']}")
+            shutil.rmtree(folder)
+
+    def _new_page(self, before: str) -> Page:
+        page = self.browser.new_page()
+        page.set_default_timeout(1000 * PATIENCE_S)
+        page.add_init_script(before)
+        return page
+
+    def _show(self, page: Page, folder: str, name: str) -> None:
+        page.set_viewport_size({"width": 1280, "height": 1000})
+        if page.url.startswith(self.url):
+            page.evaluate(OPEN, f"{folder}/{name}")
+        else:
+            place = "notebooks" if self.app == "notebook" else f"lab/workspaces/{folder}/tree"
+            page.goto(f"{self.url}/{place}/{folder}/{name}?token={TOKEN}")
+        page.wait_for_function(f"{KERNEL_IS} === 'idle'")
 
     def _answer(self, method: str, path: str) -> HTTPResponse:
         told = {"Authorization": f"token {TOKEN}"}
@@ -84,8 +132,8 @@ class Lab:
 
 
 @contextmanager
-def running_lab(folder: Path, app: App = "jupyterlab") -> Iterator[Lab]:
-    """A server and a browser of our own, all files under `folder`."""
+def running_lab(folder: Path, browser: Browser, app: App = "jupyterlab") -> Iterator[Lab]:
+    """A server of our own, all files under `folder`."""
     work = folder / "work"
     work.mkdir(parents=True)
     port = free_port()
@@ -93,12 +141,7 @@ def running_lab(folder: Path, app: App = "jupyterlab") -> Iterator[Lab]:
     server = start_server(app, work, folder, port)
     try:
         wait_until_up(f"{url}/api?token={TOKEN}", server, folder / "log")
-        with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(
-                executable_path=chromium_path(), args=list(FLAGS), headless=True
-            )
-            yield Lab(app, url, work, browser)
-            browser.close()
+        yield Lab(app, url, work, browser)
     finally:
         server.terminate()
         try:
@@ -151,7 +194,7 @@ def write_notebook(path: Path, *cells: str) -> Path:
 
 
 def wait_until_up(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    until = time.monotonic() + PATIENCE_S
+    until = time.monotonic() + STARTS_S
     while time.monotonic() < until and server.poll() is None:
         try:
             with urllib.request.urlopen(address, timeout=5):
@@ -204,6 +247,19 @@ def shown_picture(page: Page) -> tuple[int, NDArray[np.uint8]]:
     )
     png = base64.b64decode(address.partition(",")[2])
     return number, np.asarray(Image.open(BytesIO(png)).convert("RGB"))
+
+
+def copied(page: Page, button: Locator) -> str:
+    """What a click leaves in the clipboard."""
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.evaluate("navigator.clipboard.writeText('')")
+    button.click()
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        text = page.evaluate("navigator.clipboard.readText()")
+        if text or time.monotonic() > until:
+            return text
+        page.wait_for_timeout(50)
 
 
 def save_notebook(page: Page) -> None:

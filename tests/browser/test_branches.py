@@ -50,11 +50,9 @@ def photograph(page, player, screenshots):
     """The panel in light and dark, wide and narrow."""
     for theme in ("Light", "Dark"):
         page.evaluate(CHANGE_THEME, f"JupyterLab {theme}")
-        page.wait_for_timeout(700)
-        player.screenshot(path=screenshots / f"branches-{theme.lower()}.png")
+        screenshots.take(player, f"branches-{theme.lower()}.png")
     page.set_viewport_size({"width": 480 + SIDES_PX, "height": 1700})
-    page.wait_for_timeout(700)
-    player.screenshot(path=screenshots / "branches-narrow-dark.png")
+    screenshots.take(player, "branches-narrow-dark.png")
 
 
 def _items(player):

@@ -90,19 +90,17 @@ def test_charts_lead_to_blocks_stand_still_on_demand_and_are_saved(
         wait_for_data(page, "d.live === 'true'")
         for name in ("latency", "window", "memory"):
             choose(page, player, name)
-            player.screenshot(path=screenshots / f"chart-{name}.png")
+            screenshots.take(player, f"chart-{name}.png")
         assert player.locator(".ll-legend").inner_text().startswith("host, the whole process")
         profile_a_block(page, player, screenshots)
 
         command(page, "apputils:change-theme", {"theme": "JupyterLab Dark"})
         choose(page, player, "parts")
-        page.wait_for_timeout(800)
-        player.screenshot(path=screenshots / "chart-parts-dark.png")
+        screenshots.take(player, "chart-parts-dark.png")
         page.set_viewport_size({"width": 850, "height": 1300})
-        page.wait_for_timeout(800)
-        player.screenshot(path=screenshots / "chart-parts-narrow.png")
+        screenshots.take(player, "chart-parts-narrow.png")
         choose(page, player, "window")
-        player.screenshot(path=screenshots / "chart-window-narrow.png")
+        screenshots.take(player, "chart-window-narrow.png")
 
         command(page, "notebook:move-cursor-down")
         command(page, "notebook:run-cell")
@@ -120,7 +118,7 @@ def look_at_blocks(page, player, screenshots):
     wait_for_data(page, "d.live === 'false' && +d.frame === 45")
     wait_for_chart(page, "c.lit === '4'")
     assert "shown: block 4," in player.locator(".ll-readout").inner_text()
-    player.screenshot(path=screenshots / "chart-parts.png")
+    screenshots.take(player, "chart-parts.png")
     player.locator(".ll-theatre").focus()
     page.keyboard.press(",")
     wait_for_data(page, "+d.frame === 44")
@@ -156,7 +154,7 @@ def freeze_zoom_and_save(page, player, folder, screenshots):
     with Image.open(png) as picture:
         assert picture.size == (1800, 900)
         assert len(picture.convert("RGB").getcolors(picture.width * picture.height)) > 10
-    (screenshots / "chart-saved.png").write_bytes(png.read_bytes())
+    screenshots.keep(png, "chart-saved.png")
 
     player.locator("[data-action=reset-zoom]").click()
     player.locator("[data-action=freeze]").click()
@@ -169,5 +167,4 @@ def profile_a_block(page, player, screenshots):
     wait_for_chart(page, "p.chart === 'kernels'")
     player.locator("[data-action=profile-next]").click()
     player.locator(".ll-readout", has_text="while it was profiled; those before").wait_for()
-    page.wait_for_timeout(500)
-    player.screenshot(path=screenshots / "chart-kernels.png")
+    screenshots.take(player, "chart-kernels.png")

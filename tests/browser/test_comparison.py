@@ -5,7 +5,7 @@ import pytest
 
 from tests.browser.lab import (
     CHANGE_THEME,
-    SEES_COPIED,
+    copied,
     data,
     run_all_cells,
     shown_picture,
@@ -48,15 +48,12 @@ def photograph(page, player, screenshots):
     """All looks in light, then dark and narrow."""
     for look in ("side", "split", "difference"):
         player.locator(f"[data-look={look}]").first.click()
-        page.wait_for_timeout(300)
-        player.screenshot(path=screenshots / f"comparison-{look}.png")
+        screenshots.take(player, f"comparison-{look}.png")
     player.locator("[data-look=side]").first.click()
     page.evaluate(CHANGE_THEME, "JupyterLab Dark")
-    page.wait_for_timeout(700)
-    player.screenshot(path=screenshots / "comparison-dark.png")
+    screenshots.take(player, "comparison-dark.png")
     page.set_viewport_size({"width": 480 + SIDES_PX, "height": 1600})
-    page.wait_for_timeout(700)
-    player.screenshot(path=screenshots / "comparison-narrow-dark.png")
+    screenshots.take(player, "comparison-narrow-dark.png")
 
 
 def _captions(player):
@@ -140,9 +137,6 @@ def _amplifies_the_difference(player):
 
 
 def _copies_it_as_python(page, player):
-    page.evaluate(SEES_COPIED)
-    player.get_by_text("Copy as Python").click()
-    page.wait_for_function("() => globalThis.copied !== ''")
-    copied = page.evaluate("globalThis.copied")
-    assert "comparison = Comparison(left, 'turbo', timeline, seed=1, gain=16)" in copied
-    assert "'a big yellow star spins'" in copied
+    code = copied(page, player.get_by_text("Copy as Python"))
+    assert "comparison = Comparison(left, 'turbo', timeline, seed=1, gain=16)" in code
+    assert "'a big yellow star spins'" in code

@@ -4,9 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from playwright.sync_api import sync_playwright
 
-from tests.browser.chromium import FLAGS, chromium_path
 from tests.browser.lab import ROOT
 
 pytestmark = [pytest.mark.browser]
@@ -43,26 +41,23 @@ def site(tmp_path_factory):
 
 
 def test_pages_open_from_a_folder_with_their_pictures_and_ask_for_nothing_elsewhere(
-    site, screenshots
+    chromium, site, screenshots
 ):
     asked = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium_path(), args=list(FLAGS), headless=True
-        )
-        page = browser.new_context(offline=True).new_page()
-        page.on("request", lambda request: asked.append(request.url))
-        for name, title in READ.items():
-            page.goto((site / name).as_uri())
-            assert title in page.locator("article").inner_text(), name
-            widths = page.evaluate(SHOWN_PX)
-            assert len(widths) >= PICTURES.get(name, 0), name
-            assert 0 not in widths, name
-            page.screenshot(path=screenshots / f"page-{name.replace('/', '-')}.png")
-        page.goto((site / "notebooks/06_numbers.html").as_uri())
-        page.locator("article a[href='../measure.html']").click()
-        assert page.url == (site / "measure.html").as_uri()
-        browser.close()
+    context = chromium.new_context(offline=True)
+    page = context.new_page()
+    page.on("request", lambda request: asked.append(request.url))
+    for name, title in READ.items():
+        page.goto((site / name).as_uri())
+        assert title in page.locator("article").inner_text(), name
+        widths = page.evaluate(SHOWN_PX)
+        assert len(widths) >= PICTURES.get(name, 0), name
+        assert 0 not in widths, name
+        screenshots.take(page, f"page-{name.replace('/', '-')}.png")
+    page.goto((site / "notebooks/06_numbers.html").as_uri())
+    page.locator("article a[href='../measure.html']").click()
+    assert page.url == (site / "measure.html").as_uri()
+    context.close()
     elsewhere = [url for url in asked if not url.startswith(("file:", "data:", "blob:"))]
     assert elsewhere == []
     assert asked

@@ -24,7 +24,7 @@ def test_a_recording_and_a_clip_are_files_that_play(lab, notebook_of, screenshot
         wait_for_data(page, "d.recording !== ''")
         begun = int(data(page)["blocks"])
         wait_for_data(page, f"+d.blocks >= {begun + 3}")
-        player.screenshot(path=screenshots / "recording.png")
+        screenshots.take(player, "recording.png")
         page.keyboard.press("r")
         said = player.locator(".ll-receipt", has_text="recorded ")
         said.wait_for()

@@ -5,7 +5,7 @@ from playwright.sync_api import expect
 
 from tests.browser.lab import (
     CHANGE_THEME,
-    SEES_COPIED,
+    copied,
     run_all_cells,
     shown_picture,
     studio,
@@ -48,7 +48,7 @@ def test_a_person_looks_through_seeds(lab, notebook_of, screenshots):
         player = studio(page)
         wait_for_data(page, "d.status === 'running' && +d.frame > 12")
         _reads_the_seed_of_each(page, player)
-        player.screenshot(path=screenshots / "variations.png")
+        screenshots.take(player, "variations.png")
         _steers_all(page, player)
         _shows_one_alone(page, player)
         _copies_one_as_python(page, player)
@@ -58,12 +58,11 @@ def test_a_person_looks_through_seeds(lab, notebook_of, screenshots):
 def photograph(page, player, screenshots, name):
     """Dark, then narrow, with an open menu."""
     page.evaluate(CHANGE_THEME, "JupyterLab Dark")
-    page.wait_for_timeout(700)
-    player.screenshot(path=screenshots / f"{name}-dark.png")
+    screenshots.take(player, f"{name}-dark.png")
     page.set_viewport_size({"width": 480 + SIDES_PX, "height": 1600})
     page.wait_for_timeout(700)
     player.locator(".ll-cell-tool").nth(1).click()
-    player.screenshot(path=screenshots / f"{name}-narrow-dark.png")
+    screenshots.take(player, f"{name}-narrow-dark.png")
 
 
 def _reads_the_seed_of_each(page, player):
@@ -95,13 +94,11 @@ def _shows_one_alone(page, player):
 
 
 def _copies_one_as_python(page, player):
-    page.evaluate(SEES_COPIED)
     player.get_by_label("seed 2: what to do with it").first.click()
-    player.get_by_text("Copy as Python: this one alone").locator("visible=true").click()
-    page.wait_for_function("() => globalThis.copied !== ''")
-    copied = page.evaluate("globalThis.copied")
-    assert "studio = LongLiveWidget(engine, timeline, seed=2)" in copied
-    assert "'a big yellow star spins'" in copied
+    alone = player.get_by_text("Copy as Python: this one alone").locator("visible=true")
+    code = copied(page, alone)
+    assert "studio = LongLiveWidget(engine, timeline, seed=2)" in code
+    assert "'a big yellow star spins'" in code
 
 
 def test_a_person_holds_presets_against_each_other_with_several_prompts(
@@ -114,10 +111,10 @@ def test_a_person_holds_presets_against_each_other_with_several_prompts(
         player.locator(".ll-sweep-told", has_text="0 of 4 videos are made").wait_for()
         player.locator(".ll-sweep button").click()
         _plays_the_first_while_others_are_made(page, player)
-        player.screenshot(path=screenshots / "sweep-begun.png")
+        screenshots.take(player, "sweep-begun.png")
         wait_for_data(page, "d.made === '4' && d.playing === 'true'")
         _reads_the_figures_of_each(player)
-        player.screenshot(path=screenshots / "sweep.png")
+        screenshots.take(player, "sweep.png")
         _stands_on_exact_pictures(page, player)
         _copies_a_tile_of_the_sweep(page, player)
         photograph(page, player, screenshots, "sweep")
@@ -156,11 +153,9 @@ def _stands_on_exact_pictures(page, player):
 
 
 def _copies_a_tile_of_the_sweep(page, player):
-    page.evaluate(SEES_COPIED)
     name = "two steps · a big yellow star spins: what to do with it"
     player.get_by_label(name).first.click()
-    player.get_by_text("Copy as Python: this one alone").locator("visible=true").click()
-    page.wait_for_function("() => globalThis.copied !== ''")
-    copied = page.evaluate("globalThis.copied")
-    assert "engine = Engine.load('tiny', Preset('two steps'" in copied
-    assert "Timeline.of(\n    'a big yellow star spins'" in copied
+    alone = player.get_by_text("Copy as Python: this one alone").locator("visible=true")
+    code = copied(page, alone)
+    assert "engine = Engine.load('tiny', Preset('two steps'" in code
+    assert "Timeline.of(\n    'a big yellow star spins'" in code

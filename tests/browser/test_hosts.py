@@ -31,10 +31,10 @@ CELL_ENDED = """() => {
 
 
 def test_notebook_7_plays_lands_a_prompt_and_says_what_waits_for_a_cell(
-    tmp_path, notebook_of, screenshots
+    chromium, tmp_path, notebook_of, screenshots
 ):
     with (
-        running_lab(tmp_path / "notebook-7", "notebook") as notebook,
+        running_lab(tmp_path / "notebook-7", chromium, "notebook") as notebook,
         notebook.opened(notebook_of(PAINTED, BUSY)) as page,
     ):
         run_all_cells(page)
@@ -43,7 +43,7 @@ def test_notebook_7_plays_lands_a_prompt_and_says_what_waits_for_a_cell(
         wait_for_data(page, "+d.frame > 12")
         player.locator("[data-action=pause]").click()
         page.wait_for_function(OBEYED_OR_QUEUED)
-        player.screenshot(path=screenshots / "notebook-7-queued.png")
+        screenshots.take(player, "notebook-7-queued.png")
         queued = waiting.inner_text() == "queued until the cell ends"
         wait_for_data(page, "d.status === 'paused'")
         assert queued or not page.evaluate(CELL_ENDED), "it waited and did not say so"
@@ -55,4 +55,4 @@ def test_notebook_7_plays_lands_a_prompt_and_says_what_waits_for_a_cell(
         wait_for_data(page, "d.landed === 'a blue star'")
         player.locator(".ll-theatre").press("?")
         assert "This page runs in Jupyter Notebook 7" in player.locator(".ll-host").inner_text()
-        page.screenshot(path=screenshots / "notebook-7.png")
+        screenshots.take(page, "notebook-7.png")

@@ -61,7 +61,7 @@ def page_counts(devtools: CDPSession) -> dict[str, float]:
 def test_a_cell_that_runs_twenty_times_more_leaves_nothing_and_is_saved_small(
     lab: Lab, notebook_of
 ):
-    with lab.opened(notebook_of(BUILDS, COUNTS)) as page:
+    with lab.opened(notebook_of(BUILDS, COUNTS), alone=True) as page:
         devtools = page.context.new_cdp_session(page)
         devtools.send("Performance.enable")
         run_again(page, 3, 0)

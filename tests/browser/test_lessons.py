@@ -5,9 +5,7 @@ import re
 import nbformat
 import pytest
 from nbconvert import HTMLExporter
-from playwright.sync_api import sync_playwright
 
-from tests.browser.chromium import FLAGS, chromium_path
 from tests.browser.lab import ROOT
 
 pytestmark = [pytest.mark.browser]
@@ -52,28 +50,24 @@ def test_there_are_eight_lessons_each_a_question_and_an_answer():
 
 
 def test_lessons_as_pages_show_pictures_and_charts_without_scripts_and_network(
-    tmp_path, screenshots
+    chromium, tmp_path, screenshots
 ):
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium_path(), args=list(FLAGS), headless=True
-        )
-        context = browser.new_context(offline=True, java_script_enabled=False)
-        page = context.new_page()
-        for lesson in LESSONS:
-            written, _ = HTMLExporter().from_filename(str(lesson))
-            path = tmp_path / f"{lesson.stem}.html"
-            path.write_text(written, encoding="utf-8")
-            page.goto(path.as_uri())
-            pictures = [data for data in outputs(lesson) if "image/png" in data]
-            assert pictures, lesson.name
-            widths = page.evaluate(SHOWN_PX)
-            assert len(widths) >= len(pictures), lesson.name
-            assert min(widths) > 300, lesson.name
-            charts = [data for data in pictures if "application/vnd.plotly.v1+json" in data]
-            assert page.locator("img[width='760']").count() == len(charts), lesson.name
-            seen = page.locator("body").inner_text().split()
-            for printed in answer_of(lesson):
-                assert contains(seen, printed.split()), lesson.name
-            page.screenshot(path=screenshots / f"lesson-{lesson.stem}.png", full_page=True)
-        browser.close()
+    context = chromium.new_context(offline=True, java_script_enabled=False)
+    page = context.new_page()
+    for lesson in LESSONS:
+        written, _ = HTMLExporter().from_filename(str(lesson))
+        path = tmp_path / f"{lesson.stem}.html"
+        path.write_text(written, encoding="utf-8")
+        page.goto(path.as_uri())
+        pictures = [data for data in outputs(lesson) if "image/png" in data]
+        assert pictures, lesson.name
+        widths = page.evaluate(SHOWN_PX)
+        assert len(widths) >= len(pictures), lesson.name
+        assert min(widths) > 300, lesson.name
+        charts = [data for data in pictures if "application/vnd.plotly.v1+json" in data]
+        assert page.locator("img[width='760']").count() == len(charts), lesson.name
+        seen = page.locator("body").inner_text().split()
+        for printed in answer_of(lesson):
+            assert contains(seen, printed.split()), lesson.name
+        screenshots.take(page, f"lesson-{lesson.stem}.png", whole=True)
+    context.close()

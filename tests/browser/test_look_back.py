@@ -45,7 +45,7 @@ def test_a_viewer_steps_scrubs_and_loops_while_the_video_goes_on_and_comes_back_
         wait_for_data(page, f"+d.frame === {first + 5} && +d.exact === {first + 5}")
         shown, painted = shown_and_painted(page, SMALL_SIZE)
         assert (shown == painted).all(), "a picture that stands is the very picture that was made"
-        player.screenshot(path=screenshots / "looked-back.png")
+        screenshots.take(player, "looked-back.png")
 
         page.keyboard.press("l")
         wait_for_data(page, f"+d.frame === {first}")
@@ -86,12 +86,12 @@ def test_the_picture_fits_or_is_shown_pixel_by_pixel_or_fills_the_screen(
         player.locator("[data-action=size]").click()
         box = canvas.bounding_box()
         assert (box["width"], box["height"]) == (160, 96)
-        player.screenshot(path=screenshots / "native.png")
+        screenshots.take(player, "native.png")
         player.locator("[data-action=size]").click()
         player.locator("[data-action=fullscreen]").click()
         page.wait_for_function("document.fullscreenElement?.className === 'll-theatre'")
         assert canvas.bounding_box()["width"] > 1200
-        page.screenshot(path=screenshots / "fullscreen.png")
+        screenshots.take(page, "fullscreen.png")
         player.locator("[data-action=fullscreen]").click()
         page.wait_for_function("document.fullscreenElement === null")
         player.locator("[data-action=inset]").click()
@@ -125,7 +125,7 @@ def test_a_video_is_held_in_a_hidden_tab_if_that_is_wanted(lab, notebook_of):
       Object.defineProperty(document, 'visibilityState', { value: state, configurable: true });
       document.dispatchEvent(new Event('visibilitychange'));
     }"""
-    with lab.opened(notebook_of(cell)) as page:
+    with lab.opened(notebook_of(cell), alone=True) as page:
         run_all_cells(page)
         studio(page)
         wait_for_data(page, "+d.frame > 12")
@@ -142,4 +142,4 @@ def test_the_player_says_why_it_is_choppy(lab, notebook_of, screenshots):
         player = studio(page)
         said = player.locator(".ll-health[data-verdict=choppy]")
         said.get_by_text("play at 16: take a faster preset, fewer steps").wait_for()
-        player.screenshot(path=screenshots / "choppy.png")
+        screenshots.take(player, "choppy.png")

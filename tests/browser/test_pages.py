@@ -3,13 +3,12 @@
 import re
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from longlive_widget.checkup.browser_page import write_browser_page
 from longlive_widget.checkup.finding import Checkup, Finding
 from longlive_widget.measure.log_html import log_html
 from longlive_widget.presets import PRESETS
-from tests.browser.chromium import FLAGS, chromium_path
 from tests.unit.written_record import record
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -17,27 +16,24 @@ FOUND = Checkup((Finding("torch", "warning", "<b>2.13.0</b>", "install another")
 
 
 @pytest.fixture(params=["light", "dark"])
-def opened(request):
+def opened(chromium, request):
     """Opens a file; gives the page, what it said, and what it asked for."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium_path(), args=list(FLAGS), headless=True
-        )
-        page = browser.new_context(
-            offline=True, color_scheme=request.param, viewport={"width": 760, "height": 560}
-        ).new_page()
-        said, asked = [], []
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("dialog", lambda dialog: said.append(dialog.message))
-        page.on("request", lambda request: asked.append(request.url))
+    context = chromium.new_context(
+        offline=True, color_scheme=request.param, viewport={"width": 760, "height": 560}
+    )
+    page = context.new_page()
+    said, asked = [], []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("dialog", lambda dialog: said.append(dialog.message))
+    page.on("request", lambda request: asked.append(request.url))
 
-        def open_file(path):
-            page.goto(path.as_uri())
-            return page, said, asked
+    def open_file(path):
+        page.goto(path.as_uri())
+        return page, said, asked
 
-        yield open_file
-        browser.close()
+    yield open_file
+    context.close()
 
 
 def test_it_decodes_what_a_kernel_sends_and_lets_it_be_copied(opened, tmp_path, screenshots):
@@ -53,7 +49,7 @@ def test_it_decodes_what_a_kernel_sends_and_lets_it_be_copied(opened, tmp_path, 
     page.locator("#copy").click()
     expect(page.locator("#copied")).to_have_text(re.compile("^copied$|^selected: "))
     scheme = page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
-    page.screenshot(path=screenshots / f"browser-page-{'dark' if scheme else 'light'}.png")
+    screenshots.take(page, f"browser-page-{'dark' if scheme else 'light'}.png")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert (said, asked) == ([], [file.as_uri()])
 
@@ -74,5 +70,5 @@ def test_the_log_draws_its_charts_and_takes_the_words_of_records_for_text(
     expect(page.locator("table").first).to_be_visible()
     expect(page.locator("h1")).to_have_text("Optimisation log")
     assert page.locator("img").count() == 0
-    page.screenshot(path=screenshots / "log.png")
+    screenshots.take(page, "log.png")
     assert (said, asked) == ([], [file.as_uri()])

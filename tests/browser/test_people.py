@@ -53,13 +53,13 @@ def findings(page: Page, state: str, screenshots) -> list[str]:
     for theme in ("Light", "Dark"):
         page.evaluate(CHANGE_THEME, f"JupyterLab {theme}")
         page.locator("#jupyterlab-splash").wait_for(state="detached")
-        page.screenshot(path=screenshots / f"people-{state}-{theme.lower()}.png")
+        screenshots.take(page, f"people-{state}-{theme.lower()}.png")
         found += [f"{state}, {theme}: {each}" for each in page.evaluate(LOOK)]
     return found
 
 
 def test_nothing_serious_stands_in_anyones_way_in_any_state(lab, notebook_of, screenshots):
-    with lab.opened(notebook_of(STUDIO)) as page:
+    with lab.opened(notebook_of(STUDIO), alone=True) as page:
         run_all_cells(page)
         player = studio(page)
         page.add_script_tag(path=AXE)
@@ -106,7 +106,7 @@ def test_nothing_serious_stands_in_anyones_way_in_any_state(lab, notebook_of, sc
 
 
 def test_the_studio_has_room_in_narrow_cells_and_enlarged(lab, notebook_of, screenshots):
-    with lab.opened(notebook_of(STUDIO)) as page:
+    with lab.opened(notebook_of(STUDIO), alone=True) as page:
         page.evaluate("() => window.jupyterapp.commands.execute('application:toggle-left-area')")
         run_all_cells(page)
         player = studio(page)
@@ -121,11 +121,10 @@ def test_the_studio_has_room_in_narrow_cells_and_enlarged(lab, notebook_of, scre
             page.set_viewport_size({"width": width_px, "height": 900})
             page.wait_for_timeout(700)
             assert page.evaluate(STICKING_OUT) == []
-            player.screenshot(path=screenshots / f"people-{name}.png")
+            screenshots.take(player, f"people-{name}.png")
         player.locator(".ll-theatre").press("?")
         page.set_viewport_size({"width": 560, "height": 1600})
-        page.wait_for_timeout(700)
-        player.screenshot(path=screenshots / "people-narrow-all.png")
+        screenshots.take(player, "people-narrow-all.png")
 
 
 class Hands:
@@ -168,7 +167,7 @@ def test_all_is_done_by_keyboard_alone(lab, notebook_of, screenshots):
         hands.press("r")
         wait_for_data(page, "d.recording === ''")
         read_the_sheet(page, hands)
-        page.screenshot(path=screenshots / "people-full-screen.png")
+        screenshots.take(page, "people-full-screen.png")
         hands.press("?")
         hands.press("Enter")
         page.wait_for_function("document.fullscreenElement === null")

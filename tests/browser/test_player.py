@@ -107,8 +107,7 @@ def test_a_video_plays_is_steered_and_holds(lab, notebook_of, screenshots):
         assert data(page)["prompt"] == MARKUP
         assert is_painted(page, MARKUP)
         assert player.locator("b").count() == 0
-        page.wait_for_timeout(1000)
-        page.screenshot(path=screenshots / "playing-dark.png")
+        screenshots.take(page, "playing-dark.png")
 
         panel = player.locator(".ll-errors")
         assert not panel.is_visible()
@@ -117,7 +116,7 @@ def test_a_video_plays_is_steered_and_holds(lab, notebook_of, screenshots):
         player.locator(".ll-input").fill(LONG)
         player.locator(".ll-input").press("Enter")
         panel.get_by_text("'for the sixth time' is left out").wait_for()
-        page.screenshot(path=screenshots / "too-long-dark.png")
+        screenshots.take(page, "too-long-dark.png")
 
         player.locator("[data-action=pause]").click()
         wait_for_data(page, "d.status === 'paused' && d.exact !== ''")
@@ -164,7 +163,7 @@ def test_a_page_without_webcodecs_gets_jpegs_and_is_told_where_h264_was_asked_fo
         run_all_cells(page)
         player = studio(page)
         player.get_by_text("this page cannot decode codec 'h264' but jpeg: build").wait_for()
-        player.screenshot(path=screenshots / "cannot-decode.png")
+        screenshots.take(player, "cannot-decode.png")
 
 
 def test_a_page_whose_decoder_breaks_says_so_and_goes_on_with_jpegs(lab, notebook_of):
@@ -267,7 +266,7 @@ def test_of_two_prompts_in_one_block_the_player_says_which_one_gave_way(
         assert not panel.is_visible(), "the complaint about the prompt before is settled"
         player.locator("[data-action=resume]").click()
         player.locator(".ll-receipt", has_text=f"{gave_way}landed at block").wait_for()
-        page.screenshot(path=screenshots / "gave-way-dark.png")
+        screenshots.take(page, "gave-way-dark.png")
 
 
 def test_a_stop_moves_no_figure_and_says_what_a_start_will_do(lab, notebook_of, screenshots):
@@ -287,7 +286,7 @@ def test_a_stop_moves_no_figure_and_says_what_a_start_will_do(lab, notebook_of, 
         start = player.locator("[data-action=start]")
         assert start.inner_text().strip() == "Start over"
         assert "the prompts that were typed among them" in start.get_attribute("title")
-        player.screenshot(path=screenshots / "stopped.png")
+        screenshots.take(player, "stopped.png")
 
 
 @pytest.mark.fault(
@@ -296,7 +295,7 @@ def test_a_stop_moves_no_figure_and_says_what_a_start_will_do(lab, notebook_of, 
     "it goes on with the running video",
 )
 def test_a_reloaded_page_goes_on_with_the_running_video(lab, notebook_of, screenshots):
-    with lab.opened(notebook_of(PAINTED)) as page:
+    with lab.opened(notebook_of(PAINTED), alone=True) as page:
         run_all_cells(page)
         studio(page)
         wait_for_data(page, "+d.frame > 20")
@@ -316,8 +315,7 @@ def test_a_reloaded_page_goes_on_with_the_running_video(lab, notebook_of, screen
         player.locator("[data-action=live]").click()
         page.locator(".ll-chart[data-ready]").wait_for()
         page.set_viewport_size({"width": 900, "height": 1000})
-        page.wait_for_timeout(700)
-        player.screenshot(path=screenshots / "reloaded-narrow.png")
+        screenshots.take(player, "reloaded-narrow.png")
 
 
 @pytest.mark.fault(
@@ -347,7 +345,7 @@ def test_a_cell_that_runs_again_leaves_one_video_and_one_thread(lab, notebook_of
 def test_a_cell_that_runs_again_on_a_reloaded_page_replaces_the_video_that_went_on(
     lab, notebook_of
 ):
-    with lab.opened(notebook_of(PAINTED, THREADS)) as page:
+    with lab.opened(notebook_of(PAINTED, THREADS), alone=True) as page:
         run_all_cells(page)
         studio(page)
         wait_for_data(page, "+d.frame > 40")
@@ -372,7 +370,6 @@ def test_a_failure_is_shown_with_its_traceback_folded(lab, notebook_of, screensh
         assert not panel.locator("pre").is_visible()
         panel.locator("summary").press("Enter")  # what lies above it may still change its height
         panel.locator("pre", has_text="Traceback").wait_for()
-        page.wait_for_timeout(500)
-        player.screenshot(path=screenshots / "failed.png")
+        screenshots.take(player, "failed.png")
         panel.locator("button").click()
         assert not panel.is_visible()

@@ -36,11 +36,9 @@ def photograph(page, screenshots, name):
     panel = page.locator(".ll-presets").last
     for theme in ("JupyterLab Light", "JupyterLab Dark"):
         page.evaluate(CHANGE_THEME, theme)
-        page.wait_for_timeout(700)
-        panel.screenshot(path=screenshots / f"{name}-{theme.split()[1].lower()}.png")
+        screenshots.take(panel, f"{name}-{theme.split()[1].lower()}.png")
     page.set_viewport_size({"width": 480 + SIDES_PX, "height": 2400})
-    page.wait_for_timeout(700)
-    panel.screenshot(path=screenshots / f"{name}-narrow-dark.png")
+    screenshots.take(panel, f"{name}-narrow-dark.png")
     page.set_viewport_size(TALL)
     page.evaluate(CHANGE_THEME, "JupyterLab Light")
     _brings_the_player_into_sight(page)
@@ -67,7 +65,7 @@ def test_a_person_changes_how_a_playing_video_is_made(lab, notebook_of, screensh
         _reads_what_was_measured_here(player)
         photograph(page, screenshots, "presets-measured")
         _makes_the_pictures_smaller(page, player)
-        page.screenshot(path=screenshots / "presets-page.png")
+        screenshots.take(page, "presets-page.png")
 
 
 def _opens_what_is_folded_and_reads(page, player):

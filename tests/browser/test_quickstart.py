@@ -43,9 +43,8 @@ def test_the_quickstart_plays_lands_a_typed_prompt_and_holds(lab, screenshots):
         assert prompt_before != data(page)["prompt"] == PROMPT
         assert brightness(page) > BRIGHT
         page.locator(".ll-chart[data-ready]").wait_for()
-        page.wait_for_timeout(500)
-        player.screenshot(path=screenshots / "quickstart.png")
-        page.screenshot(path=screenshots / "quickstart-page.png")
+        screenshots.take(player, "quickstart.png")
+        screenshots.take(page, "quickstart-page.png")
 
         player.locator("[data-action=pause]").click()
         wait_for_data(page, "d.status === 'paused' && d.exact !== ''")

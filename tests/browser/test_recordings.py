@@ -3,11 +3,10 @@
 import av
 import numpy as np
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from longlive_widget import Manifest, Recording
-from tests.browser.chromium import FLAGS, chromium_path
-from tests.browser.lab import run_all_cells, shown_picture, studio, wait_for_data
+from tests.browser.lab import CHANGE_THEME, run_all_cells, shown_picture, studio, wait_for_data
 from tests.browser.recorded import BLOCKS, LANDS_AT, MARKUP, record
 from tests.browser.test_player import psnr_db
 
@@ -22,16 +21,6 @@ def run(tmp_path_factory):
     return record(tmp_path_factory.mktemp("runs") / "run")
 
 
-@pytest.fixture
-def browser():
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(
-            executable_path=chromium_path(), args=list(FLAGS), headless=True
-        )
-        yield opened
-        opened.close()
-
-
 def saved(page, button):
     """The file that a click brings."""
     with page.expect_download() as saving:
@@ -40,10 +29,10 @@ def saved(page, button):
 
 
 def test_an_exported_page_plays_from_a_file_with_the_network_off(
-    browser, tmp_path, screenshots, run
+    chromium, tmp_path, screenshots, run
 ):
     file = Recording.open(run).export_html(tmp_path / "run.html")
-    context = browser.new_context(offline=True, viewport={"width": 1000, "height": 1100})
+    context = chromium.new_context(offline=True, viewport={"width": 1000, "height": 1100})
     page = context.new_page()
     said, asked = [], []
     page.on("console", lambda message: said.append(message.text))
@@ -81,13 +70,13 @@ def test_an_exported_page_plays_from_a_file_with_the_network_off(
     assert Manifest.read(saved(page, "#save-manifest")) == Recording.open(run).manifest
     with av.open(str(saved(page, "#save-video"))) as video:
         assert sum(1 for _ in video.decode(video=0)) == LAST + 1
-    page.screenshot(path=screenshots / "page-light.png", full_page=True)
+    screenshots.take(page, "page-light.png", whole=True)
     page.emulate_media(color_scheme="dark")
     page.set_viewport_size({"width": 420, "height": 900})
     page.reload()
     wait_for_data(page, f"d.frame === '0' && d.blocks === '{BLOCKS}'")
     expect(player.locator(".ll-thumbnail").first).to_be_visible()
-    page.screenshot(path=screenshots / "page-dark-narrow.png", full_page=True)
+    screenshots.take(page, "page-dark-narrow.png", whole=True)
     assert not player.locator(".ll-errors").is_visible()
     assert [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
     assert said == [], "nothing is refused, and nothing that was typed runs"
@@ -136,14 +125,10 @@ def test_a_recording_plays_in_a_notebook_in_step_with_its_timeline_and_charts(
         expect(charts).to_have_attribute("data-lit", str(BLOCKS - 1))
         assert player.locator(".ll-tab").all_inner_texts() == ["Latency", "Parts"]
         expect(player.locator(".ll-thumbnail")).to_have_count(BLOCKS)
-        player.screenshot(path=screenshots / "recording-light.png")
+        screenshots.take(player, "recording-light.png")
         player.locator(".ll-tab", has_text="Parts").click()
-        page.evaluate(
-            "theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })",
-            "JupyterLab Dark",
-        )
+        page.evaluate(CHANGE_THEME, "JupyterLab Dark")
         page.set_viewport_size({"width": 640, "height": 900})
         charts.locator(".ll-legend", has_text="step 2").wait_for()
-        page.wait_for_timeout(500)
-        player.screenshot(path=screenshots / "recording-dark-narrow.png")
+        screenshots.take(player, "recording-dark-narrow.png")
         assert not player.locator(".ll-errors").is_visible()

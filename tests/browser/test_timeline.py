@@ -8,7 +8,7 @@ from playwright.sync_api import Locator, Page
 
 from longlive_widget import Timeline, read_timeline
 from longlive_widget.timeline_forms import timeline_as
-from tests.browser.lab import run_all_cells, studio, wait_for_data
+from tests.browser.lab import copied, run_all_cells, studio, wait_for_data
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -67,7 +67,7 @@ def test_prompts_are_dragged_resized_and_undone_by_mouse(lab, notebook_of, scree
         said = "“a yellow star” lands at block 5, latent frame 15, 3.56 s"
         assert landing.inner_text() == said
         assert player.locator(".ll-note").inner_text() == said
-        player.screenshot(path=screenshots / "timeline-pulled.png")
+        screenshots.take(player, "timeline-pulled.png")
         page.mouse.up()
         assert not landing.is_visible()
         moved = [[0, "a red ball"], [15, "a yellow star"], [27, MARKUP]]
@@ -89,7 +89,7 @@ def test_prompts_are_dragged_resized_and_undone_by_mouse(lab, notebook_of, scree
 
         star.dblclick()
         player.locator(".ll-typing input").fill("a <i>blue</i> star")
-        player.screenshot(path=screenshots / "timeline-typing.png")
+        screenshots.take(player, "timeline-typing.png")
         player.locator(".ll-typing input").press("Enter")
         wait_for_plan(page, [moved[0], [12, "a <i>blue</i> star"], [33, MARKUP]])
         segment(player, "a red ball").click()
@@ -145,7 +145,7 @@ def test_the_timeline_is_edited_by_keyboard_alone(lab, notebook_of, screenshots)
         assert note.inner_text() == "there is nothing to undo"
         page.keyboard.press("Shift+Z")
         wait_for_plan(page, [PLAN[0], [21, "a yellow star"], [33, MARKUP]])
-        player.screenshot(path=screenshots / "timeline-keyboard-dark.png")
+        screenshots.take(player, "timeline-keyboard-dark.png")
 
 
 def test_the_past_of_a_running_video_is_locked_and_shows_its_pictures(
@@ -165,11 +165,9 @@ def test_the_past_of_a_running_video_is_locked_and_shows_its_pictures(
         pull(page, ring, at=0.5, frames=9)
         wait_for_plan(page, [*PLAN[:2], [45, MARKUP]])
         wait_for_data(page, f"d.landed === {json.dumps(MARKUP)}")
-        page.wait_for_timeout(500)
-        player.screenshot(path=screenshots / "timeline-running.png")
+        screenshots.take(player, "timeline-running.png")
         page.set_viewport_size({"width": 760, "height": 1000})
-        page.wait_for_timeout(700)
-        player.screenshot(path=screenshots / "timeline-narrow.png")
+        screenshots.take(player, "timeline-narrow.png")
 
 
 def test_a_timeline_assigned_in_python_shows_on_the_page_and_is_undone_there(lab, notebook_of):
@@ -200,12 +198,12 @@ def test_a_prompt_is_chosen_underlined_and_told_what_it_took(lab, notebook_of, s
         prompts.locator(".ll-unknown").nth(1).wait_for()
         assert prompts.locator(".ll-unknown").all_inner_texts() == ["striped", "zebra"]
         assert "“zebra”" in prompts.locator("input").get_attribute("title")
-        player.screenshot(path=screenshots / "unknown-words.png")
+        screenshots.take(player, "unknown-words.png")
 
         prompts.locator("[aria-haspopup=menu]").first.click()
         page.keyboard.press("ArrowDown")
         chosen = page.locator(":focus").inner_text()
-        player.screenshot(path=screenshots / "library.png")
+        screenshots.take(player, "library.png")
         page.keyboard.press("Enter")
         assert prompts.locator("input").input_value() == chosen
         assert prompts.locator(".ll-unknown").count() == 0
@@ -235,8 +233,7 @@ def test_a_prompt_takes_over_by_a_blend_that_is_chosen_from_a_list(lab, notebook
             arg=said,
         )
         player.locator(".ll-gap [aria-haspopup=menu]").first.click()
-        page.wait_for_timeout(300)
-        player.screenshot(path=screenshots / "transition.png")
+        screenshots.take(player, "transition.png")
         page.keyboard.press("Escape")
         assert manner.count() == 0
         for _ in range(3):
@@ -246,7 +243,6 @@ def test_a_prompt_takes_over_by_a_blend_that_is_chosen_from_a_list(lab, notebook
 
 def test_a_timeline_goes_into_files_and_comes_from_them(lab, notebook_of, tmp_path, screenshots):
     with lab.opened(notebook_of(STUDIO)) as page:
-        page.context.grant_permissions(["clipboard-read", "clipboard-write"])
         run_all_cells(page)
         player = studio(page)
         wait_for_plan(page, PLAN)
@@ -261,10 +257,11 @@ def test_a_timeline_goes_into_files_and_comes_from_them(lab, notebook_of, tmp_pa
         expected = Timeline.of("a red ball", (24, "a yellow star"), (36, MARKUP))
         coming.value.save_as(tmp_path / "mine.scope.json")
         assert read_timeline(tmp_path / "mine.scope.json") == expected
-        choose("Copy as Python")
+        player.get_by_label("Files: open, save, copy as Python").first.click()
+        code = copied(page, player.locator(".ll-menu-item", has_text="Copy as Python"))
+        assert code == timeline_as(expected, "python")
         note = player.locator(".ll-note")
         player.get_by_text("copied as Python").wait_for()
-        assert page.evaluate("navigator.clipboard.readText()") == timeline_as(expected, "python")
 
         def open_file(name: str) -> None:
             with page.expect_file_chooser() as choosing:
@@ -278,7 +275,7 @@ def test_a_timeline_goes_into_files_and_comes_from_them(lab, notebook_of, tmp_pa
         open_file("bad.json")
         player.locator(".ll-errors", has_text="this is no timeline of Scope").wait_for()
         player.get_by_label("Files: open, save, copy as Python").first.click()
-        player.screenshot(path=screenshots / "files.png")
+        screenshots.take(player, "files.png")
         page.keyboard.press("Escape")
         player.locator("[data-act=undo]").click()
         wait_for_plan(page, PLAN)

@@ -54,15 +54,13 @@ def clicks_the_dot(page, explorer, place):
 def photograph(page, explorer, screenshots, name):
     for theme in ("Light", "Dark"):
         page.evaluate(CHANGE_THEME, f"JupyterLab {theme}")
-        page.wait_for_timeout(700)
-        explorer.screenshot(path=screenshots / f"tradeoffs-{name}-{theme.lower()}.png")
+        screenshots.take(explorer, f"tradeoffs-{name}-{theme.lower()}.png")
     page.evaluate(CHANGE_THEME, "JupyterLab Light")
 
 
 def photograph_narrow(page, explorer, screenshots):
     page.set_viewport_size({"width": 780, "height": 3200})
-    page.wait_for_timeout(700)
-    explorer.screenshot(path=screenshots / "tradeoffs-narrow.png")
+    screenshots.take(explorer, "tradeoffs-narrow.png")
 
 
 def test_a_click_at_a_dot_has_the_studio_make_its_video_under_that_preset(

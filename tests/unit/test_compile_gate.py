@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from longlive_widget import PRESETS, Engine
+from longlive_widget import Engine
 from longlive_widget.engine.compile_gate import GATE, CompileGate, through_gate, uncompiled
 
 PATIENCE_S = 20.0
@@ -142,29 +142,6 @@ def test_a_first_call_that_fails_lets_others_in_and_is_not_known(pair, threads):
     one.may_end.set()
     other.may_end.set()
     _all_end(running, again)
-
-
-def test_a_compiled_models_decoder_waits_while_its_transformer_compiles(threads):
-    engine = Engine.load("tiny", PRESETS["balanced"], device="cpu")
-    model = engine.model
-    at_work, decoded = threading.Event(), threading.Event()
-    decoded_beside: list[bool] = []
-
-    def hold(*_: object) -> None:
-        if not at_work.is_set():
-            at_work.set()
-            decoded_beside.append(decoded.wait(3 * SOON_S))
-
-    model.transformer.head.register_forward_pre_hook(hold)
-    model.decoder.decoder.register_forward_pre_hook(lambda *_: decoded.set())
-    session = engine.session("a red ball bounces", seed=1)
-    first = threads.submit(lambda: next(iter(session.blocks(1))))
-    assert at_work.wait(60)
-    latent_BFCHW = torch.zeros(1, *model.sizes.geometry.latent_block_shape)
-    decoding = threads.submit(model.decoder, latent_BFCHW)
-    first.result(120)
-    decoding.result(120)
-    assert decoded_beside == [False]
 
 
 def _all_end(*calls: "Future[Tensor]") -> None:

@@ -388,12 +388,14 @@ def measured_peaks() -> Iterator[tuple[Preset, float]]:
 def test_no_preset_takes_more_than_it_says(preset: Preset, peak: float):
     """Nor much less; layers in FP8 are counted as large as they are while they are loaded.
 
-    What kernels of our own spare is not counted.
+    What kernels of our own spare a decoder that takes a whole block, and is not compiled, is not
+    counted: on an H200 1.3 of 8.1 GB. By frames they spare nothing, and compiling spares as much.
     """
     sizes = longlive_sizes(small_decoder=WIDTHS)
     needed = needed_bytes(preset, sizes, torch.bfloat16, torch.device("cuda"))
     bound = 1.12 if preset.linear_dtype == "fp8" else 1.08 if preset.compiled else 1.05
-    bound = max(bound, 1.15) if preset.kernels != "torch" else bound
+    if preset.kernels != "torch" and preset.compiled is None and preset.decode_frames is None:
+        bound = 1.15
     assert peak <= needed < bound * peak
 
 

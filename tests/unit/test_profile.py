@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import torch
@@ -14,7 +15,7 @@ from longlive_widget.errors import CapabilityError, RecordError
 from longlive_widget.measure.block_time import UNATTRIBUTED
 from longlive_widget.measure.breakdown import Breakdown, Part, Work
 from longlive_widget.measure.ceilings import Ceilings, measured_ceilings
-from longlive_widget.measure.parts import FUSED_LINEARS, PREFIX, SPAN_PARTS
+from longlive_widget.measure.parts import PREFIX, SPAN_PARTS
 from longlive_widget.measure.profile import profiled
 from longlive_widget.measure.profile_charts import (
     roofline_figure,
@@ -25,7 +26,6 @@ from longlive_widget.measure.profile_charts import (
 from longlive_widget.measure.profile_report import Profile
 from longlive_widget.measure.records import read
 from longlive_widget.measure.trace import block_traces
-from longlive_widget.presets import PRESETS
 from tests.unit.written_record import record
 
 DRAFT = Preset("draft", "", denoise_steps=(1000,), window_frames=6, context="always")
@@ -232,27 +232,6 @@ def test_the_ceilings_are_numbers_of_this_device():
     assert ceilings.reachable_flop_per_s(ridge * 2) == ceilings.flop_per_s
 
 
-@pytest.mark.slow
-def test_what_is_compiled_runs_compiled_and_its_linears_are_told_apart():
-    preset = PRESETS["balanced"].with_(denoise_steps=(1000,), window_frames=6, attention="torch")
-    engine = Engine.load("tiny", preset, device="cpu")
-    session = engine.session("a red ball", size_px=(64, 48))
-    list(session.blocks(5))
-    versions = torch._dynamo.utils.counters["stats"]["unique_graphs"]
-    steady = profiled(engine, 2, **SMALL).steady
-    assert torch._dynamo.utils.counters["stats"]["unique_graphs"] == versions
-    names = {one.name for one in steady.parts}
-    assert names >= {*FUSED_LINEARS, "feed-forward up", "cross attention query projection"}
-    assert not names & {"norms and modulation", "feed-forward activation"}
-    for name in FUSED_LINEARS:
-        assert part(steady, name).work == Work(0, None)
-    assert part(steady, "feed-forward up").flop_per_s is not None
-    assert part(steady, "decoder stage 1").byte_per_s is None
-    assert part(steady, "rotary positions").byte_per_s is None
-    assert steady.sum_share == pytest.approx(1, abs=0.03)
-    assert steady.unattributed_share <= 0.03
-
-
 # A GPU, as its trace would be: nothing here has one.
 
 
@@ -353,8 +332,10 @@ def test_the_shares_chart_names_the_longest_parts_and_sums_up_the_rest(found: Pr
 
 
 def test_a_stored_profile_has_the_same_chart(found: Profile):
-    bars = stored_shares_figure(found.record()).data[0]
-    assert sum(bars.x) == pytest.approx(100, abs=10)
+    kept = found.record()
+    first = {name: ms[:1] for name, ms in kept.samples.items()}  # medians of more sum up to nothing
+    bars = stored_shares_figure(replace(kept, samples=first)).data[0]
+    assert sum(bars.x) == pytest.approx(100, abs=3)
     colours = dict(zip(bars.y, bars.marker.color, strict=True))
     decoder = {colour for name, colour in colours.items() if name.startswith("decoder")}
     others = {colour for name, colour in colours.items() if not name.startswith("decoder")}
