@@ -63,6 +63,7 @@ Attention = Literal[
 FASTEST: tuple[Attention, ...] = "fastest", "fastest-fp8"
 """What is chosen where it runs, by timing; the second may change the picture."""
 Kernels = Literal["torch", "fastest", "triton"]
+CudaGraphs = Literal[False, True, "fastest"]
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,9 @@ class Preset:
     `memory_pool` gives noise, prompt, latents, the decoder's past and 8-bit pictures places that
     are made once: over a "static" or "ring" window a steady block keeps nothing that it allocates.
     What a pass computes with is still allocated and given back, on a GPU out of what torch keeps.
-    `cuda_graphs` has a GPU replay whole blocks, and then nothing at all is allocated. `decoder`
-    turns latents into pictures: the model's own, or a second one that is quicker and less exact;
+    `cuda_graphs` has a GPU replay whole blocks, and then nothing at all is allocated; "fastest"
+    does so where there is a GPU, and where blocks are alike. `decoder` turns latents into pictures:
+    the model's own, or a second one that is quicker and less exact;
     `decode_frames` is how many latent frames it takes at once, None a whole block. `decode_behind`
     begins the next block while the last one is decoded. `offload_text_encoder` leaves the text
     encoder's weights on the host: a prompt takes longer to read. `compiled` has torch compile the
@@ -110,7 +112,7 @@ class Preset:
     context: Context = "needed"
     recache: Recache = "needed"
     memory_pool: bool = False
-    cuda_graphs: bool = False
+    cuda_graphs: CudaGraphs = False
     decoder: Decoder = "full"
     decode_frames: int | None = None
     decode_behind: bool = False
@@ -132,7 +134,10 @@ class Preset:
         one_of("decoder", self.decoder, get_args(Decoder), PresetError)
         if self.compiled is not None:
             one_of("compiled", self.compiled, (*get_args(CompileMode), None), PresetError)
-        for switch in ("memory_pool", "cuda_graphs", "decode_behind", "offload_text_encoder"):
+        graphs: object = self.cuda_graphs  # 0 and 1 equal False and True, and are neither
+        if graphs != "fastest" and not isinstance(graphs, bool):
+            one_of("cuda_graphs", repr(graphs), get_args(CudaGraphs), PresetError)
+        for switch in ("memory_pool", "decode_behind", "offload_text_encoder"):
             true_or_false(switch, getattr(self, switch), PresetError)
         for size, least in (("window_frames", 1), ("prompt_cache", 0)):
             number = whole_number(size, getattr(self, size), PresetError, least=least)
@@ -173,6 +178,10 @@ class Preset:
                 f"compiled {self.compiled!r} records graphs of its own, inside those of "
                 f"cuda_graphs: use {COMPILED_WITHOUT_GRAPHS[self.compiled]!r}"
             )
+
+    def replays(self, device_type: str) -> bool:
+        """Whether blocks are replayed as CUDA graphs on such a device: "cuda" or another."""
+        return self.cuda_graphs is True or (self.cuda_graphs == "fastest" and device_type == "cuda")
 
     def with_(self, **changes: object) -> "Preset":
         """This preset with other settings; its name tells which, unless `changes` names it.
@@ -292,6 +301,7 @@ _BALANCED = Preset(
     compiled="default",
     attention="fastest",
     kernels="fastest",
+    cuda_graphs="fastest",
 )
 _TURBO = _BALANCED.with_(
     name="turbo",

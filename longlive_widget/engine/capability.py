@@ -128,7 +128,7 @@ def _kernels(preset: Preset, device: torch.device) -> Lack | None:
 
 
 def _graphs(preset: Preset, device: torch.device) -> Lack | None:
-    if not preset.cuda_graphs or device.type == "cuda":
+    if preset.cuda_graphs is not True or device.type == "cuda":
         return None
     return Lack(
         f"replays blocks as CUDA graphs, and device '{device}' has none",

@@ -56,11 +56,15 @@ class Changeover:
     reasons: tuple[str, ...]
 
 
-def changeover(old: Preset, new: Preset, *, own_kernels: bool = True) -> Changeover:
+def changeover(
+    old: Preset, new: Preset, *, own_kernels: bool = True, device_type: str = "cuda"
+) -> Changeover:
     """The way from one preset to the other.
 
     `own_kernels` is whether kernels of our own run on the device: else all presets have torch's.
+    `device_type` is "cuda" or another, where "fastest" replays nothing.
     """
+    old, new = (replace(one, cuda_graphs=one.replays(device_type)) for one in (old, new))
     if not own_kernels:
         old, new = (replace(preset, kernels="torch") for preset in (old, new))
     of_a_model = tuple(_reasons(old, new, OF_A_MODEL, "needs a model with"))

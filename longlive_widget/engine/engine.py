@@ -236,7 +236,12 @@ class Engine:
 
     def way_to(self, preset: Preset) -> Changeover:
         """What it takes to go from this engine's preset to another, on its device."""
-        return changeover(self.preset, preset, own_kernels=has_triton(self.model.device))
+        return changeover(
+            self.preset,
+            preset,
+            own_kernels=has_triton(self.model.device),
+            device_type=self.model.device.type,
+        )
 
     def why_not(self, preset: Preset) -> str:
         """Why this model cannot run under that preset here, in a sentence; '' if it can.
@@ -339,7 +344,7 @@ class Engine:
         plan = timeline_of(timeline)
         geometry = self.geometry_at(size_px)
         one_of("positions", positions, get_args(Positions), SessionError)
-        if self.preset.cuda_graphs and positions == "absolute":
+        if self.preset.cuda_graphs is True and positions == "absolute":
             raise SessionError(
                 f"preset {self.preset.name!r} replays blocks as CUDA graphs, and with positions "
                 "'absolute' no two are alike: use 'relative', or cuda_graphs=False"

@@ -136,9 +136,10 @@ def needed_bytes(preset: Preset, sizes: Sizes, dtype: torch.dtype, device: torch
     is_less = on_gpu and preset.compiled is not None
     most = int(_COMPILED_SHARE * decoding.most_bytes) if is_less else decoding.most_bytes
     # both at once, or each in memory of its own
-    apart = preset.decode_behind or preset.cuda_graphs
+    replayed = preset.replays(device.type)
+    apart = preset.decode_behind or replayed
     working = most + passing if apart else max(most, passing)
-    if preset.cuda_graphs:
+    if replayed:
         working += decoding.kept_bytes  # graphs were measured to take that much more
     # what is offloaded is there only while a prompt is read, and nothing is decoded then
     alternates = _offloads(preset, device) and not preset.decode_behind

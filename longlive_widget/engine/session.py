@@ -463,7 +463,8 @@ def _denoiser_of(means: Means, window: Window) -> Denoiser:
     transformer = means.model.transformer
     if not means.preset.memory_pool:
         return Denoiser(transformer, window)
-    record = GraphRecorder() if means.preset.cuda_graphs else None
+    replayed = means.preset.replays(means.model.device.type) and window.relative
+    record = GraphRecorder() if replayed else None
     return StaticDenoiser(transformer, window, record)
 
 
@@ -472,7 +473,7 @@ def _outlet_of(means: Means, stream: DecoderStream) -> PictureOutlet:
     return PictureOutlet(
         stream,
         in_place=preset.memory_pool,
-        record=GraphRecorder() if preset.cuda_graphs else None,
+        record=GraphRecorder() if preset.replays(means.model.device.type) else None,
         aside=preset.decode_behind,
         at_once=preset.decode_frames,
     )

@@ -302,7 +302,7 @@ def blocks_until_steady(engine: Engine) -> int:
     """The blocks after the first until the window has been full in each state often enough."""
     preset = engine.preset
     filling = -(-preset.window_frames // engine.geometry.block_frames)
-    states = preset.window_frames if preset.cuda_graphs else 1
+    states = preset.window_frames if preset.replays(engine.model.device.type) else 1
     return filling + RECORDED_STATES * states
 
 

@@ -57,7 +57,7 @@ def compiling_alone(records: Sequence[Record]) -> Seen:
 
 def graphs_run(records: Sequence[Record]) -> Seen:
     """Whether blocks are replayed as CUDA graphs, and what that changes."""
-    return _ran(records, "cuda_graphs", lambda preset: preset.cuda_graphs)
+    return _ran(records, "cuda_graphs", lambda preset: preset.replays("cuda"))
 
 
 def graphs_of_torch_run(records: Sequence[Record]) -> Seen:

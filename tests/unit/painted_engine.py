@@ -48,7 +48,7 @@ class PaintedEngine:
         return replace(self, preset=preset)
 
     def way_to(self, preset):
-        return changeover(self.preset, preset, own_kernels=False)
+        return changeover(self.preset, preset, own_kernels=False, device_type="cpu")
 
     def why_not(self, preset):
         return "" if preset.linear_dtype == "model" else "no FP8 in this paint"

@@ -5,7 +5,6 @@ All that compiles tiny is here: what one test has compiled others find, and it t
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-
 from types import SimpleNamespace
 
 import numpy as np
