@@ -57,9 +57,9 @@ def _extremes(
             place = token[:, None] * width + feature[None, :]
             x = tl.load(x_ptr + place, mask=inside[None, :], other=0.0).to(tl.float32)
             most, least = tl.maximum(most, x), tl.maximum(least, -x)
-        extremes_ptr += (video * 3 + which) * 2 * width + feature
-        tl.atomic_max(extremes_ptr, tl.max(most, axis=0), mask=inside, sem="relaxed")
-        tl.atomic_max(extremes_ptr + width, tl.max(least, axis=0), mask=inside, sem="relaxed")
+        goes = extremes_ptr + (video * 3 + which) * 2 * width + feature
+        tl.atomic_max(goes, tl.max(most, axis=0), mask=inside, sem="relaxed")
+        tl.atomic_max(goes + width, tl.max(least, axis=0), mask=inside, sem="relaxed")
 
 
 @triton.jit  # type: ignore[untyped-decorator]
@@ -101,9 +101,9 @@ def _numbers(
         head = tl.arange(0, padded_heads)
         place = head[:, None] * head_dim + tl.arange(0, head_dim)[None, :]
         inside = (head < heads)[:, None]
-        extremes_ptr += (video * 3 + which) * 2 * width + place
-        most = tl.load(extremes_ptr, mask=inside, other=0.0)
-        least = tl.load(extremes_ptr + width, mask=inside, other=0.0)
+        found = extremes_ptr + (video * 3 + which) * 2 * width + place
+        most = tl.load(found, mask=inside, other=0.0)
+        least = tl.load(found + width, mask=inside, other=0.0)
         dtype = q_ptr.dtype.element_ty
         middle = tl.where(which == 1, 0.5 * (most - least), 0.0).to(dtype).to(tl.float32)
         spread = tl.maximum((most - middle).to(dtype), (least + middle).to(dtype)).to(tl.float32)
