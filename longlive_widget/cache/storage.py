@@ -65,8 +65,14 @@ class ScaledStorage:
     def unpack(self, parts: Parts, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Keys and values, multiplied in float32."""
         k_BTHD, k_scale_BTH1, v_BTHD, v_scale_BTH1 = parts
-        k_BTHD, v_BTHD = k_BTHD.float() * k_scale_BTH1, v_BTHD.float() * v_scale_BTH1
-        return k_BTHD.to(dtype), v_BTHD.to(dtype)
+        return _whole(k_BTHD, k_scale_BTH1, dtype), _whole(v_BTHD, v_scale_BTH1, dtype)
+
+
+def _whole(numbers: Tensor, scale: Tensor, dtype: torch.dtype) -> Tensor:
+    """Numbers times their scales, multiplied in float32; of whole numbers in one kernel."""
+    if numbers.dtype.is_floating_point:  # torch promotes no FP8
+        return (numbers.float() * scale).to(dtype)
+    return torch.mul(numbers, scale, out=torch.empty_like(numbers, dtype=dtype))
 
 
 def scaled(x: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:

@@ -34,7 +34,7 @@ def fa3_fp8_attention(q_BTHD: Tensor, k_BTHD: Tensor, v_BTHD: Tensor) -> Tensor:
 
 
 def _scaled(q_BTHD: Tensor, k_BTHD: Tensor, v_BTHD: Tensor) -> tuple[Numbers, Numbers, Numbers]:
-    """As `in_fp8`, to the bit; by kernels of our own where they run."""
+    """As `in_fp8`, by kernels of our own where they run."""
     if not q_BTHD.is_cuda or importlib.util.find_spec("triton") is None:
         return in_fp8(q_BTHD, k_BTHD, v_BTHD)
     from longlive_widget.model import fused_attention  # loads Triton

@@ -1,7 +1,7 @@
 """Queries, keys and values in FP8, as few kernels of our own in Triton: as `fp8_attention.in_fp8`.
 
 Two passes over all three: the largest and the least of every feature, then the numbers. They are
-those of the plain twin to the bit. No gradient flows through them.
+those of the plain twin, but that halves may fall to either side. No gradient flows through them.
 
 Axes: B batch, T tokens, H heads, D head size.
 """
