@@ -331,13 +331,13 @@ PRESETS: dict[str, Preset] = {
         _BALANCED,
         _BALANCED.with_(
             name="speed",
-            summary="balanced, multiplied and attended in FP8, replayed as CUDA graphs: for a GPU",
+            summary="balanced in FP8, for a GPU: linear layers, attention too where that is faster",
             **_FOR_A_GPU,
         ),
         _TURBO,
         _TURBO.with_(
             name="turbo_fp8",
-            summary="turbo, multiplied and attended in FP8, replayed as CUDA graphs: for a GPU",
+            summary="turbo in FP8, for a GPU: linear layers, attention too where that is faster",
             **_FOR_A_GPU,
         ),
         _BALANCED.with_(

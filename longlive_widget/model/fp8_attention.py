@@ -4,7 +4,6 @@ Axes: B batch, T tokens, H heads, D head size.
 """
 
 import importlib
-import importlib.util
 
 import torch
 from torch import Tensor
@@ -27,19 +26,10 @@ def fa3_fp8_attention(q_BTHD: Tensor, k_BTHD: Tensor, v_BTHD: Tensor) -> Tensor:
     """
     if k_BTHD.shape[1] < q_BTHD.shape[1]:
         return fa3_attention(q_BTHD, k_BTHD, v_BTHD)
-    (q, q_scale), (k, k_scale), (v, v_scale) = _scaled(q_BTHD, k_BTHD, v_BTHD)
+    (q, q_scale), (k, k_scale), (v, v_scale) = in_fp8(q_BTHD, k_BTHD, v_BTHD)
     attend = importlib.import_module(FA3_MODULE).flash_attn_func
     seen: Tensor = attend(q, k, v, q_descale=q_scale, k_descale=k_scale, v_descale=v_scale)
     return seen.type_as(q_BTHD)
-
-
-def _scaled(q_BTHD: Tensor, k_BTHD: Tensor, v_BTHD: Tensor) -> tuple[Numbers, Numbers, Numbers]:
-    """As `in_fp8`, by kernels of our own where they run."""
-    if not q_BTHD.is_cuda or importlib.util.find_spec("triton") is None:
-        return in_fp8(q_BTHD, k_BTHD, v_BTHD)
-    from longlive_widget.model import fused_attention  # loads Triton
-
-    return fused_attention.in_fp8(q_BTHD, k_BTHD, v_BTHD)
 
 
 def in_fp8(q_BTHD: Tensor, k_BTHD: Tensor, v_BTHD: Tensor) -> tuple[Numbers, Numbers, Numbers]:
