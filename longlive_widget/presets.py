@@ -64,6 +64,7 @@ FASTEST: tuple[Attention, ...] = "fastest", "fastest-fp8"
 """What is chosen where it runs, by timing; the second may change the picture."""
 Kernels = Literal["torch", "fastest", "triton"]
 CudaGraphs = Literal[False, True, "fastest"]
+_SOME_GRAPHS = " or ".join(map(repr, get_args(CudaGraphs)))
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ class Preset:
             one_of("compiled", self.compiled, (*get_args(CompileMode), None), PresetError)
         graphs: object = self.cuda_graphs  # 0 and 1 equal False and True, and are neither
         if graphs != "fastest" and not isinstance(graphs, bool):
-            one_of("cuda_graphs", repr(graphs), get_args(CudaGraphs), PresetError)
+            raise PresetError(f"cuda_graphs {graphs!r} does not exist: use {_SOME_GRAPHS}")
         for switch in ("memory_pool", "decode_behind", "offload_text_encoder"):
             true_or_false(switch, getattr(self, switch), PresetError)
         for size, least in (("window_frames", 1), ("prompt_cache", 0)):

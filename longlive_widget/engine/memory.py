@@ -8,7 +8,6 @@ from torch import nn
 
 from longlive_widget.engine.capability import within_reach
 from longlive_widget.engine.dry_run import decoding_work, passing_bytes
-from longlive_widget.engine.gpu import has_triton
 from longlive_widget.engine.model import Placement, Sizes
 from longlive_widget.engine.windows import STORAGES
 from longlive_widget.errors import CapabilityError, PresetError
@@ -25,6 +24,8 @@ _ASIDE_BYTES = 250_000_000
 """
 _COMPILED_SHARE = 0.75
 """Of what a decoder computes with, as much on a GPU if it is compiled: 5.9 of 8.1 GB on record."""
+_READ_SHARE = 1.5
+"""Of a decoder's weights, what kernels of our own hold once more: Winograd's are 4/3 as many."""
 _CGROUP = Path("/sys/fs/cgroup")
 
 
@@ -146,7 +147,7 @@ def needed_bytes(preset: Preset, sizes: Sizes, dtype: torch.dtype, device: torch
     return (
         video_bytes(sizes, dtype)
         + window_bytes(preset, sizes, dtype)
-        + turned_bytes(preset, sizes, dtype, device)
+        + kernel_bytes(preset, sizes, dtype, device)
         + prompt_bytes(preset, sizes, dtype)
         + decoding.kept_bytes
         + (max(text, working) if alternates else text + working)
@@ -183,12 +184,18 @@ def window_bytes(preset: Preset, sizes: Sizes, dtype: torch.dtype) -> int:
     return config.layers * tokens * sum(part.nbytes for part in held)
 
 
-def turned_bytes(preset: Preset, sizes: Sizes, dtype: torch.dtype, device: torch.device) -> int:
-    """The bytes of the keys that lie turned beside a full window, where kernels of our own run."""
-    lies_still = preset.window_cache != "rolling" and preset.window_dtype == "model"
-    if preset.kernels == "torch" or not lies_still or not has_triton(device):
+def kernel_bytes(preset: Preset, sizes: Sizes, dtype: torch.dtype, device: torch.device) -> int:
+    """The bytes that kernels of our own hold beside the rest, where they may run.
+
+    The decoder's weights as they read them, and the keys that lie turned beside a window in place.
+    """
+    if preset.kernels == "torch" or device.type != "cuda":
         return 0
-    return window_bytes(preset, sizes, dtype) // 2
+    with torch.device("meta"):
+        numbers = sum(weight.numel() for weight in VideoDecoder(sizes.autoencoder).parameters())
+    weights = int(_READ_SHARE * numbers * dtype.itemsize)
+    lies_still = preset.window_cache != "rolling" and preset.window_dtype == "model"
+    return weights + (window_bytes(preset, sizes, dtype) // 2 if lies_still else 0)
 
 
 def prompt_bytes(preset: Preset, sizes: Sizes, dtype: torch.dtype) -> int:

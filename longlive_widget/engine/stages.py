@@ -17,6 +17,7 @@ Line = Callable[[str], None]
 """Shows a text in the place of the one before; '' takes it away."""
 
 EVERY_S = 1.0
+_GOODBYE_S = 5.0
 _ERASE_TO_END = "\x1b[K"
 
 
@@ -75,4 +76,4 @@ def shown(what: str) -> Iterator[Callable[[Stage], None]]:
         yield tell
     finally:
         over.set()
-        thread.join()
+        thread.join(_GOODBYE_S)  # it may be writing to a page that does not take it

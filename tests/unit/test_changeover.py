@@ -1,7 +1,7 @@
 """A video goes on under another preset: what may change at a block's end, and what it is then."""
 
 import threading
-from dataclasses import fields
+from dataclasses import fields, replace
 from itertools import permutations
 
 import numpy as np
@@ -86,13 +86,20 @@ def test_one_setting_is_as_slow_to_change_as_what_it_belongs_to_both_ways(settin
 
 @pytest.mark.parametrize(("old", "new"), [*permutations(PRESETS.values(), 2)], ids=lambda p: p.name)
 def test_the_slowest_setting_says_how_one_preset_gives_way_to_another(old, new):
-    differing = [name for name in OTHERS if getattr(old, name) != getattr(new, name)]
+    on_a_gpu = [replace(preset, cuda_graphs=preset.replays("cuda")) for preset in (old, new)]
+    differing = [name for name in OTHERS if len({getattr(one, name) for one in on_a_gpu}) > 1]
     single = [changeover(*changed(name)) for name in differing]
     way = changeover(old, new)
     assert way.how == max((one.how for one in single), key=ORDER.index)
     assert way.goes_on == all(one.goes_on for one in single)
     assert way.reasons == changeover(new, old).reasons
     assert {reason.split()[0] for reason in way.reasons} == set(differing) - set(OF_A_BLOCK)
+
+
+def test_graphs_where_they_are_fastest_stand_in_no_way_where_there_is_no_gpu():
+    pair = PRESETS["balanced"], PRESETS["balanced"].with_(cuda_graphs=False)
+    assert changeover(*pair, device_type="cpu").how == "live"
+    assert changeover(*pair, device_type="cuda").how == "next video"
 
 
 def test_a_preset_gives_way_to_itself_at_once():

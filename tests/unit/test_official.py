@@ -378,6 +378,8 @@ def test_the_room_of_the_full_model_is_that_of_its_parts():
 def measured_peaks() -> Iterator[tuple[Preset, float]]:
     """What presets took of GPUs at full size, at 832 x 480: all that is on record."""
     for path in sorted(DOCS.glob("measured/**/*.jsonl")):
+        if path.stem == "h200-kernels":
+            continue  # of kernels that kept no keys turned
         for record in read(path):
             if "device_peak_bytes" in record.facts:
                 yield record.preset, float(record.facts["device_peak_bytes"])
@@ -393,7 +395,8 @@ def test_no_preset_takes_more_than_it_says(preset: Preset, peak: float):
     """
     sizes = longlive_sizes(small_decoder=WIDTHS)
     needed = needed_bytes(preset, sizes, torch.bfloat16, torch.device("cuda"))
-    bound = 1.12 if preset.linear_dtype == "fp8" else 1.08 if preset.compiled else 1.05
+    close = preset.compiled is None and preset.kernels == "torch"
+    bound = 1.12 if preset.linear_dtype == "fp8" else 1.05 if close else 1.08
     if preset.kernels != "torch" and preset.compiled is None and preset.decode_frames is None:
         bound = 1.15
     assert peak <= needed < bound * peak

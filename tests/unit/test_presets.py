@@ -83,6 +83,7 @@ def test_a_changed_preset_differs_in_nothing_else_and_says_what_was_changed():
         "compiled": "default",
         "attention": "fastest",
         "kernels": "fastest",
+        "cuda_graphs": "fastest",
     }
     assert changed == Preset(
         "turbo+window_cache=static+window_frames=6",
@@ -111,9 +112,10 @@ def test_a_change_of_what_does_not_exist_is_told_with_what_might_be_meant():
         ("prompt_cache", True, "prompt_cache True is not a whole number"),
         ("compiled", True, "compiled True does not exist: use 'default' or 'max-autotune-no-cuda"),
         ("linear_dtype", "int8", "linear_dtype 'int8' does not exist: use 'model' or 'fp8'"),
-        ("attention", "auto", "attention 'auto' does not exist: use 'torch' or 'fastest' or 'm"),
+        ("attention", "auto", "attention 'auto' does not exist: use 'torch' or 'fastest' or 'f"),
         ("kernels", "own", "kernels 'own' does not exist: use 'torch' or 'fastest' or 'triton'"),
         ("decoder", "big", "decoder 'big' does not exist: use 'full' or 'small'"),
+        ("cuda_graphs", 1, "cuda_graphs 1 does not exist: use False or True or 'fastest'"),
         ("decode_behind", 1, "decode_behind 1 is neither true nor false"),
         ("name", 3, "name 3 is not text"),
         ("name", " ", "name ' ' is empty: give the preset one"),
