@@ -330,8 +330,12 @@ class ResidualBlock(nn.Module, Causal):
         """Have kernels of our own compute it; they keep weights as they read them."""
         from longlive_widget.model import winograd  # loads Triton, which may not be here
 
+        norms = (layer for layer in self.residual if isinstance(layer, RmsNorm))
         convolutions = (layer for layer in self.residual if isinstance(layer, CausalConvolution))
-        self.kernels = [winograd.Winograd.of(each.weight.detach()) for each in convolutions]
+        self.kernels = [
+            winograd.Winograd.of(convolution.weight.detach(), norm.gamma)
+            for norm, convolution in zip(norms, convolutions, strict=True)
+        ]
 
     def _forward_fused(self, x_BCTHW: Tensor, shortcut_BCTHW: Tensor, memory: Memory) -> Tensor:
         from longlive_widget.model import fused_video

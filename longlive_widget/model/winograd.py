@@ -255,10 +255,16 @@ class Winograd:
     made_frames: int
 
     @classmethod
-    def of(cls, weight_NCTHW: Tensor) -> "Winograd | None":
-        """None where the kernel does not suit: cuDNN may do it better."""
+    def of(cls, weight_NCTHW: Tensor, gamma: Tensor) -> "Winograd | None":
+        """Of a convolution after an RMS norm with that gamma.
+
+        None where the kernel does not suit, or where a sum of two numbers that the norm may give is
+        no float16.
+        """
         made, read, *kernel = weight_NCTHW.shape
         if kernel != [3, 3, 3] or made % 96 or read % _AT_ONCE or weight_NCTHW.element_size() != 2:
+            return None
+        if not 2 * read**0.5 * float(gamma.detach().abs().max()) < torch.finfo(MIXED).max:
             return None
         made_frames = 2 if made % _MADE_AT_ONCE else 1
         first, second, third = weight_NCTHW.float().permute(3, 2, 4, 1, 0)
@@ -270,8 +276,10 @@ class Winograd:
         return cls(weight_MKN, made, made_frames)
 
     def suits(self, x_BCTHW: Tensor) -> bool:
-        """Whether it can convolve such frames."""
-        return x_BCTHW.element_size() == 2 and x_BCTHW.shape[-2] % 2 == 0
+        """Whether it can convolve such frames; it counts the numbers that it sees in 32 bits."""
+        _, channels, _, rows, columns = x_BCTHW.shape
+        seen = (PAST_FRAMES + self.made_frames) * 2 * rows * (columns + 2) * channels
+        return x_BCTHW.element_size() == 2 and rows % 2 == 0 and seen < 2**31
 
 
 def _shifted(mixed_MTWCN: Tensor, by: int, made_frames: int) -> Tensor:

@@ -61,7 +61,7 @@ def test_a_convolution_is_as_near_to_float64_as_its_plain_twin(
     x, past = drawn(BATCH, channels, frames, 6, 13), drawn(BATCH, channels, 2, 6, 13)
     weight, bias = drawn(made, channels, 3, 3, 3, by=(27 * channels) ** -0.5), drawn(channels)
     norm = RmsNorm(channels, axes=3, silu=True).to(DEVICE, HALF)
-    kernel = Winograd.of(weight)
+    kernel = Winograd.of(weight, norm.gamma)
     for before in (None, past):
         mixed, kept = winograd.mixed_behind(before, x, norm.gamma, least_square=1e-24, bias=bias)
         seen = torch.zeros_like(past) if before is None else before
@@ -133,10 +133,15 @@ def test_a_convolution_to_few_channels_is_as_near_to_float64_as_its_plain_twin()
 @torch.inference_mode()
 def test_what_no_kernel_of_ours_suits_is_left_to_torch():
     x, bias = drawn(1, 48, 3, 4, 4), drawn(24)
-    assert Winograd.of(drawn(24, 48, 3, 3, 3)) is None
-    assert Winograd.of(drawn(96, 96, 3, 3, 3).float()) is None
-    assert Winograd.of(drawn(96, 96, 3, 1, 1)) is None
-    assert not Winograd.of(drawn(96, 96, 3, 3, 3)).suits(drawn(1, 96, 3, 5, 4))
+    gamma = torch.ones(96, device=DEVICE)
+    assert Winograd.of(drawn(24, 48, 3, 3, 3), gamma) is None
+    assert Winograd.of(drawn(96, 96, 3, 3, 3).float(), gamma) is None
+    assert Winograd.of(drawn(96, 96, 3, 1, 1), gamma) is None
+    assert Winograd.of(drawn(96, 96, 3, 3, 3), 4000 * gamma) is None
+    kernel = Winograd.of(drawn(96, 96, 3, 3, 3), 3000 * gamma)
+    assert not kernel.suits(drawn(1, 96, 3, 5, 4))
+    assert not kernel.suits(torch.empty(1, 96, 3, 2160, 3840, dtype=HALF, device="meta"))
+    assert kernel.suits(torch.empty(1, 96, 3, 1080, 1920, dtype=HALF, device="meta"))
     assert folded.doubled_pixels(x, Folded.of_doubled_pixels(drawn(24, 48, 3, 3)), bias) is None
     assert folded.doubled_frames(x, x, Folded.of_frames(drawn(96, 48, 3, 1, 1)), bias) is None
     assert folded.few_channels(x, Folded.of_few_channels(drawn(3, 48, 3, 3, 3)), bias) is None
