@@ -101,7 +101,7 @@ def test_flash_attention_3_in_fp8_gets_small_numbers_with_a_scale_for_each_head(
     monkeypatch.setitem(sys.modules, FA3_MODULE, SimpleNamespace(flash_attn_func=attended))
     q, k, v = a_sample(90, 360)
     v[:, :, 1] *= 1000
-    k[:, :, 2] = 1.0  # nothing is left of these from their middle on
+    k[:, :, 2] = 1.0  # nothing is left of these without their mean
     right = torch_attention(q, k, v)
     far = 100 * torch.ones_like(k[:, :1])  # the same for all keys: the softmax does not see it
     for keys in (k, k + far):
