@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 from PIL import Image
 from playwright.sync_api import Locator
 
+from tests.browser.chromium import running_chromium
 from tests.browser.lab import run_all_cells, running_lab, studio, wait_for_data, write_notebook
 
 HERE = Path(__file__).parent
@@ -36,7 +37,11 @@ def main() -> None:
     """The whole player, its timeline, and the tree of branches."""
     with TemporaryDirectory() as folder:
         notebook = write_notebook(Path(folder) / "studio.ipynb", CELL)
-        with running_lab(Path(folder) / "lab") as lab, lab.opened(notebook) as page:
+        with (
+            running_chromium() as browser,
+            running_lab(Path(folder) / "lab", browser) as lab,
+            lab.opened(notebook) as page,
+        ):
             page.set_viewport_size({"width": 1280, "height": 1400})
             run_all_cells(page)
             player = studio(page)

@@ -13,11 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
-from playwright.sync_api import Page, Route, sync_playwright
+from playwright.sync_api import Browser, Page, Route
 
 from longlive_widget import LongLiveWidget
 from longlive_widget.widget.bundle import bundled
-from tests.browser.chromium import FLAGS, chromium_path
 
 ADDRESS = "http://localhost/"
 """Nothing listens there: the browser is answered by `_answered`."""
@@ -130,7 +129,9 @@ class Line:
 
 
 @contextmanager
-def hosted(studio: LongLiveWidget, policy: str = POLICY) -> Iterator[tuple[Page, Line, list[str]]]:
+def hosted(
+    browser: Browser, studio: LongLiveWidget, policy: str = POLICY
+) -> Iterator[tuple[Page, Line, list[str]]]:
     """A page that shows the studio, the line between them, and what the browser complained of."""
     line, said = Line(studio), []
     files = FILES | {
@@ -143,18 +144,16 @@ def hosted(studio: LongLiveWidget, policy: str = POLICY) -> Iterator[tuple[Page,
         headers = {"Content-Type": kind, "Content-Security-Policy": policy}
         route.fulfill(headers=headers, body=body)
 
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium_path(), args=list(FLAGS), headless=True
-        )
-        page = browser.new_page(viewport={"width": 1000, "height": 900})
-        page.on("console", lambda message: said.append(message.text))
-        page.on("pageerror", lambda error: said.append(str(error)))
-        page.on("dialog", lambda dialog: said.append(dialog.message) or dialog.dismiss())
-        page.expose_function("stateNow", lambda: json.dumps(studio.page_state))
-        page.expose_function("fromKernel", line.from_kernel)
-        page.expose_function("toKernel", line.to_kernel)
-        page.route("**/*", answered)
-        page.goto(ADDRESS)
+    page = browser.new_page(viewport={"width": 1000, "height": 900})
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("dialog", lambda dialog: said.append(dialog.message) or dialog.dismiss())
+    page.expose_function("stateNow", lambda: json.dumps(studio.page_state))
+    page.expose_function("fromKernel", line.from_kernel)
+    page.expose_function("toKernel", line.to_kernel)
+    page.route("**/*", answered)
+    page.goto(ADDRESS)
+    try:
         yield page, line, said
-        browser.close()
+    finally:
+        page.close()

@@ -117,7 +117,7 @@ def _goes_on_from_a_video_that_failed(page, player, screenshots):
     told = player.locator(".ll-errors")
     expect(told).to_contain_text("ValueError: paint was spilled")
     expect(player.locator("[data-action=start]")).to_have_text("Start over")
-    player.screenshot(path=screenshots / "branches-failed.png")
+    screenshots.take(player, "branches-failed.png")
     failed = player.locator(".ll-branches button[type=submit]").inner_text().split()[-1]
     expect(told).to_contain_text(f"branch({failed}) goes on with block {failed}")
     player.locator(".ll-theatre").press("b")

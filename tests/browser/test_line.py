@@ -23,10 +23,10 @@ SHOWS = "(least) => Number(document.querySelector('.longlive').dataset.frame) >=
     "shows the newest block, has the measurements of all, and goes on",
 )
 @pytest.mark.parametrize("cut", ["held", "lost"])
-def test_a_page_that_was_cut_off_catches_up_by_itself_and_nothing_is_lost(tmp_path, cut):
+def test_a_page_that_was_cut_off_catches_up_by_itself_and_nothing_is_lost(chromium, tmp_path, cut):
     studio = LongLiveWidget(PaintedEngine(), "a red ball", seed=1)
     try:
-        with hosted(studio) as (page, line, said):
+        with hosted(chromium, studio) as (page, line, said):
             player = page.locator(".longlive")
             expect(player).to_have_attribute("data-looking", "true")
             studio.record(tmp_path / "run.mp4")
@@ -37,6 +37,7 @@ def test_a_page_that_was_cut_off_catches_up_by_itself_and_nothing_is_lost(tmp_pa
             player.locator(".ll-input").press("Enter")
             expect(player.locator(".ll-waiting")).to_have_text("waits for the kernel")
             studio._runner.make(BLOCKS_OF_30_S).result()
+            page.wait_for_timeout(1000)  # all that is to be sent has been by then
             line.cut = "no"
             page.wait_for_function(SHOWS, arg=sum(one.pictures for one in studio.history) - 12)
             expect(player).to_have_attribute("data-status", "done")
@@ -61,11 +62,11 @@ def test_a_page_that_was_cut_off_catches_up_by_itself_and_nothing_is_lost(tmp_pa
     "all blocks are made and recorded; whole blocks are left out on the page, which says so and "
     "why; two at most are on their way, so a prompt is seen no later than these take",
 )
-def test_over_a_slow_line_blocks_are_left_out_and_nothing_piles_up(tmp_path):
+def test_over_a_slow_line_blocks_are_left_out_and_nothing_piles_up(chromium, tmp_path):
     engine = PaintedEngine(geometry=Geometry(400, 240))
     studio = LongLiveWidget(engine, "a red ball", seed=1, codec="jpeg")
     try:
-        with hosted(studio) as (page, line, said):
+        with hosted(chromium, studio) as (page, line, said):
             line.bytes_per_s = MEGABIT
             player = page.locator(".longlive")
             expect(player).to_have_attribute("data-looking", "true")

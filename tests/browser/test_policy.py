@@ -24,6 +24,7 @@ AS_MARKUP = """
 
 
 def test_words_that_would_be_code_are_shown_and_the_strict_policy_has_nothing_to_refuse(
+    chromium,
     screenshots,
 ):
     """At last one is put in as markup: the policy refuses it, so it would have been heard of."""
@@ -38,7 +39,7 @@ def test_words_that_would_be_code_are_shown_and_the_strict_policy_has_nothing_to
 
     studio.on_block(fail)
     try:
-        with hosted(studio) as (page, _, said):
+        with hosted(chromium, studio) as (page, _, said):
             page.evaluate(WATCHED)
             studio.start()
             player = page.locator(".longlive")
@@ -50,7 +51,7 @@ def test_words_that_would_be_code_are_shown_and_the_strict_policy_has_nothing_to
             expect(errors).to_contain_text(PAYLOADS[-1])
             expect(player.locator(".ll-about")).to_contain_text(PAYLOADS[0])
             page.locator(".ll-chart[data-ready] .main-svg").first.wait_for()
-            page.screenshot(path=screenshots / "policy.png")
+            screenshots.take(page, "policy.png")
             with page.expect_download():
                 player.get_by_role("button", name="PNG", exact=True).click()
             assert page.locator(PLANTED).count() == 0

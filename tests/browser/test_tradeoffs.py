@@ -24,7 +24,7 @@ records = [
 studio = LongLiveWidget(Engine.load("tiny"), "a red ball bounces on a white background", seed=1)
 """
 EXPLORER = f"""
-kept = [f"{ROOT}/docs/measured/{{name}}.jsonl" for name in ("h200", "tiny")]
+kept = [f"{ROOT}/docs/measured/{{name}}.jsonl" for name in ("h200", "elsewhere/h100", "tiny")]
 explorer = Tradeoffs(*records, *kept, studio=studio)
 explorer
 """
@@ -101,6 +101,8 @@ def _sees_another_machine_alone(page, explorer, screenshots):
     explorer.get_by_role("tab", name="Waterfall").click()
     explorer.locator(".ll-explorer-note", has_text="longlive-widget ablate").wait_for()
     photograph(page, explorer, screenshots, "waterfall")
+    (h100,) = [label for label in labels if "H100 80GB" in label]  # profiled, too
+    menu.select_option(h100)
     explorer.locator("[data-preset=balanced]").click()
     explorer.get_by_role("tab", name="Roofline").click()
     explorer.locator(DRAWN.format("roofline")).wait_for()
