@@ -161,8 +161,9 @@ def _makes_the_pictures_smaller(page, player):
     height = player.get_by_label("Height in pixels")
     height.fill("64")
     height.press("Enter")
-    wait_for_data(page, "d.run === '4'")
     _brings_the_player_into_sight(page)
+    wait_for_data(page, "d.run === '4'")
+    _brings_the_player_into_sight(page)  # its size is another
     wait_for_data(page, "d.run === '4' && +d.frame > 0")
     canvas = page.locator("canvas.ll-canvas").last
     assert canvas.evaluate("canvas => [canvas.width, canvas.height]") == [160, 64]
