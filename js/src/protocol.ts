@@ -235,7 +235,6 @@ export type StillMessage = {
   bytes: Uint8Array<ArrayBuffer> | undefined;
 };
 
-/** A block that the view wanted is no longer kept, nor are those before it. */
 /** The kernel's clock as a view asked, and what was told before it: by that a view knows what it lost. */
 export type TimeMessage = {
   type: "time";
@@ -248,6 +247,7 @@ export type TimeMessage = {
   owed: number[];
 };
 
+/** A block that the view wanted is no longer kept, nor are those before it. */
 export type GoneMessage = { type: "gone"; view: string; run: number; block: number };
 
 /** One video of a tree: it left its parent at `block`, under `prompt`. */

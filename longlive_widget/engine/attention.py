@@ -29,7 +29,7 @@ from longlive_widget.model.attention import (
     torch_attention,
 )
 from longlive_widget.model.fp8_attention import fa3_fp8_attention
-from longlive_widget.presets import Attention, Preset
+from longlive_widget.presets import FASTEST, Attention, Preset
 
 Stopwatch = Callable[[Callable[[], object]], float]
 """Runs something and says how long that took, in ms."""
@@ -76,7 +76,7 @@ KERNELS: dict[Attention, Kernel] = {
     "fa3": _FA3,
     "fa3-fp8": replace(_FA3, attend=fa3_fp8_attention, exact=False),
 }
-"""All but "fastest" and "fastest-fp8", which are one of them.
+"""All but those of `FASTEST`, which are one of them.
 
 Source: `sdp_utils.cpp` of torch; the build flags in `fa3_fwd_config.py` of fa3-fwd 0.0.3, which
 leave out float16.
@@ -125,7 +125,7 @@ def require_attention(preset: Preset, sizes: Sizes, dtype: torch.dtype) -> None:
     Raises:
         PresetError: it does not.
     """
-    if preset.attention not in KERNELS:
+    if preset.attention in FASTEST:
         return
     unfit = unfit_for(preset.attention, dtype, sizes.transformer.head_dim)
     if unfit is not None:
@@ -151,7 +151,7 @@ def choose_attention(
             allowed. Else torch chooses, and the named kernel is passed over.
     """
     asked = preset.attention
-    if asked not in KERNELS:
+    if asked in FASTEST:
         choice = _fastest(model, _full_window(model, preset), in_fp8=asked == "fastest-fp8")
     else:
         choice = AttentionChoice(asked)

@@ -25,7 +25,7 @@ _ASIDE_BYTES = 250_000_000
 _COMPILED_SHARE = 0.75
 """Of what a decoder computes with, as much on a GPU if it is compiled: 5.9 of 8.1 GB on record."""
 _READ_SHARE = 1.5
-"""Of a decoder's weights, what kernels of our own hold once more: Winograd's are 4/3 as many."""
+"""Of a decoder's weights, what kernels of our own hold once more: 1.36 by count, rounded up."""
 _CGROUP = Path("/sys/fs/cgroup")
 
 

@@ -6,6 +6,8 @@ they differ by the order of sums alone. No gradient flows through them.
 Axes: B batch, T frames, C channels, H rows, W columns.
 """
 
+import math
+
 import torch
 import triton
 import triton.language as tl
@@ -14,9 +16,9 @@ from torch import Tensor
 from longlive_widget.model.fused import AS_WRITTEN
 
 LAYOUT = torch.channels_last_3d
-NUMBERS = 4096
+_NUMBERS = 4096
 """How many numbers a program handles at once, those past the last channel counted."""
-MOST_PIXELS = 512
+_MOST_PIXELS = 512
 """More than a tile of a convolution has, and its kernel sees behind them."""
 
 
@@ -130,12 +132,17 @@ def bordered(x_BCTHW: Tensor) -> Tensor:
 
 
 def _empty_with_border(x_BCTHW: Tensor, *, frames_before: int) -> Tensor:
-    """Room for it behind other frames; what a tile reads behind the last pixel is ours too."""
+    """Room for it behind other frames."""
     batch, channels, frames, rows, columns = x_BCTHW.shape
-    pixels = batch * (frames_before + frames) * (rows + 2) * (columns + 2)
-    place = x_BCTHW.new_empty((pixels + MOST_PIXELS) * channels)
     shape = batch, frames_before + frames, rows + 2, columns + 2, channels
-    return place[: pixels * channels].view(shape).movedim(-1, 1)
+    return empty_with_more(x_BCTHW, shape, x_BCTHW.dtype).movedim(-1, 1)
+
+
+def empty_with_more(x: Tensor, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+    """Room of a shape that ends with the channels; what a tile reads behind its end is ours too."""
+    numbers = math.prod(shape)
+    place = x.new_empty(numbers + _MOST_PIXELS * shape[-1], dtype=dtype)
+    return place[:numbers].view(shape)
 
 
 def _put_behind(
@@ -149,7 +156,7 @@ def _put_behind(
     """Fill `joined` behind its first frames, the border too; normalised where a gamma is given."""
     batch, channels, frames, rows, columns = x_BCTHW.shape
     padded = triton.next_power_of_2(channels)
-    at_once = max(1, NUMBERS // padded)
+    at_once = max(1, _NUMBERS // padded)
     if x_BCTHW.numel() == 0:
         return
     _bordered_pixels[(triton.cdiv(columns + 2, at_once), rows + 2, batch * frames)](
@@ -179,14 +186,14 @@ def summed(x_BCTHW: Tensor, bias: Tensor, added_BCTHW: Tensor) -> Tensor:
     made_BCTHW = torch.empty_like(x_BCTHW)
     numbers = x_BCTHW.numel()
     if numbers:
-        _summed_numbers[(triton.cdiv(numbers, NUMBERS),)](
+        _summed_numbers[(triton.cdiv(numbers, _NUMBERS),)](
             x_BCTHW,
             bias,
             added_BCTHW,
             made_BCTHW,
             numbers,
             width=x_BCTHW.shape[1],
-            at_once=NUMBERS,
+            at_once=_NUMBERS,
             **AS_WRITTEN,
         )
     return made_BCTHW

@@ -19,11 +19,7 @@ import triton.language as tl
 from torch import Tensor
 
 from longlive_widget.model.fused import AS_WRITTEN
-from longlive_widget.model.fused_video import (
-    LAYOUT,
-    MOST_PIXELS,
-    normed_pixels,
-)
+from longlive_widget.model.fused_video import LAYOUT, empty_with_more, normed_pixels
 
 MIXED = torch.float16
 PAST_FRAMES = 2
@@ -308,9 +304,8 @@ def mixed_behind(
     x_BCTHW = x_BCTHW.contiguous(memory_format=LAYOUT)
     batch, channels, frames, rows, columns = x_BCTHW.shape
     pairs, all_frames = rows // 2, PAST_FRAMES + frames
-    shape = torch.Size((batch, all_frames, _MIXTURES, pairs, columns + 2, channels))
-    place = x_BCTHW.new_empty(shape.numel() + MOST_PIXELS * channels, dtype=MIXED)
-    mixed = place[: shape.numel()].view(shape)
+    shape = batch, all_frames, _MIXTURES, pairs, columns + 2, channels
+    mixed = empty_with_more(x_BCTHW, shape, MIXED)
     kept = x_BCTHW.new_empty((batch, PAST_FRAMES, rows, columns, channels), dtype=MIXED)
     if past_BCTHW is not None:
         past_BCTHW = past_BCTHW.to(MIXED).contiguous(memory_format=LAYOUT)
