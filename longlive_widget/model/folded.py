@@ -16,7 +16,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from longlive_widget.model.fused_video import LAYOUT, bordered
+from longlive_widget.model.fused_video import LAYOUT, bordered, has_much_shared_memory
 
 _SIDE = 3
 """Rows and columns of the kernel whose pixels are summed where they meet."""
@@ -226,18 +226,11 @@ class _Tile:
         if made_channels % 96:
             return None
         most, fewest = (128, 64) if made_channels % 192 == 0 else (64, 32)
-        if x.is_cuda and torch.cuda.get_device_capability(x.device)[0] not in _MUCH_SHARED_MEMORY:
+        if not has_much_shared_memory(x):
             return cls(128, most, fewest, 32, num_warps=8, num_stages=3)
         if run % 64 == 0 and most == 128:
             return cls(256, most, fewest, 64, num_warps=8, num_stages=3)
         return cls(256, most, fewest, 32, num_warps=8, num_stages=5)
-
-
-_MUCH_SHARED_MEMORY = (9, 10)
-"""Compute capabilities, by their first number, whose multiprocessors hold the largest tiles.
-
-These take 3 * 2 * 64 * (256 + 192) bytes of shared memory, 168 KiB.
-"""
 
 
 def doubled_pixels(x_BCTHW: Tensor, folded: Folded, bias: Tensor) -> Tensor | None:

@@ -18,6 +18,8 @@ from longlive_widget.model.fused import AS_WRITTEN
 LAYOUT = torch.channels_last_3d
 _NUMBERS = 4096
 """How many numbers a program handles at once, those past the last channel counted."""
+_MUCH_SHARED_MEMORY = (9, 10)
+"""Compute capabilities, by their first number."""
 _MOST_PIXELS = 512
 """More than a tile of a convolution has, and its kernel sees behind them."""
 
@@ -143,6 +145,14 @@ def empty_with_more(x: Tensor, shape: tuple[int, ...], dtype: torch.dtype) -> Te
     numbers = math.prod(shape)
     place = x.new_empty(numbers + _MOST_PIXELS * shape[-1], dtype=dtype)
     return place[:numbers].view(shape)
+
+
+def has_much_shared_memory(x: Tensor) -> bool:
+    """Whether the multiprocessors of a tensor's GPU hold the largest tiles of a convolution.
+
+    These take 3 * 2 * 64 * (256 + 192) bytes of shared memory, 168 KiB. The interpreter holds all.
+    """
+    return not x.is_cuda or torch.cuda.get_device_capability(x.device)[0] in _MUCH_SHARED_MEMORY
 
 
 def _put_behind(

@@ -19,7 +19,12 @@ import triton.language as tl
 from torch import Tensor
 
 from longlive_widget.model.fused import AS_WRITTEN
-from longlive_widget.model.fused_video import LAYOUT, empty_with_more, normed_pixels
+from longlive_widget.model.fused_video import (
+    LAYOUT,
+    empty_with_more,
+    has_much_shared_memory,
+    normed_pixels,
+)
 
 MIXED = torch.float16
 PAST_FRAMES = 2
@@ -363,6 +368,6 @@ def convolved(mixed_BTMQWC: Tensor, kernel: Winograd, dtype: torch.dtype) -> Ten
         fewest=_MADE_AT_ONCE // 3,
         at_once=_AT_ONCE,
         num_warps=8,
-        num_stages=3,
+        num_stages=3 if has_much_shared_memory(mixed_BTMQWC) else 2,  # 40 KiB each
     )
     return made
