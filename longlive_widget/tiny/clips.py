@@ -12,6 +12,7 @@ Axes: B batch, F latent frames, C channels, H rows, W columns, P prompts, L rows
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Generic, Protocol, Self, TypeVar
 
 import torch
 import torch.nn.functional as F
@@ -199,22 +200,37 @@ def drawn(
     return Clips(outlined.form, torch.cat(latents, dim=1), torch.cat(covers, dim=1), ids, mask)
 
 
-class ClipPool:
+class Shard(Protocol):
+    """Things to learn from, side by side in device memory."""
+
+    @property
+    def latent_BFCHW(self) -> Tensor:
+        """What is learned from."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: Tensor) -> Self: ...
+
+
+_Shard = TypeVar("_Shard", bound=Shard)
+
+
+class Pool(Generic[_Shard]):
     """Shards in device memory; every `refresh_steps` steps the oldest makes room for a new one.
 
     Which clips a step may see depends on its number alone, so that a resumed run sees the same.
     `shard_at` gives shards by number, in order.
     """
 
-    def __init__(self, shard_at: Callable[[int], Clips], shards: int, refresh_steps: int) -> None:
+    def __init__(self, shard_at: Callable[[int], _Shard], shards: int, refresh_steps: int) -> None:
         self._shard_at = shard_at
         self._refresh_steps = refresh_steps
         self._count = shards
-        self._shards: list[Clips] = []
+        self._shards: list[_Shard] = []
         self._next = -1
 
-    def batch(self, step: int, size: int, rng: random.Random) -> Clips:
-        """Clips of one form, drawn at random for training step number `step`."""
+    def batch(self, step: int, size: int, rng: random.Random) -> _Shard:
+        """Some of one shard, drawn at random for training step number `step`."""
         oldest = step // self._refresh_steps
         self._next = max(self._next, oldest)
         while self._next < oldest + self._count:
@@ -238,13 +254,13 @@ def _encoded(stretch: Sketch, encoder: VideoEncoder, device: torch.device) -> tu
     for at in range(0, len(stretch), ENCODED_CLIPS):
         pictures, cover = paint(stretch[at : at + ENCODED_CLIPS], device)
         latents.append(encoder.stream().encode(pictures))
-        covers.append(_cover(cover))
+        covers.append(of_latents(cover, F.max_pool3d))
     return torch.cat(latents), torch.cat(covers)
 
 
-def _cover(cover_BF1HW: Tensor) -> Tensor:
-    """The cover of pictures, at the size and rate of latents: the largest of each group."""
+def of_latents(cover_BF1HW: Tensor, pooled: Callable[..., Tensor]) -> Tensor:
+    """The cover of pictures, at the size and rate of latents: each group of pixels pooled."""
     lead = cover_BF1HW[:, :1].expand(-1, PICTURES_PER_LATENT_FRAME - 1, -1, -1, -1)
     whole_B1FHW = torch.cat([lead, cover_BF1HW], dim=1).transpose(1, 2)
     size = (PICTURES_PER_LATENT_FRAME, PIXELS_PER_LATENT, PIXELS_PER_LATENT)
-    return F.max_pool3d(whole_B1FHW, size).transpose(1, 2)
+    return pooled(whole_B1FHW, size).transpose(1, 2)

@@ -5,13 +5,16 @@ Loads no torch.
 
 from typing import Literal, get_args
 
-StageName = Literal["autoencoder", "text", "transformer", "adapter", "small-decoder", "probe"]
+StageName = Literal[
+    "autoencoder", "text", "transformer", "reward", "adapter", "small-decoder", "probe"
+]
 STAGES: tuple[StageName, ...] = get_args(StageName)
 STEPS: dict[StageName, int] = {
     "autoencoder": 7000,
     "text": 1500,
     "transformer": 24000,
-    "adapter": 4000,
+    "reward": 1600,
+    "adapter": 800,
     "small-decoder": 7000,
     "probe": 2400,
 }
@@ -19,12 +22,14 @@ BATCH: dict[StageName, int] = {
     "autoencoder": 12,
     "text": 192,
     "transformer": 64,
-    "adapter": 64,
+    "reward": 96,
+    "adapter": 84,
     "small-decoder": 12,
 }
 """Clips, prompts or videos a step, in each process."""
 IMPOSSIBLE: dict[StageName, tuple[str, ...]] = {
     "text": ("--begin-with", "--compile"),
+    "reward": ("--begin-with", "--compile"),
     "adapter": ("--begin-with",),  # it sets out from the transformer of its folder
     "small-decoder": ("--begin-with", "--compile"),
     "probe": ("--batch", "--max-seconds", "--begin-with", "--compile"),  # a few minutes at once

@@ -262,7 +262,7 @@ def draw_with_cover(
 
 # One row of numbers per thing and picture; a picture with fewer things has rows that cover nothing.
 _X, _Y, _RADIUS, _ANGLE, _SHAPE, _COLOR = range(6)
-_MOST_THINGS = 2
+MOST_THINGS = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -279,6 +279,23 @@ class Sketch:
         """Some of the stretches."""
         return Sketch(self.things_BFTK[stretches], self.grounds_BF[stretches])
 
+    @property
+    def colors_BFT(self) -> NDArray[np.int64]:
+        """The number of each thing's colour."""
+        return self.things_BFTK[..., _COLOR].astype(np.int64)
+
+    @property
+    def shapes_BFT(self) -> NDArray[np.int64]:
+        """The number of each thing's shape."""
+        return self.things_BFTK[..., _SHAPE].astype(np.int64)
+
+    def only(self, thing: int) -> "Sketch":
+        """The stretches with one of their things, as if the others were not there."""
+        things_BFTK = self.things_BFTK.copy()
+        others = np.arange(MOST_THINGS) != thing
+        things_BFTK[:, :, others, _RADIUS] = _ABSENT_PX
+        return Sketch(things_BFTK, self.grounds_BF)
+
 
 def sketch(scenes: Sequence[Scene], first_picture: int | Sequence[int], count: int) -> Sketch:
     """`count` pictures of each scene from `first_picture` on (one for all, or one each)."""
@@ -290,7 +307,7 @@ def sketch(scenes: Sequence[Scene], first_picture: int | Sequence[int], count: i
 
 def paint(sketched: Sketch, device: torch.device) -> tuple[Tensor, Tensor]:
     """The pictures of a sketch, `BFCHW` in [-1, 1], and how much of them things cover, `BF1HW`."""
-    things_NTK = sketched.things_BFTK.reshape(-1, _MOST_THINGS, 6)
+    things_NTK = sketched.things_BFTK.reshape(-1, MOST_THINGS, 6)
     pictures, cover = _painted(things_NTK, sketched.grounds_BF.reshape(-1), device)
     shape = sketched.grounds_BF.shape
     return pictures.view(*shape, *pictures.shape[1:]), cover.view(*shape, *cover.shape[1:])
@@ -298,7 +315,7 @@ def paint(sketched: Sketch, device: torch.device) -> tuple[Tensor, Tensor]:
 
 def _rows(scene: Scene, first: int, count: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Things `[pictures, things, numbers]` and rows of grounds `[pictures]` of a stretch."""
-    things = np.zeros((count, _MOST_THINGS, 6))
+    things = np.zeros((count, MOST_THINGS, 6))
     things[:, :, _RADIUS] = _ABSENT_PX
     grounds = np.zeros(count, dtype=np.int64)
     end = first + count
@@ -324,7 +341,7 @@ def _painted(
     numbers = torch.from_numpy(things_NTK).to(device)
     palette = torch.stack([signed(*_RGB[color]) for color in COLORS]).to(device)
     bare = torch.ones(len(grounds_N), 1, PICTURE.height_px, PICTURE.width_px, device=device)
-    for slot in range(_MOST_THINGS):
+    for slot in range(MOST_THINGS):
         for shape_index, shape in enumerate(SHAPES):
             present = things_NTK[:, slot, _RADIUS] > 0
             chosen = np.flatnonzero(present & (things_NTK[:, slot, _SHAPE] == shape_index))

@@ -45,13 +45,14 @@ from longlive_widget.tiny.clips import (
     FORMS,
     OPENING_SHARDS,
     WINDOW_FRAMES,
-    ClipPool,
     Clips,
     Form,
+    Pool,
     drawn,
     outline,
 )
 from longlive_widget.tiny.distill import (
+    AttemptForm,
     Attempts,
     Distillation,
     Pupil,
@@ -69,6 +70,7 @@ from longlive_widget.tiny.team import Team
 from longlive_widget.tiny.tokenizer import save_tokenizer, tiny_tokenizer
 from longlive_widget.tiny.train_autoencoder import train_autoencoder
 from longlive_widget.tiny.train_probe import train_probe
+from longlive_widget.tiny.train_reward import load_reward, reward_path, train_reward
 from longlive_widget.tiny.train_small_decoder import SMALL_WIDTHS, train_small_decoder
 from longlive_widget.tiny.train_text import train_text
 from longlive_widget.tiny.train_transformer import FlowMatching, Lesson
@@ -157,16 +159,18 @@ def require_possible(name: StageName, plan: Plan) -> None:
     for option in IMPOSSIBLE.get(name, ()):
         if asked[option] is not None:
             raise CapabilityError(f"the stage {name!r} cannot do {option}: leave {option} out")
+    autoencoder = ("autoencoder", plan.model_folder / AUTOENCODER)
+    text = ("text", plan.taught_text)
+    transformer = ("transformer", plan.model_folder / TRANSFORMER)
     needs = {
-        "text": ("autoencoder", plan.model_folder / AUTOENCODER),
-        "transformer": ("text", plan.taught_text),
-        "adapter": ("transformer", plan.model_folder / TRANSFORMER),
-        "small-decoder": ("autoencoder", plan.model_folder / AUTOENCODER),
+        "text": (autoencoder,),
+        # one that sets out from another model has its words from there
+        "transformer": (text,) if plan.begin_with is None else (autoencoder,),
+        "reward": (autoencoder,),
+        "adapter": (transformer, ("reward", reward_path(plan.folder))),
+        "small-decoder": (autoencoder,),
     }
-    if name == "transformer" and plan.begin_with is not None:
-        needs[name] = needs["text"]  # its words come from that model
-    if name in needs:
-        earlier, path = needs[name]
+    for earlier, path in needs.get(name, ()):
         if not path.exists():
             raise CheckpointError(
                 f"{path.parent} has no {path.name}: run the stage {earlier!r} before {name!r}"
@@ -207,6 +211,10 @@ def _on_the_model(name: StageName, train_stage: Callable[..., bool], plan: Plan)
 
 def _text(plan: Plan) -> bool:
     return _on_the_model("text", train_text, plan)
+
+
+def _reward(plan: Plan) -> bool:
+    return _on_the_model("reward", train_reward, plan)
 
 
 def _small_decoder(plan: Plan) -> bool:
@@ -267,7 +275,7 @@ def train_transformer(plan: Plan) -> bool:
         with plan.half():
             return matching.loss(Lesson.of(Clips(form, *tensors), model.text_encoder))
 
-    pool = ClipPool(shard, POOL_SHARDS, POOL_REFRESH_STEPS)
+    pool = Pool(shard, POOL_SHARDS, POOL_REFRESH_STEPS)
 
     def descend_at(step: int) -> Tensor:
         rng = random.Random(f"batch {plan.seed} {step}")
@@ -344,19 +352,21 @@ def train_adapter(plan: Plan) -> bool:
     learner = Learner(modules, optimizers_for(modules, (), rate=ADAPTER_RATE), team)
     batch = plan.batch_of("adapter")
     steps = levels(PRESETS["reference"].denoise_steps)
+    reward = load_reward(plan.folder, model.sizes.autoencoder.z_dim, device)
     videos = Videos(
         Pupil(model.transformer, model.text_encoder),
         model.sizes.geometry,
         model.sizes.sink_frames,
         POOL_VIDEOS * batch,
         steps,
+        reward,
     )
-    distillation = Distillation(model.transformer, steps)
+    distillation = Distillation(model.transformer, steps, model.sizes.sink_frames, reward)
     pool: deque[Attempts] = deque(maxlen=POOL_BLOCKS)
 
-    def loss(kept_frames: int, *tensors: Tensor) -> Tensor:
+    def loss(form: AttemptForm, *tensors: Tensor) -> Tensor:
         with plan.half():
-            return distillation.loss(kept_frames, *tensors)
+            return distillation.loss(form, *tensors)
 
     def descend_at(step: int) -> Tensor:
         seed = team.seed(plan.seed) * 1_000_003 + step
@@ -367,7 +377,7 @@ def train_adapter(plan: Plan) -> bool:
         attempts = pool[rng.randrange(len(pool))]
         rows = torch.tensor(rng.sample(range(len(attempts)), batch), device=device)
         some = attempts[rows]
-        return learner.descend(some.kept_frames, partial(loss, some.kept_frames), some.tensors)
+        return learner.descend(some.form, partial(loss, some.form), some.tensors)
 
     finished = plan.stage("adapter").run(learner, descend_at, report_every=10)
     if team.leads:
@@ -421,6 +431,7 @@ _TRAINERS: dict[StageName, Callable[[Plan], bool]] = {
     "autoencoder": _autoencoder,
     "text": _text,
     "transformer": train_transformer,
+    "reward": _reward,
     "adapter": train_adapter,
     "small-decoder": _small_decoder,
     "probe": _probe,

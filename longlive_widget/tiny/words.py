@@ -303,3 +303,9 @@ def labels(ground: Ground) -> tuple[str, ...]:
 
 def _chosen(table: dict[_Key, tuple[str, ...]], keys: Iterable[_Key]) -> list[str]:
     return [word for key in keys for word in table[key]]
+
+
+def names_shape(prompt: str, shape: Shape) -> bool:
+    """Whether a prompt has a word for the shape."""
+    said = re.findall(WORD, prompt.lower())
+    return any(word in said for word in SHAPE_WORDS[shape])

@@ -14,6 +14,8 @@ from longlive_widget.tiny import distill
 from longlive_widget.tiny.clips import WINDOW_FRAMES
 from longlive_widget.tiny.distill import (
     GUIDANCE,
+    LONGEST_BLOCKS,
+    AttemptForm,
     Attempts,
     Distillation,
     Pupil,
@@ -21,6 +23,9 @@ from longlive_widget.tiny.distill import (
     add_adapter,
     teacher_path,
 )
+from longlive_widget.tiny.reward import LatentReader, Reward
+from longlive_widget.tiny.shapes import SHAPES
+from longlive_widget.tiny.words import SHAPE_WORDS
 from tests.unit.small_network import small_transformer
 
 STEPS = levels((1000, 750, 500, 250))
@@ -51,8 +56,14 @@ def pupil(monkeypatch: pytest.MonkeyPatch) -> Pupil:
 
 
 @pytest.fixture
-def videos(pupil: Pupil) -> Videos:
-    return Videos(pupil, GEOMETRY, SINK, VIDEOS, STEPS)
+def reward() -> Reward:
+    torch.manual_seed(3)
+    return Reward(LatentReader(small_transformer().patch_embedding.in_channels))
+
+
+@pytest.fixture
+def videos(pupil: Pupil, reward: Reward) -> Videos:
+    return Videos(pupil, GEOMETRY, SINK, VIDEOS, STEPS, reward)
 
 
 def test_a_path_goes_through_the_students_own_levels_down_to_no_noise(
@@ -94,7 +105,7 @@ def test_paths_side_by_side_end_where_each_by_itself_ends(pupil: Pupil, videos: 
     past: list[Tensor] = []
     for block in range(2):
         attempts = videos.go_on(seed=3 + block)
-        assert attempts.kept_frames == 3 * block
+        assert attempts.form.kept_frames == 3 * block
         with pupil.as_teacher():
             for step in range(len(STEPS)):
                 right = by_hand(pupil, attempts, past, attempts.embeds_BLC, step)
@@ -105,10 +116,11 @@ def test_paths_side_by_side_end_where_each_by_itself_ends(pupil: Pupil, videos: 
 
 
 def test_the_loss_is_none_where_the_student_is_the_teacher_of_one_step(
-    pupil: Pupil, videos: Videos
+    pupil: Pupil, videos: Videos, reward: Reward, monkeypatch: pytest.MonkeyPatch
 ):
     attempts = videos.go_on(seed=1)
-    loss = Distillation(pupil.transformer, STEPS).loss
+    monkeypatch.setattr(distill, "SHAPE_WEIGHT", 0.0)
+    loss = Distillation(pupil.transformer, STEPS, SINK, reward).loss
     with torch.no_grad():
         flows = []
         for step, level in enumerate(STEPS):
@@ -118,6 +130,66 @@ def test_the_loss_is_none_where_the_student_is_the_teacher_of_one_step(
             text = pupil.transformer.read_text(attempts.embeds_BLC)
             flows.append(x - level.sigma * pupil.transformer(x, told, text, window))
         own = torch.stack(flows, dim=1)
-        memory, seen, target, embeds = attempts.tensors
-        assert loss(0, memory, seen, own, embeds) < 1e-8
-        assert loss(0, memory, seen, target, embeds) > 1e-3
+        memory, recached, seen, target, embeds, asked = attempts.tensors
+        assert loss(attempts.form, memory, recached, seen, own, embeds, asked) < 1e-8
+        assert loss(attempts.form, memory, recached, seen, target, embeds, asked) > 1e-3
+
+
+def switched(videos: Videos, monkeypatch: pytest.MonkeyPatch, blocks: int) -> Attempts:
+    """The block after a switch, `blocks` blocks being made before."""
+    monkeypatch.setattr(distill, "SHORTEST_BLOCKS", LONGEST_BLOCKS)
+    monkeypatch.setattr(distill, "SWITCH_SHARE", 0.0)
+    for block in range(blocks):
+        assert videos.go_on(seed=block).form.recached_frames == 0
+    monkeypatch.setattr(distill, "SWITCH_SHARE", 1.0)
+    return videos.go_on(seed=blocks)
+
+
+@pytest.mark.parametrize(
+    ("blocks", "form"),
+    [
+        (1, AttemptForm(3, 3)),
+        (3, AttemptForm(9, 9)),
+        (4, AttemptForm(9, 12)),
+        (6, AttemptForm(9, 9, sink_stays=True)),
+    ],
+)
+def test_what_a_recache_writes_in_the_loss_is_what_the_student_remembers(
+    pupil: Pupil,
+    videos: Videos,
+    reward: Reward,
+    monkeypatch: pytest.MonkeyPatch,
+    blocks: int,
+    form: AttemptForm,
+):
+    """A window that fills, one that is just full, and one whose sink stays; it learns to write."""
+    attempts = switched(videos, monkeypatch, blocks)
+    assert attempts.form == form
+    distillation = Distillation(pupil.transformer, STEPS, SINK, reward)
+    text = pupil.transformer.read_text(attempts.embeds_BLC)
+    memory, recached = attempts.memory_BNTHD, attempts.recached_BFCHW
+    anew = distillation._written_anew(form, torch.zeros_like(memory), recached, text)
+    same = slice(memory.shape[2] // form.kept_frames * SINK * form.sink_stays, None)
+    assert torch.allclose(anew[:, :, same], memory[:, :, same], atol=1e-5) is not form.sink_stays
+    anew = distillation._written_anew(form, memory, recached, text)
+    assert torch.allclose(anew, memory, atol=1e-5)
+    anew.square().sum().backward()
+    writes = [p for n, p in pupil.transformer.named_parameters() if "self_attn.v.lora_B" in n]
+    assert all(weight.grad.abs().max() > 0 for weight in writes)
+
+
+def test_a_shape_that_a_new_prompt_does_not_name_is_to_stay_as_it_is_seen(
+    videos: Videos, reward: Reward, monkeypatch: pytest.MonkeyPatch
+):
+    """It stays as it was asked for where it is not seen; a named one is what its name says."""
+    videos.go_on(seed=1)
+    before = videos._asked_BTK.clone()
+    scenes = [scene.things[0] for scene in videos._scenes]
+    seen = (before[..., 1] + 1) % len(SHAPES)
+    seen[1] = -1
+    monkeypatch.setattr(reward, "shapes_seen", lambda *_: seen)
+    videos._ask(["it moves left", "it moves left"], before)
+    assert videos._asked_BTK[0, 0, 1] == seen[0, 0]
+    assert videos._asked_BTK[1, 0, 1] == before[1, 0, 1]
+    videos._ask([f"a {SHAPE_WORDS[thing.shape][-1]} moves" for thing in scenes], before)
+    assert videos._asked_BTK[:, 0].tolist() == before[:, 0].tolist()

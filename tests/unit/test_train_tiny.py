@@ -31,7 +31,15 @@ from longlive_widget.model.config import TransformerConfig
 from longlive_widget.model.transformer import Transformer
 from longlive_widget.model.umt5 import TOKEN_EMBEDDING
 from longlive_widget.presets import PRESETS
-from longlive_widget.tiny import clips, distill, optimizers, samples, train, train_autoencoder
+from longlive_widget.tiny import (
+    clips,
+    distill,
+    optimizers,
+    samples,
+    train,
+    train_autoencoder,
+    train_reward,
+)
 from longlive_widget.tiny.clips import OPENING_SHARDS
 from longlive_widget.tiny.probe import PROBE_PATH, load_probe
 from longlive_widget.tiny.scenes import LEARNED, Vocabulary
@@ -48,6 +56,9 @@ def few() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(train, "SHARD_CLIPS", 2)
         patch.setattr(train, "POOL_SHARDS", 1)
+        patch.setattr(train_reward, "SHARD_CLIPS", 2)
+        patch.setattr(train_reward, "POOL_SHARDS", 1)
+        patch.setattr(train_reward, "UNSEEN_CLIPS", 4)
         patch.setattr(clips, "ENCODED_CLIPS", 2)
         patch.setattr(distill, "TEACHER_STEPS", 4)
         patch.setattr(samples, "SAMPLES_A_GROUND", 1)
@@ -91,6 +102,9 @@ def test_a_stage_names_the_one_that_it_needs(plan: train.Plan, capsys):
     given = ["--stage", "adapter", "--folder", str(plan.folder), "--device", "cpu"]
     assert main(["train-tiny", *given]) == 2
     assert "run the stage 'transformer' before 'adapter'" in capsys.readouterr().err
+    (plan.model_folder / TRANSFORMER).touch()
+    assert main(["train-tiny", *given]) == 2
+    assert "run the stage 'reward' before 'adapter'" in capsys.readouterr().err
 
 
 def test_only_a_run_that_sets_out_from_nothing_begins_with_openings(plan: train.Plan, monkeypatch):
@@ -106,6 +120,10 @@ def test_only_a_run_that_sets_out_from_nothing_begins_with_openings(plan: train.
 def test_the_trained_stages_are_a_model_that_makes_videos(straight: train.Plan, tmp_path: Path):
     plan = replace(straight, folder=tmp_path)
     shutil.copytree(straight.model_folder, plan.model_folder)
+    assert train.train("reward", replace(plan, batch=2))
+    told = json.loads((plan.folder / "reward.json").read_text())
+    assert told["clips"] == 4
+    assert all(0 <= share <= 1 for share in told["reading"].values())
     assert train.train("adapter", replace(plan, steps=1))
     engine = Engine.load(plan.model_folder)
     assert engine.model.sizes.adapter
@@ -145,6 +163,7 @@ def test_each_trained_stage_shows_what_the_model_makes_of_every_ground(straight:
         ("probe", {"begin_with": Path("tiny")}),
         ("probe", {"compiled": True}),
         ("adapter", {"begin_with": Path("tiny")}),
+        ("reward", {"begin_with": Path("tiny")}),
         ("small-decoder", {"begin_with": Path("tiny")}),
         ("small-decoder", {"compiled": True}),
         ("text", {"begin_with": Path("tiny")}),
