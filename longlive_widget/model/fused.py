@@ -101,7 +101,7 @@ def _store_scaled(
     x: tl.tensor, largest: tl.tensor, numbers_ptr: tl.tensor, inside: tl.tensor
 ) -> None:
     """Numbers in FP8, as `cache.storage.scaled` makes them."""
-    numbers = x.to(tl.float32) * tl.div_rn(MOST, largest)
+    numbers = x.to(tl.float32) * (tl.div_rn(1.0, largest) * MOST)  # as torch divides a number
     tl.store(numbers_ptr, numbers.to(numbers_ptr.dtype.element_ty), mask=inside)
 
 
