@@ -356,6 +356,7 @@ PRESETS: dict[str, Preset] = {
             memory_pool=True,
             decode_frames=1,
             offload_text_encoder=True,
+            attention="fastest",
             kernels="fastest",
         ),
     )
