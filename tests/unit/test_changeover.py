@@ -34,6 +34,7 @@ OTHERS = {
     "cuda_graphs": True,
     "decoder": "small",
     "decode_frames": 1,
+    "decode_first": True,
     "decode_behind": True,
     "offload_text_encoder": True,
     "compiled": "default",
