@@ -7,10 +7,11 @@ import pytest
 import torch
 from torch import Tensor
 
-from longlive_widget.cache.storage import Parts, ScaledStorage
+from longlive_widget.cache.storage import Parts, PlainStorage, ScaledStorage
 from longlive_widget.cache.window import RingWindow
 from longlive_widget.model.rotary import Turn, turn_at, turned
 from tests.gpu.test_fused import DEVICE, DTYPES, INTERPRETED, drawn, exactly, near, pytestmark
+from tests.unit.small_network import small_transformer
 
 __all__ = ["pytestmark"]
 HEADS = ((12, 128), (3, 32), (5, 20))
@@ -126,3 +127,41 @@ def test_a_ring_in_int8_is_read_as_its_plain_twin_reads_it(heads: tuple[int, int
             off = (made.double() - right.double()).abs().max() / right.double().abs().max()
             assert off <= torch.finfo(dtype).eps
             assert (made == right).float().mean() > 0.999
+
+
+@pytest.mark.parametrize("numbers", [None, *NUMBERS], ids=str)
+@torch.inference_mode()
+def test_a_network_of_our_kernels_reads_a_ring_by_them_and_sees_what_its_plain_twin_sees(
+    numbers: torch.dtype | None, monkeypatch: pytest.MonkeyPatch
+):
+    plain = small_transformer().to(DEVICE)
+    ours = small_transformer().to(DEVICE)
+    ours.load_state_dict(plain.state_dict())
+    ours.fuse_layers()
+    config, (rows, columns) = plain.config, (4, 6)
+    tokens = rows * columns // 4
+    embeds = drawn(1, config.text_length, config.text_dim, seed=1).float()
+
+    def window() -> RingWindow:
+        storage = PlainStorage() if numbers is None else ScaledStorage(numbers)
+        return RingWindow(config.layers, tokens, 7, 2, relative=True, storage=storage)
+
+    both = [(net, net.read_text(embeds), window()) for net in (ours, plain)]
+    for number in range(5):
+        latent = drawn(1, 3, 16, rows, columns, seed=number).float()
+        seen = []
+        for network, text, memory in both:
+            memory.open_block(3 * number, 3)
+            for noise in (900.0, 300.0):
+                told = torch.full((1, 3), noise, device=DEVICE)
+                flow = network(latent, told, text, memory)
+            network.remember(latent, 0 * told, text, memory)
+            seen.append(flow)
+        off = (seen[0] - seen[1]).abs().max() / seen[1].abs().max()
+        assert off < (1e-4 if numbers is None else 1e-2 if not numbers.is_floating_point else 5e-2)
+        if numbers is not None and number == 0:  # the first block makes the ring's places
+            monkeypatch.setattr(both[0][2].storage, "unpack", _refused)
+
+
+def _refused(*_: object) -> Parts:
+    pytest.fail("it was unpacked by torch")
