@@ -46,6 +46,7 @@ PICTURE = {
     "cuda_graphs": "the same picture, to the bit",
     "decoder": "another picture of the same latents",
     "decode_frames": "the same picture, up to rounding",
+    "decode_first": "the same picture, up to rounding",
     "decode_behind": "the same picture, to the bit; a live switch lands a block later",
     "offload_text_encoder": "the same picture, to the bit",
     "compiled": "the same picture, up to rounding",
@@ -87,10 +88,11 @@ class Preset:
     `cuda_graphs` has a GPU replay whole blocks, and then nothing at all is allocated; "fastest"
     does so where there is a GPU, and where blocks are alike. `decoder` turns latents into pictures:
     the model's own, or a second one that is quicker and less exact;
-    `decode_frames` is how many latent frames it takes at once, None a whole block. `decode_behind`
-    begins the next block while the last one is decoded. `offload_text_encoder` leaves the text
-    encoder's weights on the host: a prompt takes longer to read. `compiled` has torch compile the
-    networks at their first use, in that mode of its.
+    `decode_frames` is how many latent frames it takes at once, None a whole block, and
+    `decode_first` has it take a block's first one alone, so that there are pictures of it before
+    the rest is decoded. `decode_behind` begins the next block while the last one is decoded.
+    `offload_text_encoder` leaves the text encoder's weights on the host: a prompt takes longer to
+    read. `compiled` has torch compile the networks at their first use, in that mode of its.
     `linear_dtype` is the type in which the transformer's linear layers multiply: the model's own,
     or FP8 with a scale for each token and for each row of a weight. `attention` is the kernel that
     computes it: the one that torch chooses, one by name, or the one that is found the fastest as
@@ -116,6 +118,7 @@ class Preset:
     cuda_graphs: CudaGraphs = False
     decoder: Decoder = "full"
     decode_frames: int | None = None
+    decode_first: bool = False
     decode_behind: bool = False
     offload_text_encoder: bool = False
     compiled: CompileMode | None = None
@@ -138,7 +141,7 @@ class Preset:
         graphs: object = self.cuda_graphs  # 0 and 1 equal False and True, and are neither
         if graphs != "fastest" and not isinstance(graphs, bool):
             raise PresetError(f"cuda_graphs {graphs!r} does not exist: use {_SOME_GRAPHS}")
-        for switch in ("memory_pool", "decode_behind", "offload_text_encoder"):
+        for switch in ("memory_pool", "decode_first", "decode_behind", "offload_text_encoder"):
             true_or_false(switch, getattr(self, switch), PresetError)
         for size, least in (("window_frames", 1), ("prompt_cache", 0)):
             number = whole_number(size, getattr(self, size), PresetError, least=least)
@@ -183,6 +186,14 @@ class Preset:
     def replays(self, device_type: str) -> bool:
         """Whether blocks are replayed as CUDA graphs on such a device: "cuda" or another."""
         return self.cuda_graphs is True or (self.cuda_graphs == "fastest" and device_type == "cuda")
+
+    def decoded_parts(self, frames: int) -> tuple[int, ...]:
+        """How a block of so many latent frames is cut to be decoded, part by part."""
+        at_once = self.decode_frames or frames
+        parts = [min(at_once, frames - first) for first in range(0, frames, at_once)]
+        if self.decode_first and parts[0] > 1:
+            parts[:1] = [1, parts[0] - 1]
+        return tuple(parts)
 
     def with_(self, **changes: object) -> "Preset":
         """This preset with other settings; its name tells which, unless `changes` names it.
@@ -356,6 +367,7 @@ PRESETS: dict[str, Preset] = {
             memory_pool=True,
             decode_frames=1,
             offload_text_encoder=True,
+            attention="fastest",
             kernels="fastest",
         ),
     )

@@ -10,6 +10,7 @@ Axes: B batch, T tokens (latent frame, row, column), H heads, D head size.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -42,8 +43,20 @@ class WindowState:
         return sum(part.nbytes for parts in self.memory for part in parts)
 
 
-TurnInto = Callable[[Tensor, int, Tensor], None]
-"""Turns keys, `BTHD`, whose first one is the token of that number, and leaves them in a place."""
+class Turning(Protocol):
+    """Turns keys, and leaves them in a place that there is; tokens count from `first` on.
+
+    In 8 bits are the parts of a `ScaledStorage`; `made` are the places of keys and values.
+    """
+
+    def turn(self, k_BTHD: Tensor, first: int, made_BTHD: Tensor) -> None:
+        """Keys as they are held."""
+
+    def unpack(self, packed: Parts, first: int, made: Parts) -> None:
+        """Keys and values out of 8 bits."""
+
+    def pack(self, block: Parts, packed: Parts, first: int, made: Parts) -> None:
+        """Keys and values of the open block: into 8 bits, and as they are with the keys turned."""
 
 
 class Window(ABC):
@@ -76,7 +89,7 @@ class Window(ABC):
         self._memory: list[Parts] = [()] * layers
         self._kept_frames: list[int] = []
         self._open_frames: list[int] = []
-        self._turned: dict[int, Tensor] = {}
+        self._turned_keys: dict[int, Tensor] = {}
         """By layer, the keys as they are turned, where they have buffers."""
         self._turned_once: set[int] = set()
         """The layers whose keys have been turned since the block was opened."""
@@ -121,7 +134,7 @@ class Window(ABC):
         Keys that lie turned beside them count too.
         """
         held = sum(part.nbytes for parts in self._memory for part in parts)
-        return held + sum(keys.nbytes for keys in self._turned.values())
+        return held + sum(keys.nbytes for keys in self._turned_keys.values())
 
     def open_block(self, first_frame: int, frames: int) -> None:
         """Close the open block and make room for `frames` latent frames from `first_frame` on.
@@ -156,18 +169,32 @@ class Window(ABC):
 
     def append(self, layer: int, k_BTHD: Tensor, v_BTHD: Tensor) -> tuple[Tensor, Tensor]:
         """Write the open block's keys and values; return all that it sees, in `frames` order."""
-        self._dtype = k_BTHD.dtype
-        held = self._write(layer, self.storage.pack(k_BTHD, v_BTHD))
-        seen = self.storage.unpack(held, k_BTHD.dtype)
+        seen = self.storage.unpack(self._written(layer, k_BTHD, v_BTHD), k_BTHD.dtype)
         if not self.storage.exact:
             self._put(seen, (k_BTHD, v_BTHD))
         return seen
 
-    def turned(self, layer: int, k_BTHD: Tensor, turn_into: TurnInto) -> Tensor:
-        """All keys that `append` has given, turned; see `Memory`."""
+    def append_turned(
+        self, layer: int, k_BTHD: Tensor, v_BTHD: Tensor, turning: Turning
+    ) -> tuple[Tensor, Tensor]:
+        """As `append`, with the keys turned; see `Memory`."""
+        k_BTHD, v_BTHD = self.append(layer, k_BTHD, v_BTHD)
+        return self._turned(layer, k_BTHD, turning), v_BTHD
+
+    def write(self, layer: int, k_BTHD: Tensor, v_BTHD: Tensor) -> None:
+        """Write the open block's keys and values, and read nothing."""
+        self._written(layer, k_BTHD, v_BTHD)
+
+    def _written(self, layer: int, k_BTHD: Tensor, v_BTHD: Tensor) -> Parts:
+        """All that the open block sees, as it is held, after its own are written."""
+        self._dtype = k_BTHD.dtype
+        return self._write(layer, self.storage.pack(k_BTHD, v_BTHD))
+
+    def _turned(self, layer: int, k_BTHD: Tensor, turning: Turning) -> Tensor:
+        """All keys that `append` has given, turned."""
         del layer
         made_BTHD = torch.empty_like(k_BTHD)
-        turn_into(k_BTHD, 0, made_BTHD)
+        turning.turn(k_BTHD, 0, made_BTHD)
         return made_BTHD
 
     def clear(self, *, keep_sink: bool = False) -> None:
@@ -258,6 +285,10 @@ class Window(ABC):
         """A view of some frames."""
         return part.narrow(1, frame * self._tokens_per_frame, frames * self._tokens_per_frame)
 
+    def _part(self, parts: Parts, frame: int, frames: int) -> Parts:
+        """Views of some frames of each."""
+        return tuple(self._tokens(part, frame, frames) for part in parts)
+
     def _kept_of(self, part: Tensor) -> Tensor:
         runs = self._runs(range(len(self._kept_frames)))
         return torch.cat([self._tokens(part, slot, frames) for _, slot, frames in runs], dim=1)
@@ -294,28 +325,49 @@ class _PreallocatedWindow(Window):
     The frames in memory fill the first slots, so that all a block sees is a view: attention reads
     it as it is if the storage is plain. The open block is copied into its slots. Plain keys that
     are turned have buffers too: those of frames before the open block are turned at its first pass.
+    What is turned out of 8 bits goes into new tensors, each number in one go.
     """
 
-    def turned(self, layer: int, k_BTHD: Tensor, turn_into: TurnInto) -> Tensor:
-        """All keys that `append` has given, turned; see `Memory`."""
+    def append_turned(
+        self, layer: int, k_BTHD: Tensor, v_BTHD: Tensor, turning: Turning
+    ) -> tuple[Tensor, Tensor]:
+        """As `append`, with the keys turned; see `Memory`."""
+        if self.storage.exact or not self._memory[layer]:
+            return super().append_turned(layer, k_BTHD, v_BTHD, turning)
+        self._dtype = k_BTHD.dtype
+        batch, _, *head = k_BTHD.shape
+        shape = batch, self._filled * self._tokens_per_frame, *head
+        k_made_BTHD, v_made_BTHD = made = k_BTHD.new_empty(shape), v_BTHD.new_empty(shape)
+        kept = len(self._kept_frames)
+        for _, slot, frames in self._runs(range(kept)):
+            packed, places = (self._part(x, slot, frames) for x in (self._memory[layer], made))
+            turning.unpack(packed, slot * self._tokens_per_frame, places)
+        for start, slot, frames in self._runs(range(kept, self._filled)):
+            block = self._part((k_BTHD, v_BTHD), start, frames)
+            packed, places = (self._part(x, slot, frames) for x in (self._memory[layer], made))
+            turning.pack(block, packed, slot * self._tokens_per_frame, places)
+        return k_made_BTHD, v_made_BTHD
+
+    def _turned(self, layer: int, k_BTHD: Tensor, turning: Turning) -> Tensor:
+        """All keys that `append` has given, turned."""
         if not self.storage.exact:
-            return super().turned(layer, k_BTHD, turn_into)
-        if layer not in self._turned:
-            self._turned[layer] = self._buffer(k_BTHD)
-        made_BTHD = self._tokens(self._turned[layer], 0, self._filled)
+            return super()._turned(layer, k_BTHD, turning)
+        if layer not in self._turned_keys:
+            self._turned_keys[layer] = self._buffer(k_BTHD)
+        made_BTHD = self._tokens(self._turned_keys[layer], 0, self._filled)
         if layer in self._turned_once:
             for _, slot, frames in self._runs(range(len(self._kept_frames), self._filled)):
                 some, place = (self._tokens(each, slot, frames) for each in (k_BTHD, made_BTHD))
-                turn_into(some, slot * self._tokens_per_frame, place)
+                turning.turn(some, slot * self._tokens_per_frame, place)
         else:
-            turn_into(k_BTHD, 0, made_BTHD)
+            turning.turn(k_BTHD, 0, made_BTHD)
             self._turned_once.add(layer)
         return made_BTHD
 
     def let_go(self) -> None:
         """Forget everything, and hold no tensor any more."""
         super().let_go()
-        self._turned.clear()
+        self._turned_keys.clear()
 
     def restore(self, state: WindowState) -> None:
         """Hold what a window of this kind and size held; the tensors are this window's from now."""

@@ -18,6 +18,7 @@ OF_A_BLOCK = (
     "recache",
     "memory_pool",
     "decode_frames",
+    "decode_first",
     "decode_behind",
 )
 """The settings that any block may have for itself, whatever the one before it had."""

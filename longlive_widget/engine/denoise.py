@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from longlive_widget.cache.text import TextMemory
-from longlive_widget.cache.window import TurnInto, Window
+from longlive_widget.cache.window import Turning, Window
 from longlive_widget.engine.noise_schedule import Level
 from longlive_widget.engine.watch import Timed, untimed
 from longlive_widget.model.transformer import Transformer
@@ -122,9 +122,20 @@ class _WithSpares:
 
     def append(self, layer: int, k_BTHD: Tensor, v_BTHD: Tensor) -> tuple[Tensor, Tensor]:
         """Write all but the spare frames; return what the window shows."""
-        spare = k_BTHD.shape[1] // len(self.query_positions) * self._spare_frames
-        return self._window.append(layer, k_BTHD[:, spare:], v_BTHD[:, spare:])
+        return self._window.append(layer, *self._kept(k_BTHD, v_BTHD))
 
-    def turned(self, layer: int, k_BTHD: Tensor, turn_into: TurnInto) -> Tensor:
-        """All keys that the window shows, turned."""
-        return self._window.turned(layer, k_BTHD, turn_into)
+    def append_turned(
+        self, layer: int, k_BTHD: Tensor, v_BTHD: Tensor, turning: Turning
+    ) -> tuple[Tensor, Tensor]:
+        """As `append`, with the keys turned."""
+        return self._window.append_turned(layer, *self._kept(k_BTHD, v_BTHD), turning)
+
+    def write(self, layer: int, k_BTHD: Tensor, v_BTHD: Tensor) -> None:
+        """Write all but the spare frames."""
+        self._window.write(layer, *self._kept(k_BTHD, v_BTHD))
+
+    def _kept(self, *block_BTHD: Tensor) -> tuple[Tensor, Tensor]:
+        """Keys and values without those of the spare frames."""
+        spare = block_BTHD[0].shape[1] // len(self.query_positions) * self._spare_frames
+        k_BTHD, v_BTHD = (x[:, spare:] for x in block_BTHD)
+        return k_BTHD, v_BTHD

@@ -98,8 +98,7 @@ def decoding_work(preset: Preset, sizes: Sizes, dtype: torch.dtype) -> Work:
             else VideoDecoder(sizes.autoencoder)
         )
     stream = decoder.to(_META, dtype).stream()
-    frames = preset.decode_frames or sizes.geometry.block_frames
-    latent_BFCHW = _latents(sizes, frames, dtype)
+    latent_BFCHW = _latents(sizes, max(preset.decoded_parts(sizes.geometry.block_frames)), dtype)
     with LiveBytes() as live:
         for _ in range(2):  # the first one has no past, and the second none in time
             stream.decode(latent_BFCHW)

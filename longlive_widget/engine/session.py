@@ -66,6 +66,10 @@ class Block:
     preset: Preset
 
 
+Early = Callable[[int, Pictures], None]
+"""Gets the number of a block, and its first pictures, `FHWC`."""
+
+
 @dataclass(frozen=True, eq=False)
 class Means:
     """With what blocks are made: a model under a preset, and the prompts that it has read.
@@ -246,17 +250,21 @@ class Session:
             self.timeline = timeline
             return self._begun
 
-    def blocks(self, count: int | None = None) -> Iterator[Block]:
+    def blocks(self, count: int | None = None, *, early: Early | None = None) -> Iterator[Block]:
         """Make the next `count` blocks, or go on without end; each as soon as it is asked for.
+
+        `early` gets the number of each block and the first of its pictures as soon as these are on
+        the host, on the thread that makes blocks: under a preset with `decode_first` or
+        `decode_frames` before the rest is decoded. What is wrong with a block may show later.
 
         A count that is no whole number from 1 up is a `SessionError`; so is going on after a block
         of this session has failed.
         """
         if count is not None:
             count = whole_number("number of blocks", count, SessionError, least=1)
-        return self._make(count)
+        return self._make(count, early)
 
-    def _make(self, count: int | None) -> Iterator[Block]:
+    def _make(self, count: int | None, early: Early | None) -> Iterator[Block]:
         made = 0
         while count is None or made < count:
             if self._failure is not None:
@@ -266,7 +274,7 @@ class Session:
                 ) from self._failure
             made += 1
             try:
-                block = self._next(last=made == count)
+                block = self._next(early, last=made == count)
             except BaseException as failure:
                 self._ahead.close(self._give_back)
                 self._failure = self._explained(failure)
@@ -300,20 +308,20 @@ class Session:
             return self._begun
 
     @torch.inference_mode()
-    def _next(self, *, last: bool) -> Block:
+    def _next(self, early: Early | None, *, last: bool) -> Block:
         means = self._next_means
         behind = means.preset.decode_behind
         with current(means.model.device):
             if behind or self._ahead.under_way:
                 made = self._ahead.next(self._denoised, go_on=behind and not last)
                 with _beside_compiling(made.means.model):
-                    pictures = self._decoded(made)
+                    pictures = self._decoded(made, early)
             else:
                 begun = self._begin()
                 model = begun.means.model
                 with _beside_compiling(model), model.adapters.held():
                     made = self._latents(begun)
-                    pictures = self._decoded(made)
+                    pictures = self._decoded(made, early)
                     self._settle(made.index)
             self._keep_decoder(made.index + 1)
             if made.ready is not None and not behind:  # the GPU is at work, and nobody else here
@@ -337,7 +345,7 @@ class Session:
         wanted = self.seed, block
         return noise if noise and noise.of == wanted else BlockNoise(*wanted, self.geometry)
 
-    def _decoded(self, made: _Latents) -> Callable[[], Pictures]:
+    def _decoded(self, made: _Latents, early: Early | None) -> Callable[[], Pictures]:
         if made.means is not self._decodes:
             self._decodes = made.means
             decoder = decoder_for(made.means.preset, made.means.model)
@@ -346,8 +354,8 @@ class Session:
         return self._outlet.begin(
             made.clean_BFCHW,
             after=made.ready,
-            timed=self._watch.span("decode", made.index),
-            copying=partial(self._watch.span, "transfer", made.index),
+            surrounded=lambda name: self._watch.span(name, made.index),
+            early=None if early is None else partial(early, made.index),
         )
 
     def _keep_memory(self, block: int) -> None:
@@ -475,7 +483,7 @@ def _outlet_of(means: Means, stream: DecoderStream) -> PictureOutlet:
         in_place=preset.memory_pool,
         record=GraphRecorder() if preset.replays(means.model.device.type) else None,
         aside=preset.decode_behind,
-        at_once=preset.decode_frames,
+        in_parts=preset.decoded_parts,
     )
 
 

@@ -4,11 +4,21 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Literal, Protocol
 
-SpanName = Literal["text", "re-cache", "steps", "step", "decode", "transfer", "context", "wait"]
+SpanName = Literal[
+    "text",
+    "re-cache",
+    "steps",
+    "step",
+    "decode",
+    "first pictures",
+    "transfer",
+    "context",
+    "wait",
+]
 """The parts of a block: reading its prompt, computing memory again for it, all denoising steps, its
 decoding and the copy to the host, the context pass, and what the host then still waits for. Inside
-of "steps" each "step" that is not replayed as a part of one graph, and inside of "decode" on a GPU
-each "transfer" to the host."""
+of "steps" each "step" that is not replayed as a part of one graph; inside of "decode" all until the
+block's first pictures are on the host, and on a GPU each "transfer" there."""
 Timed = Callable[[int], AbstractContextManager[None]]
 """What surrounds each step; they count from 1."""
 

@@ -228,6 +228,10 @@ class _Run:
         by_block = {(span.name, span.block): span for span in spans}
         for part in _PARTS:
             samples[f"{_key(part)}_ms"] = _ms_of(by_block, part, self._steady.numbers)
+        samples["noise_to_picture_ms"] = [
+            by_block["first pictures", number].end_ms - by_block["steps", number].begin_ms
+            for number in self._steady.numbers
+        ]
         for part in _OF_A_SWITCH:
             samples[f"{_key(part)}_ms"] = _ms_of(by_block, part, self._switched.numbers)
         if not self.engine.preset.decode_behind:

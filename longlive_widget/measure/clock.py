@@ -13,6 +13,8 @@ import torch
 
 from longlive_widget.engine.watch import SpanName
 
+_INSIDE = ("wait", "first pictures")
+"""Spans that lie over others: their time is in these."""
 _Mark = float | torch.cuda.Event
 _Marked = tuple[SpanName, int, int | None, _Mark, _Mark]
 
@@ -68,13 +70,14 @@ class Clock:
         return self._told(over)
 
     def take_parts_ms(self) -> dict[str, float]:
-        """The ms of each part that has ended since they were taken last, but what the host waits.
+        """The ms of each part that has ended since they were taken last.
 
-        By name; a part of several blocks is their sum. Waits for nothing.
+        By name; a part of several blocks is their sum. What the host waits for, and the way to the
+        first pictures, are no parts but lie over some. Waits for nothing.
         """
         parts: dict[str, float] = {}
         for span in self.take():
-            if span.name != "wait":
+            if span.name not in _INSIDE:
                 name = span.name if span.step is None else f"{span.name} {span.step}"
                 parts[name] = parts.get(name, 0.0) + span.ms
         return {name: round(ms, 3) for name, ms in parts.items()}

@@ -39,6 +39,7 @@ _SAMPLES = {
     "switch_ms": "block of a switch",
     "steps_ms": "its steps",
     "decode_ms": "its decoding",
+    "noise_to_picture_ms": "from its noise to its first pictures on the host",
     "context_ms": "its context pass",
     "re_cache_ms": "re-cache of a switch",
     "text_ms": "reading a prompt",

@@ -183,9 +183,12 @@ def _has_compiled(module: nn.Module) -> bool:
 
 
 def _window_calls(session: Session) -> Iterator[_Call]:
-    yield session.window, "open_block", "window eviction"
-    yield session.window, "append", "window write"
-    yield session.window.storage, "unpack", "window read"
+    window = session.window
+    yield window, "open_block", "window eviction"
+    yield window, "append", "window write"
+    yield window, "write", "window write"
+    yield window, "append_turned", ROTARY if window.storage.exact else "window read"
+    yield window.storage, "unpack", "window read"
 
 
 def _transformer_calls(transformer: Transformer) -> Iterator[_Call]:

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from longlive_widget.cache.window import TurnInto
+from longlive_widget.cache.window import Turning
 from longlive_widget.model.config import TransformerConfig
 from longlive_widget.model.rotary import Turn, turned
 
@@ -35,11 +35,16 @@ class Memory(Protocol):
     def append(self, layer: int, k_BTHD: Tensor, v_BTHD: Tensor) -> tuple[Tensor, Tensor]:
         """Write the keys and values of one layer; return all that the block sees."""
 
-    def turned(self, layer: int, k_BTHD: Tensor, turn_into: TurnInto) -> Tensor:
-        """All keys that `append` has given, turned: those that did not change, once a block.
+    def append_turned(
+        self, layer: int, k_BTHD: Tensor, v_BTHD: Tensor, turning: Turning
+    ) -> tuple[Tensor, Tensor]:
+        """As `append`, with the keys turned: those that did not change, once a block if they stay.
 
         They may lie in a place that the next pass overwrites.
         """
+
+    def write(self, layer: int, k_BTHD: Tensor, v_BTHD: Tensor) -> None:
+        """Write the keys and values of one layer, and read nothing."""
 
 
 class RMSNorm(nn.Module):

@@ -101,7 +101,7 @@ def _store_scaled(
     x: tl.tensor, largest: tl.tensor, numbers_ptr: tl.tensor, inside: tl.tensor
 ) -> None:
     """Numbers in FP8, as `cache.storage.scaled` makes them."""
-    numbers = x.to(tl.float32) * tl.div_rn(MOST, largest)
+    numbers = x.to(tl.float32) * (tl.div_rn(1.0, largest) * MOST)  # as torch divides a number
     tl.store(numbers_ptr, numbers.to(numbers_ptr.dtype.element_ty), mask=inside)
 
 
@@ -185,7 +185,7 @@ def _heads(
         x = ((value * inverse).to(dtype).to(tl.float32) * weight.to(tl.float32)).to(dtype)
     if TURN:
         pair = tl.arange(0, padded // 2)
-        known = 2 * pair < width
+        known = pair < width // 2
         cos = tl.load(cos_ptr + token * pairs + pair % pairs, mask=known, other=0.0)
         sin = tl.load(sin_ptr + token * pairs + pair % pairs, mask=known, other=0.0)
         even, odd = tl.split(tl.reshape(x.to(tl.float32), (padded // 2, 2)))

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from longlive_widget.cache.text import LayerText, TextMemory
+from longlive_widget.cache.window import Turning
 from longlive_widget.geometry import LATENT_CHANNELS, LATENTS_PER_TOKEN
 from longlive_widget.model.attention import (
     Attend,
@@ -33,15 +34,15 @@ class Layer(nn.Module):
 
     `before`, `between` and `after` are all of a layer but its two attentions, which depend on what
     is in memory, and `reading` is what becomes of that: each of the four may be compiled by itself.
-    `attend` computes both attentions. With `turn_into` a memory turns its keys in a place of its
-    own, each once a block, and `reading` serves those who ask for it.
+    `attend` computes both attentions. With `turning` a memory turns its keys as it reads them, and
+    `reading` serves those who ask for it.
     """
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         self.eps = config.eps
         self.attend: Attend = torch_attention
-        self.turn_into: Callable[[Tensor, Turn, Tensor], None] | None = None
+        self.turning: Callable[[Turn], Turning] | None = None
         self.self_attn = SelfAttention(config)
         self.cross_attn = Projections(config)  # over every row of the prompt, padded ones too
         self.norm3 = nn.LayerNorm(config.dim, eps=config.eps)
@@ -66,10 +67,8 @@ class Layer(nn.Module):
         A relative memory holds keys as they are and turns them at each reading; an absolute one
         holds them turned.
         """
-        q, (k, v) = self.write(x_BTC, time_BF6C, layer, memory, turns)
-        _, key_turn = turns
-        if memory.relative:
-            k = self._turned(layer, k, memory, key_turn)
+        q, k, v = self._before(x_BTC, time_BF6C, memory, turns)
+        k, v = self._remembered(layer, k, v, memory, turns)
         seen_BTC = self.attend(q, k, v).flatten(2)
         x_BTC, q = self.between(x_BTC, seen_BTC, time_BF6C)
         return self.after(x_BTC, self.attend(q, *text).flatten(2), time_BF6C)
@@ -81,11 +80,10 @@ class Layer(nn.Module):
         layer: int,
         memory: Memory,
         turns: tuple[Turn, Turn],
-    ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """Write keys and values into `memory`; the queries, and the keys and values they see."""
-        query_turn, key_turn = turns
-        q, k, v = self.before(x_BTC, time_BF6C, query_turn, None if memory.relative else key_turn)
-        return q, memory.append(layer, k, v)
+    ) -> None:
+        """Write keys and values into `memory`, and do nothing else of a layer."""
+        _, k, v = self._before(x_BTC, time_BF6C, memory, turns)
+        memory.write(layer, k, v)
 
     def before(
         self, x_BTC: Tensor, time_BF6C: Tensor, query_turn: Turn, key_turn: Turn | None
@@ -94,15 +92,22 @@ class Layer(nn.Module):
         shift, scale, *_ = self._time_parts(time_BF6C)
         return self.self_attn.read(modulated(x_BTC, shift, scale, self.eps), query_turn, key_turn)
 
-    def _turned(self, layer: int, k_BTHD: Tensor, memory: Memory, key_turn: Turn) -> Tensor:
-        turn_into = self.turn_into
-        if turn_into is None:
-            return self.reading(k_BTHD, key_turn)
+    def _before(
+        self, x_BTC: Tensor, time_BF6C: Tensor, memory: Memory, turns: tuple[Turn, Turn]
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values, the keys as `memory` holds them."""
+        query_turn, key_turn = turns
+        return self.before(x_BTC, time_BF6C, query_turn, None if memory.relative else key_turn)
 
-        def into(some_BTHD: Tensor, first: int, place_BTHD: Tensor) -> None:
-            turn_into(some_BTHD, key_turn.of(first, some_BTHD.shape[1]), place_BTHD)
-
-        return memory.turned(layer, k_BTHD, into)
+    def _remembered(
+        self, layer: int, k_BTHD: Tensor, v_BTHD: Tensor, memory: Memory, turns: tuple[Turn, Turn]
+    ) -> tuple[Tensor, Tensor]:
+        """All keys and values that the block sees, after its own are written."""
+        _, key_turn = turns
+        if memory.relative and self.turning is not None:
+            return memory.append_turned(layer, k_BTHD, v_BTHD, self.turning(key_turn))
+        k_BTHD, v_BTHD = memory.append(layer, k_BTHD, v_BTHD)
+        return (self.reading(k_BTHD, key_turn) if memory.relative else k_BTHD), v_BTHD
 
     def reading(self, k_BTHD: Tensor, key_turn: Turn) -> Tensor:
         """All keys of a relative memory, turned as far as each lies back from now."""
@@ -246,14 +251,14 @@ class Transformer(nn.Module):
 
     def fuse_layers(self) -> None:
         """Have kernels of our own compute the parts of every layer, in place: on a GPU."""
-        from longlive_widget.model import fused  # loads Triton, which may not be here
+        from longlive_widget.model import fused, fused_window  # load Triton, which may not be here
 
         self.fused = True
         for layer in self._layers():
             parts = {part.__name__: partial(part, layer) for part in fused.PARTS}
             for name, part in (parts | {"reading": fused.turned}).items():
                 setattr(layer, name, part)
-            layer.turn_into = fused.turn_into
+            layer.turning = fused_window.KeyTurning
 
     def compile_layers(self, mode: str = "default") -> None:
         """Compile the parts of every layer, in place: once for all layers and sizes.

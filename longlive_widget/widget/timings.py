@@ -34,6 +34,8 @@ _WARM_UP_BLOCKS = 2
 _NEWEST_BLOCKS = 500
 _BEHIND = ("decode",)
 """What of a block's work may go on beside the rest of it."""
+_INSIDE = ("step ", "transfer")
+"""How parts begin that lie inside of others: of the steps, and of decoding."""
 
 
 class Figures:
@@ -147,5 +149,6 @@ def _rate(block_ms: float, geometry: Geometry) -> float:
 
 def _work_ms(record: BlockRecord) -> float:
     """How often a block may come at most: one that was begun ahead is waited for less than that."""
-    behind = sum(ms for name, ms in record.parts_ms.items() if name in _BEHIND)
-    return max(record.latency_ms, behind, sum(record.parts_ms.values()) - behind)
+    parts = {name: ms for name, ms in record.parts_ms.items() if not name.startswith(_INSIDE)}
+    behind = sum(ms for name, ms in parts.items() if name in _BEHIND)
+    return max(record.latency_ms, behind, sum(parts.values()) - behind)

@@ -10,6 +10,7 @@ import torch
 
 from longlive_widget import PRESETS, Engine, Preset, Timeline
 from longlive_widget.engine.capability import has_compiler
+from longlive_widget.engine.gpu import has_triton
 
 pytestmark = [
     pytest.mark.gpu,
@@ -57,6 +58,8 @@ def require_equal(one: Iterator[np.ndarray], other: Iterator[np.ndarray], blocks
         {"window_frames": 8},
         {"window_frames": 6, "decode_behind": True},  # both graphs are recorded in one block
         {"decode_frames": 1},
+        {"decode_first": True},  # a graph for each of two sizes
+        {"decode_first": True, "decode_behind": True},
         {"window_dtype": "int8"},
         {"window_dtype": "fp8"},
     ],
@@ -70,6 +73,41 @@ def test_200_replayed_blocks_with_10_switches_are_the_same_to_the_bit(
     replayed = Engine(tiny.model, REPLAYED.with_(**parts))
     plain = Engine(tiny.model, POOLED.with_(memory_pool=False, **parts))
     require_equal(video(replayed), video(plain), BLOCKS)
+
+
+@pytest.mark.parametrize("numbers", ["int8", "fp8"])
+def test_our_kernels_on_a_window_in_8_bits_are_replayed_to_the_bit(numbers: str):
+    if not has_triton(torch.device("cuda")):
+        pytest.skip("triton is not installed")
+    own = POOLED.with_(window_dtype=numbers, kernels="triton")
+    engine = Engine.load("tiny", own, device="cuda", dtype="bfloat16")
+    replayed = Engine(engine.model, own.with_(cuda_graphs=True))
+    require_equal(video(replayed, 60), video(engine, 60), 60)
+
+
+@pytest.mark.parametrize("behind", [False, True])
+def test_the_first_pictures_are_given_while_the_rest_is_being_decoded(
+    tiny: Engine, *, behind: bool
+):
+    preset = POOLED.with_(memory_pool=False, decode_first=True, decode_behind=behind)
+    session = Engine(tiny.model, preset).session(PROMPTS[0], seed=1, size_px=SMALL_PX)
+    decode, given, waited = session._decoding.decode, [], []
+
+    def held_up(latent: torch.Tensor) -> torch.Tensor:
+        if latent.shape[1] > 1:
+            torch.cuda._sleep(2_000_000_000)  # about a second
+            waited.append(torch.cuda.current_stream())
+        return decode(latent)
+
+    def early(block: int, pictures: np.ndarray) -> None:
+        assert not waited[block].query(), "all of it is decoded already"
+        given.append(pictures)
+
+    session._decoding.decode = held_up
+    blocks = list(session.blocks(3, early=early))
+    assert [len(pictures) for pictures in given] == [1, 4, 4]
+    for block, pictures in zip(blocks, given, strict=True):
+        assert np.array_equal(pictures, block.frames[: len(pictures)])
 
 
 def test_200_replayed_blocks_of_the_full_size_model_are_the_same_to_the_bit(full_size: Engine):

@@ -58,7 +58,7 @@ def test_each_preset_has_all_its_steady_blocks_and_switches(found: tuple[Measure
         counts = {name: len(values) for name, values in measured.samples.items()}
         assert counts.pop("gap_percent", 7) == 7
         assert counts == dict.fromkeys(
-            ("block_ms", "steps_ms", "decode_ms", "context_ms"), 7
+            ("block_ms", "steps_ms", "decode_ms", "noise_to_picture_ms", "context_ms"), 7
         ) | dict.fromkeys(("switch_ms", "text_ms", "re_cache_ms"), 3)
 
 
@@ -163,6 +163,26 @@ def test_a_slow_part_shows_under_its_name(monkeypatch: pytest.MonkeyPatch):
     assert min(measured.samples["decode_ms"]) >= 1e3 * SLOW_S
     for other in ("steps_ms", "context_ms"):
         assert max(measured.samples[other]) < 1e3 * SLOW_S / 10
+
+
+@pytest.mark.parametrize(("first", "decoded"), [(False, 1), (True, 2)])
+def test_the_way_to_the_first_pictures_ends_with_the_part_that_they_are_in(
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    first: bool,
+    decoded: int,
+):
+    planted = PlantedTime()
+    monkeypatch.setattr(time, "perf_counter", planted)
+    monkeypatch.setattr(decoding, "decode_now", planted.slowed(decoding.decode_now))
+    preset, plan = DRAFT.with_(decode_first=first), Plan(2, 0, 1, size_px=(64, 48))
+    (measured,) = benchmark([preset], load, plan)
+    for steps, decode, to_picture in zip(
+        *(measured.samples[name] for name in ("steps_ms", "decode_ms", "noise_to_picture_ms")),
+        strict=True,
+    ):
+        assert decode > 1e3 * SLOW_S * decoded
+        assert steps + 1e3 * SLOW_S <= to_picture < steps + 1.5e3 * SLOW_S
 
 
 def test_a_steady_block_has_a_full_window():

@@ -34,6 +34,7 @@ OTHERS = {
     "cuda_graphs": True,
     "decoder": "small",
     "decode_frames": 1,
+    "decode_first": True,
     "decode_behind": True,
     "offload_text_encoder": True,
     "compiled": "default",
@@ -256,7 +257,7 @@ def test_a_video_of_another_model_is_not_taken_over(engine):
 def test_an_engine_made_in_memory_says_that_it_cannot_load(engine):
     made = Engine(engine.model, PRESETS["reference"])
     assert made.under("quality").model is engine.model
-    with pytest.raises(PresetError, match=r"'low_memory': offload_text_encoder needs a model with"):
+    with pytest.raises(PresetError, match=r"'low_memory': attention needs a model with"):
         made.under("low_memory")
 
 

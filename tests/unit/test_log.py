@@ -78,6 +78,13 @@ def test_figures_say_which_record_they_are_from():
     assert "LongLive's log, on an H100 and with an empty window: 215 ms" in ultra
 
 
+def test_the_way_to_a_blocks_first_pictures_is_a_row_of_its_own():
+    samples = {"block_ms": [300.0] * 6, "noise_to_picture_ms": [230.0, 231.5, 240.0]}
+    page = log_page((RECORDS[0], record(preset=PRESETS["balanced"], samples=samples, facts={})))
+    row = "| from its noise to its first pictures on the host, ms | 231.5 | 240.0 |"
+    assert row in section(page, "balanced")
+
+
 def test_the_sweet_spot_is_what_recommend_says():
     spots = log_page(RECORDS).split("## Sweet spot")[1].split("##")[0]
     assert spots.count("\n- ") == 3

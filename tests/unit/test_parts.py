@@ -16,6 +16,7 @@ PARTS: dict[str, tuple[object, ...]] = {
     "recache": ("window",),
     "memory_pool": (True,),
     "decode_frames": (1, 3),
+    "decode_first": (True,),
     "decode_behind": (True,),
     "offload_text_encoder": (True,),
     "attention": ("math",),

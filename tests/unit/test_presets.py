@@ -117,6 +117,7 @@ def test_a_change_of_what_does_not_exist_is_told_with_what_might_be_meant():
         ("decoder", "big", "decoder 'big' does not exist: use 'full' or 'small'"),
         ("cuda_graphs", 1, "cuda_graphs 1 does not exist: use False or True or 'fastest'"),
         ("decode_behind", 1, "decode_behind 1 is neither true nor false"),
+        ("decode_first", None, "decode_first None is neither true nor false"),
         ("name", 3, "name 3 is not text"),
         ("name", " ", "name ' ' is empty: give the preset one"),
         ("summary", None, "summary None is not text"),
@@ -125,6 +126,23 @@ def test_a_change_of_what_does_not_exist_is_told_with_what_might_be_meant():
 def test_a_value_that_a_setting_cannot_have_is_told(setting, value, told):
     with pytest.raises(PresetError, match=told):
         PRESETS["reference"].with_(**{setting: value})
+
+
+@pytest.mark.parametrize(
+    ("frames", "first", "parts"),
+    [
+        (None, False, (3,)),
+        (None, True, (1, 2)),
+        (3, True, (1, 2)),
+        (2, False, (2, 1)),
+        (2, True, (1, 1, 1)),
+        (1, True, (1, 1, 1)),
+    ],
+)
+def test_a_block_is_decoded_whole_or_cut_as_its_preset_says(frames, first, parts):
+    preset = PRESETS["reference"].with_(decode_frames=frames, decode_first=first)
+    assert preset.decoded_parts(3) == parts
+    assert preset.decoded_parts(1) == (1,)
 
 
 @pytest.mark.parametrize("name", [*PRESETS, "changed"])

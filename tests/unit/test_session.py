@@ -25,6 +25,7 @@ from longlive_widget.errors import (
     TimelineError,
 )
 from longlive_widget.geometry import Geometry
+from longlive_widget.model.stream import DecoderStream
 from longlive_widget.presets import Preset
 
 RED = "a red ball moves right on black"
@@ -297,6 +298,40 @@ def test_arguments_of_the_wrong_kind_are_told_in_one_sentence(engine: Engine):
     for count in (1.5, "3"):
         with pytest.raises(SessionError, match=f"blocks {count!r} is not a whole number"):
             engine.session(RED).blocks(count)
+
+
+@pytest.mark.parametrize("behind", [False, True])
+def test_the_first_pictures_of_a_block_are_given_before_the_rest_is_decoded(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, *, behind: bool
+):
+    """They are the block's own, to the bit."""
+    preset = engine.preset.with_(decode_first=True, decode_behind=behind, denoise_steps=(1000,))
+    session = Engine(engine.model, preset).session(RED, seed=3, size_px=SMALL_PX)
+    told: list[str] = []
+    given: list[tuple[int, np.ndarray]] = []
+
+    def noted(stream: DecoderStream, latent: torch.Tensor) -> np.ndarray:
+        told.append(f"decode {latent.shape[1]}")
+        return decode_now(stream, latent)
+
+    def early(block: int, pictures: np.ndarray) -> None:
+        told.append("given")
+        given.append((block, pictures.copy()))
+
+    monkeypatch.setattr("longlive_widget.engine.decode.decode_now", noted)
+    blocks = list(session.blocks(3, early=early))
+    assert told == ["decode 1", "given", "decode 2"] * 3
+    for block, (number, pictures) in zip(blocks, given, strict=True):
+        assert number == block.index
+        assert len(pictures) == (4 if number else 1)
+        assert np.array_equal(pictures, block.frames[: len(pictures)])
+
+
+def test_a_block_that_is_decoded_whole_is_given_whole(engine: Engine):
+    given: list[np.ndarray] = []
+    session = engine.session(RED, seed=3, size_px=SMALL_PX)
+    blocks = list(session.blocks(2, early=lambda _, pictures: given.append(pictures)))
+    assert all(np.array_equal(a.frames, b) for a, b in zip(blocks, given, strict=True))
 
 
 def test_a_seed_of_numpy_is_the_same_seed(engine: Engine):

@@ -14,7 +14,6 @@ from longlive_widget.engine.denoise import Denoiser
 from longlive_widget.engine.noise_schedule import levels
 from longlive_widget.engine.rollout import Rollout
 from longlive_widget.engine.static_denoiser import StaticDenoiser
-from longlive_widget.errors import GeometryError
 from longlive_widget.model.stream import DecoderStream, to_bytes
 from longlive_widget.model.transformer import Transformer
 from longlive_widget.model.video_decoder import VideoDecoder, VideoDecoderConfig
@@ -142,8 +141,7 @@ def test_latents_stay_for_as_many_blocks_as_the_window_holds_and_two_more(networ
     assert places[:4] * 2 + places[:1] == places
 
 
-@pytest.mark.parametrize("replayed", [False, True])
-def test_a_decoder_in_its_places_gives_the_pictures_of_the_plain_one_to_the_bit(*, replayed: bool):
+def small_decoder() -> VideoDecoder:
     torch.manual_seed(0)
     sizes = VideoDecoderConfig(
         dim=4,
@@ -154,7 +152,16 @@ def test_a_decoder_in_its_places_gives_the_pictures_of_the_plain_one_to_the_bit(
         latent_mean=(0.0,) * 16,
         latent_std=(1.0,) * 16,
     )
-    decoder = VideoDecoder(sizes).eval()
+    return VideoDecoder(sizes).eval()
+
+
+@pytest.mark.parametrize("replayed", [False, True])
+@pytest.mark.parametrize("parts", [(3,), (1, 2), (1, 1, 1), (2, 1)])
+def test_a_decoder_in_its_places_gives_the_pictures_of_the_plain_one_to_the_bit(
+    parts: tuple[int, ...], *, replayed: bool
+):
+    """Decoded in the same parts; each size has pictures of its own, and all have one memory."""
+    decoder = small_decoder()
     plain, recorded = decoder.stream(), []
 
     def record(step: Callable[[], Tensor]) -> Callable[[], Tensor]:
@@ -163,16 +170,34 @@ def test_a_decoder_in_its_places_gives_the_pictures_of_the_plain_one_to_the_bit(
 
     static = _StaticStream(decoder.stream(), record if replayed else None)
     places: list[list[int]] = []
-    for block in range(6):
+    for block in range(7):
         latent = torch.randn(1, 3, 16, 4, 6, generator=torch.Generator().manual_seed(block))
-        made = static.decode(latent)
-        assert torch.equal(made, to_bytes(plain.decode(latent)))
-        places.append([made.data_ptr(), *(kept.data_ptr() for kept in static._stream.state)])
-    assert len(recorded) == replayed
-    assert len(places[-1]) > 1
-    assert places[2] == places[3] == places[4] == places[5]
-    with pytest.raises(GeometryError, match="2 latent frames after others of 3"):
-        static.decode(latent[:, :2])
+        here: list[int] = []
+        for part in latent.split(list(parts), dim=1):
+            made = static.decode(part)
+            assert torch.equal(made, to_bytes(plain.decode(part)))
+            here.append(made.data_ptr())
+        places.append([*here, *(kept.data_ptr() for kept in static._stream.state)])
+    assert len(recorded) == replayed * len(set(parts))
+    assert len(places[-1]) > len(parts)
+    assert len(set(places[-1][: len(parts)])) == len(set(parts))
+    assert places[3] == places[4] == places[5] == places[6]
+
+
+def test_a_size_that_comes_later_has_the_same_memory_and_place_to_say_whether_it_is_finite():
+    decoder = small_decoder()
+    plain, static, places = decoder.stream(), _StaticStream(decoder.stream()), set()
+    for number, frames in enumerate((1,) * 4 + (2, 1) * 4):
+        generator = torch.Generator().manual_seed(number)
+        latent = torch.randn(1, frames, 16, 4, 6, generator=generator)
+        assert torch.equal(static.decode(latent), to_bytes(plain.decode(latent)))
+        if static._again:
+            places.add(static.finite.data_ptr())
+    assert len(static._again) == 2
+    assert len(places) == 1
+    for frames, number in ((1, torch.nan), (2, 0.0), (2, torch.inf), (1, 0.0)):
+        static.decode(torch.full((1, frames, 16, 4, 6), number))
+        assert bool(static.finite) == (number == 0)
 
 
 @pytest.mark.parametrize("kind", ["static", "ring"])

@@ -9,6 +9,7 @@ from longlive_widget import Engine, Timeline
 from longlive_widget.cache.storage import PlainStorage, ScaledStorage
 from longlive_widget.cache.window import RingWindow, RollingWindow, StaticWindow, Window
 from longlive_widget.engine.side_by_side import psnr_db, side_by_side, squared_error
+from tests.unit.small_network import small_transformer
 
 KINDS = (RollingWindow, StaticWindow, RingWindow)
 DTYPES = (torch.int8, torch.float8_e4m3fn)
@@ -105,6 +106,31 @@ def test_the_worst_block_in_int8_is_35_db_or_better_on_tiny(engine: Engine, prom
     stepping = [engine, Engine(engine.model, int8)]
     both = side_by_side(stepping, Timeline.of(prompt), 6, seed=seed)
     assert psnr_db(max(starmap(squared_error, both))) >= 35
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@torch.inference_mode()
+def test_a_pass_for_the_memory_alone_reads_nothing_in_its_last_layer(
+    kind: type[Window], monkeypatch: pytest.MonkeyPatch
+):
+    """And leaves there what a whole pass leaves."""
+    network, storage, read = small_transformer(), ScaledStorage(torch.int8), []
+    unpack = storage.unpack
+    monkeypatch.setattr(storage, "unpack", lambda *given: read.append(1) or unpack(*given))
+    text = network.read_text(torch.zeros(1, 4, 8))
+    told, left = torch.zeros(1, 2), []
+    for pass_over in (network, network.remember):
+        window = kind(2, 2, 6, 2, relative=True, storage=storage)
+        for first in (0, 2):
+            window.open_block(first, 2)
+            latent = torch.randn(1, 2, 16, 2, 4, generator=torch.Generator().manual_seed(first))
+            pass_over(latent, told, text, window)
+        left.append((len(read), window.held().memory))
+        read.clear()
+    (whole, by_whole), (alone, by_alone) = left
+    assert (whole, alone) == (4, 2)
+    for one, other in zip(by_whole, by_alone, strict=True):
+        assert all(map(torch.equal, one, other))
 
 
 def test_a_session_says_the_bytes_of_its_window(engine: Engine):

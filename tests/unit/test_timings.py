@@ -38,6 +38,28 @@ def test_blocks_that_were_profiled_are_no_figure_of_their_preset():
     assert (known.blocks, known.block_ms) == (4, SHOWN.latency_ms)
 
 
+@pytest.mark.parametrize(
+    ("latency_ms", "parts_ms", "block_ms"),
+    [
+        (150.0, {"context": 20, "steps": 80, "step 1": 40, "step 2": 40, "decode": 50}, 150.0),
+        (60.0, {"context": 20, "steps": 80, "step 1": 40, "step 2": 40, "decode": 50}, 100.0),
+        (60.0, {"steps": 40, "decode": 90, "transfer": 9}, 90.0),
+    ],
+    ids=["in turn", "behind, by its steps", "behind, by its decoding"],
+)
+def test_a_block_takes_what_its_parts_take_and_no_part_of_a_part_twice(
+    latency_ms, parts_ms, block_ms
+):
+    figures, engine, preset = Figures(), PaintedEngine(), PRESETS["reference"]
+    figures.begin(1, 0, preset, engine.geometry)
+    for block in range(2, 2 + LEAST_BLOCKS):
+        made = replace(SHOWN, block=block, landed=None, latency_ms=latency_ms, parts_ms=parts_ms)
+        figures.heard(1, made)
+    known = figures.of(preset, engine, engine.geometry)
+    assert known is not None
+    assert known.block_ms == block_ms
+
+
 @pytest.mark.usefixtures("hasty")
 def test_figures_may_be_asked_while_blocks_are_made_under_new_presets():
     figures, engine, over = Figures(), PaintedEngine(), threading.Event()

@@ -7,11 +7,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from longlive_widget.cache.storage import Parts, ScaledStorage
 from longlive_widget.cache.window import (
     RingWindow,
     RollingWindow,
     StaticWindow,
-    TurnInto,
     Window,
 )
 from longlive_widget.errors import SessionError
@@ -57,12 +57,17 @@ def _write(window: Window, list_: Remembered, rng: random.Random) -> None:
     list_.opened = {frame: rng.randrange(1000) for frame in list_.opened}
     written = list(list_.opened.values())
     for layer in range(LAYERS):
-        k, v = window.append(layer, _keys(written, layer), -_keys(written, layer))
-        seen = [list_.numbers[frame] for frame in window.frames]
-        assert torch.equal(k, _keys(seen, layer))
-        assert torch.equal(v, -k)
+        block = _keys(written, layer), -_keys(written, layer)
+        seen = _keys([list_.numbers[frame] for frame in window.frames], layer)
         for _ in range(rng.randrange(3)):  # some passes do not ask
-            assert torch.equal(window.turned(layer, k, _turning(window)), _turned(window, k))
+            k, v = window.append_turned(layer, *block, Turns(window))
+            assert torch.equal(k, _turned(window, seen))
+            assert torch.equal(v, -seen)
+        if rng.random() < 0.5:
+            window.write(layer, *block)
+        k, v = window.append(layer, *block)
+        assert torch.equal(k, seen)
+        assert torch.equal(v, -seen)
 
 
 def _turned(window: Window, k: Tensor) -> Tensor:
@@ -71,17 +76,28 @@ def _turned(window: Window, k: Tensor) -> Tensor:
     return k + 1000 * positions[:, None, None]
 
 
-def _turning(window: Window, asked: list[int] | None = None) -> TurnInto:
-    """What turns keys like that; how many it was asked for is put into `asked`."""
+class Turns:
+    """Turns keys like that; how many it was asked for is put into `asked`."""
 
-    def turn_into(some: Tensor, first: int, place: Tensor) -> None:
-        tokens = some.shape[1]
-        whole = torch.zeros(1, len(window.key_positions) * TOKENS, 1, 1, dtype=some.dtype)
-        place.copy_(some + _turned(window, whole)[:, first : first + tokens])
-        if asked is not None:
-            asked.append(tokens)
+    def __init__(self, window: Window, asked: list[int] | None = None) -> None:
+        self._window, self._asked = window, [] if asked is None else asked
 
-    return turn_into
+    def turn(self, k: Tensor, first: int, made: Tensor) -> None:
+        tokens = k.shape[1]
+        whole = torch.zeros(1, len(self._window.key_positions) * TOKENS, 1, 1, dtype=k.dtype)
+        made.copy_(k + _turned(self._window, whole)[:, first : first + tokens])
+        self._asked.append(tokens)
+
+    def unpack(self, packed: Parts, first: int, made: Parts) -> None:
+        k, v = self._window.storage.unpack(packed, made[0].dtype)
+        self.turn(k, first, made[0])
+        made[1].copy_(v)
+
+    def pack(self, block: Parts, packed: Parts, first: int, made: Parts) -> None:
+        for place, part in zip(packed, self._window.storage.pack(*block), strict=True):
+            place.copy_(part)
+        self.turn(block[0], first, made[0])
+        made[1].copy_(block[1])
 
 
 def _check_frames(window: Window, list_: Remembered) -> None:
@@ -205,7 +221,31 @@ def test_keys_of_frames_before_the_block_are_turned_at_its_first_pass_alone(kind
         window.open_block(first, 2)
         for number in (1.0, 2.0):
             written = _keys([number, number], 0)
-            k, _ = window.append(0, written, written)
-            assert torch.equal(window.turned(0, k, _turning(window, asked)), _turned(window, k))
+            k, v = window.append_turned(0, written, written, Turns(window, asked))
+            assert torch.equal(k, _turned(window, v))
     full, opened = 4 * TOKENS, 2 * TOKENS
     assert asked[-4:] == [full, opened, full, opened]
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_turned_out_of_8_bits_is_what_is_read_and_then_turned(
+    kind: type[Window], seed: int
+):
+    """In a window whose sizes make a block lie in one piece or in two."""
+    rng, generator = random.Random(seed), torch.Generator().manual_seed(seed)
+    sink, block = rng.randint(0, 3), rng.randint(1, 3)
+    sizes = rng.randint(sink + block, sink + 3 * block + 1), sink
+    storage = ScaledStorage(torch.int8)
+    at_once, apart = (kind(1, TOKENS, *sizes, relative=True, storage=storage) for _ in range(2))
+    for first in range(0, 8 * block, block):
+        for window in (at_once, apart):
+            window.open_block(first, block)
+        for _pass in range(2):
+            k, v = torch.randn(2, 1, block * TOKENS, 3, 4, generator=generator, dtype=torch.float64)
+            seen_k, seen_v = at_once.append_turned(0, k, v, Turns(at_once))
+            plain_k, plain_v = apart.append(0, k, v)
+            assert torch.equal(seen_k, _turned(apart, plain_k))
+            assert torch.equal(seen_v, plain_v)
+    for one, other in zip(at_once.held().memory[0], apart.held().memory[0], strict=True):
+        assert torch.equal(one, other)
