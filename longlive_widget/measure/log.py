@@ -52,6 +52,14 @@ _FACTS = {
     "text_device_peak_bytes": "reading a prompt, bytes of the device",
     "text_host_peak_bytes": "reading a prompt, bytes of the host",
     "host_process_bytes": "host memory of the whole run, bytes",
+    "p99_above_p50_percent": "p99 of steady blocks above their p50, %",
+    "most_above_p50_percent": "the longest above it, %",
+    "first_tenth_p50_ms": "p50 of the first tenth of blocks, ms",
+    "last_tenth_p50_ms": "of the last",
+    "device_first_turn_bytes": "device memory after the first turn, bytes",
+    "device_last_turn_bytes": "after the last",
+    "host_first_turn_bytes": "host memory after the first turn, bytes",
+    "host_last_turn_bytes": "after the last",
 }
 
 
