@@ -43,13 +43,17 @@ _Spans = dict[tuple[SpanName, int], Span]
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is measured of each preset: steady blocks and switches, in so many turns."""
+    """How much is measured of each preset: steady blocks and switches, in so many turns.
+
+    `sessions` are at work at once, each making so many.
+    """
 
     blocks: int = 100
     switches: int = 10
     turns: int = 5
     seed: int = 0
     size_px: tuple[int, int] | None = None
+    sessions: int = 1
 
 
 QUICK = Plan()
@@ -70,9 +74,14 @@ class Measured:
 
     def lines(self) -> Iterator[str]:
         """All of it, to read."""
-        engine = self.engine
+        engine, plan = self.engine, self.plan
         random = ", random weights" if engine.weights == "random" else ""
-        yield f"{engine.preset.name} of {engine.name}{random}, on {engine.device}"
+        size = engine.geometry_at(plan.size_px)
+        at_once = f", {plan.sessions} sessions at once" if plan.sessions > 1 else ""
+        yield (
+            f"{engine.preset.name} of {engine.name}{random} at {size.width_px} x {size.height_px}"
+            f"{at_once}, on {engine.device}"
+        )
         yield from (f"  {sentence}" for sentence in engine.fallbacks)
         for name, sample in self.samples.items():
             if sample:
@@ -97,6 +106,7 @@ class Measured:
                 "switches": plan.switches,
                 "turns": plan.turns,
                 "seed": plan.seed,
+                "sessions": plan.sessions,
             },
             samples={name: sample for name, sample in self.samples.items() if sample},
             facts=facts,
@@ -193,7 +203,7 @@ class _Run:
         self.engine = load(preset)
         self._facts: dict[str, float] = {}
         if shared := _shared(self.engine, others):
-            self._memory.share(shared)
+            self._memory.add(weight_bytes(shared, "cuda"))
         else:
             self._facts["load_s"] = time.perf_counter() - began
         self._plan = plan
@@ -209,14 +219,14 @@ class _Run:
     def take_turn(self, turn: int) -> None:
         """Steady blocks in a row, then switches, each with steady blocks after it."""
         plan = self._plan
-        switches = _share(plan.switches, plan.turns, turn)
-        blocks = _share(plan.blocks, plan.turns, turn)
+        switches = share_of(plan.switches, plan.turns, turn)
+        blocks = share_of(plan.blocks, plan.turns, turn)
         with self._memory.turn():
             self._next()  # others have had the machine
             for stretch in range(switches + 1):
                 if stretch:
                     self._switch(PROMPTS[(len(self._switched.ms) + 1) % len(PROMPTS)])
-                self._take(_share(blocks, switches + 1, stretch))
+                self._take(share_of(blocks, switches + 1, stretch))
             self._end()
             self._spans += self._clock.take()  # a GPU's events take more than the times they tell
 
@@ -335,7 +345,13 @@ def _shared(engine: Engine, others: Iterable[Engine]) -> list[nn.Module]:
     return [part for part in engine.model.parts() if any(part is other for other in taken)]
 
 
-def _share(total: int, parts: int, part: int) -> int:
+def weight_bytes(parts: Iterable[nn.Module], device_type: str) -> int:
+    """The bytes of all weights of these networks that are on such a device."""
+    weights = (weight for part in parts for weight in part.parameters())
+    return sum(weight.nbytes for weight in weights if weight.device.type == device_type)
+
+
+def share_of(total: int, parts: int, part: int) -> int:
     """How many of `total` fall on one of some equal parts."""
     return total * (part + 1) // parts - total * part // parts
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import psutil
 import torch
-from torch import nn
 
 
 @dataclass(frozen=True)
@@ -74,20 +73,23 @@ class OwnMemory:
     """
 
     def __init__(self) -> None:
-        gc.collect()
-        self._before = _device_bytes()
+        self._before = _bytes_in_use()
         self._own = self._most = 0
         self._after_turns: list[tuple[int, int]] = []
         """Its own bytes of the device, and those of the process on the host."""
 
-    def share(self, parts: Iterable[nn.Module]) -> None:
-        """Parts were there before, and are its own all the same: alone it would have them too."""
-        weights = (weight for part in parts for weight in part.parameters())
-        self._before -= sum(weight.nbytes for weight in weights if weight.is_cuda)
+    def add(self, nbytes: int) -> None:
+        """So many were taken before, and are its own all the same: alone it would have them too."""
+        self._before -= nbytes
+
+    @property
+    def own(self) -> int:
+        """Its bytes of the device, as they were when it settled."""
+        return self._own
 
     def settle(self) -> None:
         """Loading and compiling are over: what is taken now is taken by every block."""
-        self._own = _device_bytes() - self._before
+        self._own = _bytes_in_use() - self._before
         _give_back()
 
     @contextmanager
@@ -115,6 +117,13 @@ class OwnMemory:
             found |= {"device_bytes": self._own, "device_peak_bytes": self._most}
             found |= {f"device_{end}_turn_bytes": own[turn] for end, turn in ends.items()}
         return {name: float(taken) for name, taken in found.items()}
+
+
+def _bytes_in_use() -> int:
+    """What is taken of the device and not only left over."""
+    if torch.cuda.is_available():
+        gc.collect()
+    return _device_bytes()
 
 
 def _device_bytes() -> int:

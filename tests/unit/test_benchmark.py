@@ -1,7 +1,6 @@
 """What a benchmark samples, and where it says that time went."""
 
 import time
-from collections.abc import Callable
 
 import pytest
 import torch
@@ -21,35 +20,14 @@ from longlive_widget.measure.benchmark import (
 from longlive_widget.measure.clock import Clock
 from longlive_widget.measure.memory import bytes_in_graphs
 from longlive_widget.presets import PRESETS, WindowCache
+from tests.unit.planted_time import SLOW_S, PlantedTime
 
 SMALL = Plan(blocks=7, switches=3, turns=2, size_px=(64, 48))
 DRAFT = Preset("draft", "", denoise_steps=(1000,), window_frames=6)
-SLOW_S = 50.0
 
 
 def load(preset: Preset) -> Engine:
     return Engine.load("tiny", preset, device="cpu")
-
-
-class PlantedTime:
-    """A clock that goes on by a millisecond when it is looked at, and as far as it is told."""
-
-    def __init__(self) -> None:
-        self._now_s = 0.0
-
-    def __call__(self) -> float:
-        self._now_s += 0.001
-        return self._now_s
-
-    def wait(self, wait_s: float) -> None:
-        self._now_s += wait_s
-
-    def slowed(self, function: Callable[..., object]) -> Callable[..., object]:
-        def slow(*given: object) -> object:
-            self.wait(SLOW_S)
-            return function(*given)
-
-        return slow
 
 
 @pytest.fixture(scope="module")
