@@ -6,9 +6,11 @@ points of a run take turns, so that a machine that slows down slows all of them.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
 from dataclasses import dataclass
+from typing import TypeVar
 
 from longlive_widget.engine.engine import Engine
 from longlive_widget.engine.session import Block, Session
@@ -23,6 +25,7 @@ from longlive_widget.measure.benchmark import (
 )
 from longlive_widget.measure.memory import OwnMemory
 
+T = TypeVar("T")
 KIND = "scale"
 Size = tuple[int, int] | None
 """Width and height of pictures; None is the model's own."""
@@ -64,27 +67,27 @@ def scale(
     told("the first block")
     next(engine.session(PROMPTS[0], grid.seed, size_px=grid.sizes_px[0]).blocks(1))
     whole.settle()
-    points = [
-        point
-        for size_px in grid.sizes_px
-        for point in _points(engine, grid, size_px, whole.own, told)
-    ]
-    for turn in range(grid.turns):
-        for point in points:
-            told(f"{point}: turn {turn + 1} of {grid.turns}")
-            point.take_turn(turn)
-    return tuple(point.measured() for point in points)
+    points: list[_Point] = []
+    with ExitStack() as threads:
+        for size_px in grid.sizes_px:
+            for point in _points(engine, grid, size_px, threads):
+                told(f"{point}: until blocks are steady")
+                point.warm_up(whole.own)
+                points.append(point)
+        for turn in range(grid.turns):
+            for point in points:
+                told(f"{point}: turn {turn + 1} of {grid.turns}")
+                point.take_turn(turn)
+        return tuple(point.measured() for point in points)
 
 
-def _points(
-    engine: Engine, grid: Grid, size_px: Size, engine_bytes: int, told: Callable[[str], None]
-) -> "list[_Point]":
+def _points(engine: Engine, grid: Grid, size_px: Size, threads: ExitStack) -> "list[_Point]":
     """The points of one size: each has the sessions of the one before, and one more."""
     points: list[_Point] = []
     viewers: list[_Viewer] = []
-    memories = [OwnMemory() for _ in range(grid.sessions)]
-    for memory in memories:
-        viewers.append(_Viewer(engine, grid.seed + len(viewers), size_px))
+    for _ in range(grid.sessions):
+        thread = threads.enter_context(ThreadPoolExecutor(1))
+        viewers.append(_Viewer(engine, grid.seed + len(viewers), size_px, thread))
         plan = Plan(
             blocks=grid.blocks,
             switches=0,
@@ -93,67 +96,66 @@ def _points(
             size_px=size_px,
             sessions=len(viewers),
         )
-        points.append(_Point(engine, plan, tuple(viewers), memory))
-        told(f"{points[-1]}: until blocks are steady")
-        viewers[-1].warm_up()
-        memory.add(engine_bytes)
-        memory.settle()
+        points.append(_Point(engine, plan, tuple(viewers)))
     return points
 
 
 class _Viewer:
-    """One session of an engine that others share."""
+    """One session of an engine that others share, and the thread that makes its blocks."""
 
-    def __init__(self, engine: Engine, seed: int, size_px: Size) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, seed: int, size_px: Size, thread: Executor) -> None:
+        self._engine, self._thread = engine, thread
         self.session: Session = engine.session(PROMPTS[0], seed, size_px=size_px)
         self._made: Iterator[Block] = self.session.blocks()
 
-    def warm_up(self) -> None:
-        """Blocks until all that come after are alike."""
-        for _ in range(1 + blocks_until_steady(self._engine)):
-            next(self._made)
-        self.end()
+    def begin(self, blocks: int) -> Future[list[float]]:
+        """Make so many blocks, one after the other; how many ms each takes."""
+        return self._thread.submit(lambda: [self._next_ms() for _ in range(blocks)])
 
-    def begin(self) -> None:
-        """A block that is not timed: others have had the machine."""
-        next(self._made)
-
-    def make(self, blocks: int) -> list[float]:
-        """The ms that each of so many blocks takes, one after the other."""
-        taken_ms = []
-        for _ in range(blocks):
-            began = time.perf_counter()
-            next(self._made)
-            taken_ms.append(1e3 * (time.perf_counter() - began))
-        return taken_ms
-
-    def end(self) -> None:
+    def end(self) -> Future[Block] | None:
         """Leave nothing under way: what decodes behind has begun another block."""
-        if self._engine.preset.decode_behind:
-            next(self.session.blocks(1))
+        if not self._engine.preset.decode_behind:
+            return None
+        return self._thread.submit(lambda: next(self.session.blocks(1)))
+
+    def _next_ms(self) -> float:
+        began = time.perf_counter()
+        next(self._made)
+        return 1e3 * (time.perf_counter() - began)
 
 
 class _Point:
     """Some viewers of one size on their way through a measurement."""
 
-    def __init__(
-        self, engine: Engine, plan: Plan, viewers: Sequence[_Viewer], memory: OwnMemory
-    ) -> None:
-        self._engine, self._plan = engine, plan
-        self._viewers, self._memory = viewers, memory
+    def __init__(self, engine: Engine, plan: Plan, viewers: Sequence[_Viewer]) -> None:
+        self._engine, self._plan, self._viewers = engine, plan, viewers
+        self._memory = OwnMemory()
         self._block_ms: list[float] = []
         self._elapsed_s = 0.0
 
+    def warm_up(self, engine_bytes: int) -> None:
+        """Blocks of the last viewer until all that come after are alike; the others had theirs.
+
+        The engine itself takes so many bytes.
+        """
+        blocks = 1 + blocks_until_steady(self._engine)
+        _waited_for([self._viewers[-1].begin(blocks)])
+        _waited_for([self._viewers[-1].end()])
+        self._memory.add(engine_bytes)
+        self._memory.settle()
+
     def take_turn(self, turn: int) -> None:
-        """Blocks of all viewers at once, each going on as soon as it can."""
+        """Blocks of all viewers at once, each going on as soon as it can.
+
+        One before them is not timed: other points have had the machine.
+        """
         blocks = share_of(self._plan.blocks, self._plan.turns, turn)
-        with self._memory.turn(), ThreadPoolExecutor(len(self._viewers)) as threads:
-            list(threads.map(_Viewer.begin, self._viewers))
+        with self._memory.turn():
+            _waited_for([viewer.begin(1) for viewer in self._viewers])
             began = time.perf_counter()
-            found = list(threads.map(lambda viewer: viewer.make(blocks), self._viewers))
+            found = _waited_for([viewer.begin(blocks) for viewer in self._viewers])
             self._elapsed_s += time.perf_counter() - began
-            list(threads.map(_Viewer.end, self._viewers))
+            _waited_for([viewer.end() for viewer in self._viewers])
         self._block_ms += [ms for taken_ms in found for ms in taken_ms]
 
     def measured(self) -> Measured:
@@ -172,3 +174,10 @@ class _Point:
         size = self._engine.geometry_at(self._plan.size_px)
         count = self._plan.sessions
         return f"{size.width_px} x {size.height_px}, {count} session{'s' if count > 1 else ''}"
+
+
+def _waited_for(begun: Iterable[Future[T] | None]) -> list[T]:
+    """What comes of all that was begun; the first error of any is raised when all have ended."""
+    futures = [future for future in begun if future is not None]
+    wait(futures)
+    return [future.result() for future in futures]

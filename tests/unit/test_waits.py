@@ -24,9 +24,8 @@ WITHOUT_A_LIMIT = {
     ("measure/metrics.py", "vmaf", "subprocess.run"): ASKED,
     ("measure/cluster.py", "over_cluster.spread", "ray.shutdown"): ASKED,
     ("measure/startup.py", "startup", "subprocess.run"): ASKED,
-    ("measure/scale.py", "_Point.take_turn", "with ThreadPoolExecutor"): (
-        "the blocks of a turn, each on its thread: after Ctrl-C too it ends with those"
-    ),
+    ("measure/scale.py", "_waited_for", "wait"): ASKED,
+    ("measure/scale.py", "_waited_for", "future.result"): ASKED,
     ("engine/ahead.py", "OneAhead.next", "(begun or self._worker.submit(make)).result"): (
         "the block that was begun ahead: it ends with that, as the next block would"
     ),
