@@ -145,13 +145,18 @@ def add_preset(parser: argparse.ArgumentParser) -> None:
 
 def add_running(parser: argparse.ArgumentParser) -> None:
     """The options of whatever makes videos: of what, where, how large and with which weights."""
+    add_model(parser)
+    parser.add_argument(
+        "--size", type=size, help="pictures as 160x96 (default: what the model is made for)"
+    )
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """The options of whatever loads a model: which, where and with which weights."""
     parser.add_argument(
         "--model",
         default="tiny",
         help="tiny, longlive-1.3b, a folder, or owner/name on the model hub (default: tiny)",
-    )
-    parser.add_argument(
-        "--size", type=size, help="pictures as 160x96 (default: what the model is made for)"
     )
     parser.add_argument("--device", help="where to compute (default: cuda if there is one)")
     parser.add_argument(

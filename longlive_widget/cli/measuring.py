@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
@@ -13,6 +14,7 @@ from tqdm import tqdm
 
 from longlive_widget.cli.arguments import (
     GOES_ON,
+    add_model,
     add_preset,
     add_running,
     at_least_none,
@@ -20,6 +22,7 @@ from longlive_widget.cli.arguments import (
     path_to_write,
     preset_of,
     seed,
+    size,
 )
 from longlive_widget.presets import Preset
 
@@ -71,6 +74,59 @@ def ablate(chosen: argparse.Namespace) -> None:
     tell = steps_of if chosen.step_by_step else effects
     for effect in tell(_measure(chosen, presets, kind="ablation"), sample):
         print(effect)
+
+
+def scale(chosen: argparse.Namespace) -> None:
+    """Measure time and memory against the size of pictures and the number of sessions."""
+    preset, out = preset_of(chosen.preset), path_to_write(chosen.out)
+
+    from longlive_widget.measure.scale import KIND, Grid, scale
+
+    found = scale(
+        partial(_loader(chosen), preset),
+        Grid(
+            sizes_px=chosen.size or (None,),
+            sessions=chosen.sessions,
+            blocks=chosen.blocks,
+            turns=chosen.turns,
+            seed=chosen.seed,
+        ),
+        told=lambda said: print(said, file=sys.stderr),
+    )
+    for measured in found:
+        print("\n".join(measured.lines()))
+    _keep(out, [measured.record(KIND) for measured in found])
+
+
+def startup(chosen: argparse.Namespace) -> None:
+    """Measure how long a new process takes until its blocks are steady."""
+    preset, out = preset_of(chosen.preset), path_to_write(chosen.out)
+
+    from longlive_widget.measure.figures import number
+    from longlive_widget.measure.startup import first_steady_block, startup
+
+    if chosen.caches is not None:  # this is such a process
+        load = partial(_loader(chosen), preset)
+        options = {"size_px": chosen.size, "seed": chosen.seed}
+        _keep(out, [first_steady_block(load, chosen.caches, chosen.began, **options)])
+        return
+    records = []
+    for record in startup(_given(chosen), told=lambda said: print(said, file=sys.stderr)):
+        records.append(record)
+        print(f"{record.preset.name} of {record.model}")
+        print("\n".join(f"  {name:<20}{number(fact)}" for name, fact in record.facts.items()))
+    _keep(out, records)
+
+
+def _given(chosen: argparse.Namespace) -> list[str]:
+    """The options of whatever makes videos, as they were given, for another process."""
+    names = ("preset", "model", "device", "weights", "seed")
+    given = [f"--{name}={value}" for name in names if (value := getattr(chosen, name)) is not None]
+    if chosen.size is not None:
+        given.append("--size={}x{}".format(*chosen.size))
+    if chosen.allow_fallback:
+        given.append("--allow-fallback")
+    return given
 
 
 def profile(chosen: argparse.Namespace) -> None:
@@ -272,6 +328,50 @@ def _add_ablate(commands: "argparse._SubParsersAction[Any]") -> None:
     _add_measuring(parser)
 
 
+def _add_scale(commands: "argparse._SubParsersAction[Any]") -> None:
+    parser = commands.add_parser(
+        "scale", help="measure time and memory against sizes and against sessions at once"
+    )
+    parser.set_defaults(run=scale)
+    add_preset(parser)
+    add_model(parser)
+    parser.add_argument(
+        "--size",
+        type=size,
+        action="append",
+        help="pictures as 160x96, given again for each that takes turns (default: what the model "
+        "is made for)",
+    )
+    parser.add_argument(
+        "--sessions",
+        type=at_least_one,
+        default=1,
+        help="each size with 1 up to so many at once, on one engine (default: 1)",
+    )
+    parser.add_argument(
+        "--blocks", type=at_least_one, default=20, help="steady ones a session (default: 20)"
+    )
+    parser.add_argument(
+        "--turns", type=at_least_one, default=3, help="that points take (default: 3)"
+    )
+    parser.add_argument("--seed", type=seed, default=0, help="the noise (default: 0)")
+    parser.add_argument("--out", help="a file of records to add to, one JSON line each")
+
+
+def _add_startup(commands: "argparse._SubParsersAction[Any]") -> None:
+    parser = commands.add_parser(
+        "startup", help="measure how long a new process takes to its first steady block"
+    )
+    parser.set_defaults(run=startup)
+    add_preset(parser)
+    add_running(parser)
+    parser.add_argument("--seed", type=seed, default=0, help="the noise (default: 0)")
+    parser.add_argument("--out", help="a file of records to add to, one JSON line each")
+    own = argparse.SUPPRESS  # what the command tells the processes that it begins
+    parser.add_argument("--caches", choices=("cold", "warm"), help=own)
+    parser.add_argument("--began", type=float, default=0.0, help=own)
+
+
 def _add_profile(commands: "argparse._SubParsersAction[Any]") -> None:
     parser = commands.add_parser("profile", help="tell where the time of a block goes")
     parser.set_defaults(run=profile)
@@ -361,6 +461,8 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
     _add_quality(commands)
     _add_benchmark(commands)
     _add_ablate(commands)
+    _add_scale(commands)
+    _add_startup(commands)
     _add_profile(commands)
     _add_likeness(commands)
     _add_sweep(commands)

@@ -4,14 +4,11 @@ A block is steady when the window is full and nothing is left to compile or to r
 of a run are loaded at once and take turns, so that a machine that slows down slows all of them.
 """
 
-import gc
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from math import gcd
 
-import torch
 from torch import nn
 
 from longlive_widget.engine.engine import Engine
@@ -20,7 +17,7 @@ from longlive_widget.engine.watch import SpanName
 from longlive_widget.geometry import PICTURES_PER_LATENT_FRAME
 from longlive_widget.measure.clock import Clock, Span
 from longlive_widget.measure.environment import measured
-from longlive_widget.measure.memory import host_bytes
+from longlive_widget.measure.memory import OwnMemory
 from longlive_widget.measure.reading import text_peak_bytes
 from longlive_widget.measure.record import Fact, Record
 from longlive_widget.measure.statistics import Summary
@@ -46,13 +43,17 @@ _Spans = dict[tuple[SpanName, int], Span]
 
 @dataclass(frozen=True)
 class Plan:
-    """How much is measured of each preset: steady blocks and switches, in so many turns."""
+    """How much is measured of each preset: steady blocks and switches, in so many turns.
+
+    `sessions` are at work at once, each making so many.
+    """
 
     blocks: int = 100
     switches: int = 10
     turns: int = 5
     seed: int = 0
     size_px: tuple[int, int] | None = None
+    sessions: int = 1
 
 
 QUICK = Plan()
@@ -73,16 +74,21 @@ class Measured:
 
     def lines(self) -> Iterator[str]:
         """All of it, to read."""
-        engine = self.engine
+        engine, plan = self.engine, self.plan
         random = ", random weights" if engine.weights == "random" else ""
-        yield f"{engine.preset.name} of {engine.name}{random}, on {engine.device}"
+        size = engine.geometry_at(plan.size_px)
+        at_once = f", {plan.sessions} sessions at once" if plan.sessions > 1 else ""
+        yield (
+            f"{engine.preset.name} of {engine.name}{random} at {size.width_px} x {size.height_px}"
+            f"{at_once}, on {engine.device}"
+        )
         yield from (f"  {sentence}" for sentence in engine.fallbacks)
         for name, sample in self.samples.items():
             if sample:
-                yield f"  {name:<20}{_spread(Summary.of(sample))}"
+                yield f"  {name:<24}{_spread(Summary.of(sample))}"
         for name, fact in self.facts.items():
             yield (
-                f"  {name:<20}{fact:,.0f}" if name.endswith("_bytes") else f"  {name:<20}{fact:.2f}"
+                f"  {name:<24}{fact:,.0f}" if name.endswith("_bytes") else f"  {name:<24}{fact:.2f}"
             )
 
     def record(self, kind: str) -> Record:
@@ -100,6 +106,7 @@ class Measured:
                 "switches": plan.switches,
                 "turns": plan.turns,
                 "seed": plan.seed,
+                "sessions": plan.sessions,
             },
             samples={name: sample for name, sample in self.samples.items() if sample},
             facts=facts,
@@ -191,16 +198,17 @@ class _Run:
         plan: Plan,
         others: Iterable[Engine] = (),
     ) -> None:
-        self._memory = _Memory()
+        self._memory = OwnMemory()
         began = time.perf_counter()
         self.engine = load(preset)
         self._facts: dict[str, float] = {}
         if shared := _shared(self.engine, others):
-            self._memory.share(shared)
+            self._memory.add(weight_bytes(shared, "cuda"))
         else:
             self._facts["load_s"] = time.perf_counter() - began
         self._plan = plan
         self._clock = Clock(self.engine.device)
+        self._spans: list[Span] = []
         self._session = self._new_session()
         self._made = self._session.blocks()
         self._steady, self._switched = _Blocks(), _Blocks()
@@ -211,19 +219,20 @@ class _Run:
     def take_turn(self, turn: int) -> None:
         """Steady blocks in a row, then switches, each with steady blocks after it."""
         plan = self._plan
-        switches = _share(plan.switches, plan.turns, turn)
-        blocks = _share(plan.blocks, plan.turns, turn)
+        switches = share_of(plan.switches, plan.turns, turn)
+        blocks = share_of(plan.blocks, plan.turns, turn)
         with self._memory.turn():
             self._next()  # others have had the machine
             for stretch in range(switches + 1):
                 if stretch:
                     self._switch(PROMPTS[(len(self._switched.ms) + 1) % len(PROMPTS)])
-                self._take(_share(blocks, switches + 1, stretch))
+                self._take(share_of(blocks, switches + 1, stretch))
             self._end()
+            self._spans += self._clock.take()  # a GPU's events take more than the times they tell
 
     def measured(self) -> Measured:
         """All that was found; waits for the device."""
-        spans = self._clock.spans()
+        spans = (*self._spans, *self._clock.spans())
         samples = {"block_ms": self._steady.ms, "switch_ms": self._switched.ms}
         by_block = {(span.name, span.block): span for span in spans}
         for part in _PARTS:
@@ -239,6 +248,7 @@ class _Run:
         geometry, block_ms = self.engine.geometry, sum(self._steady.ms) / len(self._steady.ms)
         facts = {
             **self._facts,
+            **_evenness(self._steady.ms),
             **self._memory.facts(self.engine.device),
             "window_bytes": float(self._session.window_bytes),
             "pictures_per_s": 1e3 * geometry.block_frames * PICTURES_PER_LATENT_FRAME / block_ms,
@@ -304,55 +314,33 @@ class _Run:
 
 def blocks_until_steady(engine: Engine) -> int:
     """The blocks after the first until the window has been full in each state often enough."""
-    preset = engine.preset
-    filling = -(-preset.window_frames // engine.geometry.block_frames)
-    states = preset.window_frames if preset.replays(engine.model.device.type) else 1
+    preset, frames = engine.preset, engine.geometry.block_frames
+    filling = -(-preset.window_frames // frames)
+    replayed = preset.replays(engine.device.type)
+    states = full_states(preset, frames, engine.model.sizes.sink_frames) if replayed else 1
     return filling + RECORDED_STATES * states
 
 
-class _Memory:
-    """The bytes that one preset takes of a CUDA device, and all that the process takes of the host.
+def full_states(preset: Preset, block_frames: int, sink_frames: int) -> int:
+    """In how many ways the frames of a full window lie: in a ring the oldest one moves on."""
+    ring = preset.window_frames - sink_frames
+    return ring // gcd(ring, block_frames) if preset.window_cache == "ring" else 1
 
-    Of those of the device that were taken when this was made, none are its own. Of the host nobody
-    can say which preset of a run takes what.
+
+def _evenness(block_ms: Sequence[float]) -> dict[str, float]:
+    """How far the slowest blocks are above the median, and the median at both ends of a long run.
+
+    Ends are a tenth of all blocks each; fewer than ten blocks have none.
     """
-
-    def __init__(self) -> None:
-        gc.collect()
-        self._before = _device_bytes()
-        self._own = self._most = self._host = 0
-
-    def share(self, parts: Iterable[nn.Module]) -> None:
-        """Parts were there before, and are its own all the same: alone it would have them too."""
-        weights = (weight for part in parts for weight in part.parameters())
-        self._before -= sum(weight.nbytes for weight in weights if weight.is_cuda)
-
-    def settle(self) -> None:
-        """Loading and compiling are over: what is taken now is taken by every block."""
-        self._own = _device_bytes() - self._before
-        _give_back()
-
-    @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Inside, only this preset computes."""
-        if not torch.cuda.is_available():
-            yield
-            self._host = max(self._host, host_bytes())
-            return
-        others = _device_bytes() - self._own
-        idle = bytes_in_graphs(torch.cuda.memory_snapshot())
-        torch.cuda.reset_peak_memory_stats()
-        yield
-        self._most = max(self._most, torch.cuda.max_memory_allocated() + idle - others)
-        self._host = max(self._host, host_bytes())
-        _give_back()
-
-    def facts(self, device: torch.device) -> dict[str, float]:
-        """The figures."""
-        found = {"host_process_bytes": float(self._host)}
-        if device.type == "cuda":
-            found |= {"device_bytes": float(self._own), "device_peak_bytes": float(self._most)}
-        return found
+    of = Summary.of(block_ms)
+    found = {
+        "p99_above_p50_percent": 100 * (of.p99 / of.p50 - 1),
+        "most_above_p50_percent": 100 * (of.most / of.p50 - 1),
+    }
+    if tenth := len(block_ms) // 10:
+        found["first_tenth_p50_ms"] = Summary.of(block_ms[:tenth]).p50
+        found["last_tenth_p50_ms"] = Summary.of(block_ms[-tenth:]).p50
+    return found
 
 
 def _shared(engine: Engine, others: Iterable[Engine]) -> list[nn.Module]:
@@ -361,32 +349,13 @@ def _shared(engine: Engine, others: Iterable[Engine]) -> list[nn.Module]:
     return [part for part in engine.model.parts() if any(part is other for other in taken)]
 
 
-def _device_bytes() -> int:
-    if not torch.cuda.is_available():
-        return 0
-    return torch.cuda.memory_allocated() + bytes_in_graphs(torch.cuda.memory_snapshot())
+def weight_bytes(parts: Iterable[nn.Module], device_type: str) -> int:
+    """The bytes of all weights of these networks that are on such a device."""
+    weights = (weight for part in parts for weight in part.parameters())
+    return sum(weight.nbytes for weight in weights if weight.device.type == device_type)
 
 
-def _give_back() -> None:
-    """Leave to others what was only needed while blocks were made."""
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-
-
-def bytes_in_graphs(segments: Iterable[Mapping[str, Any]]) -> int:
-    """The bytes that recorded CUDA graphs keep to themselves, though no tensor is there.
-
-    Args:
-        segments: of `torch.cuda.memory_snapshot`; a graph's are in a pool of its own.
-    """
-    return sum(
-        segment["total_size"] - segment["allocated_size"]
-        for segment in segments
-        if tuple(segment["segment_pool_id"]) != (0, 0)
-    )
-
-
-def _share(total: int, parts: int, part: int) -> int:
+def share_of(total: int, parts: int, part: int) -> int:
     """How many of `total` fall on one of some equal parts."""
     return total * (part + 1) // parts - total * part // parts
 

@@ -22,7 +22,8 @@ class Subject:
     """What a record is about: only records of the same are compared.
 
     The preset counts with all of its settings, `device` is the name of what computed; `against`
-    is the preset that its pictures were held against, if they were.
+    is the preset that its pictures were held against, if they were; `sessions` were at work at
+    once.
     """
 
     kind: str
@@ -33,6 +34,7 @@ class Subject:
     geometry: Geometry
     device: str
     against: str = ""
+    sessions: int = 1
 
     @classmethod
     def of(cls, record: Record) -> "Subject":
@@ -46,13 +48,15 @@ class Subject:
             geometry=record.geometry,
             device=record.machine.device,
             against=str(record.facts.get("against", "")),
+            sessions=record.counts.get("sessions", 1),
         )
 
     def __str__(self) -> str:
+        at_once = f", {self.sessions} sessions at once" if self.sessions > 1 else ""
         return (
             f"{self.kind} of {self.model} ({self.weights}, {self.dtype}), preset "
             f"{self.preset.name!r}, {self.geometry.width_px} x {self.geometry.height_px}, "
-            f"{self.geometry.block_frames} latent frames a block, {self.device}"
+            f"{self.geometry.block_frames} latent frames a block{at_once}, {self.device}"
         )
 
     def differences(self, other: "Subject") -> tuple[str, ...]:

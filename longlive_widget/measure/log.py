@@ -23,6 +23,7 @@ from longlive_widget.measure.recommend import (
     sample_of,
 )
 from longlive_widget.measure.record import Record
+from longlive_widget.measure.series import scaled, series_lines
 from longlive_widget.measure.statistics import (
     Difference,
     Summary,
@@ -31,7 +32,16 @@ from longlive_widget.measure.statistics import (
 )
 from longlive_widget.presets import PRESETS
 
-KINDS = ("benchmark", "benchmark_as_the_log", "likeness", "ablation", "quality", "profile")
+KINDS = (
+    "benchmark",
+    "benchmark_as_the_log",
+    "likeness",
+    "ablation",
+    "quality",
+    "profile",
+    "scale",
+    "startup",
+)
 """The kinds of record that the log is made from; others are listed and not used."""
 _JUDGED = ("color", "shape", "motion", "ground")
 _SAMPLES = {
@@ -44,6 +54,13 @@ _SAMPLES = {
     "re_cache_ms": "re-cache of a switch",
     "text_ms": "reading a prompt",
 }
+_STARTS = {
+    "start_to_torch_s": "torch is there",
+    "start_to_engine_s": "engine",
+    "start_to_picture_s": "first pictures",
+    "cold_start_s": "steady, nothing compiled before",
+    "warm_start_s": "steady, compiled before",
+}
 _FACTS = {
     "first_picture_s": "first picture, s",
     "warm_up_s": "warm-up, s",
@@ -53,6 +70,14 @@ _FACTS = {
     "text_device_peak_bytes": "reading a prompt, bytes of the device",
     "text_host_peak_bytes": "reading a prompt, bytes of the host",
     "host_process_bytes": "host memory of the whole run, bytes",
+    "p99_above_p50_percent": "p99 of steady blocks above their p50, %",
+    "most_above_p50_percent": "the longest above it, %",
+    "first_tenth_p50_ms": "p50 of the first tenth of blocks, ms",
+    "last_tenth_p50_ms": "of the last",
+    "device_first_turn_bytes": "device memory after the first turn, bytes",
+    "device_last_turn_bytes": "after the last",
+    "host_first_turn_bytes": "host memory after the first turn, bytes",
+    "host_last_turn_bytes": "after the last",
 }
 
 
@@ -100,6 +125,8 @@ class _Log:
         yield from self._judged()
         yield from self._profiles()
         yield from self._ablations()
+        yield from self._scale()
+        yield from self._starts()
         yield from self._sweet_spots()
         yield from self._method()
         yield from self._sources()
@@ -256,6 +283,25 @@ class _Log:
             pairs = len(first) == len(taken)
             told = milliseconds((paired_difference if pairs else difference)(first, taken))
         return f"| `{name}` {self._of([record])} | {Summary.of(taken).p50:.1f} | {told} |"
+
+    def _scale(self) -> Iterator[str]:
+        for at, found in enumerate(scaled(self._records)):
+            if not at:
+                yield from ("## Scale", "")
+            yield from (f"### By {found.axis}: {found.name}; {found.case}", "")
+            yield from series_lines(found, self._of)
+
+    def _starts(self) -> Iterator[str]:
+        starts = [record for record in self._records if record.kind == "startup"]
+        if not starts:
+            return
+        yield from ("## Start", "", "Seconds from the start of a process.", "")
+        yield f"| preset | {' | '.join(_STARTS.values())} |"
+        yield "|---" * (1 + len(_STARTS)) + "|"
+        for record in starts:
+            cells = [number(record.facts.get(name, "")) for name in _STARTS]
+            yield f"| `{record.preset.name}` {self._of([record])} | {' | '.join(cells)} |"
+        yield from ("", *(f"{case}." for case in dict.fromkeys(map(case_of, starts))), "")
 
     def _sweet_spots(self) -> Iterator[str]:
         yield from ("## Sweet spot", "")

@@ -1,7 +1,6 @@
 """What a benchmark samples, and where it says that time went."""
 
 import time
-from collections.abc import Callable
 
 import pytest
 import torch
@@ -9,42 +8,26 @@ import torch
 from longlive_widget import Engine, Preset
 from longlive_widget.engine import decode as decoding
 from longlive_widget.engine.session import Session
+from longlive_widget.engine.windows import new_window
 from longlive_widget.measure.benchmark import (
     PROMPTS,
     Measured,
     Plan,
     as_the_log,
     benchmark,
-    bytes_in_graphs,
+    full_states,
 )
 from longlive_widget.measure.clock import Clock
-from longlive_widget.presets import PRESETS
+from longlive_widget.measure.memory import bytes_in_graphs
+from longlive_widget.presets import PRESETS, WindowCache
+from tests.unit.planted_time import SLOW_S, PlantedTime
 
 SMALL = Plan(blocks=7, switches=3, turns=2, size_px=(64, 48))
 DRAFT = Preset("draft", "", denoise_steps=(1000,), window_frames=6)
-SLOW_S = 50.0
 
 
 def load(preset: Preset) -> Engine:
     return Engine.load("tiny", preset, device="cpu")
-
-
-class PlantedTime:
-    """A clock that goes on by a millisecond when it is looked at, and as far as it is told."""
-
-    def __init__(self) -> None:
-        self._now_s = 0.0
-
-    def __call__(self) -> float:
-        self._now_s += 0.001
-        return self._now_s
-
-    def slowed(self, function: Callable[..., object]) -> Callable[..., object]:
-        def slow(*given: object) -> object:
-            self._now_s += SLOW_S
-            return function(*given)
-
-        return slow
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +72,52 @@ def test_the_process_has_more_on_the_host_than_the_weights(found: tuple[Measured
         assert not {"device_peak_bytes", "text_device_peak_bytes"} & measured.facts.keys()
         text = measured.engine.model.text_encoder
         assert measured.facts["text_host_peak_bytes"] > sum(w.nbytes for w in text.parameters())
+
+
+def test_it_tells_how_far_the_slowest_blocks_are_above_the_median(monkeypatch: pytest.MonkeyPatch):
+    """And whether a long run has become slower, or taken more, from one end to the other."""
+    planted = PlantedTime()
+    monkeypatch.setattr(time, "perf_counter", planted)
+    decode_now, decoded = decoding.decode_now, []
+
+    def slower_and_slower(*given: object) -> object:
+        decoded.append(given)
+        planted.wait(len(decoded) / 1000)
+        return decode_now(*given)
+
+    monkeypatch.setattr(decoding, "decode_now", slower_and_slower)
+    plan = Plan(blocks=30, switches=0, turns=2, size_px=(64, 48))
+    (measured,) = benchmark([DRAFT], load, plan)
+    block_ms, facts = measured.samples["block_ms"], measured.facts
+    assert block_ms == sorted(block_ms)
+    p50 = (block_ms[14] + block_ms[15]) / 2
+    assert facts["first_tenth_p50_ms"] == block_ms[1] < facts["last_tenth_p50_ms"] == block_ms[-2]
+    most = facts["most_above_p50_percent"]
+    assert most == facts["p99_above_p50_percent"] == pytest.approx(100 * (block_ms[-1] / p50 - 1))
+    assert f"  most_above_p50_percent  {most:.2f}" in list(measured.lines())
+    ends = [facts[f"host_{end}_turn_bytes"] for end in ("first", "last")]
+    assert max(ends) == facts["host_process_bytes"]
+
+
+def test_of_fewer_than_ten_blocks_or_two_turns_no_end_is_told():
+    (measured,) = benchmark([DRAFT], load, Plan(blocks=9, switches=0, turns=1, size_px=(64, 48)))
+    assert not [name for name in measured.facts if "tenth" in name or "turn" in name]
+
+
+@pytest.mark.parametrize("kind", ["static", "ring"])
+@pytest.mark.parametrize("frames", [6, 7, 8, 9, 12, 16])
+def test_a_full_window_lies_in_as_many_ways_as_are_warmed_up(kind: WindowCache, frames: int):
+    preset = DRAFT.with_(window_cache=kind, window_frames=frames)
+    sizes = load(DRAFT).model.sizes
+    window = new_window(preset, sizes, sizes.geometry, "relative")
+    seen = []
+    for block in range(60):
+        window.open_block(3 * block, 3)
+        if len(window.frames) == frames:
+            seen.append((window.key_positions, window.query_positions))
+    states = full_states(preset, 3, sizes.sink_frames)
+    assert len(set(seen)) == states
+    assert seen == (seen[:states] * 60)[: len(seen)]
 
 
 def test_presets_take_turns():

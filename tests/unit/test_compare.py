@@ -127,6 +127,7 @@ OTHERS = {
     "preset": record(preset=replace(PRESETS["turbo"], window_frames=9)),
     "geometry": record(geometry=Geometry(176, 96)),
     "device": record(machine=replace(MACHINE, device="NVIDIA H200")),
+    "sessions": record(counts={"sessions": 2}),
 }
 
 

@@ -126,6 +126,17 @@ def test_whose_times_and_whose_pictures_are_told_apart():
     assert "Not measured: `quality`, `speed`, `turbo`, `turbo_fp8`, `ultra`, `low_memory`." in page
 
 
+def test_starts_of_processes_are_a_table():
+    stages = {"start_to_torch_s": 1.5, "start_to_engine_s": 9.0, "start_to_picture_s": 30.25}
+    cold, warm = (
+        record(kind="startup", preset=PRESETS["balanced"], facts=stages | {name: taken})
+        for name, taken in (("cold_start_s", 40.0), ("warm_start_s", 12.5))
+    )
+    page = log_page([*RECORDS, cold, warm])
+    assert "| `balanced` [11] | 1.50 | 9.00 | 30.25 | 40.00 |  |" in page
+    assert "| `balanced` [12] | 1.50 | 9.00 | 30.25 |  | 12.50 |" in page
+
+
 def test_what_the_judge_said_is_in_it():
     shares = {"color": 0.99, "shape": 0.9, "motion": 0.92, "ground": 1.0}
     facts = {

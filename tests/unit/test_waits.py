@@ -23,6 +23,9 @@ WITHOUT_A_LIMIT = {
     ("widget/runner.py", "Runner._left", "self._changed.wait_for"): ASKED,
     ("measure/metrics.py", "vmaf", "subprocess.run"): ASKED,
     ("measure/cluster.py", "over_cluster.spread", "ray.shutdown"): ASKED,
+    ("measure/startup.py", "startup", "subprocess.run"): ASKED,
+    ("measure/scale.py", "_waited_for", "wait"): ASKED,
+    ("measure/scale.py", "_waited_for", "future.result"): ASKED,
     ("engine/ahead.py", "OneAhead.next", "(begun or self._worker.submit(make)).result"): (
         "the block that was begun ahead: it ends with that, as the next block would"
     ),
