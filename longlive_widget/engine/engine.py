@@ -14,7 +14,7 @@ from longlive_widget.engine.capability import within_reach
 from longlive_widget.engine.changeover import Changeover, changeover
 from longlive_widget.engine.compiling import compile_model
 from longlive_widget.engine.decode import require_decoder
-from longlive_widget.engine.gpu import current, has_triton
+from longlive_widget.engine.gpu import begin, current, has_triton
 from longlive_widget.engine.layers import prepare_layers, require_layers, require_own_layers
 from longlive_widget.engine.memory import require_memory, require_room
 from longlive_widget.engine.model import Model, Placement, Weights
@@ -155,6 +155,7 @@ class Engine:
         if dtype is not None:
             one_of("dtype", dtype, tuple(_DTYPES), CapabilityError)
         place, told = _placed(device, allow_fallback=allow_fallback)
+        begin(place)
         source = source_of(model)
         numbers = source.dtype if dtype is None else _DTYPES[dtype]
         given = Given(model, device, dtype)

@@ -1,7 +1,8 @@
 """What a GPU can do, by its compute capability; none is known by its name."""
 
 import importlib.util
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
+from threading import Thread
 
 import torch
 
@@ -26,6 +27,20 @@ def missing_gpu(
 def current(device: torch.device) -> AbstractContextManager[object]:
     """Inside, streams and events are those of this device, if it is a GPU."""
     return torch.cuda.device(device) if device.type == "cuda" else nullcontext()
+
+
+def begin(device: torch.device) -> None:
+    """Have a GPU made ready on a thread of its own: its first use takes a second or more.
+
+    Whoever uses it next waits for that, and hears of what goes wrong.
+    """
+
+    def first_use() -> None:
+        with suppress(RuntimeError):
+            torch.zeros(1, device=device)
+
+    if device.type == "cuda":
+        Thread(target=first_use, name="longlive-gpu", daemon=True).start()
 
 
 def has_triton(device: torch.device) -> bool:
