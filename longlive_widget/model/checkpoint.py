@@ -8,7 +8,6 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -35,6 +34,15 @@ _FAILED_READS = (
     OSError,
     RuntimeError,
     TypeError,
+    ValueError,
+)
+_NO_ZIP = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    OSError,
+    RuntimeError,  # a method, a version or a password that zipfile has not
     ValueError,
 )
 
@@ -292,13 +300,16 @@ def _read_torch(path: Path, *, checked: bool) -> Checkpoint:
 
 def _refuse_packed(path: Path) -> None:
     """Torch packs nothing: what is packed may unpack to more than a memory holds."""
-    with suppress(OSError, zipfile.BadZipFile), zipfile.ZipFile(path) as parts:
-        packed = [one.filename for one in parts.infolist() if one.compress_type]
-        if packed:
-            raise CheckpointError(
-                f"{path} holds packed parts ({_some(packed)}), which torch never writes: save its "
-                "state_dict anew, best as .safetensors"
-            )
+    try:
+        with zipfile.ZipFile(path) as parts:
+            packed = [one.filename for one in parts.infolist() if one.compress_type]
+    except _NO_ZIP:  # torch refuses it in its own words
+        return
+    if packed:
+        raise CheckpointError(
+            f"{path} holds packed parts ({_some(packed)}), which torch never writes: save its "
+            "state_dict anew, best as .safetensors"
+        )
 
 
 def require_undamaged(path: Path) -> None:
@@ -312,8 +323,8 @@ def require_undamaged(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as parts:
             damaged = parts.testzip()
-    except (OSError, EOFError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-        damaged = str(error)  # a method or a password that it has not is a RuntimeError
+    except _NO_ZIP as error:
+        damaged = str(error)
     if damaged is not None:
         raise CheckpointError(f"{path} is damaged ({damaged}): download it again")
 

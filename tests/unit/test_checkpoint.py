@@ -278,3 +278,12 @@ def test_a_file_with_packed_parts_is_refused_before_they_are_unpacked(tmp_path, 
     assert read_checkpoint(tmp_path / "plain.pt")
     with pytest.raises(CheckpointError, match=r"packed\.pt holds packed parts \(.*never writes"):
         read_checkpoint(tmp_path / "packed.pt")
+
+
+def test_a_zip_of_a_version_that_is_not_known_here_is_called_damaged(tmp_path, network):
+    torch.save(network.state_dict(), tmp_path / "plain.pt")
+    content = bytearray((tmp_path / "plain.pt").read_bytes())
+    content[content.index(b"PK\x01\x02") + 6] = 64  # "version needed to extract" of the first part
+    (tmp_path / "newer.pt").write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"newer\.pt is damaged .*zip file version 6\.4"):
+        read_checkpoint(tmp_path / "newer.pt")
