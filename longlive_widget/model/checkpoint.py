@@ -7,7 +7,8 @@ import pickle
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -277,7 +278,7 @@ def _read_torch(path: Path, *, checked: bool) -> Checkpoint:
         raise CheckpointError(
             f"{path} is a safetensors file under the name of a pickle: rename it to .safetensors"
         )
-    whole_zip = zipfile.is_zipfile(path)
+    whole_zip = _is_zip(path)
     if whole_zip:
         _refuse_packed(path)
     if checked:
@@ -298,13 +299,15 @@ def _read_torch(path: Path, *, checked: bool) -> Checkpoint:
     return content
 
 
+def _is_zip(path: Path) -> bool:
+    with _readable_zip(path):
+        return zipfile.is_zipfile(path)
+
+
 def _refuse_packed(path: Path) -> None:
     """Torch packs nothing: what is packed may unpack to more than a memory holds."""
-    try:
-        with zipfile.ZipFile(path) as parts:
-            packed = [one.filename for one in parts.infolist() if one.compress_type]
-    except _NO_ZIP:  # torch refuses it in its own words
-        return
+    with _readable_zip(path), zipfile.ZipFile(path) as parts:
+        packed = [one.filename for one in parts.infolist() if one.compress_type]
     if packed:
         raise CheckpointError(
             f"{path} holds packed parts ({_some(packed)}), which torch never writes: save its "
@@ -315,18 +318,27 @@ def _refuse_packed(path: Path) -> None:
 def require_undamaged(path: Path) -> None:
     """Hold each part of a `.pt` file against its checksum, which torch does not; others have none.
 
-    Raises:
-        CheckpointError: one is not what was written.
+    A part that is not what was written is a `CheckpointError`.
     """
-    if not zipfile.is_zipfile(path):
+    if not _is_zip(path):
         return
-    try:
-        with zipfile.ZipFile(path) as parts:
-            damaged = parts.testzip()
-    except _NO_ZIP as error:
-        damaged = str(error)
+    with _readable_zip(path), zipfile.ZipFile(path) as parts:
+        damaged = parts.testzip()
     if damaged is not None:
-        raise CheckpointError(f"{path} is damaged ({damaged}): download it again")
+        raise _damaged(path, damaged)
+
+
+@contextmanager
+def _readable_zip(path: Path) -> Iterator[None]:
+    """What zipfile cannot read is damaged: torch may read it, but nobody has looked inside then."""
+    try:
+        yield
+    except _NO_ZIP as error:
+        raise _damaged(path, str(error)) from error
+
+
+def _damaged(path: Path, what: str) -> CheckpointError:
+    return CheckpointError(f"{path} is damaged ({what}): download it again")
 
 
 def _refuse_text(path: Path) -> None:
