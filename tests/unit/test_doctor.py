@@ -118,7 +118,7 @@ def test_a_torch_that_cannot_be_loaded_is_told_and_all_else_still_is(tmp_path):
 
 def command(*arguments, environment):
     return subprocess.run(
-        [sys.executable, "-m", "longlive_widget.cli", *arguments],
+        [sys.executable, "-m", "longlive_widget", *arguments],
         env=environment,
         capture_output=True,
         text=True,
