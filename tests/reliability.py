@@ -31,7 +31,8 @@ Each line is held by a test, which `make test` runs. What is told says how to go
 FUZZED = """## Read at random
 
 `make fuzz` hands each reader what hypothesis makes up, and nothing may come of it but the right
-result or an error of the package's own. On record, on 2 shared cores:
+result or an error of the package's own. On record, on 2 shared cores, in part beside other work
+and at the lowest priority, so that the seconds say little:
 
 | reader | examples | seconds |
 |---|---:|---:|

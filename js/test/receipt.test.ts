@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Landing } from "../src/protocol.ts";
-import { receiptText, tookText } from "../src/view/receipt.ts";
+import { notLandedText, receiptText, tookText } from "../src/view/receipt.ts";
 
 function landing(prompt: string, block: number, replacedBy: string | null = null): Landing {
   const frame = 3 * block;
@@ -35,6 +35,40 @@ describe("the receipt of a prompt", () => {
     expect(receiptText(ball, [landing("a sea", 7, "a lake"), ball], "landed")).toBe(
       "“a blue ball spins” landed",
     );
+  });
+});
+
+describe("the receipt of a prompt that never lands", () => {
+  const marks = [landing("a sea", 0), square, ball];
+  const failed = { status: "failed", made: 21, marks, tiles: null } as const;
+
+  it("says why, and where it comes again", () => {
+    expect(notLandedText(ball, { ...failed, marks: [ball] })).toBe(
+      "“a blue ball spins” did not land: the video failed at block 21. It stays on the timeline at " +
+        "block 22: a branch without a prompt of its own comes to it there, and so does a new video.",
+    );
+  });
+
+  it("names no branch where there is none", () => {
+    const left = "It stays on the timeline at block 22: a new video comes to it there.";
+    const tiles = { columns: 2, rows: 1, labels: [], gain: null, seeded: true, compared: false };
+    expect(notLandedText(ball, { ...failed, made: 0 })).toContain(`failed at block 0. ${left}`);
+    expect(notLandedText(ball, { ...failed, tiles })).toContain(`failed at block 21. ${left}`);
+    const stopped = { ...failed, status: "stopped" } as const;
+    expect(notLandedText(ball, stopped)).toContain(`the video was stopped at block 21. ${left}`);
+  });
+
+  it("names those that gave way to it", () => {
+    expect(notLandedText(ball, failed)).toContain(
+      "“a red square moves left” gave way to “a blue ball spins”, which did not land: the video",
+    );
+  });
+
+  it("says nothing while it may land, or where its block was made", () => {
+    for (const status of ["running", "paused", "done", "idle", "closed"] as const) {
+      expect(notLandedText(ball, { ...failed, status })).toBe("");
+    }
+    expect(notLandedText(ball, { ...failed, made: 23 })).toBe("");
   });
 });
 

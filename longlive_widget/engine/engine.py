@@ -1,8 +1,8 @@
 """The front door: a model under a preset, ready to make videos."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -21,7 +21,7 @@ from longlive_widget.engine.model import Model, Placement, Weights
 from longlive_widget.engine.official import OfficialFiles
 from longlive_widget.engine.session import Means, Session
 from longlive_widget.engine.source import Source, source_of
-from longlive_widget.engine.stages import Stage, shown
+from longlive_widget.engine.stages import Tell, shown
 from longlive_widget.engine.state import Keeper, SessionState
 from longlive_widget.engine.watch import Watch
 from longlive_widget.engine.windows import Positions, new_window
@@ -131,6 +131,8 @@ class Engine:
     ) -> "Engine":
         """A model, ready to make videos. A load that takes long says its stage and seconds.
 
+        A cell that waited for it keeps one line: what was loaded, and where it computes.
+
         Args:
             model: "tiny", "longlive-1.3b" (fetched from the model hub), the folder of a model, the
                 published files one by one, or a LongLive on the hub as `owner/name`.
@@ -161,8 +163,7 @@ class Engine:
         given = Given(model, device, dtype)
         origin = Origin(given, source, weights, place, numbers, allow_fallback, emulate, told)
         asked = preset if isinstance(preset, Preset) else preset_named(preset)
-        with shown(f"preset {asked.name!r}") as tell:
-            return cls._loaded(origin, asked, beside, tell)
+        return _shown(asked, partial(cls._loaded, origin, asked, beside))
 
     @classmethod
     def _loaded(
@@ -170,7 +171,7 @@ class Engine:
         origin: Origin,
         asked: Preset,
         beside: Iterable["Engine"],
-        tell: Callable[[Stage], None],
+        tell: Tell,
     ) -> "Engine":
         chosen, known = origin.checked(asked)
         where = Placement(origin.device, origin.dtype, chosen.offload_text_encoder)
@@ -210,7 +211,7 @@ class Engine:
         preset: str | Preset,
         *,
         beside: Iterable["Engine"] = (),
-        tell: Callable[[Stage], None] | None = None,
+        tell: Tell | None = None,
     ) -> "Engine":
         """The same model under another preset, loaded as this one was, with its adapters.
 
@@ -223,8 +224,8 @@ class Engine:
         """
         asked = preset if isinstance(preset, Preset) else preset_named(preset)
         if self.origin is not None:
-            with nullcontext(tell) if tell else shown(f"preset {asked.name!r}") as told:
-                other = Engine._loaded(self.origin, asked, (self, *beside), told)
+            load = partial(Engine._loaded, self.origin, asked, (self, *beside))
+            other = load(tell) if tell else _shown(asked, load)
             other.model.adapters.follow(self.model.adapters)
             return other
         way = self.way_to(asked)
@@ -410,6 +411,16 @@ class Engine:
         size = f"{self.geometry.width_px} x {self.geometry.height_px}"
         told = "".join(f"; {sentence}" for sentence in self.fallbacks)
         return f"Engine({self.name!r}, preset {self.preset.name!r}, {size}{random}{told})"
+
+
+def _shown(preset: Preset, load: Callable[[Tell], Engine]) -> Engine:
+    """What `load` gives; whoever waits for it sees its stages, and then what was loaded."""
+    with shown(f"preset {preset.name!r}") as stages:
+        engine = load(stages.tell)
+        numbers = str(engine.model.dtype).removeprefix("torch.")
+        random = ", random weights" if engine.weights == "random" else ""
+        stages.loaded = f"{engine.name} on {engine.device} in {numbers}{random}"
+        return engine
 
 
 def _placed(device: str | None, *, allow_fallback: bool) -> tuple[torch.device, tuple[str, ...]]:

@@ -7,8 +7,8 @@ import pickle
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -35,6 +35,15 @@ _FAILED_READS = (
     OSError,
     RuntimeError,
     TypeError,
+    ValueError,
+)
+_NO_ZIP = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    OSError,
+    RuntimeError,  # a method, a version or a password that zipfile has not
     ValueError,
 )
 
@@ -269,7 +278,7 @@ def _read_torch(path: Path, *, checked: bool) -> Checkpoint:
         raise CheckpointError(
             f"{path} is a safetensors file under the name of a pickle: rename it to .safetensors"
         )
-    whole_zip = zipfile.is_zipfile(path)
+    whole_zip = _is_zip(path)
     if whole_zip:
         _refuse_packed(path)
     if checked:
@@ -290,32 +299,46 @@ def _read_torch(path: Path, *, checked: bool) -> Checkpoint:
     return content
 
 
+def _is_zip(path: Path) -> bool:
+    with _readable_zip(path):
+        return zipfile.is_zipfile(path)
+
+
 def _refuse_packed(path: Path) -> None:
     """Torch packs nothing: what is packed may unpack to more than a memory holds."""
-    with suppress(OSError, zipfile.BadZipFile), zipfile.ZipFile(path) as parts:
+    with _readable_zip(path), zipfile.ZipFile(path) as parts:
         packed = [one.filename for one in parts.infolist() if one.compress_type]
-        if packed:
-            raise CheckpointError(
-                f"{path} holds packed parts ({_some(packed)}), which torch never writes: save its "
-                "state_dict anew, best as .safetensors"
-            )
+    if packed:
+        raise CheckpointError(
+            f"{path} holds packed parts ({_some(packed)}), which torch never writes: save its "
+            "state_dict anew, best as .safetensors"
+        )
 
 
 def require_undamaged(path: Path) -> None:
     """Hold each part of a `.pt` file against its checksum, which torch does not; others have none.
 
-    Raises:
-        CheckpointError: one is not what was written.
+    A part that is not what was written is a `CheckpointError`.
     """
-    if not zipfile.is_zipfile(path):
+    if not _is_zip(path):
         return
-    try:
-        with zipfile.ZipFile(path) as parts:
-            damaged = parts.testzip()
-    except (OSError, EOFError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-        damaged = str(error)  # a method or a password that it has not is a RuntimeError
+    with _readable_zip(path), zipfile.ZipFile(path) as parts:
+        damaged = parts.testzip()
     if damaged is not None:
-        raise CheckpointError(f"{path} is damaged ({damaged}): download it again")
+        raise _damaged(path, damaged)
+
+
+@contextmanager
+def _readable_zip(path: Path) -> Iterator[None]:
+    """What zipfile cannot read is damaged: torch may read it, but nobody has looked inside then."""
+    try:
+        yield
+    except _NO_ZIP as error:
+        raise _damaged(path, str(error)) from error
+
+
+def _damaged(path: Path, what: str) -> CheckpointError:
+    return CheckpointError(f"{path} is damaged ({what}): download it again")
 
 
 def _refuse_text(path: Path) -> None:

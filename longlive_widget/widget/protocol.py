@@ -7,6 +7,7 @@ pictures of a block travel beside it, one buffer each. `js/src/protocol.ts` is t
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from reprlib import repr as short
 from typing import Literal, Self, get_args
 
 from longlive_widget.cache.occupancy import Occupancy
@@ -832,7 +833,12 @@ def _number(content: Fields, field: str) -> float:
     value = content.get(field)
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise MessageError(f"{field} {value!r} of command {content['type']!r} is no number")
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        raise MessageError(
+            f"{field} {short(value)} of command {content['type']!r} is no number of 64 bits"
+        ) from None
 
 
 def _credit(content: Fields) -> Credit:

@@ -25,6 +25,8 @@ TEXT_PX = 12
 GROUND, INK, RULE = "#ffffff", "#33383f", "#8a929c"
 CAPTION_LINES = 3
 WIDTH_PX = 1200
+PNG_BYTES = 300_000
+JPEG_QUALITY = 80
 
 
 def picture_strip(
@@ -122,13 +124,23 @@ def report_output(
     """One output of a notebook: pictures with the rows below, and the rows in words.
 
     The rows are drawn too: of what a notebook may show of others, a picture alone shows everywhere.
+    It is a PNG, or a JPEG in its full colours where that would take more than `PNG_BYTES`.
     """
-    file = BytesIO()
-    beneath(*pictures, table_picture(rows, width_px)).save(file, "PNG")
+    kind, coded = _coded(beneath(*pictures, table_picture(rows, width_px)))
     return {
-        "image/png": b64encode(file.getvalue()).decode("ascii"),
+        kind: b64encode(coded).decode("ascii"),
         "text/plain": "\n".join(f"{name}: {said}" for name, said in rows),
     }
+
+
+def _coded(picture: Image.Image) -> tuple[str, bytes]:
+    """What its bytes are, and they themselves."""
+    png, jpeg = BytesIO(), BytesIO()
+    picture.save(png, "PNG")
+    if len(png.getvalue()) <= PNG_BYTES:
+        return "image/png", png.getvalue()
+    picture.save(jpeg, "JPEG", quality=JPEG_QUALITY, subsampling=0, optimize=True)
+    return "image/jpeg", jpeg.getvalue()
 
 
 def summary_rows(records: Sequence[BlockRecord]) -> list[tuple[str, str]]:

@@ -120,6 +120,11 @@ def _goes_on_from_a_video_that_failed(page, player, screenshots):
     screenshots.take(player, "branches-failed.png")
     failed = player.locator(".ll-branches button[type=submit]").inner_text().split()[-1]
     expect(told).to_contain_text(f"branch({failed}) goes on with block {failed}")
+    expect(player.locator(".ll-receipt")).to_have_text(
+        f"“a broken heart” did not land: the video failed at block {failed}. It stays on the "
+        f"timeline at block {failed}: a branch without a prompt of its own comes to it there, and "
+        "so does a new video."
+    )
     player.locator(".ll-theatre").press("b")
     page.keyboard.type(STAR)
     page.keyboard.press("Enter")

@@ -47,6 +47,7 @@ def test_there_are_eight_lessons_each_a_question_and_an_answer():
         assert len([cell for cell in others if ANSWER in cell.source]) == 1, lesson.name
         assert FIGURE.search("".join(answer_of(lesson))), lesson.name
         assert lesson.stat().st_size < MOST_BYTES, lesson.name
+        assert all(outputs(lesson)), f"{lesson.name} keeps an output that shows nothing"
 
 
 def test_lessons_as_pages_show_pictures_and_charts_without_scripts_and_network(

@@ -244,3 +244,7 @@ def test_a_reader_reads_or_refuses_whatever_it_is_handed(known, reader, record_p
     read_or_refused()
     record_property("reader", reader)
     record_property("examples", count)
+
+
+def test_what_hypothesis_notes_of_draws_that_it_takes_back_is_short():
+    assert len(repr(values)) < 2_000  # kept once for each such draw, to the end of a run

@@ -1,5 +1,6 @@
 """What was measured, as a table and as figures; the page's tests read the same blocks."""
 
+import re
 import threading
 from pathlib import Path
 
@@ -11,8 +12,16 @@ import pytest
 from longlive_widget import Engine, Preset
 from longlive_widget.errors import SessionError
 from longlive_widget.measure.chart import Chart
+from longlive_widget.measure.colours import COLOURS
+from longlive_widget.measure.inside_charts import KEPT_COLOURS, OPEN_COLOUR, SINK_COLOUR
 from longlive_widget.timeline import Timeline
-from longlive_widget.widget.figures import latency_figure, parts_figure, window_figure
+from longlive_widget.widget.figures import (
+    PART_COLOURS,
+    STEP_COLOURS,
+    latency_figure,
+    parts_figure,
+    window_figure,
+)
 from longlive_widget.widget.metrics import metrics_of
 from longlive_widget.widget.protocol import PageTimes
 from longlive_widget.widget.still import summary_rows
@@ -30,6 +39,19 @@ def studio():
     built = LongLiveWidget(PaintedEngine(), timeline=TIMELINE, seed=1)
     yield built
     built.close()
+
+
+def page_colours(chart):
+    """All colours that the source of a chart of the page names, in their order."""
+    page = Path(__file__).parents[2] / "js" / "src" / "charts" / f"{chart}.ts"
+    return tuple(re.findall(r'"(#[0-9a-f]{6})"', page.read_text(encoding="utf-8")))
+
+
+def test_what_is_drawn_here_and_on_the_page_has_the_same_colours_there():
+    parts = tuple(colour for name, colour in PART_COLOURS.items() if name != "rest")
+    assert page_colours("sides-charts") == COLOURS
+    assert page_colours("stack") == (*STEP_COLOURS, *parts)
+    assert page_colours("window-chart") == (SINK_COLOUR, OPEN_COLOUR, *KEPT_COLOURS)
 
 
 def small_tiny():

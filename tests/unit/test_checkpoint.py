@@ -278,3 +278,19 @@ def test_a_file_with_packed_parts_is_refused_before_they_are_unpacked(tmp_path, 
     assert read_checkpoint(tmp_path / "plain.pt")
     with pytest.raises(CheckpointError, match=r"packed\.pt holds packed parts \(.*never writes"):
         read_checkpoint(tmp_path / "packed.pt")
+
+
+@pytest.mark.parametrize(
+    ("where", "byte", "told"),
+    [
+        (b"PK\x01\x02\x00\x00", 64, "zip file version 6.4"),
+        (b"PK\x06\x07", 2, "zipfiles that span multiple disks"),
+    ],
+)
+def test_a_zip_that_only_torch_can_read_is_called_damaged(tmp_path, network, where, byte, told):
+    torch.save(network.state_dict(), tmp_path / "plain.pt")
+    content = bytearray((tmp_path / "plain.pt").read_bytes())
+    content[content.index(where) + len(where)] = byte
+    (tmp_path / "other.pt").write_bytes(content)
+    with pytest.raises(CheckpointError, match=rf"other\.pt is damaged \({told}"):
+        read_checkpoint(tmp_path / "other.pt", checked=False)

@@ -221,11 +221,21 @@ def test_what_the_model_does_not_read_of_a_prompt_is_told(tmp_path, capsys):
     assert "Token indices" not in told.err
 
 
+@pytest.mark.parametrize("words", [["presets"], ["generate", "--blocks", "few"]])
+def test_the_package_is_run_as_the_command_is(words, capsys):
+    done = subprocess.run(
+        [sys.executable, "-m", "longlive_widget", *words], capture_output=True, text=True
+    )
+    code, told = run(*words), capsys.readouterr()
+    assert (done.returncode, done.stdout, done.stderr) == (code, told.out, told.err)
+    assert told.out or told.err
+
+
 def started(out, stderr):
     """The command, making a video that takes minutes."""
     words = ["generate", "--blocks", "400", "--prompt", PROMPT, "--out", str(out)]
     return subprocess.Popen(
-        [sys.executable, "-m", "longlive_widget.cli", *words],
+        [sys.executable, "-m", "longlive_widget", *words],
         stdout=subprocess.DEVNULL,
         stderr=stderr,
         env=os.environ | {"OMP_NUM_THREADS": "1"},

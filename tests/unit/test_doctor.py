@@ -118,7 +118,7 @@ def test_a_torch_that_cannot_be_loaded_is_told_and_all_else_still_is(tmp_path):
 
 def command(*arguments, environment):
     return subprocess.run(
-        [sys.executable, "-m", "longlive_widget.cli", *arguments],
+        [sys.executable, "-m", "longlive_widget", *arguments],
         env=environment,
         capture_output=True,
         text=True,
@@ -126,10 +126,19 @@ def command(*arguments, environment):
 
 
 THREE_TIMES = """
-import sys
+import getpass, os, platform, sys
+from longlive_widget.checkup import models
 from longlive_widget.cli import main
+
+platform.node = lambda: "plantedhost"
+
+def breaks():
+    who = f"{getpass.getuser()}@{platform.node()} with {os.environ['HF_TOKEN']}"
+    raise OSError(f"{who} cannot open {os.environ['HOME']}/libx264.so from {os.getcwd()}")
+
 for model in ([], ["--model", sys.argv[1]], ["--model", "planted model"]):
     print("ends with", main(["doctor", *model]))
+    models.coding = breaks  # in the words of others, which know more than a checkup says
 """
 
 
@@ -157,6 +166,13 @@ def test_nothing_says_who_asks_where_and_with_which_secrets(tmp_path):
     assert re.search(r"warning +own cache +nothing can be written there \(Not a dir", here)
     assert re.search(r"warning +weights .*LongLive-1.3B lacks adapter, autoencoder,", here)
     assert re.search(r"wrong +weights +\(the one asked for\).* lacks longlive_base.pt", folder)
+    for broken in (folder, relative):
+        assert re.search(
+            r"wrong +H.264 +OSError: \(the user\)@\(the host\) with \(a secret\) cannot open "
+            r"\(a path\) from \(a path\)$",
+            broken,
+            re.MULTILINE,
+        )
     assert "no model is called '(the one asked for)'" in relative
     assert rest == ""
     assert "planted" not in done.stdout.lower()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from longlive_widget.cache.occupancy import Occupancy
-from longlive_widget.errors import LongLiveError
+from longlive_widget.errors import LongLiveError, MessageError
 from longlive_widget.timeline import Entry, Landing, Transition
 from longlive_widget.widget.panel import (
     Loading,
@@ -265,6 +265,14 @@ def test_a_command_is_parsed_as_the_page_sends_it(name):
 def test_what_is_no_command_is_refused_in_a_sentence(name):
     with pytest.raises(LongLiveError, match=r"\w+ .*\w+"):
         parse(FIXTURES["no_command"][name])
+
+
+@pytest.mark.parametrize("command", ["credit", "time"])
+def test_a_number_that_no_float_can_be_is_refused_in_a_sentence(command):
+    content = FIXTURES["to_kernel"][command]
+    for field in (name for name, value in content.items() if isinstance(value, float)):
+        with pytest.raises(MessageError, match=rf"{field} 10+\.\.\.0+ of command .* of 64 bits"):
+            parse(content | {field: 10**400})
 
 
 def test_messages_load_without_torch():

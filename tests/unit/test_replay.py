@@ -285,7 +285,7 @@ def test_a_paced_run_with_switches_and_replans_replays_in_a_new_process(tmp_path
     assert [each.prompt for each in run.landings] == [RED, BLUE, RED, STAR]
     assert len(run.blocks) >= 11
     path = run.write(tmp_path / "run.json")
-    command = [sys.executable, "-m", "longlive_widget.cli", "replay", str(path)]
+    command = [sys.executable, "-m", "longlive_widget", "replay", str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert f"equal: all {run.pictures} pictures" in done.stdout, done.stderr
     assert done.returncode == 0

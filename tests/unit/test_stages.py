@@ -1,6 +1,7 @@
-"""Whoever waits for a model to load sees its stages, and nothing of them stays."""
+"""Whoever waits for a model to load sees its stages; a cell keeps what was loaded, alone."""
 
 import io
+import re
 import sys
 import threading
 import time
@@ -46,9 +47,9 @@ def wait_for(stream, text):
 
 def test_a_terminal_has_a_line_of_the_stage_and_its_seconds_until_it_is_over(stderr):
     stream = stderr(Terminal())
-    with shown("preset 'x'") as tell:
+    with shown("preset 'x'") as load:
         wait_for(stream, "\rpreset 'x': checking, 0 s\x1b[K")
-        tell("loading weights")
+        load.tell("loading weights")
         wait_for(stream, "\rpreset 'x': loading weights, 0 s\x1b[K")
     assert stream.getvalue().endswith(GONE)
     assert "longlive-stages" not in [thread.name for thread in threading.enumerate()]
@@ -70,15 +71,15 @@ def test_a_load_that_fails_leaves_no_line(stderr):
 def test_what_takes_no_time_shows_nothing(stderr, monkeypatch):
     stream = stderr(Terminal())
     monkeypatch.setattr(stages, "EVERY_S", PATIENCE_S)
-    with shown("preset 'x'") as tell:
-        tell("loading weights")
+    with shown("preset 'x'") as load:
+        load.tell("loading weights")
     assert stream.getvalue() == ""
 
 
 def test_a_file_and_a_pipe_hear_nothing(stderr):
     stream = stderr(io.StringIO())
-    with shown("preset 'x'") as tell:
-        tell("loading weights")
+    with shown("preset 'x'") as load:
+        load.tell("loading weights")
         assert "longlive-stages" not in [thread.name for thread in threading.enumerate()]
     assert stream.getvalue() == ""
 
@@ -104,17 +105,45 @@ class Watched(NotebookClient):
         return super().process_message(msg, cell, cell_index)
 
 
-def test_a_cell_that_loads_shows_its_stages_and_keeps_no_word_of_them():
-    cell = (
-        "from longlive_widget import Engine\nfrom longlive_widget.engine import stages\n"
-        "stages.EVERY_S = 0.01\nEngine.load('tiny')\nprint('loaded')"
-    )
+def executed(cell):
+    """A cell that loads, as it is saved, and all that its replaceable outputs have shown."""
+    cell = "from longlive_widget.engine import stages\nstages.EVERY_S = 0.01\n" + cell
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell)])
-    client = Watched(notebook, timeout=120, resources={"metadata": {"path": str(ROOT)}})
+    client = Watched(
+        notebook, timeout=120, allow_errors=True, resources={"metadata": {"path": str(ROOT)}}
+    )
     client.execute()
-    assert (client.seen[0], client.seen[-1]) == ({}, {})  # nbval takes the first one as it is
-    texts = " ".join(data["text/plain"] for data in client.seen[1:-1])
+    return notebook.cells[0].outputs, client.seen
+
+
+def test_a_cell_that_loads_shows_its_stages_and_keeps_one_line_of_what_was_loaded():
+    kept, seen = executed(
+        "from longlive_widget import Engine\nEngine.load('tiny', 'balanced', device='cpu')\n"
+        "print('loaded')"
+    )
+    assert seen[0] == {}  # nbval takes the first one as it is
+    texts = [data["text/plain"] for data in seen[1:]]
     for stage in ("checking", "loading weights"):
-        assert f"preset 'reference': {stage}, " in texts
-    kept = [output.get("data", output.get("text")) for output in notebook.cells[0].outputs]
-    assert kept == [{}, "loaded\n"]
+        assert f"preset 'balanced': {stage}, " in " ".join(texts)
+    first, printed = kept
+    (line,) = first["data"].values()
+    assert re.fullmatch(r"preset 'balanced': tiny on cpu in float32, loaded in \d+ s", line)
+    assert (line, printed["text"]) == (texts[-1], "loaded\n")
+
+
+def test_a_cell_whose_load_fails_keeps_the_stage_that_it_failed_in():
+    kept, _ = executed(
+        "import time\n"
+        "from longlive_widget import Engine\n"
+        "from longlive_widget.engine import engine\n"
+        "def prepare_layers(*_, **__):\n"
+        "    time.sleep(0.1)\n"
+        "    raise MemoryError\n"
+        "engine.prepare_layers = prepare_layers\n"
+        "Engine.load('tiny')"
+    )
+    line = kept[0]["data"]["text/plain"]
+    assert re.fullmatch(
+        r"preset 'reference': not loaded, ended in 'preparing layers' \d+ s on", line
+    )
+    assert kept[1]["ename"] == "MemoryError"

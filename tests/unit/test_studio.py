@@ -586,6 +586,21 @@ def test_prompts_in_a_report_are_as_they_were_typed_and_drawn(studio):
     assert np.count_nonzero(np.diff(lines.astype(int)) == 1) >= len(rows)
 
 
+def test_a_report_of_many_pictures_is_coded_smaller_and_looks_the_same():
+    hue = np.linspace(0, 255, 900)[None, :, None] * np.array([1.0, 0.2, 0.6])
+    fine = np.random.default_rng(0).normal(0, 4, (1200, 900, 3))
+    strip = Image.fromarray(np.clip(hue + fine, 0, 255).astype(np.uint8))
+    png = io.BytesIO()
+    beneath(strip).save(png, "PNG")
+    output = report_output([strip], [("videos", "16")], 900)
+    assert set(output) == {"image/jpeg", "text/plain"}
+    coded = base64.b64decode(output["image/jpeg"])
+    assert len(coded) < len(png.getvalue()) / 3
+    shown = np.asarray(Image.open(io.BytesIO(coded)))[:1200].astype(float)
+    assert np.abs(shown - np.asarray(strip)).mean() < 4
+    assert np.abs((shown - np.asarray(strip)).mean(axis=0)).max() < 2
+
+
 def test_what_has_ended_is_told_once_and_what_goes_on_with_a_later_block(studio):
     studio.run(blocks=2)
     clock = studio._runner._gauges.clock

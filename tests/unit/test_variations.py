@@ -1,8 +1,5 @@
 """One timeline with several seeds in step, as a widget in plain Python."""
 
-import re
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -136,10 +133,7 @@ def test_they_have_no_seed_of_their_own_but_those_of_their_tiles(variations):
     assert repr(variations) == "Variations('tiny', seeds=(3, 8, 5))"
 
 
-def test_nine_tiles_and_eight_presets_have_a_colour_each_the_same_on_the_page():
-    page = Path(__file__).parents[2] / "js/src/charts/sides-charts.ts"
-    on_page = re.findall(r'"(#[0-9a-f]{6})"', page.read_text(encoding="utf-8"))
-    assert tuple(on_page) == COLOURS
+def test_nine_tiles_and_eight_presets_have_a_colour_each():
     assert len(set(COLOURS)) >= max(len(PRESETS), MOST)
 
 

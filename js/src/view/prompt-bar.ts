@@ -12,7 +12,7 @@ import { make } from "./elements.ts";
 import { type Item, menu } from "./menu.ts";
 import { type Ask, promptField } from "./prompt-field.ts";
 import { recalled, used } from "./recall.ts";
-import { receiptText, tookText } from "./receipt.ts";
+import { notLandedText, receiptText, tookText } from "./receipt.ts";
 import { shortly, transitionItems, transitionText } from "./transition-menu.ts";
 
 export type PromptBar = {
@@ -51,6 +51,8 @@ export function promptBar(
   let library: readonly string[] = [];
   let at = -1;
   let how = cut;
+  let state: State | undefined;
+  let promised: Landing | undefined;
   const manner = menu("How the prompt takes over", () => transitionItems(how, decide), signal);
   manner.element.classList.add("ll-menu-up");
   decide(how);
@@ -67,7 +69,10 @@ export function promptBar(
     element,
     receipt,
     mark: field.mark,
-    update({ status, entries, library: offered }) {
+    update(next) {
+      const { status, entries, library: offered } = next;
+      state = next;
+      takeBack();
       known = used(entries.map(({ prompt }) => prompt));
       library = offered;
       const able = steerable(status);
@@ -77,20 +82,34 @@ export function promptBar(
       input.placeholder = able ? "a prompt to switch to, then Enter" : "start, then steer here";
     },
     say(message) {
+      promised = undefined;
       receipt.dataset["phase"] = "done";
       receipt.textContent = message;
     },
     taken(landing, marks, inSeconds) {
+      promised = landing;
       const when = inSeconds > 0.05 ? `, in about ${inSeconds.toFixed(1)} s` : "";
       receipt.dataset["phase"] = "taken";
       receipt.textContent = receiptText(landing, marks, `lands at block ${landing.block}${when}`);
+      takeBack(); // a state may come before what was told ahead of it
     },
     landed(landing, marks, record, atSeconds) {
+      promised = promised !== undefined && promised.block > landing.block ? promised : undefined;
       receipt.dataset["phase"] = "landed";
       const place = `landed at block ${landing.block}, ${atSeconds.toFixed(2)} s`;
       receipt.textContent = `${receiptText(landing, marks, place)}${tookText(record.parts_ms)}`;
     },
   };
+
+  /** The receipt of a prompt that never lands any more says so. */
+  function takeBack(): void {
+    const told = promised && state ? notLandedText(promised, state) : "";
+    if (told !== "") {
+      promised = undefined;
+      receipt.dataset["phase"] = "lost";
+      receipt.textContent = told;
+    }
+  }
 
   function send(event: Event): void {
     event.preventDefault();

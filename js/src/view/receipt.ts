@@ -1,6 +1,6 @@
 // What became of a prompt, in a sentence. Knows no element of the page.
 
-import type { Landing } from "../protocol.ts";
+import type { Landing, State } from "../protocol.ts";
 
 /** That the prompt `lands at ...` or `landed at ...`, and which of the marks gave way to it there. */
 export function receiptText(
@@ -19,6 +19,23 @@ export function receiptText(
   }
   const others = [...overtaken].map((other) => `“${other}”`).join(", ");
   return `${others} gave way to “${prompt}”, which ${place}`;
+}
+
+/** Why a prompt that was to land there never does in this video, and what comes of it; "" while it may. */
+export function notLandedText(
+  landing: Landing,
+  { status, made, marks, tiles }: Pick<State, "status" | "made" | "marks" | "tiles">,
+): string {
+  if (landing.block < made || (status !== "failed" && status !== "stopped")) {
+    return "";
+  }
+  const ended = status === "failed" ? "the video failed" : "the video was stopped";
+  const branches = status === "failed" && made > 0 && tiles === null;
+  const next = branches
+    ? "a branch without a prompt of its own comes to it there, and so does a new video"
+    : "a new video comes to it there";
+  const what = receiptText(landing, marks, `did not land: ${ended} at block ${made}`);
+  return `${what}. It stays on the timeline at block ${landing.block}: ${next}.`;
 }
 
 const PARTS = { text: "reading", "re-cache": "re-cache" };

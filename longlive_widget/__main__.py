@@ -1,4 +1,4 @@
-"""`python -m longlive_widget.cli` is the command `longlive-widget`."""
+"""`python -m longlive_widget` is the command `longlive-widget`."""
 
 import sys
 
