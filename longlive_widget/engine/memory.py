@@ -140,8 +140,11 @@ def needed_bytes(preset: Preset, sizes: Sizes, dtype: torch.dtype, device: torch
     replayed = preset.replays(device.type)
     apart = preset.decode_behind or replayed
     working = most + passing if apart else max(most, passing)
-    if replayed:
-        working += decoding.kept_bytes  # graphs were measured to take that much more
+    if replayed:  # a re-cache is not, and graphs were measured to take as much more as
+        # what the full decoder keeps, with either decoder
+        full = preset.with_(decoder="full")
+        whole = decoding if preset.decoder == "full" else decoding_work(full, sizes, dtype)
+        working += passing + whole.kept_bytes
     # what is offloaded is there only while a prompt is read, and nothing is decoded then
     alternates = _offloads(preset, device) and not preset.decode_behind
     return (

@@ -375,20 +375,25 @@ def test_the_room_of_the_full_model_is_that_of_its_parts():
     assert on_host > needed_bytes(low, sizes, half, gpu) + 0.9 * text
 
 
-def measured_peaks() -> Iterator[tuple[Preset, float]]:
-    """What presets took of GPUs at full size, at 832 x 480: all that is on record."""
+def measured_peaks() -> Iterator[tuple[Preset, float, bool]]:
+    """What presets took of GPUs at full size, at 832 x 480, with switches or without: all records.
+
+    Of one session; of several, each has a window and graphs of its own.
+    """
     for path in sorted(DOCS.glob("measured/**/*.jsonl")):
         if path.stem == "h200-kernels":
             continue  # of kernels that kept no keys turned
         for record in read(path):
-            if "device_peak_bytes" in record.facts:
-                yield record.preset, float(record.facts["device_peak_bytes"])
-    yield PRESETS["low_memory"], 11.1e9  # docs/log.md, 2026-11-26
+            alone = record.counts.get("sessions", 1) == 1 and record.geometry.width_px == 832
+            if alone and "device_peak_bytes" in record.facts:
+                peak = float(record.facts["device_peak_bytes"])
+                yield record.preset, peak, bool(record.counts["switches"])
+    yield PRESETS["low_memory"], 11.1e9, True  # docs/log.md, 2026-11-26
 
 
-@pytest.mark.parametrize(("preset", "peak"), [*measured_peaks()], ids=str)
-def test_no_preset_takes_more_than_it_says(preset: Preset, peak: float):
-    """Nor much less; layers in FP8 are counted as large as they are while they are loaded.
+@pytest.mark.parametrize(("preset", "peak", "switched"), [*measured_peaks()], ids=str)
+def test_no_preset_takes_more_than_it_says(preset: Preset, peak: float, *, switched: bool):
+    """Nor much less, if its prompt was switched; layers in FP8 are counted as they are loaded.
 
     What kernels of our own spare a decoder that takes a whole block, and is not compiled, is not
     counted: on an H200 1.3 of 8.1 GB. By frames they spare nothing, and compiling spares as much.
@@ -399,7 +404,8 @@ def test_no_preset_takes_more_than_it_says(preset: Preset, peak: float):
     bound = 1.12 if preset.linear_dtype == "fp8" else 1.05 if close else 1.08
     if preset.kernels != "torch" and preset.compiled is None and preset.decode_frames is None:
         bound = 1.15
-    assert peak <= needed < bound * peak
+    assert peak <= needed
+    assert needed < bound * peak or not switched
 
 
 def test_low_memory_says_that_12_gb_are_enough():
