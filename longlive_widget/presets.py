@@ -188,9 +188,9 @@ class Preset:
         return self.cuda_graphs is True or (self.cuda_graphs == "fastest" and device_type == "cuda")
 
     def decoded_parts(self, frames: int) -> tuple[int, ...]:
-        """How a block of so many latent frames is cut to be decoded, part by part."""
+        """How a block of so many latent frames, which `decode_frames` divides, is decoded."""
         at_once = self.decode_frames or frames
-        parts = [min(at_once, frames - first) for first in range(0, frames, at_once)]
+        parts = [at_once] * (frames // at_once)
         if self.decode_first and parts[0] > 1:
             parts[:1] = [1, parts[0] - 1]
         return tuple(parts)

@@ -64,6 +64,11 @@ describe("the receipt of a prompt that never lands", () => {
     );
   });
 
+  it("says nothing of a prompt that was taken from the timeline or moved", () => {
+    expect(notLandedText(ball, { ...failed, marks: [star] })).toBe("");
+    expect(notLandedText(ball, { ...failed, marks: [{ ...ball, block: 25 }] })).toBe("");
+  });
+
   it("says nothing while it may land, or where its block was made", () => {
     for (const status of ["running", "paused", "done", "idle", "closed"] as const) {
       expect(notLandedText(ball, { ...failed, status })).toBe("");

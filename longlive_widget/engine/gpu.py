@@ -32,7 +32,8 @@ def current(device: torch.device) -> AbstractContextManager[object]:
 def begin(device: torch.device) -> None:
     """Have a GPU made ready on a thread of its own: its first use takes a second or more.
 
-    Whoever uses it next waits for that, and hears of what goes wrong.
+    Whoever uses it next waits for that, and hears of what goes wrong; so does a process that ends
+    meanwhile.
     """
 
     def first_use() -> None:
@@ -40,7 +41,7 @@ def begin(device: torch.device) -> None:
             torch.zeros(1, device=device)
 
     if device.type == "cuda":
-        Thread(target=first_use, name="longlive-gpu", daemon=True).start()
+        Thread(target=first_use, name="longlive-gpu").start()
 
 
 def has_triton(device: torch.device) -> bool:

@@ -255,7 +255,8 @@ class Session:
 
         `early` gets the number of each block and the first of its pictures as soon as these are on
         the host, on the thread that makes blocks: under a preset with `decode_first` or
-        `decode_frames` before the rest is decoded. What is wrong with a block may show later.
+        `decode_frames` before the rest is decoded. What is wrong with a block may show later. The
+        block waits for it, and an error in it is one of the block: it should hand over, and return.
 
         A count that is no whole number from 1 up is a `SessionError`; so is going on after a block
         of this session has failed.

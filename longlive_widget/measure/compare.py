@@ -128,11 +128,18 @@ def compare(
         regression: the share by which they may be, 0.05 for 5 %.
 
     Raises:
-        RecordError: one side has no records, or both have none of the same subject.
+        RecordError: one side has no records, or none with samples, or both have none of the same
+            subject.
     """
     for name, records in (("before", before), ("after", after)):
         if not records:
             raise RecordError(f"there are no records {name}: measure some first")
+        if not any(record.samples for record in records):
+            kinds = " and ".join(sorted({record.kind for record in records}))
+            raise RecordError(
+                f"the records {name} are of {kinds}, single figures without samples, and nothing "
+                "tells how much they vary: give those of benchmark, ablate, profile or scale"
+            )
     first, second = _by_subject(before), _by_subject(after)
     pairs = tuple(
         _pair(subject, first[subject], second[subject], regression)

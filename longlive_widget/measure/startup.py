@@ -56,7 +56,7 @@ def startup(
             out = folder / f"{caches}.jsonl"
             own = ["--caches", caches, "--began", str(time.monotonic()), "--out", str(out)]
             process = subprocess.run(
-                [sys.executable, "-m", "longlive_widget.cli", "startup", *arguments, *own],
+                [sys.executable, "-m", "longlive_widget", "startup", *arguments, *own],
                 env=os.environ | {name: str(place) for name, place in places.items()},
                 capture_output=True,
                 text=True,

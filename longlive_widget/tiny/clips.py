@@ -190,7 +190,7 @@ def drawn(
     outlined: Outline, encoder: VideoEncoder, text_encoder: TextEncoder, device: torch.device
 ) -> Clips:
     """Draw, encode and tokenise a shard of clips."""
-    parts = [_encoded(stretch, encoder, device) for stretch in outlined.stretches]
+    parts = [encoded(stretch, encoder, device) for stretch in outlined.stretches]
     if not outlined.form.starts:  # the encoder is causal: the stretch needs a lead, which goes
         (sink, sink_cover), (stretch, stretch_cover) = parts
         parts = [(sink, sink_cover), (stretch[:, BLOCK_FRAMES:], stretch_cover[:, BLOCK_FRAMES:])]
@@ -248,7 +248,7 @@ def _switched(scene: Scene, latent_frame: int, rng: random.Random) -> tuple[Scen
     return switched, switch_caption(switched, change, rng)
 
 
-def _encoded(stretch: Sketch, encoder: VideoEncoder, device: torch.device) -> tuple[Tensor, Tensor]:
+def encoded(stretch: Sketch, encoder: VideoEncoder, device: torch.device) -> tuple[Tensor, Tensor]:
     """The latents of one video of each clip and what covers them; some clips at a time."""
     latents, covers = [], []
     for at in range(0, len(stretch), ENCODED_CLIPS):

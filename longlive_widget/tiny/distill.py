@@ -1,4 +1,4 @@
-"""Third stage of training: few steps, learned on the student's own running videos.
+"""The training of the adapter: few steps, learned on the student's own running videos.
 
 The student makes videos as a session does: window, re-cache, named steps. For every step of every
 block the teacher says where its guided many-step path from the same noisy latents ends, under the

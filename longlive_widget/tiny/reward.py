@@ -57,7 +57,7 @@ class Reward:
         self._reader = reader.requires_grad_(requires_grad=False).eval()
 
     def shortfall(self, latent_BFCHW: Tensor, asked_BTK: Tensor) -> Tensor:
-        """The mean of -log p over all things that are seen, p being that of the shape asked for.
+        """The mean of -log p over all things that are asked for, p being that of their shape.
 
         `asked_BTK` has the numbers of colour and shape of each thing, -1 where there is none. A
         thing is found by its colour; one that is not seen counts as right.

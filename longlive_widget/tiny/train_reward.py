@@ -17,7 +17,7 @@ from longlive_widget.engine.model import load_encoder, save_weights
 from longlive_widget.geometry import pictures_before
 from longlive_widget.model.checkpoint import load_strictly, read_weights
 from longlive_widget.model.video_decoder import VideoEncoder
-from longlive_widget.tiny.clips import TAUGHT, Pool, of_latents
+from longlive_widget.tiny.clips import TAUGHT, Pool, encoded, of_latents
 from longlive_widget.tiny.learner import Learner
 from longlive_widget.tiny.optimizers import optimizers_for
 from longlive_widget.tiny.reward import LatentReader, Reward
@@ -115,7 +115,8 @@ def train_reward(
         learner.load_average()
         save_weights(reward_path(stage.folder), reader.state_dict())
         unseen = stretches(seed, UNSEEN_CLIPS, _UNSEEN)
-        reading = asdict(measured(reader.eval(), labelled(unseen, encoder, place)))
+        with torch.autocast(place.type, dtype=torch.bfloat16, enabled=half):
+            reading = asdict(measured(reader.eval(), labelled(unseen, encoder, place)))
         report = {"reading": reading, "clips": UNSEEN_CLIPS, "seed": seed}
         (stage.folder / "reward.json").write_text(json.dumps(report, indent=2) + "\n")
     return finished
@@ -144,8 +145,7 @@ def stretches(seed: int, clips: int, number: int) -> Sketch:
 @torch.inference_mode()
 def labelled(drawn: Sketch, encoder: VideoEncoder, device: torch.device) -> Blocks:
     """The first and the last block of each stretch, half of the clips each."""
-    pictures, _ = paint(drawn, device)
-    latent_BFCHW = encoder.stream().encode(pictures).float()
+    latent_BFCHW = encoded(drawn, encoder, device)[0].float()
     behind, front = (
         of_latents(paint(drawn.only(thing), device)[1], F.avg_pool3d)[:, :, 0] for thing in (0, 1)
     )

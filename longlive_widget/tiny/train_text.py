@@ -1,4 +1,4 @@
-"""Second stage of training: the text encoder learns what prompts say.
+"""The training of the text encoder: it learns what prompts say.
 
 The full-size model gets its text encoder ready-made, trained on language alone; so does this one.
 From the mean of a prompt's rows a linear layer must say what each thing is, looks like and does,

@@ -1,4 +1,4 @@
-"""Second stage of training: the causal transformer, by flow matching with teacher forcing.
+"""The training of the causal transformer, by flow matching with teacher forcing.
 
 Axes: B batch, F latent frames, C channels, H rows, W columns, P prompts, L rows of text.
 """

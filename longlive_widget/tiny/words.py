@@ -306,6 +306,13 @@ def _chosen(table: dict[_Key, tuple[str, ...]], keys: Iterable[_Key]) -> list[st
 
 
 def names_shape(prompt: str, shape: Shape) -> bool:
-    """Whether a prompt has a word for the shape."""
-    said = re.findall(WORD, prompt.lower())
-    return any(word in said for word in SHAPE_WORDS[shape])
+    """Whether a prompt has a word for the shape; "in a circle" is a motion."""
+    said = prompt.lower()
+    for particle in _PARTICLES:
+        said = said.replace(particle, "")
+    return any(word in re.findall(WORD, said) for word in SHAPE_WORDS[shape])
+
+
+_PARTICLES = frozenset(
+    verb.particle for ways in MOTION_WORDS.values() for verb in ways if " " in verb.particle
+)

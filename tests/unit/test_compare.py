@@ -276,6 +276,14 @@ def test_records_that_cannot_be_compared_are_told_in_one_sentence(tmp_path, comm
     )
 
 
+def test_single_figures_are_not_compared():
+    start = of({}, kind="startup", facts={"cold_start_s": 50.0})
+    with pytest.raises(RecordError, match="the records before are of startup, single figures"):
+        compare([start], [start])
+    with pytest.raises(RecordError, match="the records after are of startup"):
+        compare([of({"block_ms": times(1)})], [start])
+
+
 def test_half_a_record_is_told_and_the_others_are_compared(tmp_path, capsys):
     for name in ("a", "b"):
         append(tmp_path / name, record())

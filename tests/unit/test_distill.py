@@ -191,5 +191,8 @@ def test_a_shape_that_a_new_prompt_does_not_name_is_to_stay_as_it_is_seen(
     videos._ask(["it moves left", "it moves left"], before)
     assert videos._asked_BTK[0, 0, 1] == seen[0, 0]
     assert videos._asked_BTK[1, 0, 1] == before[1, 0, 1]
+    circling = torch.tensor([[SHAPES.index("ball")] * 2] * 2)
+    videos._ask(["it goes in a circle"] * 2, torch.stack([before[..., 0], circling], dim=-1))
+    assert videos._asked_BTK[0, 0, 1] == seen[0, 0]
     videos._ask([f"a {SHAPE_WORDS[thing.shape][-1]} moves" for thing in scenes], before)
     assert videos._asked_BTK[:, 0].tolist() == before[:, 0].tolist()

@@ -11,6 +11,7 @@ import torch
 from longlive_widget import Engine, OfficialFiles
 from longlive_widget.engine import memory
 from longlive_widget.engine.decode import decode_now
+from longlive_widget.engine.dry_run import passing_bytes
 from longlive_widget.engine.memory import (
     needed_bytes,
     prompt_bytes,
@@ -402,10 +403,14 @@ def test_no_preset_takes_more_than_it_says(preset: Preset, peak: float, *, switc
     needed = needed_bytes(preset, sizes, torch.bfloat16, torch.device("cuda"))
     close = preset.compiled is None and preset.kernels == "torch"
     bound = 1.12 if preset.linear_dtype == "fp8" else 1.05 if close else 1.08
+    if preset.decode_first:
+        bound = 1.09
     if preset.kernels != "torch" and preset.compiled is None and preset.decode_frames is None:
         bound = 1.15
     assert peak <= needed
-    assert needed < bound * peak or not switched
+    if not switched and preset.replays("cuda"):  # what a re-cache takes was not needed
+        needed -= passing_bytes(preset, sizes, torch.bfloat16)
+    assert needed < bound * peak
 
 
 def test_low_memory_says_that_12_gb_are_enough():

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from subprocess import CompletedProcess
 
@@ -27,12 +28,14 @@ class Processes:
         self.found: list[list[list[str]]] = []
 
     def run(self, command: list[str], *, env: dict[str, str], **_: object):
-        assert command[:3] == [sys.executable, "-m", "longlive_widget.cli"]
+        python, how, module, *said = command
+        assert (python, how) == (sys.executable, "-m")
+        assert find_spec(f"{module}.__main__"), f"python -m {module} runs nothing"
         caches = [Path(env[place]) for place in PLACES]
         self.found.append([[mark.name for mark in cache.iterdir()] for cache in caches])
         for cache in caches:
             (cache / "mark").touch()
-        return CompletedProcess(command, main(command[3:]))
+        return CompletedProcess(command, main(said))
 
 
 def test_the_first_process_finds_caches_empty_and_the_second_one_what_that_left(

@@ -42,6 +42,7 @@ from longlive_widget.tiny import (
 )
 from longlive_widget.tiny.clips import OPENING_SHARDS
 from longlive_widget.tiny.probe import PROBE_PATH, load_probe
+from longlive_widget.tiny.recipe import StageName
 from longlive_widget.tiny.scenes import LEARNED, Vocabulary
 from longlive_widget.tiny.teacher_forcing import TaughtWindow
 from longlive_widget.tiny.tokenizer import save_tokenizer
@@ -242,11 +243,17 @@ def test_a_transformer_that_has_grown_does_the_same():
 
 
 @pytest.mark.usefixtures("without_samples")
-def test_a_stopped_run_goes_on_to_the_same_weights(straight: train.Plan, plan: train.Plan):
-    assert not train.train("transformer", replace(plan, max_seconds=0))
-    assert train.train("transformer", plan)
-    whole, resumed = (
-        torch.load(run.folder / "transformer.state.pt")["learner"]["modules"]
-        for run in (straight, plan)
+@pytest.mark.parametrize("stage", ["transformer", "reward"])
+def test_a_stopped_run_goes_on_to_the_same_weights(
+    stage: StageName, straight: train.Plan, plan: train.Plan, tmp_path: Path
+):
+    whole = replace(straight, folder=tmp_path / "whole") if stage == "reward" else straight
+    if stage == "reward":
+        shutil.copytree(straight.model_folder, whole.model_folder)
+        assert train.train(stage, whole)
+    assert not train.train(stage, replace(plan, max_seconds=0))
+    assert train.train(stage, plan)
+    at_once, resumed = (
+        torch.load(run.folder / f"{stage}.state.pt")["learner"]["modules"] for run in (whole, plan)
     )
-    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+    assert all(torch.equal(at_once[name], resumed[name]) for name in at_once)

@@ -26,7 +26,10 @@ export function notLandedText(
   landing: Landing,
   { status, made, marks, tiles }: Pick<State, "status" | "made" | "marks" | "tiles">,
 ): string {
-  if (landing.block < made || (status !== "failed" && status !== "stopped")) {
+  const stands = marks.some(
+    ({ prompt, block }) => prompt === landing.prompt && block === landing.block,
+  );
+  if (!stands || landing.block < made || (status !== "failed" && status !== "stopped")) {
     return "";
   }
   const ended = status === "failed" ? "the video failed" : "the video was stopped";
