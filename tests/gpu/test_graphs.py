@@ -3,13 +3,15 @@
 import gc
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from functools import partial
+from itertools import cycle, islice
 
 import numpy as np
 import pytest
 import torch
 
 from longlive_widget import PRESETS, Branches, Engine, Entry, Preset, Timeline, Transition
+from longlive_widget.engine import decode
 from longlive_widget.engine.capability import has_compiler
 from longlive_widget.engine.gpu import has_triton
 from longlive_widget.engine.side_by_side import side_by_side
@@ -115,29 +117,37 @@ def test_our_kernels_on_a_window_in_8_bits_are_replayed_to_the_bit(numbers: str)
     require_equal(video(replayed, 60), video(engine, 60), 60)
 
 
+class ToldEvent:
+    """An event that tells when the host begins to wait for it."""
+
+    def __init__(self, event: torch.cuda.Event, told: Callable[[], None]) -> None:
+        self._event, self._told = event, told
+
+    def synchronize(self) -> None:
+        self._told()
+        self._event.synchronize()
+
+
 @pytest.mark.parametrize("behind", [False, True])
-def test_the_first_pictures_are_given_while_the_rest_is_being_decoded(
-    tiny: Engine, *, behind: bool
+def test_the_first_pictures_are_given_before_the_rest_is_waited_for(
+    tiny: Engine, monkeypatch: pytest.MonkeyPatch, *, behind: bool
 ):
     preset = POOLED.with_(memory_pool=False, decode_first=True, decode_behind=behind)
     session = Engine(tiny.model, preset).session(PROMPTS[0], seed=1, size_px=SMALL_PX)
-    (first,) = session.blocks(1)  # kernels are made and timed in it
-    assert len(first.frames) == 9
-    decode, given, waited = session._decoding.decode, [], []
+    record, order, given = decode._recorded_event, [], []
+    names = cycle(["first", "all"])
 
-    def held_up(latent: torch.Tensor) -> torch.Tensor:
-        if latent.shape[1] > 1:
-            torch.cuda._sleep(2_000_000_000)  # about a second
-            waited.append(torch.cuda.current_stream())
-        return decode(latent)
+    def told_event() -> ToldEvent:
+        return ToldEvent(record(), partial(order.append, next(names)))
 
-    def early(block: int, pictures: np.ndarray) -> None:
-        assert not waited[block - 1].query(), "all of it is decoded already"
+    def early(_: int, pictures: np.ndarray) -> None:
+        order.append("given")
         given.append(pictures)
 
-    session._decoding.decode = held_up
+    monkeypatch.setattr(decode, "_recorded_event", told_event)
     blocks = list(session.blocks(3, early=early))
-    assert [len(pictures) for pictures in given] == [4, 4, 4]
+    assert order == ["first", "given", "all"] * 3
+    assert [len(pictures) for pictures in given] == [1, 4, 4]
     for block, pictures in zip(blocks, given, strict=True):
         assert np.array_equal(pictures, block.frames[: len(pictures)])
 
