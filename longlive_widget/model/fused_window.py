@@ -140,6 +140,8 @@ def _packed_rows(
 def _scaled(x: tl.tensor, most: tl.constexpr, WHOLE: tl.constexpr) -> tuple[tl.tensor, tl.tensor]:
     """Rows as numbers up to `most`, and by what to multiply each row."""
     largest = tl.maximum(tl.max(tl.abs(x), axis=1), _LEAST * most)
+    unknown = tl.max((x != x).to(tl.int32), axis=1) > 0  # the largest of others would hide it
+    largest = tl.where(unknown, float("nan"), largest)
     number = x * (tl.div_rn(1.0, largest) * most)[:, None]
     if WHOLE:
         number = (number + _ROUND) - _ROUND

@@ -3,6 +3,8 @@
 Without a GPU they run in Triton's interpreter, where it is asked for: TRITON_INTERPRET=1.
 """
 
+import math
+
 import pytest
 import torch
 from torch import Tensor
@@ -104,6 +106,27 @@ def test_what_is_written_is_that_of_the_plain_twins_but_for_the_last_bit_of_a_sc
     assert torch.equal(some(made)[1], v)
     for parts, before in ((packed, 0), (made, 7)):
         untouched(parts, before)
+
+
+@pytest.mark.parametrize("numbers", NUMBERS, ids=str)
+@torch.inference_mode()
+def test_a_row_with_a_number_that_is_none_stays_without_a_number(
+    heads: tuple[int, int], numbers: torch.dtype
+):
+    """So that the next block is seen to be broken; all other rows are what they were."""
+    from longlive_widget.model.fused_window import KeyTurning
+
+    storage, turn = ScaledStorage(numbers), turn_of(heads[1])
+    given = some(block(heads, DTYPES[1]).unbind())
+    given[0][0, 1, 0, 2] = math.nan
+    packed = tuple(x.new_zeros(BATCH, TOKENS, *x.shape[2:]) for x in storage.pack(*given))
+    made = torch.empty((2, BATCH, TOKENS, *heads), dtype=DTYPES[1], device=DEVICE).unbind()
+    KeyTurning(turn).pack(given, some(packed), FIRST, some(made))
+    k, v = storage.unpack(some(packed), DTYPES[1])
+    lost = k.isnan().flatten(2).any(-1)
+    assert lost[0, 1]
+    assert lost.sum() == 1
+    assert not v.isnan().any()
 
 
 @torch.inference_mode()
