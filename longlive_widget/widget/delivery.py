@@ -112,6 +112,8 @@ class Delivery:
         """The last block of this video that was profiled, if one was."""
         self._history: deque[BlockRecord] = deque(maxlen=HISTORY_BLOCKS)
         self._uncredited: set[int] = set()
+        self._coding = False
+        """Whether a block is being coded that takes a credit when it is sent."""
 
     @property
     def delivered(self) -> Delivered:
@@ -142,14 +144,24 @@ class Delivery:
         """A block as it is sent; without buffers where nobody looks, or has no room for it."""
         with self._video.changed:
             codec, room = self.audience.codec, CREDITS - len(self._uncredited)
-            displayed = self.audience.expected and room > 0
+            displayed = self._coding = self.audience.expected and room > 0
         begun_s = time.perf_counter()
-        buffers = encode_block(block.frames, codec) if displayed else []
+        try:
+            buffers = encode_block(block.frames, codec) if displayed else []
+        except BaseException:
+            self._coding = False
+            raise
         encode_ms = 1e3 * (time.perf_counter() - begun_s)
         return Coded(codec, buffers, encode_ms, room, picture_hashes(block.frames))
 
+    def leave_out(self) -> None:
+        """The block that was coded is not wanted any more, and takes no credit."""
+        with self._video.changed:
+            self._coding = False
+
     def send(self, block: "Block", coded: Coded, record: BlockRecord) -> Shot:
         """Keep a block and have it sent, under the lock of the video; returns it for a file."""
+        self._coding = False
         if self.audience.looking and not record.displayed:
             self.dropped += 1
             self._counted = block.index
@@ -206,7 +218,7 @@ class Delivery:
         newest = self._history[-1] if self._history else None
         if newest is None or newest.displayed or newest.credits > 0:
             return None
-        room = len(self._uncredited) < CREDITS
+        room = len(self._uncredited) + self._coding < CREDITS
         return newest if room and self.audience.looking else None
 
     def attach(self, view: str, codecs: Sequence[Codec]) -> None:

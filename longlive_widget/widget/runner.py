@@ -653,6 +653,7 @@ class Runner:
             return None
         with self._changed:
             if self._stretch is not stretch:
+                self.delivery.leave_out()
                 return None
             if block is None or coded is None:
                 self._become("done")

@@ -24,6 +24,7 @@ from longlive_widget.runs.manifest import picture_hashes
 from longlive_widget.timeline import Timeline
 from longlive_widget.widget import shot_file
 from longlive_widget.widget.delivery import CREDITS
+from longlive_widget.widget.frame_codec import encode_block
 from longlive_widget.widget.plan import MARKS
 from longlive_widget.widget.protocol import (
     BlockMessage,
@@ -1028,6 +1029,53 @@ def test_credits_that_come_while_a_block_is_coded_have_it_sent(begin, monkeypatc
     runner.make(3).result(PATIENCE_S)
     page.wait_for(lambda: runner.delivery.history[2].displayed)
     assert (runner.delivery.history[2].credits, runner.state().dropped) == (0, 0)
+
+
+def test_a_block_that_is_being_coded_has_its_credit_before_one_that_is_late(begin, monkeypatch):
+    """While block 2 is coded late, for the credit that has come, block 3 is coded for it too."""
+    runner, page = begin()
+    runner.delivery.attach("1-1", BOTH)
+    runner.make(3).result(PATIENCE_S)
+    assert [record.displayed for record in runner.delivery.history] == [True, True, False]
+    begun, late_is_done = threading.Event(), threading.Event()
+    here, made = threading.current_thread(), []
+
+    def in_turns(frames, codec):
+        if threading.current_thread() is here:
+            made.append(runner.make(1))
+            assert begun.wait(PATIENCE_S)
+        else:
+            begun.set()
+            assert late_is_done.wait(PATIENCE_S)
+        return encode_block(frames, codec)
+
+    monkeypatch.setattr("longlive_widget.widget.delivery.encode_block", in_turns)
+    runner.delivery.credit(1, 0, PageTimes())
+    late_is_done.set()
+    made[0].result(PATIENCE_S)
+    assert [record.displayed for record in runner.delivery.history[2:]] == [False, True]
+    page.wait_for_blocks(4)
+    runner.delivery.credit(1, 1, PageTimes())
+    runner.make(2).result(PATIENCE_S)
+    assert [record.credits for record in runner.delivery.history[4:]] == [1, 0]
+
+
+def test_a_block_that_was_coded_in_vain_holds_no_credit(begin, monkeypatch):
+    """It was called off by then: what is late has the room."""
+    runner, _ = begin()
+    runner.delivery.attach("1-1", BOTH)
+    runner.make(1).result(PATIENCE_S)
+
+    def called_off(frames, codec):
+        runner.stop()
+        return encode_block(frames, codec)
+
+    monkeypatch.setattr("longlive_widget.widget.delivery.encode_block", called_off)
+    runner.make(1).result(PATIENCE_S)
+    deadline_s = time.monotonic() + PATIENCE_S
+    while runner.delivery._coding and time.monotonic() < deadline_s:
+        time.sleep(0.01)
+    assert not runner.delivery._coding
 
 
 def test_a_block_that_is_sent_after_all_takes_a_credit_until_it_is_given_back(begin):
