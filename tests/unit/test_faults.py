@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import psutil
@@ -19,12 +20,14 @@ from longlive_widget.model.transformer import Transformer
 from longlive_widget.model.video_decoder import VideoDecoder
 from longlive_widget.widget.delivery import Delivery
 from longlive_widget.widget.runner import Runner
+from tests.unit import waiting
 
 TIMELINE = Timeline.of("a red ball moves right on white", (9, "it turns blue"))
 PLAIN = Preset("plain", "", (1000, 500), window_frames=9)
 WAYS = {"plain": PLAIN, "behind": PLAIN.with_(decode_behind=True)}
 SMALL_PX = (48, 32)
 PATIENCE_S = 30
+wait_until = partial(waiting.wait_until, patience_s=PATIENCE_S)
 PARTS = {
     "step": (Transformer, "forward"),
     "decoder": (VideoDecoder, "forward"),
@@ -56,13 +59,6 @@ def open_studio(engine: Engine):
 def alone(engine: Engine, timeline: Timeline, blocks: int):
     session = engine.session(timeline, 3, size_px=SMALL_PX)
     return np.concatenate([block.frames for block in session.blocks(blocks)])
-
-
-def wait_until(condition):
-    until_s = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < until_s, "it never happened"
-        time.sleep(0.01)
 
 
 def breaking(work, fault):

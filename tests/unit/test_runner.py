@@ -47,6 +47,7 @@ from longlive_widget.widget.protocol import (
 )
 from longlive_widget.widget.runner import Runner
 from tests.unit.painted_engine import PaintedEngine, paint
+from tests.unit.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 20
@@ -1072,10 +1073,7 @@ def test_a_block_that_was_coded_in_vain_holds_no_credit(begin, monkeypatch):
 
     monkeypatch.setattr("longlive_widget.widget.delivery.encode_block", called_off)
     runner.make(1).result(PATIENCE_S)
-    deadline_s = time.monotonic() + PATIENCE_S
-    while runner.delivery._coding and time.monotonic() < deadline_s:
-        time.sleep(0.01)
-    assert not runner.delivery._coding
+    wait_until(lambda: not runner.delivery._coding)
 
 
 def test_a_block_that_is_sent_after_all_takes_a_credit_until_it_is_given_back(begin):

@@ -2,10 +2,10 @@
 
 import gc
 import threading
-import time
 import weakref
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 
 import numpy as np
 import pytest
@@ -28,11 +28,13 @@ from longlive_widget.widget import studio as studio_module
 from longlive_widget.widget.offers import Offers, from_base
 from longlive_widget.widget.protocol import Failure, PanelMessage, parse
 from longlive_widget.widget.studio import LongLiveWidget
+from tests.unit import waiting
 from tests.unit.painted_engine import PaintedEngine
 
 RED = "a red ball moves right on black"
 SMALL_PX = (32, 32)
 PATIENCE_S = 30
+wait_until = partial(waiting.wait_until, patience_s=PATIENCE_S)
 
 
 @pytest.fixture(scope="module")
@@ -53,13 +55,6 @@ def painted():
     built = LongLiveWidget(PaintedEngine(seconds_per_block=0.01), RED, seed=3)
     yield built
     built.close()
-
-
-def wait_until(condition):
-    until_s = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < until_s, "it never happened"
-        time.sleep(0.01)
 
 
 def from_page(studio, content):

@@ -7,7 +7,6 @@ import io
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import av
@@ -34,6 +33,7 @@ from longlive_widget.widget.reel import Reel
 from longlive_widget.widget.still import beneath, picture_strip, report_output, summary_rows
 from longlive_widget.widget.studio import LongLiveWidget
 from tests.unit.painted_engine import PaintedEngine, PaintedSession
+from tests.unit.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_S = 20
@@ -58,13 +58,6 @@ def executed(*cells):
 def imported(name, text):
     """What a page sends once a file was chosen."""
     return {"type": "import", "view": "12-34", "name": name, "text": text}
-
-
-def wait_until(condition):
-    until_s = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < until_s, "it never happened"
-        time.sleep(0.01)
 
 
 def printed(outputs):

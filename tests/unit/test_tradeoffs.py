@@ -2,9 +2,9 @@
 
 import gc
 import json
-import time
 import weakref
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -13,6 +13,7 @@ from longlive_widget.errors import LongLiveError, RecordError, SessionError
 from longlive_widget.measure.records import append
 from longlive_widget.widget.cases import cases_of
 from longlive_widget.widget.wishes import wish_of
+from tests.unit import waiting
 from tests.unit.painted_engine import PaintedEngine
 from tests.unit.written_record import MACHINE, record
 
@@ -21,6 +22,7 @@ TWO_STEPS = REFERENCE.with_(name="2 steps", summary="", denoise_steps=(1000, 250
 TWO_STEPS_CODE = "Preset('2 steps', '', denoise_steps=(1000, 250))"
 RED = "a red ball moves right on black"
 PATIENCE_S = 30
+wait_until = partial(waiting.wait_until, patience_s=PATIENCE_S)
 
 
 def timed(preset, *block_ms, **changes: object):
@@ -55,13 +57,6 @@ def live(engine):
     yield studio, built
     built.close()
     studio.close()
-
-
-def wait_until(condition):
-    until_s = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < until_s, "it never happened"
-        time.sleep(0.01)
 
 
 def from_page(explorer, **content: object):

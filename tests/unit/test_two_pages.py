@@ -3,14 +3,12 @@
 Both are on one comm: they hear all that the kernel sends, and keep what is for all or for them.
 """
 
-import time
-
 import pytest
 
 from longlive_widget.widget.studio import LongLiveWidget
 from tests.unit.painted_engine import PaintedEngine
+from tests.unit.waiting import wait_until
 
-PATIENCE_S = 20
 CODECS = ("h264", "jpeg")
 
 
@@ -68,13 +66,6 @@ def shown():
     yield build
     for studio in built:
         studio.close()
-
-
-def wait_until(condition):
-    until_s = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < until_s, "it never happened"
-        time.sleep(0.005)
 
 
 def asked(tab):
