@@ -5,8 +5,9 @@ The prompts come from a seed that no training uses. Non-goal: how beautiful it i
 
 import random
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import islice
 from statistics import mean, median
 
 import numpy as np
@@ -24,6 +25,7 @@ from longlive_widget.tiny.judge import (
     Adherence,
     adherence,
     blocks_until_shown,
+    outline_adherence,
     read_scene,
     said_probability,
     stays_in_place,
@@ -42,11 +44,15 @@ from longlive_widget.tiny.scenes import (
 START_BLOCKS = 6
 """So many blocks are made before the first judgement and the switch."""
 SWITCHED_BLOCKS = 6
+MOST_SWITCHED_BLOCKS = 18
+"""So many are made where a thing is cut off in all pictures before, so that nobody could read it:
+what moves slowly takes that long to come in again."""
 SETTLING_BLOCKS = 2
 """What a switch asks for must show after so many blocks."""
 EARLY_BLOCK, LATE_BLOCK = 10, 200
 _BLOCK_FRAMES = PICTURE.block_frames
 _BLOCKS = START_BLOCKS + SWITCHED_BLOCKS
+_STRETCH_BLOCKS = JUDGED_PICTURES // BLOCK_PICTURES
 SWITCH_PICTURE = pictures_before(START_BLOCKS * _BLOCK_FRAMES)
 FEWER_STEPS: dict[str, tuple[int, ...]] = {
     "3 steps": (1000, 500, 250),
@@ -54,8 +60,8 @@ FEWER_STEPS: dict[str, tuple[int, ...]] = {
 }
 
 Pictures = NDArray[np.uint8]
-Video = Callable[[Timeline, int, int], Pictures]
-"""From a timeline, a seed and a number of blocks to all pictures."""
+Video = Callable[[Timeline, int], Iterator[Pictures]]
+"""From a timeline and a seed to the pictures of one block after the other, without end."""
 
 
 @dataclass(frozen=True)
@@ -84,9 +90,11 @@ class Verdict:
     start: Adherence
     said_probability: float
     switched: Adherence
-    """Colour, shape, size and ground of the second block after the switch; motion of the 48
-    pictures that begin two blocks after it, and shape and size too where no picture of the second
-    block shows the thing whole."""
+    """Colour and ground of the second block after the switch, and motion of the 48 pictures that
+    begin two blocks after it. Shape and size of the second block too, or of the first stretch after
+    it that shows the thing whole."""
+    outlines_seen: bool
+    """Whether each thing was whole in any picture after the switch."""
     ground_kept: bool | None
     place_kept: bool | None
     blocks_until_shown: int | None
@@ -197,9 +205,7 @@ def evaluate(
     video = video_of(engine)
     rng = random.Random(f"evaluation {seed}")
     cases = [random_case(rng, vocabulary) for _ in range(prompts)]
-    verdicts = tuple(
-        judged(case, video(case.timeline, case.seed, _BLOCKS)) for case in watched(cases)
-    )
+    verdicts = tuple(watch(case, video(case.timeline, case.seed)) for case in watched(cases))
     far = [random_case(rng, vocabulary) for _ in range(long_prompts)]
     long = [_endurance(case, video) for case in watched(far)]
     odd = [_reworded(random_case(rng, vocabulary), rng) for _ in range(unusual_prompts)]
@@ -228,11 +234,15 @@ def pictures_per_second(engine: Engine, *, warm_up_blocks: int = 6, blocks: int 
 def video_of(engine: Engine) -> Video:
     """How that engine makes videos."""
 
-    def video(timeline: Timeline, seed: int, blocks: int) -> Pictures:
-        made = engine.session(timeline, seed).blocks(blocks)
-        return np.concatenate([block.frames for block in made])
+    def video(timeline: Timeline, seed: int) -> Iterator[Pictures]:
+        return (block.frames for block in engine.session(timeline, seed).blocks())
 
     return video
+
+
+def first_blocks(video: Iterator[Pictures], blocks: int) -> Pictures:
+    """The pictures of the next blocks of a video."""
+    return np.concatenate(list(islice(video, blocks)))
 
 
 def random_case(rng: random.Random, vocabulary: Vocabulary) -> Case:
@@ -244,15 +254,30 @@ def random_case(rng: random.Random, vocabulary: Vocabulary) -> Case:
     return Case(*said, scene, switched, change, rng.randrange(2**32))
 
 
+def watch(case: Case, video: Iterator[Pictures]) -> Verdict:
+    """Judge a video that is watched until each of its things has been seen whole."""
+    pictures = first_blocks(video, _BLOCKS)
+    verdict = judged(case, pictures)
+    for _ in range(_BLOCKS, START_BLOCKS + MOST_SWITCHED_BLOCKS, _STRETCH_BLOCKS):
+        if verdict.outlines_seen:
+            break
+        pictures = np.concatenate([pictures, first_blocks(video, _STRETCH_BLOCKS)])
+        verdict = judged(case, pictures)
+    return verdict
+
+
 def judged(case: Case, pictures: Pictures) -> Verdict:
-    """Judge the pictures of the twelve blocks of a case."""
+    """Judge the pictures of a case, twelve blocks or more."""
     before, after = pictures[:SWITCH_PICTURE], pictures[SWITCH_PICTURE:]
     start = read_scene(before)
     settled = SETTLING_BLOCKS * BLOCK_PICTURES
     second = read_scene(after[settled - BLOCK_PICTURES : settled])
-    soon = adherence(second, case.switched)
-    moving = adherence(read_scene(after[settled : settled + JUDGED_PICTURES]), case.switched)
-    outline = soon if all(thing.whole for thing in second.things) else moving
+    later = [
+        read_scene(after[first : first + JUDGED_PICTURES])
+        for first in range(settled, len(after), JUDGED_PICTURES)
+    ]
+    soon, moving = (adherence(reading, case.switched) for reading in (second, later[0]))
+    shape, size, whole = outline_adherence([second, *later], case.switched)
     began = adherence(start, case.scene)
     change = case.change
     keeps_ground = change.ground is None and began.ground
@@ -261,7 +286,8 @@ def judged(case: Case, pictures: Pictures) -> Verdict:
         case,
         start=began,
         said_probability=said_probability(start, case.scene),
-        switched=Adherence(soon.color, outline.shape, outline.size, moving.motion, soon.ground),
+        switched=Adherence(soon.color, shape, size, moving.motion, soon.ground),
+        outlines_seen=whole,
         ground_kept=soon.ground and moving.ground if keeps_ground else None,
         place_kept=stays_in_place(before[-2 * BLOCK_PICTURES :], after) if keeps_place else None,
         blocks_until_shown=blocks_until_shown(after, case.switched, change),
@@ -306,13 +332,14 @@ def _reworded(case: Case, rng: random.Random) -> Case:
 def _begun(case: Case, video: Video) -> Adherence:
     """The first six blocks of a prompt."""
     return adherence(
-        read_scene(video(Timeline.of(case.prompt), case.seed, START_BLOCKS)), case.scene
+        read_scene(first_blocks(video(Timeline.of(case.prompt), case.seed), START_BLOCKS)),
+        case.scene,
     )
 
 
 def _endurance(case: Case, video: Video) -> tuple[Adherence, Adherence]:
     """One prompt without a switch, judged early and late."""
-    pictures = video(Timeline.of(case.prompt), case.seed, LATE_BLOCK)
+    pictures = first_blocks(video(Timeline.of(case.prompt), case.seed), LATE_BLOCK)
     early = pictures[: pictures_before(EARLY_BLOCK * _BLOCK_FRAMES)][-JUDGED_PICTURES:]
     readings = read_scene(early), read_scene(pictures[-JUDGED_PICTURES:])
     first, last = (adherence(reading, case.scene) for reading in readings)

@@ -4,7 +4,7 @@ Knows no model of video: drawn and generated pictures are read in the same way.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TypeVar
@@ -108,6 +108,23 @@ def adherence(reading: Reading, scene: Scene) -> Adherence:
         motion=all(seen is not None and seen.motion in _motions_like(said) for said, seen in pairs),
         ground=reading.ground == scene.ground,
     )
+
+
+def outline_adherence(readings: Sequence[Reading], scene: Scene) -> tuple[bool, bool, bool]:
+    """Shape, size, and whether these could be read, off some stretches of pictures in their order.
+
+    Each thing of the scene is read in the first stretch that shows it whole; where none does, in
+    the last one that shows it. With two things, what holds for both.
+    """
+    stretches = [_matched(reading, scene) for reading in readings]
+    shape = size = whole = True
+    for slot, said in enumerate(scene.things):
+        shown = [seen for pairs in stretches if (seen := pairs[slot][1]) is not None]
+        best = next((seen for seen in shown if seen.whole), shown[-1] if shown else None)
+        shape &= best is not None and best.shape == said.shape
+        size &= best is not None and best.size == said.size
+        whole &= best is not None and best.whole
+    return shape, size, whole
 
 
 def said_probability(reading: Reading, scene: Scene) -> float:

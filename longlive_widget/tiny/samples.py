@@ -13,7 +13,7 @@ import simplejpeg
 from longlive_widget.engine.engine import Engine
 from longlive_widget.timeline import Timeline
 from longlive_widget.tiny.captions import caption, switch_caption
-from longlive_widget.tiny.evaluate import Pictures, video_of
+from longlive_widget.tiny.evaluate import Pictures, first_blocks, video_of
 from longlive_widget.tiny.scenes import LEARNED, Scene, Vocabulary, random_change, random_scene
 
 SAMPLES_A_GROUND = 3
@@ -56,6 +56,6 @@ def _prompts(rng: random.Random, scene: Scene, vocabulary: Vocabulary) -> tuple[
 def _row(engine: Engine, first: str, then: str, seed: int) -> Pictures:
     """Some pictures of a video, evenly spaced, side by side."""
     frame = SWITCH_BLOCK * engine.geometry.block_frames
-    pictures = video_of(engine)(Timeline.of(first, (frame, then)), seed, BLOCKS)
+    pictures = first_blocks(video_of(engine)(Timeline.of(first, (frame, then)), seed), BLOCKS)
     shown = np.linspace(0, len(pictures) - 1, _PICTURES).round().astype(int)
     return np.concatenate(list(pictures[shown]), axis=1)

@@ -1,11 +1,13 @@
 """The judge of the embedded model, on pictures of which the truth is known: drawn ones."""
 
 import random
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from longlive_widget import Engine
 from longlive_widget.engine.model import load_encoder
@@ -13,12 +15,16 @@ from longlive_widget.engine.source import model_folder
 from longlive_widget.model.stream import to_bytes
 from longlive_widget.presets import PRESETS
 from longlive_widget.tiny.evaluate import (
+    MOST_SWITCHED_BLOCKS,
+    START_BLOCKS,
     SWITCH_PICTURE,
+    Case,
     Report,
     Shares,
     fewer_steps_psnr_db,
     judged,
     random_case,
+    watch,
 )
 from longlive_widget.tiny.judge import (
     BLOCK_PICTURES,
@@ -226,6 +232,38 @@ def test_a_drawn_video_does_what_its_prompts_say_and_not_what_others_say():
     other = judged(cases[0], drawn(cases[1].switched, count=length))
     assert not (other.start.whole or other.switched.whole)
     assert other.said_probability < 0.7
+
+
+def in_blocks(scene: Scene, made: list[int]) -> Iterator[NDArray[np.uint8]]:
+    """The pictures of a drawn video, block by block; `made` counts them."""
+    for block in range(START_BLOCKS + MOST_SWITCHED_BLOCKS):
+        first = max(0, BLOCK_PICTURES * block - 3)
+        made.append(block)
+        yield drawn(scene, count=BLOCK_PICTURES if block else BLOCK_PICTURES - 3, first=first)
+
+
+@pytest.mark.parametrize(
+    ("motion", "left_px", "blocks"),
+    [("rests", None, 12), ("moves left", None, 16), ("rests", 0.0, 24)],
+    ids=["whole at once", "cut off for six blocks", "never whole"],
+)
+def test_a_video_is_watched_until_its_outlines_can_be_read(motion, left_px, blocks):
+    words = {"colors": "blue", "shapes": "triangle", "motions": motion, "sizes": "big"}
+    scene = scene_of(7, {**words, "speeds": "slowly"})
+    (thing,) = scene.things
+    if left_px is not None:
+        path = replace(thing.path, place_px=(left_px, PICTURE.height_px / 2))
+        scene = replace(scene, things=(replace(thing, path=path),))
+    case = Case("", "", scene, scene, Change(), seed=0)
+    made: list[int] = []
+    verdict = watch(case, in_blocks(scene, made))
+    assert len(made) == blocks
+    assert verdict.outlines_seen == (left_px is None)
+    if verdict.outlines_seen:
+        assert verdict.switched.shape
+        assert verdict.switched.size
+        other = replace(scene, things=(replace(thing, shape="star"),))
+        assert not watch(replace(case, switched=other), in_blocks(scene, [])).switched.shape
 
 
 def test_from_the_same_history_the_reference_is_like_itself_and_fewer_steps_are_not():
