@@ -64,8 +64,8 @@ Attention = Literal[
 FASTEST: tuple[Attention, ...] = "fastest", "fastest-fp8"
 """What is chosen where it runs, by timing; the second may change the picture."""
 Kernels = Literal["torch", "fastest", "triton"]
-CudaGraphs = Literal[False, True, "fastest"]
-_SOME_GRAPHS = " or ".join(map(repr, get_args(CudaGraphs)))
+OnGpus = Literal[False, True, "fastest"]
+"""A switch that "fastest" turns on where there is a GPU."""
 
 
 @dataclass(frozen=True)
@@ -90,9 +90,10 @@ class Preset:
     the model's own, or a second one that is quicker and less exact;
     `decode_frames` is how many latent frames it takes at once, None a whole block, and
     `decode_first` has it take a block's first one alone, so that there are pictures of it before
-    the rest is decoded. `decode_behind` begins the next block while the last one is decoded.
-    `offload_text_encoder` leaves the text encoder's weights on the host: a prompt takes longer to
-    read. `compiled` has torch compile the networks at their first use, in that mode of its.
+    the rest is decoded; "fastest" does so where there is a GPU. `decode_behind` begins the next
+    block while the last one is decoded. `offload_text_encoder` leaves the text encoder's weights on
+    the host: a prompt takes longer to read. `compiled` has torch compile the networks at their
+    first use, in that mode of its.
     `linear_dtype` is the type in which the transformer's linear layers multiply: the model's own,
     or FP8 with a scale for each token and for each row of a weight. `attention` is the kernel that
     computes it: the one that torch chooses, one by name, or the one that is found the fastest as
@@ -115,10 +116,10 @@ class Preset:
     context: Context = "needed"
     recache: Recache = "needed"
     memory_pool: bool = False
-    cuda_graphs: CudaGraphs = False
+    cuda_graphs: OnGpus = False
     decoder: Decoder = "full"
     decode_frames: int | None = None
-    decode_first: bool = False
+    decode_first: OnGpus = False
     decode_behind: bool = False
     offload_text_encoder: bool = False
     compiled: CompileMode | None = None
@@ -138,10 +139,12 @@ class Preset:
         one_of("decoder", self.decoder, get_args(Decoder), PresetError)
         if self.compiled is not None:
             one_of("compiled", self.compiled, (*get_args(CompileMode), None), PresetError)
-        graphs: object = self.cuda_graphs  # 0 and 1 equal False and True, and are neither
-        if graphs != "fastest" and not isinstance(graphs, bool):
-            raise PresetError(f"cuda_graphs {graphs!r} does not exist: use {_SOME_GRAPHS}")
-        for switch in ("memory_pool", "decode_first", "decode_behind", "offload_text_encoder"):
+        for name in ("cuda_graphs", "decode_first"):
+            switch: object = getattr(self, name)  # 0 and 1 equal False and True, and are neither
+            if switch != "fastest" and not isinstance(switch, bool):
+                some = " or ".join(map(repr, get_args(OnGpus)))
+                raise PresetError(f"{name} {switch!r} does not exist: use {some}")
+        for switch in ("memory_pool", "decode_behind", "offload_text_encoder"):
             true_or_false(switch, getattr(self, switch), PresetError)
         for size, least in (("window_frames", 1), ("prompt_cache", 0)):
             number = whole_number(size, getattr(self, size), PresetError, least=least)
@@ -183,15 +186,25 @@ class Preset:
                 f"cuda_graphs: use {COMPILED_WITHOUT_GRAPHS[self.compiled]!r}"
             )
 
+    def on(self, device_type: str) -> "Preset":
+        """This preset with its switches as they are on such a device: "cuda" or another."""
+        here = device_type == "cuda"
+        switches = {
+            name: here
+            for name in ("cuda_graphs", "decode_first")
+            if getattr(self, name) == "fastest"
+        }
+        return replace(self, **switches)  # type: ignore[arg-type]  # switches that are no words
+
     def replays(self, device_type: str) -> bool:
         """Whether blocks are replayed as CUDA graphs on such a device: "cuda" or another."""
-        return self.cuda_graphs is True or (self.cuda_graphs == "fastest" and device_type == "cuda")
+        return self.on(device_type).cuda_graphs is True
 
-    def decoded_parts(self, frames: int) -> tuple[int, ...]:
-        """How a block of so many latent frames, which `decode_frames` divides, is decoded."""
+    def decoded_parts(self, frames: int, device_type: str) -> tuple[int, ...]:
+        """How a block of so many latent frames, which `decode_frames` divides, is decoded there."""
         at_once = self.decode_frames or frames
         parts = [at_once] * (frames // at_once)
-        if self.decode_first and parts[0] > 1:
+        if self.on(device_type).decode_first and parts[0] > 1:
             parts[:1] = [1, parts[0] - 1]
         return tuple(parts)
 
@@ -314,8 +327,10 @@ _BALANCED = Preset(
     attention="fastest",
     kernels="fastest",
     cuda_graphs="fastest",
+    decode_first="fastest",
 )
-_TURBO = _BALANCED.with_(
+_QUICKER = _BALANCED.with_(decode_first=False)
+_TURBO = _QUICKER.with_(
     name="turbo",
     summary="3 steps and a window of 8 latent frames: faster, with less detail",
     denoise_steps=(1000, 500, 250),
@@ -341,7 +356,7 @@ PRESETS: dict[str, Preset] = {
             kernels="fastest",
         ),
         _BALANCED,
-        _BALANCED.with_(
+        _QUICKER.with_(
             name="speed",
             summary="balanced in FP8, for a GPU: linear layers, attention too where that is faster",
             **_FOR_A_GPU,
@@ -352,7 +367,7 @@ PRESETS: dict[str, Preset] = {
             summary="turbo in FP8, for a GPU: linear layers, attention too where that is faster",
             **_FOR_A_GPU,
         ),
-        _BALANCED.with_(
+        _QUICKER.with_(
             name="ultra",
             summary="2 steps and a window of 6 latent frames, the sink and the block: for drafts",
             denoise_steps=(1000, 250),

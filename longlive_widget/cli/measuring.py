@@ -24,7 +24,7 @@ from longlive_widget.cli.arguments import (
     seed,
     size,
 )
-from longlive_widget.presets import Preset
+from longlive_widget.presets import PRESETS, Preset
 
 if TYPE_CHECKING:
     from longlive_widget.engine.engine import Engine
@@ -174,6 +174,23 @@ def likeness(chosen: argparse.Namespace) -> None:
     for alike in found:
         print("\n".join(alike.lines()))
         _keep(out, [alike.record()])
+
+
+def rounding(chosen: argparse.Namespace) -> None:
+    """Hold the pictures of presets against exact ones of the same steps and window."""
+    from longlive_widget.measure.likeness import Plan
+    from longlive_widget.measure.rounding import roundings
+
+    out = path_to_write(chosen.out)
+    found = roundings(
+        [preset_of(name) for name in chosen.preset or PRESETS],
+        _loader(chosen, emulate=True),
+        Plan(chosen.prompts, chosen.blocks, chosen.seed, chosen.size),
+        told=lambda said: print(said, file=sys.stderr),
+    )
+    for one in found:
+        print(one.line())
+        _keep(out, [one.record()])
 
 
 def sweep(chosen: argparse.Namespace) -> None:
@@ -403,12 +420,32 @@ def _add_likeness(commands: "argparse._SubParsersAction[Any]") -> None:
     parser.add_argument(
         "--against", default="reference", help="what all are held against (default: reference)"
     )
+    _add_videos(parser, prompts=4, blocks=12)
+
+
+def _add_rounding(commands: "argparse._SubParsersAction[Any]") -> None:
+    parser = commands.add_parser(
+        "rounding", help="hold the pictures of presets against those of float32"
+    )
+    parser.set_defaults(run=rounding)
+    parser.add_argument(
+        "--preset",
+        action="append",
+        help="name or YAML file; may be repeated (default: all that have a name)",
+    )
+    _add_videos(parser, prompts=1, blocks=20)
+
+
+def _add_videos(parser: argparse.ArgumentParser, *, prompts: int, blocks: int) -> None:
     add_running(parser)
     parser.add_argument(
-        "--prompts", type=at_least_one, default=4, help="videos of each preset (default: 4)"
+        "--prompts",
+        type=at_least_one,
+        default=prompts,
+        help=f"videos of each preset, each with a switch in its middle (default: {prompts})",
     )
     parser.add_argument(
-        "--blocks", type=at_least_one, default=12, help="of each video (default: 12)"
+        "--blocks", type=at_least_one, default=blocks, help=f"of each video (default: {blocks})"
     )
     parser.add_argument("--seed", type=seed, default=0, help="the noise (default: 0)")
     parser.add_argument("--out", help="a file of records to add to, one JSON line each")
@@ -465,4 +502,5 @@ def add_commands(commands: "argparse._SubParsersAction[Any]") -> None:
     _add_startup(commands)
     _add_profile(commands)
     _add_likeness(commands)
+    _add_rounding(commands)
     _add_sweep(commands)

@@ -63,9 +63,9 @@ def changeover(
     """The way from one preset to the other.
 
     `own_kernels` is whether kernels of our own run on the device: else all presets have torch's.
-    `device_type` is "cuda" or another, where "fastest" replays nothing.
+    `device_type` is "cuda" or another, as "fastest" is not the same on both.
     """
-    old, new = (replace(one, cuda_graphs=one.replays(device_type)) for one in (old, new))
+    old, new = (preset.on(device_type) for preset in (old, new))
     if not own_kernels:
         old, new = (replace(preset, kernels="torch") for preset in (old, new))
     of_a_model = tuple(_reasons(old, new, OF_A_MODEL, "needs a model with"))

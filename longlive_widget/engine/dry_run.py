@@ -89,7 +89,9 @@ def _place(tensor: Tensor) -> int:
 
 @lru_cache
 @torch.inference_mode()
-def decoding_work(preset: Preset, sizes: Sizes, dtype: torch.dtype) -> Work:
+def decoding_work(
+    preset: Preset, sizes: Sizes, dtype: torch.dtype, device_type: str = "cpu"
+) -> Work:
     """What the preset's decoder remembers, and takes for a block, at the model's own size."""
     with _META:
         decoder = (
@@ -98,7 +100,8 @@ def decoding_work(preset: Preset, sizes: Sizes, dtype: torch.dtype) -> Work:
             else VideoDecoder(sizes.autoencoder)
         )
     stream = decoder.to(_META, dtype).stream()
-    latent_BFCHW = _latents(sizes, max(preset.decoded_parts(sizes.geometry.block_frames)), dtype)
+    parts = preset.decoded_parts(sizes.geometry.block_frames, device_type)
+    latent_BFCHW = _latents(sizes, max(parts), dtype)
     with LiveBytes() as live:
         for _ in range(2):  # the first one has no past, and the second none in time
             stream.decode(latent_BFCHW)

@@ -261,7 +261,7 @@ class Engine:
 
     def why_not_take_over(self, session: Session) -> str:
         """Why a session cannot go on under this engine, as the end of a sentence; '' if it can."""
-        way = changeover(session.preset, self.preset)
+        way = self.way_to(session.preset)
         if not way.goes_on:
             return way.reasons[-1]
         one, other = session.model, self.model

@@ -132,7 +132,7 @@ def needed_bytes(preset: Preset, sizes: Sizes, dtype: torch.dtype, device: torch
     """
     text = text_bytes(preset, sizes, dtype, device)
     on_gpu = device.type == "cuda"
-    decoding = decoding_work(preset, sizes, dtype)
+    decoding = decoding_work(preset, sizes, dtype, device.type)
     passing = passing_bytes(preset, sizes, dtype)
     is_less = on_gpu and preset.compiled is not None
     most = int(_COMPILED_SHARE * decoding.most_bytes) if is_less else decoding.most_bytes
@@ -143,7 +143,7 @@ def needed_bytes(preset: Preset, sizes: Sizes, dtype: torch.dtype, device: torch
     if replayed:  # a re-cache is not, and graphs were measured to take as much more as
         # what the full decoder keeps, with either decoder
         full = preset.with_(decoder="full")
-        whole = decoding if preset.decoder == "full" else decoding_work(full, sizes, dtype)
+        whole = decoding if full == preset else decoding_work(full, sizes, dtype, device.type)
         working += passing + whole.kept_bytes
     # what is offloaded is there only while a prompt is read, and nothing is decoded then
     alternates = _offloads(preset, device) and not preset.decode_behind

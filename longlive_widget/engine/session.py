@@ -484,7 +484,7 @@ def _outlet_of(means: Means, stream: DecoderStream) -> PictureOutlet:
         in_place=preset.memory_pool,
         record=GraphRecorder() if preset.replays(means.model.device.type) else None,
         aside=preset.decode_behind,
-        in_parts=preset.decoded_parts,
+        in_parts=partial(preset.decoded_parts, device_type=means.model.device.type),
     )
 
 

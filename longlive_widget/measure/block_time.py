@@ -38,11 +38,15 @@ class BlockTrace:
 
 @dataclass(eq=False)
 class Place:
-    """Where operators are; those of a compiled part are told apart only as it ends."""
+    """Where operators are; those of a compiled part are told apart only as it ends.
+
+    `around` is the place of the span that it is in, if it is in one and is none itself.
+    """
 
     part: str
     span: str | None = None
     is_fused: bool = False
+    around: "Place | None" = None
     products: list["Place"] = field(default_factory=list)
 
 

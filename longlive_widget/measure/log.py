@@ -5,8 +5,10 @@ It says nothing that the records do not hold, and proposes its decisions by rule
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from statistics import mean
 
 from longlive_widget import optimization_log
+from longlive_widget.engine.side_by_side import psnr_db
 from longlive_widget.errors import RecordError
 from longlive_widget.measure.decision import RULE, Decision, baseline_of, change_of, proposed
 from longlive_widget.measure.distance import Distance
@@ -36,6 +38,7 @@ KINDS = (
     "benchmark",
     "benchmark_as_the_log",
     "likeness",
+    "rounding",
     "ablation",
     "quality",
     "profile",
@@ -123,6 +126,7 @@ class _Log:
         for candidate in self._candidates:
             yield from self._entry(candidate)
         yield from self._judged()
+        yield from self._rounded()
         yield from self._profiles()
         yield from self._ablations()
         yield from self._scale()
@@ -251,6 +255,29 @@ class _Log:
             ]
             name = f"{record.preset.name} of {record.model} {self._of([record])}"
             yield f"| {name} | {record.counts['prompts']} | {' | '.join(shares)} |"
+        yield ""
+
+    def _rounded(self) -> Iterator[str]:
+        rounded = [record for record in self._records if record.kind == "rounding"]
+        if not rounded:
+            return
+        yield from ("## How far rounding goes", "")
+        yield (
+            "Every block from the same history, against the same steps, window and decoder in "
+            "float32 by torch's own kernels; a switch in the middle."
+        )
+        yield from (
+            "",
+            "| preset | pictures | blocks | worst block | all |",
+            "|---|---|---|---|---|",
+        )
+        for record in rounded:
+            errors, size = sample_of(record, "squared_error"), record.geometry
+            name = f"{record.preset.name} of {record.model} {self._of([record])}"
+            yield (
+                f"| {name} | {size.width_px} x {size.height_px} | {len(errors)} | "
+                f"{decibels(psnr_db(max(errors)))} | {decibels(psnr_db(mean(errors)))} |"
+            )
         yield ""
 
     def _profiles(self) -> Iterator[str]:

@@ -166,15 +166,24 @@ def decoder_calls(decoder: VideoDecoder | TinyDecoder) -> Iterator[_Call]:
             yield module, "forward", "decoder head" if head else f"decoder stage {stage}"
 
 
-def with_compiled_code(engine: Engine) -> frozenset[str]:
-    """The parts in which something is compiled, but those of `FUSED_LINEARS`."""
+def with_fused_code(engine: Engine) -> frozenset[str]:
+    """The parts in which something is compiled, or of our own, but those of `FUSED_LINEARS`.
+
+    They move fewer bytes than operators that are called one by one.
+    """
+    decoder, transformer = decoder_for(engine.preset, engine.model), engine.model.transformer
+    ours = transformer.fused and isinstance(decoder, VideoDecoder)
     of_decoder = (
         part
-        for owner, _, part in decoder_calls(decoder_for(engine.preset, engine.model))
-        if isinstance(owner, nn.Module) and part != "decoder entry" and _has_compiled(owner)
+        for owner, _, part in decoder_calls(decoder)
+        if isinstance(owner, nn.Module)
+        and part != "decoder entry"
+        and (ours or _has_compiled(owner))
     )
-    transformer = engine.model.transformer
-    of_layers = () if transformer.compiled is None or transformer.fused else (ROTARY,)
+    if transformer.fused:
+        of_layers: tuple[str, ...] = (NORMS, ROTARY, "window write", "window read")
+    else:
+        of_layers = () if transformer.compiled is None else (ROTARY,)
     return frozenset((*of_decoder, *of_layers))
 
 

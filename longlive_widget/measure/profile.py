@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import torch
 from torch._C._profiler import _ExperimentalConfig
 from torch.profiler import ProfilerActivity, profile, record_function
 
@@ -27,10 +26,16 @@ from longlive_widget.measure.parts import (
     PREFIX,
     Ranges,
     marked,
-    with_compiled_code,
+    with_fused_code,
 )
 from longlive_widget.measure.profile_report import Profile
-from longlive_widget.measure.trace import read_trace
+from longlive_widget.measure.trace import (
+    Order,
+    TraceEvent,
+    block_traces,
+    events_in,
+    kernel_orders,
+)
 from longlive_widget.measure.work import WorkCounter
 
 _AT_ONCE = 5
@@ -69,8 +74,12 @@ def profiled(
     ceilings = measured_ceilings(engine.device, engine.model.dtype)
     told("the operations of a block")
     steady_work, switched_work = _counted(engine, seed, size_px)
+    orders: dict[str, Order] = {}
+    if engine.preset.replays(engine.device.type):
+        told("the kernels of a block, launched one by one")
+        orders = _one_by_one(engine, seed, size_px)
     told("first blocks")
-    run = _Run(engine, seed, size_px)
+    run = _Run(engine, seed, size_px, orders)
     told(f"{blocks} steady blocks, without a profiler and with it")
     steady = run.broken_down(blocks, run.steady, steady_work)
     switched = None
@@ -84,15 +93,15 @@ def profiled(
 
 
 @contextmanager
-def traced(engine: Engine, session: Session, ranges: Ranges) -> Iterator[list[BlockTrace]]:
-    """Inside, a session is profiled; after, the list has its blocks that were in a `BLOCK` range.
+def traced(engine: Engine, session: Session, ranges: Ranges) -> Iterator[list[TraceEvent]]:
+    """Inside, a session is profiled; after, the list has what was recorded, event by event.
 
     The first block of all is slow, for the profiler begins with it. `ranges` watch the session.
     """
-    found: list[BlockTrace] = []
+    found: list[TraceEvent] = []
     with recorded(engine, session, ranges) as profiler:
         yield found
-    found += traces_of(profiler, engine.device)
+    found += events_of(profiler)
 
 
 @contextmanager
@@ -111,22 +120,22 @@ def recorded(engine: Engine, session: Session, ranges: Ranges) -> Iterator[profi
         yield profiler
 
 
-def traces_of(profiler: profile, device: torch.device) -> tuple[BlockTrace, ...]:
-    """The blocks in a `BLOCK` range, out of what was recorded; on whatever thread.
-
-    A GPU whose kernels torch's profiler does not see is a `CapabilityError`.
-    """
+def events_of(profiler: profile) -> list[TraceEvent]:
+    """What was recorded, on whatever thread: the blocks in it are those in a `BLOCK` range."""
     with TemporaryDirectory() as folder:
         path = Path(folder, "trace.json")
         profiler.export_chrome_trace(str(path))
-        return read_trace(path, on_gpu=device.type == "cuda")
+        return events_in(path)
 
 
 class _Run:
     """One session on its way through a profile."""
 
-    def __init__(self, engine: Engine, seed: int, size_px: _Size) -> None:
+    def __init__(
+        self, engine: Engine, seed: int, size_px: _Size, orders: Mapping[str, Order]
+    ) -> None:
         self._engine = engine
+        self._orders = orders
         self._ranges = Ranges()
         self._session = engine.session(PROMPTS[0], seed, size_px=size_px, watch=self._ranges)
         self._made = self._session.blocks()
@@ -161,16 +170,17 @@ class _Run:
             block_ms += took_ms
             traces += found
         parts = frozenset(name for trace in traces for name in trace.parts)
-        known = _work_of(parts, work, with_compiled_code(self._engine))
+        known = _work_of(parts, work, with_fused_code(self._engine))
         return breakdown(block_ms, unprofiled_ms, traces, known)
 
     def _traced(
         self, count: int, make: Callable[[], float]
-    ) -> tuple[list[float], list[BlockTrace]]:
+    ) -> tuple[list[float], tuple[BlockTrace, ...]]:
         with traced(self._engine, self._session, self._ranges) as found:
             next(self._made)  # the profiler begins
             block_ms = [make() for _ in range(count)]
-        return block_ms, found
+        on_gpu = self._engine.device.type == "cuda"
+        return block_ms, block_traces(found, on_gpu=on_gpu, orders=self._orders)
 
     def _timed(self, make: Callable[[], Block]) -> float:
         began = time.perf_counter()
@@ -186,13 +196,33 @@ class _Run:
                 return block
 
 
+def _one_by_one(engine: Engine, seed: int, size_px: _Size) -> dict[str, Order]:
+    """What each span of a steady block has the GPU do, where its kernels are launched one by one.
+
+    By that the same kernels are told apart in a graph.
+    """
+    plain = Engine(engine.model, engine.preset.with_(cuda_graphs=False), attention=engine.attention)
+    ranges = Ranges()
+    session = plain.session(PROMPTS[0], seed, size_px=size_px, watch=ranges)
+    made = session.blocks()
+    for _ in range(1 + blocks_until_steady(plain)):
+        next(made)
+    with traced(plain, session, ranges) as found:
+        for _ in range(2):  # where it decodes behind, a block is decoded in the next one
+            next(made)
+    return kernel_orders(found)
+
+
 def _counted(engine: Engine, seed: int, size_px: _Size) -> tuple[dict[str, Work], dict[str, Work]]:
     """What a steady block and a switch ask for: counted on the same model, with nothing fused.
 
-    Nothing is replayed either, and one thread does it all.
+    Nothing is replayed either, and one thread does it all. Kernels of our own are no operators that
+    could be counted: a second model does the same by torch's.
     """
     preset = engine.preset.with_(cuda_graphs=False, decode_behind=False)
     plain = Engine(engine.model, preset, attention=engine.attention)
+    if engine.model.transformer.fused:
+        plain = engine.under(preset.with_(kernels="torch"))
     counter = WorkCounter()
     session = plain.session(PROMPTS[0], seed, size_px=size_px, watch=counter.ranges)
     made = session.blocks()
@@ -208,14 +238,14 @@ def _counted(engine: Engine, seed: int, size_px: _Size) -> tuple[dict[str, Work]
 
 
 def _work_of(
-    parts: frozenset[str], counted: Mapping[str, Work], compiled: frozenset[str]
+    parts: frozenset[str], counted: Mapping[str, Work], fused: frozenset[str]
 ) -> dict[str, Work]:
     """The work of the parts that were told apart.
 
     What a fused part moves is not known. It computes the linear layers that were not told apart.
     """
-    known = {name: work for name, work in counted.items() if name not in compiled}
-    known |= {name: Work(counted[name].flops, None) for name in compiled & counted.keys()}
+    known = {name: work for name, work in counted.items() if name not in fused}
+    known |= {name: Work(counted[name].flops, None) for name in fused & counted.keys()}
     for name, linears in FUSED_LINEARS.items():
         inside = {linear for linear in linears if linear not in parts}
         flops = sum(counted[linear].flops for linear in inside if linear in counted)

@@ -1,13 +1,15 @@
 """A trace of torch's profiler: which part each operator and each kernel in it belongs to.
 
-An operator belongs to the range around its call, a kernel to the call that launched it. Knows no
-model.
+An operator belongs to the range around its call, a kernel to the call that launched it. Kernels of
+a CUDA graph are launched as one, by no call: they belong where the same kernels belong in a trace
+of the same work that was launched one by one. Knows no model.
 """
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import TypedDict, cast
 
@@ -42,6 +44,10 @@ _PRODUCTS = (
 """The operators that compiled code calls for a linear layer; others are inside a fused kernel."""
 
 
+Order = tuple[tuple[str, str], ...]
+"""What a span has a GPU do, in turn: the name of each kernel or copy, and the part it is of."""
+
+
 class TraceEvent(TypedDict):
     """One event of a trace, as its file has it; times in microseconds."""
 
@@ -63,44 +69,71 @@ class _Call:
     is_range: bool
 
 
-def read_trace(path: Path, *, on_gpu: bool) -> tuple[BlockTrace, ...]:
-    """The blocks of a trace that `torch.profiler` has exported.
+def events_in(path: Path) -> list[TraceEvent]:
+    """The events of a trace that `torch.profiler` has exported to a file."""
+    return cast(list[TraceEvent], json.loads(path.read_text(encoding="utf-8"))["traceEvents"])
+
+
+def block_traces(
+    events: Iterable[TraceEvent], *, on_gpu: bool, orders: Mapping[str, Order] | None = None
+) -> tuple[BlockTrace, ...]:
+    """The blocks among a trace's events, in order.
 
     Args:
-        path: its file.
+        events: the trace's.
         on_gpu: whether what takes time runs on a GPU, and not on the host.
+        orders: what `kernel_orders` says of the same blocks with nothing replayed, by which the
+            kernels of CUDA graphs are told apart; those that it does not have stay "as a graph".
 
     A GPU on which nothing was seen is a `CapabilityError`.
     """
-    events = json.loads(path.read_text(encoding="utf-8"))["traceEvents"]
-    return block_traces(events, on_gpu=on_gpu)
+    kinds = _by_kind(events)
+    trace = _of_the_host(kinds["host"], on_gpu=on_gpu)
+    if on_gpu:
+        trace.began.clear()
+        for event, place in _on_the_device(kinds["device"], trace, orders or {}):
+            begin = event["ts"]
+            trace.stretches.append(Stretch(begin, begin + event["dur"], place, busy=True))
+            trace.began.append((begin, place))
+    return per_block(trace, sorted((one["ts"], one["ts"] + one["dur"]) for one in kinds["block"]))
 
 
-def block_traces(events: Iterable[TraceEvent], *, on_gpu: bool) -> tuple[BlockTrace, ...]:
-    """The blocks among a trace's events, in order.
+def kernel_orders(events: Iterable[TraceEvent]) -> dict[str, Order]:
+    """What each span of a block has a GPU do, in turn: of a trace in which nothing is replayed.
 
-    Raises:
-        CapabilityError: nothing ran on the GPU, as far as the profiler has seen.
+    A GPU on which nothing was seen is a `CapabilityError`.
     """
+    kinds = _by_kind(events)
+    trace = _of_the_host(kinds["host"], on_gpu=True)
+    done: dict[int, tuple[str, list[tuple[str, str]]]] = {}
+    for event, place in _on_the_device(kinds["device"], trace, {}):
+        span = place if place.span else place.around
+        if span is not None and span.span in GRAPH_PARTS:
+            _, order = done.setdefault(id(span), (str(span.span), []))
+            order.append((event["name"], place.part))
+    whole: dict[str, Order] = {}
+    for name, order in done.values():
+        if len(order) > len(whole.get(name, ())):  # one that the trace cuts is shorter
+            whole[name] = tuple(order)
+    return whole
+
+
+def _by_kind(events: Iterable[TraceEvent]) -> dict[str, list[TraceEvent]]:
     kinds: dict[str, list[TraceEvent]] = defaultdict(list)
     for event in events:
         if event["ph"] == "X":
             kinds[_kind(event)].append(event)
+    return kinds
+
+
+def _of_the_host(events: Iterable[TraceEvent], *, on_gpu: bool) -> Trace:
     trace = Trace()
     threads: dict[int | str, list[TraceEvent]] = defaultdict(list)
-    for event in kinds["host"]:
+    for event in events:
         threads[event["tid"]].append(event)
     for thread in threads.values():
         _Thread(trace, on_gpu=on_gpu).read(thread)
-    if on_gpu:
-        if not kinds["device"]:
-            raise CapabilityError(
-                "torch's profiler saw no kernel of this GPU: let the process read the GPU's "
-                "counters (CUPTI), or profile on the processor with device 'cpu'"
-            )
-        trace.began.clear()
-        _read_device(kinds["device"], trace)
-    return per_block(trace, sorted((one["ts"], one["ts"] + one["dur"]) for one in kinds["block"]))
+    return trace
 
 
 def _kind(event: TraceEvent) -> str:
@@ -146,13 +179,14 @@ class _Thread:
             said = name.removeprefix(PREFIX)
             span = said if said in SPAN_PARTS else None
             parts = cast(Mapping[str, str], SPAN_PARTS)
-            return Place(parts.get(said, said), span, is_fused=said in FUSED_LINEARS)
+            fused = said in FUSED_LINEARS
+            return Place(parts.get(said, said), span, is_fused=fused, around=_span_of(outer))
         if outer is None:
             return Place(UNATTRIBUTED)
         if outer.is_range and outer.place.span in GRAPH_PARTS and name in _COPYING:
-            return Place(COPIES)
+            return Place(COPIES, around=_span_of(outer))
         if outer.place.is_fused and name in _PRODUCTS:
-            product = Place(outer.place.part)
+            product = Place(outer.place.part, around=outer.place.around)
             outer.place.products.append(product)
             return product
         return outer.place
@@ -181,17 +215,43 @@ def _tell_linears_apart(place: Place) -> None:
             product.part = part
 
 
-def _read_device(events: Iterable[TraceEvent], trace: Trace) -> None:
-    """What a GPU did, by where on the host it was launched."""
+def _span_of(call: _Call | None) -> Place | None:
+    """The place of the span that a call is, or is in."""
+    return None if call is None else call.place if call.place.span else call.place.around
+
+
+def _on_the_device(
+    events: Sequence[TraceEvent], trace: Trace, orders: Mapping[str, Order]
+) -> Iterator[tuple[TraceEvent, Place]]:
+    """What a GPU did, in turn, and where it belongs: to what launched it on the host."""
+    if not events:
+        raise CapabilityError(
+            "torch's profiler saw no kernel of this GPU: let the process read the GPU's "
+            "counters (CUPTI), or profile on the processor with device 'cpu'"
+        )
     nowhere = "", Place(UNATTRIBUTED)
-    for event in events:
+    replayed: dict[int, tuple[str, list[TraceEvent]]] = {}
+    for event in sorted(events, key=lambda one: one["ts"]):
         launched_by, place = trace.launches.get(event["args"].get("correlation"), nowhere)
         if place.span in GRAPH_PARTS:
-            graphs = cast(Mapping[str, str], GRAPH_PARTS)
             if launched_by.startswith("cudaGraphLaunch"):
-                place = Place(graphs[place.span])
-            elif event["cat"] == "gpu_memcpy":
-                place = Place(COPIES)
-        begin = event["ts"]
-        trace.stretches.append(Stretch(begin, begin + event["dur"], place, busy=True))
-        trace.began.append((begin, place))
+                replayed.setdefault(id(place), (str(place.span), []))[1].append(event)
+                continue
+            if event["cat"] == "gpu_memcpy":
+                place = Place(COPIES, around=place)
+        yield event, place
+    for span, kernels in replayed.values():
+        as_one = Place(cast(Mapping[str, str], GRAPH_PARTS)[span])
+        known = _told_apart([one["name"] for one in kernels], orders.get(span, ()))
+        yield from ((one, known.get(at, as_one)) for at, one in enumerate(kernels))
+
+
+def _told_apart(names: Sequence[str], order: Order) -> dict[int, Place]:
+    """Where kernels belong, by their number: as the same ones in the same turn do in an order."""
+    places = {part: Place(part) for _, part in order}
+    alike = SequenceMatcher(None, names, [name for name, _ in order], autojunk=False)
+    return {
+        match.a + step: places[order[match.b + step][1]]
+        for match in alike.get_matching_blocks()
+        for step in range(match.size)
+    }

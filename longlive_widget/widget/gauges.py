@@ -16,7 +16,8 @@ from longlive_widget.measure.block_time import BlockTrace
 from longlive_widget.measure.clock import Clock
 from longlive_widget.measure.memory import MemoryUse, memory_use
 from longlive_widget.measure.parts import BLOCK, PREFIX, Ranges
-from longlive_widget.measure.profile import recorded, traces_of
+from longlive_widget.measure.profile import events_of, recorded
+from longlive_widget.measure.trace import block_traces
 
 
 class Gauges:
@@ -63,7 +64,8 @@ class Gauges:
 
         A GPU whose kernels torch's profiler does not see is a `CapabilityError`.
         """
-        return traces_of(profiler, self.engine.device)[-1]
+        on_gpu = self.engine.device.type == "cuda"
+        return block_traces(events_of(profiler), on_gpu=on_gpu)[-1]
 
     @staticmethod
     def in_block() -> AbstractContextManager[None]:

@@ -117,7 +117,7 @@ def test_a_change_of_what_does_not_exist_is_told_with_what_might_be_meant():
         ("decoder", "big", "decoder 'big' does not exist: use 'full' or 'small'"),
         ("cuda_graphs", 1, "cuda_graphs 1 does not exist: use False or True or 'fastest'"),
         ("decode_behind", 1, "decode_behind 1 is neither true nor false"),
-        ("decode_first", None, "decode_first None is neither true nor false"),
+        ("decode_first", None, "decode_first None does not exist: use False or True or 'fastest'"),
         ("name", 3, "name 3 is not text"),
         ("name", " ", "name ' ' is empty: give the preset one"),
         ("summary", None, "summary None is not text"),
@@ -129,17 +129,19 @@ def test_a_value_that_a_setting_cannot_have_is_told(setting, value, told):
 
 
 @pytest.mark.parametrize(
-    ("frames", "first", "parts"),
+    ("frames", "first", "parts", "on_a_gpu"),
     [
-        (None, False, (3,)),
-        (None, True, (1, 2)),
-        (3, True, (1, 2)),
-        (1, True, (1, 1, 1)),
+        (None, False, (3,), (3,)),
+        (None, True, (1, 2), (1, 2)),
+        (None, "fastest", (3,), (1, 2)),
+        (3, True, (1, 2), (1, 2)),
+        (1, "fastest", (1, 1, 1), (1, 1, 1)),
     ],
 )
-def test_a_block_is_decoded_whole_or_cut_as_its_preset_says(frames, first, parts):
+def test_a_block_is_decoded_whole_or_cut_as_its_preset_says(frames, first, parts, on_a_gpu):
     preset = PRESETS["reference"].with_(decode_frames=frames, decode_first=first)
-    assert preset.decoded_parts(3) == parts
+    assert preset.decoded_parts(3, "cpu") == parts
+    assert preset.decoded_parts(3, "cuda") == on_a_gpu
 
 
 @pytest.mark.parametrize("name", [*PRESETS, "changed"])

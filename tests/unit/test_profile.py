@@ -25,7 +25,7 @@ from longlive_widget.measure.profile_charts import (
 )
 from longlive_widget.measure.profile_report import Profile
 from longlive_widget.measure.records import read
-from longlive_widget.measure.trace import block_traces
+from longlive_widget.measure.trace import block_traces, kernel_orders
 from tests.unit.written_record import record
 
 DRAFT = Preset("draft", "", denoise_steps=(1000,), window_frames=6, context="always")
@@ -297,6 +297,51 @@ def test_what_is_replayed_or_copied_by_a_span_itself_is_called_so():
     assert parts["copies"].ms == pytest.approx(0.05)
     assert parts["window write"].ms == pytest.approx(0.02)
     assert SPAN_PARTS["steps"] not in parts or parts[SPAN_PARTS["steps"]].ms == 0
+
+
+def one_by_one(*kernels: tuple[str, str]) -> list[dict]:
+    """The trace of a span of steps: the part that launches each kernel, and the kernel's name."""
+    events = [mark("block", 0, 1000), mark("steps", 0, 100)]
+    for number, (part, name) in enumerate(kernels, 1):
+        at = 10 * number
+        if part != "steps":
+            events.append(mark(part, at, 8))
+        events.append(launched("cudaLaunchKernel", at + 1, number))
+        events.append(event("kernel", name, 200 + at, 5, tid=7, to=number))
+    return events
+
+
+def test_kernels_of_a_graph_belong_where_the_same_ones_belong_launched_one_by_one():
+    plain = one_by_one(
+        ("steps", "noise"), ("norms", "sum"), ("up", "product"), ("norms", "sum"), ("up", "last")
+    )
+    orders = kernel_orders(plain)
+    assert orders == {
+        "steps": (
+            (SPAN_PARTS["steps"], "noise")[::-1],
+            ("sum", "norms"),
+            ("product", "up"),
+            ("sum", "norms"),
+            ("last", "up"),
+        )
+    }
+    replayed = ["sum", "product", "stranger", "sum", "last"]
+    (block,) = block_traces(
+        [
+            mark("block", 0, 1000),
+            mark("steps", 0, 100),
+            launched("cudaGraphLaunch", 10, 1),
+            launched("cudaGraphLaunch", 20, 2),
+            *(
+                event("kernel", name, 100 + 100 * at, 10 * (at + 1), tid=7, to=1 + at // 3)
+                for at, name in enumerate(replayed)
+            ),
+        ],
+        on_gpu=True,
+        orders=orders,
+    )
+    busy = {name: time.busy_ms for name, time in block.parts.items() if time.busy_ms}
+    assert busy == pytest.approx({"norms": 0.05, "up": 0.07, "steps as a CUDA graph": 0.03})
 
 
 def test_a_gpu_that_the_profiler_does_not_see_is_told():

@@ -1,0 +1,134 @@
+"""How near a preset's pictures are to exact ones: those of its own steps, window and decoder.
+
+The exact ones are computed in float32 by torch's own kernels, from the same weights. What is left
+of a preset is then how its numbers are rounded: 16 bits, kernels, compiled layers, FP8, a window in
+8 bits. All make each block from the same latents, the exact ones, so errors do not add up.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from statistics import mean
+
+import torch
+
+from longlive_widget.engine.engine import Engine
+from longlive_widget.engine.side_by_side import psnr_db, side_by_side, squared_error
+from longlive_widget.errors import PresetError
+from longlive_widget.measure.environment import measured
+from longlive_widget.measure.figures import decibels
+from longlive_widget.measure.likeness import Plan
+from longlive_widget.measure.record import Record
+from longlive_widget.presets import PRESETS, Preset
+
+KIND = "rounding"
+EXACT = "float32"
+Load = Callable[[Preset], Engine]
+
+
+@dataclass(frozen=True, eq=False)
+class Rounding:
+    """How far one preset's pictures are from exact ones: a squared error a block."""
+
+    engine: Engine
+    plan: Plan
+    squared_errors: list[float]
+
+    @property
+    def mean_db(self) -> float:
+        """The PSNR of all blocks together; infinite if all are equal."""
+        return psnr_db(mean(self.squared_errors))
+
+    @property
+    def worst_db(self) -> float:
+        """The PSNR of the worst block; infinite if all are equal."""
+        return psnr_db(max(self.squared_errors))
+
+    def line(self) -> str:
+        """It, to read."""
+        worst, usual = decibels(self.worst_db), decibels(self.mean_db)
+        return f"{self.engine.preset.name:<32}worst block {worst}, mean {usual}"
+
+    def record(self) -> Record:
+        """It as a record."""
+        plan = self.plan
+        return measured(
+            KIND,
+            self.engine,
+            geometry=self.engine.geometry_at(plan.size_px),
+            counts={"prompts": plan.prompts, "blocks": plan.blocks, "seed": plan.seed},
+            samples={"squared_error": self.squared_errors},
+            facts={"against": EXACT},
+        )
+
+
+def roundings(
+    presets: Sequence[Preset],
+    load: Load,
+    plan: Plan,
+    *,
+    told: Callable[[str], object] = str,
+) -> Iterator[Rounding]:
+    """Hold each preset's pictures against exact ones of the same steps, window and decoder.
+
+    Before the presets of each such picture comes the plain one: the reference with that picture,
+    in the model's own numbers by torch's own kernels.
+
+    Args:
+        presets: at least one.
+        load: the engine of a preset.
+        plan: how much is compared.
+        told: is told what is being done.
+
+    Raises:
+        PresetError: there is no preset to compare.
+    """
+    if not presets:
+        raise PresetError("nothing is compared with exact pictures: name a preset or more")
+    for plain, some in _by_picture(presets).items():
+        told(f"{', '.join(one.name for one in (plain, *some))} against {EXACT}")
+        engines = [load(preset) for preset in (plain, *some)]
+        yield from _compared(_exactly(engines[0]), engines, plan)
+
+
+def _by_picture(presets: Sequence[Preset]) -> dict[Preset, list[Preset]]:
+    """By the plain preset with the same picture, those that are not it."""
+    found: dict[Preset, list[Preset]] = {}
+    for preset in presets:
+        plain = PRESETS["reference"].with_(
+            denoise_steps=preset.denoise_steps,
+            window_frames=preset.window_frames,
+            decoder=preset.decoder,
+        )
+        some = found.setdefault(plain, [])
+        if preset.changes() != plain.changes():
+            some.append(preset)
+    return found
+
+
+def _exactly(engine: Engine) -> Engine:
+    """An engine of the same weights that computes in float32."""
+    model = engine.model
+    small = model.small_decoder
+    exact = replace(
+        model,
+        transformer=deepcopy(model.transformer).float(),
+        decoder=deepcopy(model.decoder).float(),
+        small_decoder=None if small is None else deepcopy(small).float(),
+    )
+    return Engine(exact, engine.preset)
+
+
+def _compared(exact: Engine, engines: Sequence[Engine], plan: Plan) -> Iterator[Rounding]:
+    errors: list[list[float]] = [[] for _ in engines]
+    size = exact.geometry_at(plan.size_px)
+    with torch.backends.cudnn.flags(allow_tf32=False):  # else convolutions round to 10 bits
+        for timeline in plan.timelines(exact.geometry.block_frames):
+            both = side_by_side(
+                (exact, *engines), timeline, plan.blocks, seed=plan.seed, geometry=size
+            )
+            for right, *seen in both:
+                for found, pictures in zip(errors, seen, strict=True):
+                    found.append(squared_error(pictures, right))
+    for engine, found in zip(engines, errors, strict=True):
+        yield Rounding(engine, plan, found)

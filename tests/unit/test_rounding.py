@@ -1,0 +1,67 @@
+"""How far rounding goes: nothing where the preset computes as the exact one does, else measured."""
+
+from functools import partial
+
+import pytest
+import torch
+
+from longlive_widget import PRESETS, Engine
+from longlive_widget.cli import main
+from longlive_widget.errors import PresetError
+from longlive_widget.measure.likeness import Plan
+from longlive_widget.measure.records import read
+from longlive_widget.measure.rounding import Rounding, _by_picture, roundings
+
+PLAN = Plan(prompts=1, blocks=2, size_px=(64, 48))
+load = partial(Engine.load, "tiny", device="cpu")
+
+
+@pytest.fixture(scope="module")
+def found() -> dict[str, Rounding]:
+    low, two = PRESETS["low_memory"], PRESETS["reference"].with_(denoise_steps=(1000, 250))
+    some = roundings([PRESETS["reference"], low, two.with_(name="two")], load, PLAN)
+    return {one.engine.preset.name: one for one in some}
+
+
+def test_what_computes_in_float32_is_exact_and_a_window_in_8_bits_is_not(found):
+    plain_of_two = "reference+denoise_steps=1000,250"
+    assert list(found) == ["reference", "low_memory", plain_of_two]
+    assert found["reference"].worst_db == found[plain_of_two].worst_db == float("inf")
+    low = found["low_memory"]
+    assert 30 < low.worst_db <= low.mean_db < 80
+    assert len(low.squared_errors) == PLAN.blocks
+
+
+def test_numbers_of_16_bits_are_rounded(found):
+    half = partial(load, dtype="bfloat16")
+    (one,) = roundings([PRESETS["reference"]], half, PLAN)
+    assert one.engine.model.dtype == torch.bfloat16
+    assert 20 < one.worst_db < found["low_memory"].worst_db
+
+
+def test_presets_are_held_against_their_own_steps_window_and_decoder():
+    found = _by_picture([*PRESETS.values(), PRESETS["ultra"].with_(decoder="small")])
+    assert {plain.name: [one.name for one in some] for plain, some in found.items()} == {
+        "reference": ["quality", "balanced", "speed", "low_memory"],
+        "reference+denoise_steps=1000,500,250+window_frames=8": ["turbo", "turbo_fp8"],
+        "reference+denoise_steps=1000,250+window_frames=6": ["ultra"],
+        "reference+denoise_steps=1000,250+window_frames=6+decoder=small": ["ultra+decoder=small"],
+    }
+
+
+def test_nothing_to_compare_is_told():
+    with pytest.raises(PresetError, match="nothing is compared with exact pictures: name a preset"):
+        next(roundings([], load, PLAN))
+
+
+def test_the_command_tells_and_keeps_what_it_found(tmp_path, capsys):
+    file = tmp_path / "records.jsonl"
+    plan = ["--prompts", "1", "--blocks", "1", "--size", "64x48", "--device", "cpu"]
+    assert main(["rounding", *plan, "--preset", "low_memory", "--out", str(file)]) == 0
+    first, *others = capsys.readouterr().out.splitlines()
+    assert first.split() == ["reference", "worst", "block", "equal,", "mean", "equal"]
+    assert any(line.startswith("low_memory ") for line in others)
+    plain, low = read(file)
+    assert (plain.kind, plain.facts) == ("rounding", {"against": "float32"})
+    assert plain.samples == {"squared_error": (0.0,)}
+    assert low.preset == PRESETS["low_memory"]
