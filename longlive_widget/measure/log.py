@@ -266,17 +266,15 @@ class _Log:
             "Every block from the same history, against the same steps, window and decoder in "
             "float32 by torch's own kernels; a switch in the middle."
         )
-        yield from (
-            "",
-            "| preset | pictures | blocks | worst block | all |",
-            "|---|---|---|---|---|",
-        )
+        columns = ("preset", "device", "pictures", "blocks", "worst block", "all")
+        yield from ("", f"| {' | '.join(columns)} |", "|---" * len(columns) + "|")
         for record in rounded:
             errors, size = sample_of(record, "squared_error"), record.geometry
-            name = f"{record.preset.name} of {record.model} {self._of([record])}"
+            worst, usual = (decibels(psnr_db(of(errors))) for of in (max, mean))
             yield (
-                f"| {name} | {size.width_px} x {size.height_px} | {len(errors)} | "
-                f"{decibels(psnr_db(max(errors)))} | {decibels(psnr_db(mean(errors)))} |"
+                f"| {record.preset.name} of {record.model} {self._of([record])} | "
+                f"{record.machine.device} | {size.width_px} x {size.height_px} | {len(errors)} | "
+                f"{worst} | {usual} |"
             )
         yield ""
 
