@@ -228,6 +228,8 @@ def _measure(
     from longlive_widget.measure.benchmark import as_the_log, benchmark
 
     plan, out = _plan(chosen), path_to_write(chosen.out)
+    if kind == "ablation":
+        plan = replace(plan, throughput_s=0.0)  # what differs is in the blocks, which take turns
     run = as_the_log if chosen.as_the_log else benchmark
     found = run(
         presets,
@@ -480,7 +482,7 @@ def _add_sweep(commands: "argparse._SubParsersAction[Any]") -> None:
 def _add_measuring(parser: argparse.ArgumentParser) -> None:
     """The options of whatever measures presets in turns."""
     add_running(parser)
-    parser.add_argument("--full", action="store_true", help="1000 blocks and 50 switches in turns")
+    parser.add_argument("--full", action="store_true", help="1000 blocks and 50 switches, then 60 s")
     parser.add_argument("--blocks", type=at_least_one, help="steady ones a preset (default: 100)")
     parser.add_argument("--switches", type=at_least_none, help="of each preset (default: 10)")
     parser.add_argument("--turns", type=at_least_one, help="that presets take (default: 5)")

@@ -45,7 +45,8 @@ _Spans = dict[tuple[SpanName, int], Span]
 class Plan:
     """How much is measured of each preset: steady blocks and switches, in so many turns.
 
-    `sessions` are at work at once, each making so many.
+    `sessions` are at work at once, each making so many. After that each preset makes blocks for
+    `throughput_s` seconds without a stop.
     """
 
     blocks: int = 100
@@ -54,10 +55,11 @@ class Plan:
     seed: int = 0
     size_px: tuple[int, int] | None = None
     sessions: int = 1
+    throughput_s: float = 0.0
 
 
 QUICK = Plan()
-FULL = Plan(blocks=1000, switches=50, turns=10)
+FULL = Plan(blocks=1000, switches=50, turns=10, throughput_s=60.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,6 +145,10 @@ def benchmark(
         for run in runs:
             told(f"{run.engine.preset.name}: turn {turn + 1} of {plan.turns}")
             run.take_turn(turn)
+    if plan.throughput_s:
+        for run in runs:
+            told(f"{run.engine.preset.name}: {plan.throughput_s:g} s without a stop")
+            run.go_on_for(plan.throughput_s)
     return tuple(run.measured() for run in runs)
 
 
@@ -210,7 +216,9 @@ class _Run:
         self._clock = Clock(self.engine.device)
         self._spans: list[Span] = []
         self._session = self._new_session()
-        self._made = self._session.blocks()
+        self._seen_s: dict[int, float] = {}
+        self._made = self._session.blocks(early=self._seen)
+        self._to_pictures_ms: list[float] = []
         self._steady, self._switched = _Blocks(), _Blocks()
         self._warm_up()
         self._facts |= text_peak_bytes(self.engine)
@@ -225,15 +233,31 @@ class _Run:
             self._next()  # others have had the machine
             for stretch in range(switches + 1):
                 if stretch:
-                    self._switch(PROMPTS[(len(self._switched.ms) + 1) % len(PROMPTS)])
+                    self._switch(new_prompt(len(self._switched.ms) + 2))
                 self._take(share_of(blocks, switches + 1, stretch))
             self._end()
             self._spans += self._clock.take()  # a GPU's events take more than the times they tell
 
+    def go_on_for(self, seconds: float) -> None:
+        """Make blocks without a stop: how many pictures a second of the clock on the wall."""
+        self._next()  # others have had the machine
+        began, blocks = time.perf_counter(), 0
+        while (took := time.perf_counter() - began) < seconds:
+            self._next()
+            blocks += 1
+        self._end()
+        self._spans += self._clock.take()
+        frames = blocks * self.engine.geometry.block_frames
+        self._facts["throughput_pictures_per_s"] = frames * PICTURES_PER_LATENT_FRAME / took
+
     def measured(self) -> Measured:
         """All that was found; waits for the device."""
         spans = (*self._spans, *self._clock.spans())
-        samples = {"block_ms": self._steady.ms, "switch_ms": self._switched.ms}
+        samples = {
+            "block_ms": self._steady.ms,
+            "switch_ms": self._switched.ms,
+            "switch_to_picture_ms": self._to_pictures_ms,
+        }
         by_block = {(span.name, span.block): span for span in spans}
         for part in _PARTS:
             samples[f"{_key(part)}_ms"] = _ms_of(by_block, part, self._steady.numbers)
@@ -243,6 +267,8 @@ class _Run:
         ]
         for part in _OF_A_SWITCH:
             samples[f"{_key(part)}_ms"] = _ms_of(by_block, part, self._switched.numbers)
+        for part in ("steps", "decode"):
+            samples[f"switch_{part}_ms"] = _ms_of(by_block, part, self._switched.numbers)
         if not self.engine.preset.decode_behind:
             samples["gap_percent"] = self._gaps_percent(by_block)
         geometry, block_ms = self.engine.geometry, sum(self._steady.ms) / len(self._steady.ms)
@@ -257,17 +283,14 @@ class _Run:
         return Measured(self.engine, self._plan, samples, facts)
 
     def _warm_up(self) -> None:
-        """Blocks until the window has been full in each of its states often enough, and a switch.
-
-        The first picture is on the host when the first block is.
-        """
+        """Blocks until the window was full in each of its states often enough, and a switch."""
         began = time.perf_counter()
-        self._next()
-        self._facts["first_picture_s"] = time.perf_counter() - began
+        first, _ = self._next()
+        self._facts["first_picture_s"] = self._seen_s[first.index] - began
         for _ in range(blocks_until_steady(self.engine)):
             self._next()
         if self._plan.switches:
-            self._session.switch(PROMPTS[-1])
+            self._session.switch(new_prompt(1))
             for _ in range(RECORDED_STATES + 1):
                 self._next()
         self._end()
@@ -283,14 +306,22 @@ class _Run:
             self._steady.add(*self._next())
 
     def _switch(self, prompt: str) -> None:
-        """From the call to the pictures of the block that it lands on, and one block to settle."""
+        """From the call to the pictures of the block that it lands on, and one block to settle.
+
+        First to the first of its pictures, then to all of them.
+        """
         began = time.perf_counter()
         self._session.switch(prompt)
         block, _ = self._next()
         while block.landed is None:
             block, _ = self._next()
         self._switched.add(block, 1e3 * (time.perf_counter() - began))
+        self._to_pictures_ms.append(1e3 * (self._seen_s[block.index] - began))
         self._next()
+
+    def _seen(self, number: int, _: object) -> None:
+        """A block's first pictures are on the host."""
+        self._seen_s[number] = time.perf_counter()
 
     def _next(self) -> tuple[Block, float]:
         began = time.perf_counter()
@@ -353,6 +384,11 @@ def weight_bytes(parts: Iterable[nn.Module], device_type: str) -> int:
     """The bytes of all weights of these networks that are on such a device."""
     weights = (weight for part in parts for weight in part.parameters())
     return sum(weight.nbytes for weight in weights if weight.device.type == device_type)
+
+
+def new_prompt(number: int) -> str:
+    """The prompt of switch `number`: one that no preset remembers, however many it keeps."""
+    return PROMPTS[number % len(PROMPTS)] + ", again" * (number // len(PROMPTS))
 
 
 def share_of(total: int, parts: int, part: int) -> int:

@@ -50,6 +50,9 @@ _JUDGED = ("color", "shape", "motion", "ground")
 _SAMPLES = {
     "block_ms": "steady block",
     "switch_ms": "block of a switch",
+    "switch_to_picture_ms": "from a switch to its first pictures on the host",
+    "switch_steps_ms": "steps of its block",
+    "switch_decode_ms": "decoding of its block",
     "steps_ms": "its steps",
     "decode_ms": "its decoding",
     "noise_to_picture_ms": "from its noise to its first pictures on the host",
@@ -67,6 +70,7 @@ _STARTS = {
 _FACTS = {
     "first_picture_s": "first picture, s",
     "warm_up_s": "warm-up, s",
+    "throughput_pictures_per_s": "pictures/s without a stop",
     "load_s": "loading, s",
     "window_bytes": "window, bytes",
     "device_bytes": "device memory, bytes",

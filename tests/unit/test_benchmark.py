@@ -10,12 +10,15 @@ from longlive_widget.engine import decode as decoding
 from longlive_widget.engine.session import Session
 from longlive_widget.engine.windows import new_window
 from longlive_widget.measure.benchmark import (
+    FULL,
     PROMPTS,
+    QUICK,
     Measured,
     Plan,
     as_the_log,
     benchmark,
     full_states,
+    new_prompt,
 )
 from longlive_widget.measure.clock import Clock
 from longlive_widget.measure.memory import bytes_in_graphs
@@ -23,6 +26,14 @@ from longlive_widget.presets import PRESETS, WindowCache
 from tests.unit.planted_time import SLOW_S, PlantedTime
 
 SMALL = Plan(blocks=7, switches=3, turns=2, size_px=(64, 48))
+OF_A_SWITCH = (
+    "switch_ms",
+    "switch_to_picture_ms",
+    "text_ms",
+    "re_cache_ms",
+    "switch_steps_ms",
+    "switch_decode_ms",
+)
 DRAFT = Preset("draft", "", denoise_steps=(1000,), window_frames=6)
 
 
@@ -42,7 +53,36 @@ def test_each_preset_has_all_its_steady_blocks_and_switches(found: tuple[Measure
         assert counts.pop("gap_percent", 7) == 7
         assert counts == dict.fromkeys(
             ("block_ms", "steps_ms", "decode_ms", "noise_to_picture_ms", "context_ms"), 7
-        ) | dict.fromkeys(("switch_ms", "text_ms", "re_cache_ms"), 3)
+        ) | dict.fromkeys(OF_A_SWITCH, 3)
+
+
+def test_each_switch_is_to_a_prompt_that_is_read_and_its_first_pictures_come_before_all():
+    prompts = [new_prompt(number) for number in range(1, 51)]
+    assert len({*prompts, PROMPTS[0]}) == 51
+    plan = Plan(blocks=1, switches=10, turns=1, size_px=(64, 48))
+    remembering = DRAFT.with_(prompt_cache=8, decode_first=True)
+    (measured,) = benchmark([remembering], load, plan)
+    assert measured.engine.prompts.hits == 0
+    of_a_switch = zip(*(measured.samples[name] for name in OF_A_SWITCH), strict=True)
+    for whole, first, text, again, steps, decode in of_a_switch:
+        assert text + again + steps < first < first + decode / 2 < whole
+
+
+def test_throughput_is_by_the_clock_on_the_wall(monkeypatch: pytest.MonkeyPatch):
+    assert (QUICK.blocks, QUICK.switches) == (100, 10)
+    assert (FULL.blocks, FULL.switches, FULL.throughput_s) == (1000, 50, 60)
+    planted = PlantedTime()
+    monkeypatch.setattr(time, "perf_counter", planted)
+    decode_now = decoding.decode_now
+
+    def half_a_second(*given: object) -> object:
+        planted.wait(0.5)
+        return decode_now(*given)
+
+    monkeypatch.setattr(decoding, "decode_now", half_a_second)
+    plan = Plan(blocks=1, switches=0, turns=1, size_px=(64, 48), throughput_s=2)
+    (measured,) = benchmark([DRAFT], load, plan)
+    assert measured.facts["throughput_pictures_per_s"] == pytest.approx(24, rel=0.05)
 
 
 def test_the_parts_and_the_gap_of_a_block_are_the_block(found: tuple[Measured, ...]):
