@@ -223,7 +223,7 @@ class Preset:
         }
         changed = [f"{name}={value!r}" for name, value in others.items()]
         labels = {
-            "name": "+".join([self.name, *(f"{name}={_brief(v)}" for name, v in others.items())]),
+            "name": "+".join([self.name, *(f"{name}={brief(v)}" for name, v in others.items())]),
             "summary": f"{self.name} with {', '.join(changed)}" if changed else self.summary,
         }
         return replace(self, **labels | changes)  # type: ignore[arg-type]  # checked as it is made
@@ -277,7 +277,7 @@ class Preset:
 _LABELS = ("name", "summary")
 
 
-def _brief(value: object) -> str:
+def brief(value: object) -> str:
     """A value as a part of a name."""
     return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 

@@ -63,13 +63,16 @@ def benchmark(chosen: argparse.Namespace) -> None:
 
 def ablate(chosen: argparse.Namespace) -> None:
     """Measure what single settings change."""
-    from longlive_widget.measure.ablate import alone, effects, step_by_step, steps_of, taken_back
+    from longlive_widget.measure import ablate as ways
+    from longlive_widget.measure.ablate import effects, steps_of
 
     base = preset_of(chosen.preset)
     if chosen.set:
-        presets = alone(base, chosen.set)
+        presets = ways.alone(base, chosen.set)
+    elif chosen.each_alone:
+        presets = ways.each_alone(base)
     else:
-        presets = step_by_step(base) if chosen.step_by_step else taken_back(base)
+        presets = ways.step_by_step(base) if chosen.step_by_step else ways.taken_back(base)
     sample = "first_block_ms" if chosen.as_the_log else "block_ms"
     tell = steps_of if chosen.step_by_step else effects
     for effect in tell(_measure(chosen, presets, kind="ablation"), sample):
@@ -339,6 +342,11 @@ def _add_ablate(commands: "argparse._SubParsersAction[Any]") -> None:
         "back to the reference's",
     )
     ways.add_argument(
+        "--each-alone",
+        action="store_true",
+        help="each of the preset's settings by itself over the reference, with what it needs",
+    )
+    ways.add_argument(
         "--step-by-step",
         action="store_true",
         help="from the reference to the preset, one more of its settings each, and each held "
@@ -482,7 +490,9 @@ def _add_sweep(commands: "argparse._SubParsersAction[Any]") -> None:
 def _add_measuring(parser: argparse.ArgumentParser) -> None:
     """The options of whatever measures presets in turns."""
     add_running(parser)
-    parser.add_argument("--full", action="store_true", help="1000 blocks and 50 switches, then 60 s")
+    parser.add_argument(
+        "--full", action="store_true", help="1000 blocks and 50 switches, then 60 s"
+    )
     parser.add_argument("--blocks", type=at_least_one, help="steady ones a preset (default: 100)")
     parser.add_argument("--switches", type=at_least_none, help="of each preset (default: 10)")
     parser.add_argument("--turns", type=at_least_one, help="that presets take (default: 5)")

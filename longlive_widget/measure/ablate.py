@@ -1,14 +1,14 @@
-"""What single settings change: each alone over a preset, taken back from one, or one by one."""
+"""What single settings change: alone over a preset or the reference, taken back, or one by one."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 from longlive_widget.errors import PresetError
 from longlive_widget.measure.benchmark import Measured
 from longlive_widget.measure.statistics import Difference, Summary, paired_difference
 from longlive_widget.plain_data import NotPlainError, yaml_in
-from longlive_widget.presets import PICTURE, PRESETS, Preset
+from longlive_widget.presets import PICTURE, PRESETS, Preset, brief
 
 
 def alone(base: Preset, settings: Sequence[str]) -> tuple[Preset, ...]:
@@ -34,8 +34,14 @@ def alone(base: Preset, settings: Sequence[str]) -> tuple[Preset, ...]:
 def taken_back(preset: Preset) -> tuple[Preset, ...]:
     """The preset, then with each of its settings as the reference has it, and nothing else changed.
 
-    What the others cannot do without is left as it is.
+    What the others cannot do without is left as it is. One that has nothing to take back is a
+    `PresetError`.
     """
+    if not preset.changes():
+        raise PresetError(
+            f"preset {preset.name!r} has no setting to take back: name another one, or say which "
+            "to try, --set setting=value,value"
+        )
     reference, found = PRESETS["reference"], [preset]
     for name in preset.changes():
         label = f"{preset.name} without {name}"
@@ -44,6 +50,26 @@ def taken_back(preset: Preset) -> tuple[Preset, ...]:
         except PresetError:
             continue
     return tuple(found)
+
+
+def each_alone(preset: Preset) -> tuple[Preset, ...]:
+    """The reference, then with each of a preset's settings, and the fewest others that it needs."""
+    return (PRESETS["reference"], *(_with_what_it_needs(preset, name) for name in preset.changes()))
+
+
+def _with_what_it_needs(preset: Preset, name: str) -> Preset:
+    reference, settings = PRESETS["reference"], preset.changes()
+    others = [other for other in settings if other != name]
+    for count in range(len(others) + 1):
+        for needed in combinations(others, count):
+            besides = f" with {' and '.join(needed)}" if needed else ""
+            label = f"{reference.name}, {name}={brief(settings[name])}{besides}"
+            chosen = {one: settings[one] for one in (*needed, name)}
+            try:
+                return reference.with_(**chosen, name=label)
+            except PresetError:
+                continue
+    raise PresetError(f"nothing lets {name} be set over {reference.name!r}")
 
 
 def step_by_step(preset: Preset) -> tuple[Preset, ...]:

@@ -8,7 +8,14 @@ import pytest
 from longlive_widget import Engine
 from longlive_widget.cli import main
 from longlive_widget.errors import PresetError
-from longlive_widget.measure.ablate import alone, effects, step_by_step, steps_of, taken_back
+from longlive_widget.measure.ablate import (
+    alone,
+    each_alone,
+    effects,
+    step_by_step,
+    steps_of,
+    taken_back,
+)
 from longlive_widget.measure.benchmark import Measured, Plan
 from longlive_widget.measure.records import read
 from longlive_widget.presets import PRESETS
@@ -56,6 +63,24 @@ def test_each_setting_is_taken_back_alone_unless_another_needs_it():
     names = {other.name for other in others}
     assert "speed without cuda_graphs" in names
     assert not names & {"speed without memory_pool", "speed without window_cache"}
+
+
+def test_a_preset_with_nothing_to_take_back_is_told():
+    with pytest.raises(PresetError, match="'reference' has no setting to take back: name another"):
+        taken_back(REFERENCE)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_each_setting_is_alone_over_the_reference_with_no_more_than_it_needs(name: str):
+    preset = PRESETS[name]
+    first, *others = each_alone(preset)
+    assert first == REFERENCE
+    for setting, other in zip(preset.changes(), others, strict=True):
+        changes = other.changes()
+        assert changes.items() <= preset.changes().items()
+        needed = {"window_cache", "memory_pool"} if setting == "cuda_graphs" else set()
+        assert changes.keys() == {setting, *needed}
+        assert other.name.startswith(f"reference, {setting}=")
 
 
 @pytest.mark.parametrize(

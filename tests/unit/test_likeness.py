@@ -14,6 +14,7 @@ from longlive_widget.measure.likeness import PARTS, Likeness, Plan, _mean_or_rea
 from longlive_widget.measure.records import read
 from longlive_widget.presets_page import PICTURE
 
+ABLATE = ["ablate", "--preset", "turbo"]
 PLAN = Plan(prompts=1, blocks=2, size_px=(64, 48))
 COARSE = PRESETS["reference"].with_(name="coarse", denoise_steps=(1000,))
 load = partial(Engine.load, "tiny", device="cpu")
@@ -63,7 +64,7 @@ def test_the_clip_score_is_of_the_pictures_before_the_switch(monkeypatch: pytest
 
 
 def test_a_file_that_cannot_be_written_is_told_before_any_work(capsys):
-    for command in (["likeness", "--preset", "ultra"], ["benchmark"], ["quality"], ["ablate"]):
+    for command in (["likeness", "--preset", "ultra"], ["benchmark"], ["quality"], ABLATE):
         assert main([*command, "--out", "nowhere/records.jsonl"]) == 2
         assert "the folder of 'nowhere/records.jsonl' does not exist" in capsys.readouterr().err
 
