@@ -36,7 +36,8 @@ def measured(
 ) -> Record:
     """A record of what an engine was found to do, here and now.
 
-    What stood in for something that this machine has not is told in its facts.
+    What stood in for something that this machine has not is told in its facts, and which kernels
+    ran where the preset left that open; where they are our own, no layer is compiled.
 
     Args:
         kind: which measurement, as "benchmark".
@@ -48,7 +49,12 @@ def measured(
 
     Names and numbers that a record cannot have are a `RecordError`.
     """
-    stood_in = {"fallbacks": "; ".join(engine.fallbacks)} if engine.fallbacks else {}
+    ran: dict[str, Fact] = {"fallbacks": "; ".join(engine.fallbacks)} if engine.fallbacks else {}
+    ours = engine.model.transformer.fused
+    if engine.preset.kernels == "fastest":
+        ran["kernels"] = "triton" if ours else "torch"
+    if engine.preset.compiled is not None and ours:
+        ran["compiled"] = "no layer: the kernels are our own"
     return Record(
         kind=kind,
         time=datetime.now(UTC),
@@ -62,7 +68,7 @@ def measured(
         geometry=engine.geometry if geometry is None else geometry,
         counts=counts or {},
         samples=samples or {},
-        facts={**(facts or {}), **stood_in},
+        facts={**(facts or {}), **ran},
     )
 
 

@@ -414,3 +414,17 @@ def test_pandas_reads_a_file_of_records(path):
     assert list(table["model"]) == ["tiny", "other"]
     assert table["samples"][0] == {"block_ms": [0.1 + 0.2, 1 / 3, 7]}
     assert table["preset"][1]["denoise_steps"] == [1000, 500, 250]
+
+
+def test_a_record_says_which_kernels_ran_and_that_ours_are_not_compiled(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    engine = Engine.load("tiny", "balanced", device="cpu")
+    assert measured("benchmark", engine).facts == {"kernels": "torch"}
+    monkeypatch.setattr(engine.model.transformer, "fused", True)
+    assert measured("benchmark", engine).facts == {
+        "kernels": "triton",
+        "compiled": "no layer: the kernels are our own",
+    }
+    plain = Engine.load("tiny", device="cpu")
+    assert measured("benchmark", plain).facts == {}
