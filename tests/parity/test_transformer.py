@@ -1,6 +1,7 @@
 """The transformer, its memory and the rollouts against the golden cases."""
 
 import random
+from dataclasses import replace
 from itertools import cycle
 from typing import Any, NoReturn, get_args
 
@@ -11,6 +12,7 @@ from torch import Tensor
 from longlive_widget.cache.text import PromptCache
 from longlive_widget.cache.window import RingWindow, RollingWindow, StaticWindow, Window
 from longlive_widget.engine.capability import has_compiler
+from longlive_widget.engine.captured import GraphRecorder
 from longlive_widget.engine.denoise import Denoiser
 from longlive_widget.engine.noise_schedule import Level, level_near, levels, sigmas, timesteps
 from longlive_widget.engine.rollout import Rollout
@@ -161,9 +163,14 @@ def roll_out(
     compiled: bool = False,
     context: Context = "needed",
     recache: Recache = "needed",
+    device: str = "cpu",
 ) -> list[Tensor]:
-    """Our latents of a recorded rollout, block by block, `FCHW`, on the way of a session."""
-    network = _network()
+    """Our latents of a recorded rollout, block by block, `FCHW`, on the way of a session.
+
+    On a GPU what is recorded is replayed as CUDA graphs.
+    """
+    network = _network().to(device)
+    case = replace(case, tensors={name: one.to(device) for name, one in case.tensors.items()})
     if compiled:
         network.compile_layers()
     if name.startswith("rollout_lora"):
@@ -177,7 +184,9 @@ def roll_out(
     steps = levels(case["denoising_steps"].tolist())
     _check_timesteps(steps, case)
     replays = pooled and window.relative and kind is not RollingWindow
-    record = FrozenRecorder(window) if replays else None
+    record = None
+    if replays:
+        record = FrozenRecorder(window) if device == "cpu" else GraphRecorder()
     static = StaticDenoiser(network, window, record)
     denoiser = static if pooled else Denoiser(network, window)
     rollout = _rollout(denoiser, steps, case, context, recache)
@@ -191,7 +200,7 @@ def roll_out(
             rollout.steer(remembered.get(said, _not_again) if cached else memory)
         renoise = case["renoise"][block]
         latent = rollout.next_block(block_noise[None], lambda i, r=renoise: r[i][None])[0]
-        done.append(latent.clone())  # a pool uses its places again
+        done.append(latent.clone().cpu())  # a pool uses its places again
     return done
 
 
@@ -217,4 +226,4 @@ def _prompts_by_block(case: Case, frames: int) -> dict[int, int]:
 
 def _check_timesteps(steps: tuple[Level, ...], case: Case) -> None:
     told = torch.tensor([level.timestep for level in steps])
-    assert relative_error(told, case["warped_timesteps"]) < 1e-6
+    assert relative_error(told, case["warped_timesteps"].cpu()) < 1e-6
