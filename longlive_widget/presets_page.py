@@ -24,7 +24,10 @@ YAML below. Decibels are the PSNR against `reference`, from one history unless i
 [log](log.md).
 
 On a processor compiling takes 10 to 40 seconds before the first picture, once: for a short look
-take `reference`, for a long video `balanced`, for a draft `ultra`.
+take `reference`, for a long video `balanced`, for a draft `ultra`. On a GPU where kernels of our own
+run (`kernels`), they stand where torch would compile layers. Pictures that were compared on a
+processor are by torch's kernels; how near a GPU's are to float32 is in the
+[optimisation log](optimization-log.md#how-far-rounding-goes).
 
 Most presets have their names from LongLive's optimisation log. What that log set, took and said is
 beside ours; it timed the first block of a video, whose window is empty, on an H100. Our decisions
@@ -94,7 +97,7 @@ def _case(found: "Distance") -> str:
     record = found.record
     size = f"{record.geometry.width_px} x {record.geometry.height_px}"
     emulated = ", FP8 emulated" if "emulated" in str(record.facts.get("fallbacks", "")) else ""
-    return f"{record.model} at {size}, {record.dtype}{emulated}"
+    return f"{record.model} at {size}, {record.dtype}{emulated}, {record.machine.device}"
 
 
 def _figures(found: "Distance") -> str:

@@ -314,7 +314,7 @@ def test_sessions_on_two_threads_record_and_replay_side_by_side(tiny: Engine):
 
 @pytest.mark.parametrize("name", AS_THEY_COME)
 def test_a_preset_as_it_comes_is_replayed_to_the_bit(name: str):
-    """By our own kernels, some in FP8, decoding behind or in parts: against itself without graphs."""
+    """By kernels of our own, some in FP8 or decoding behind: against itself without graphs."""
     if not has_compiler(torch.device("cuda")):
         pytest.skip("triton is not installed")
     preset = PRESETS[name].with_(attention="cudnn")  # what is fastest may differ between loads
