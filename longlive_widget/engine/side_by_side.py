@@ -7,6 +7,7 @@ Axes: B batch, F latent frames or pictures, C channels, H rows, W columns.
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -24,7 +25,14 @@ from longlive_widget.model.stream import to_bytes
 from longlive_widget.timeline import Timeline
 
 
-@torch.inference_mode()
+@dataclass(frozen=True, eq=False)
+class Attempt:
+    """What one engine makes of a block: clean latents, and pictures, uint8, on the host."""
+
+    latent_BFCHW: Tensor
+    pictures_FHWC: Tensor
+
+
 def side_by_side(
     engines: Sequence[Engine],
     timeline: Timeline,
@@ -33,7 +41,21 @@ def side_by_side(
     seed: int = 0,
     geometry: Geometry | None = None,
 ) -> Iterator[list[Tensor]]:
-    """The pictures that each engine makes of every block, after the latents of the first engine.
+    """The pictures of `attempts`: for each block one tensor an engine, uint8, `FHWC`."""
+    for made in attempts(engines, timeline, blocks, seed=seed, geometry=geometry):
+        yield [attempt.pictures_FHWC for attempt in made]
+
+
+@torch.inference_mode()
+def attempts(
+    engines: Sequence[Engine],
+    timeline: Timeline,
+    blocks: int,
+    *,
+    seed: int = 0,
+    geometry: Geometry | None = None,
+) -> Iterator[list[Attempt]]:
+    """What each engine makes of every block, after the latents of the first engine.
 
     All begin a block from the same noise; each has its own network, window, steps and decoder. What
     makes a preset quick and changes no number (memory in its place, replayed blocks, decoding
@@ -47,17 +69,17 @@ def side_by_side(
         geometry: the size of the pictures; None takes the first engine's own.
 
     Yields:
-        For each block one tensor an engine: uint8, `FHWC`, on the host.
+        For each block one attempt an engine.
     """
     size = geometry or engines[0].geometry
     followers = [_Follower(engine, size) for engine in engines]
     prompts = {landing.block: landing.prompt for landing in timeline.landings(size.block_frames)}
     for block in range(blocks):
         made = [follower.attempt(block, seed, prompts.get(block)) for follower in followers]
-        yield [pictures for _, pictures in made]
+        yield made
         if block < blocks - 1:
             for follower in followers:
-                follower.remember(made[0][0])
+                follower.remember(made[0].latent_BFCHW)
 
 
 def squared_error(one: Tensor, other: Tensor) -> float:
@@ -85,15 +107,15 @@ class _Follower:
         )
         self._stream = decoder_for(preset, self._model).stream()
 
-    def attempt(self, block: int, seed: int, prompt: str | None) -> tuple[Tensor, Tensor]:
-        """The clean latents that it makes of a block, and its pictures; a prompt lands with it."""
+    def attempt(self, block: int, seed: int, prompt: str | None) -> Attempt:
+        """What it makes of a block; a prompt lands with it."""
         draw = BlockNoise(seed, block, self._geometry)
         with current(self._model.device):
             if prompt is not None:
                 self._rollout.steer(self._model.read(prompt))
             latent_BFCHW = self._rollout.next_block(draw(), draw)
             (pictures_FHWC,) = to_bytes(self._stream.branch().decode(latent_BFCHW))
-            return latent_BFCHW, pictures_FHWC.cpu()
+            return Attempt(latent_BFCHW, pictures_FHWC.cpu())
 
     def remember(self, latent_BFCHW: Tensor) -> None:
         """Take these latents for the block's, whoever has made them."""

@@ -270,15 +270,17 @@ class _Log:
             "Every block from the same history, against the same steps, window and decoder in "
             "float32 by torch's own kernels; a switch in the middle."
         )
-        columns = ("preset", "device", "pictures", "blocks", "worst block", "all")
+        columns = ("preset", "device", "pictures", "blocks", "worst block", "all", "latents off")
         yield from ("", f"| {' | '.join(columns)} |", "|---" * len(columns) + "|")
         for record in rounded:
             errors, size = sample_of(record, "squared_error"), record.geometry
             worst, usual = (decibels(psnr_db(of(errors))) for of in (max, mean))
+            most = max(record.samples.get("latent_error", ()), default=None)
+            latents = "not measured" if most is None else f"{100 * most:.2f} %"
             yield (
                 f"| {record.preset.name} of {record.model} {self._of([record])} | "
                 f"{record.machine.device} | {size.width_px} x {size.height_px} | {len(errors)} | "
-                f"{worst} | {usual} |"
+                f"{worst} | {usual} | {latents} |"
             )
         yield ""
 

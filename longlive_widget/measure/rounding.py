@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from statistics import mean
 
 import torch
+from torch import Tensor
 
 from longlive_widget.engine.engine import Engine
-from longlive_widget.engine.side_by_side import psnr_db, side_by_side, squared_error
+from longlive_widget.engine.side_by_side import attempts, psnr_db, squared_error
 from longlive_widget.errors import PresetError
 from longlive_widget.measure.environment import measured
 from longlive_widget.measure.figures import decibels
@@ -28,11 +29,16 @@ Load = Callable[[Preset], Engine]
 
 @dataclass(frozen=True, eq=False)
 class Rounding:
-    """How far one preset's pictures are from exact ones: a squared error a block."""
+    """How far one preset's pictures and latents are from exact ones: a number a block each.
+
+    The squared error of 8-bit pictures; and how large the error of the latents is beside them, by
+    the roots of their mean squares: what the decoder rounds is not in that.
+    """
 
     engine: Engine
     plan: Plan
     squared_errors: list[float]
+    latent_errors: list[float]
 
     @property
     def mean_db(self) -> float:
@@ -47,7 +53,8 @@ class Rounding:
     def line(self) -> str:
         """It, to read."""
         worst, usual = decibels(self.worst_db), decibels(self.mean_db)
-        return f"{self.engine.preset.name:<32}worst block {worst}, mean {usual}"
+        latents = f"latents off by {100 * max(self.latent_errors):.2f} % at most"
+        return f"{self.engine.preset.name:<32}worst block {worst}, mean {usual}; {latents}"
 
     def record(self) -> Record:
         """It as a record."""
@@ -57,7 +64,7 @@ class Rounding:
             self.engine,
             geometry=self.engine.geometry_at(plan.size_px),
             counts={"prompts": plan.prompts, "blocks": plan.blocks, "seed": plan.seed},
-            samples={"squared_error": self.squared_errors},
+            samples={"squared_error": self.squared_errors, "latent_error": self.latent_errors},
             facts={"against": EXACT},
         )
 
@@ -120,15 +127,20 @@ def _exactly(engine: Engine) -> Engine:
 
 
 def _compared(exact: Engine, engines: Sequence[Engine], plan: Plan) -> Iterator[Rounding]:
-    errors: list[list[float]] = [[] for _ in engines]
+    found = [Rounding(engine, plan, [], []) for engine in engines]
     size = exact.geometry_at(plan.size_px)
     with torch.backends.cudnn.flags(allow_tf32=False):  # else convolutions round to 10 bits
         for timeline in plan.timelines(exact.geometry.block_frames):
-            both = side_by_side(
-                (exact, *engines), timeline, plan.blocks, seed=plan.seed, geometry=size
-            )
-            for right, *seen in both:
-                for found, pictures in zip(errors, seen, strict=True):
-                    found.append(squared_error(pictures, right))
-    for engine, found in zip(engines, errors, strict=True):
-        yield Rounding(engine, plan, found)
+            both = attempts((exact, *engines), timeline, plan.blocks, seed=plan.seed, geometry=size)
+            for right, *others in both:
+                for one, made in zip(found, others, strict=True):
+                    error = squared_error(made.pictures_FHWC, right.pictures_FHWC)
+                    one.squared_errors.append(error)
+                    one.latent_errors.append(_share(made.latent_BFCHW, right.latent_BFCHW))
+    yield from found
+
+
+def _share(latent: Tensor, right: Tensor) -> float:
+    """How much the error of some latents is of the right ones."""
+    off = latent.double() - right.double()
+    return float(off.norm() / right.double().norm())

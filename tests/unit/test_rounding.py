@@ -29,7 +29,9 @@ def test_what_computes_in_float32_is_exact_and_a_window_in_8_bits_is_not(found):
     assert found["reference"].worst_db == found[plain_of_two].worst_db == float("inf")
     low = found["low_memory"]
     assert 30 < low.worst_db <= low.mean_db < 80
-    assert len(low.squared_errors) == PLAN.blocks
+    assert len(low.squared_errors) == len(low.latent_errors) == PLAN.blocks
+    assert found["reference"].latent_errors == [0.0] * PLAN.blocks
+    assert low.latent_errors[0] < 1e-6 < 1e-4 < low.latent_errors[1] < 0.1, "a window that is read"
 
 
 def test_numbers_of_16_bits_are_rounded(found):
@@ -59,9 +61,10 @@ def test_the_command_tells_and_keeps_what_it_found(tmp_path, capsys):
     plan = ["--prompts", "1", "--blocks", "1", "--size", "64x48", "--device", "cpu"]
     assert main(["rounding", *plan, "--preset", "low_memory", "--out", str(file)]) == 0
     first, *others = capsys.readouterr().out.splitlines()
-    assert first.split() == ["reference", "worst", "block", "equal,", "mean", "equal"]
+    told = "worst block equal, mean equal; latents off by 0.00 % at most"
+    assert first.split() == ["reference", *told.split()]
     assert any(line.startswith("low_memory ") for line in others)
     plain, low = read(file)
     assert (plain.kind, plain.facts) == ("rounding", {"against": "float32"})
-    assert plain.samples == {"squared_error": (0.0,)}
+    assert plain.samples == {"squared_error": (0.0,), "latent_error": (0.0,)}
     assert low.preset == PRESETS["low_memory"]
