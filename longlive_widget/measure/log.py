@@ -47,6 +47,7 @@ KINDS = (
 )
 """The kinds of record that the log is made from; others are listed and not used."""
 _JUDGED = ("color", "shape", "motion", "ground")
+_COLUMNS = ("p50", "p95", "p99", "mean", "standard deviation", "least", "most", "samples")
 _SAMPLES = {
     "block_ms": "steady block",
     "switch_ms": "block of a switch",
@@ -142,7 +143,8 @@ class _Log:
         yield from ("## Environment", "", "| | |", "|---|---|")
         yield f"| model | {record.model}{weights if record.weights == 'random' else ''} |"
         yield f"| pictures | {size.width_px} x {size.height_px}, {record.dtype} |"
-        yield f"| device | {machine.device} ({machine.device_type}) |"
+        driver = f", driver {machine.driver}" if machine.driver else ""
+        yield f"| device | {machine.device} ({machine.device_type}){driver} |"
         yield f"| processor | {machine.processor}, {machine.cores} cores, {machine.system} |"
         yield f"| torch | {versions.torch}, Python {versions.python}, CUDA {versions.cuda} |"
         yield f"| source | {versions.package}, commit {record.commit or 'unknown'} |"
@@ -188,13 +190,13 @@ class _Log:
             yield "```yaml"
             yield from (f"{name}: {json.dumps(value)}" for name, value in changes.items())
             yield from ("```", "")
-        yield f"| {self._of(one.timed)} | p50 | p95 | p99 | mean | least | most | samples |"
-        yield "|---|---|---|---|---|---|---|---|"
+        yield f"| {self._of(one.timed)} | {' | '.join(_COLUMNS)} |"
+        yield "|---" * (1 + len(_COLUMNS)) + "|"
         for name, label in _SAMPLES.items():
             if values := one.samples(name):
                 of = Summary.of(values)
-                figures = (of.p50, of.p95, of.p99, of.mean, of.least, of.most)
-                shown = " | ".join(f"{figure:.1f}" for figure in figures)
+                figures = (of.p50, of.p95, of.p99, of.mean, of.deviation, of.least, of.most)
+                shown = " | ".join("" if figure is None else f"{figure:.1f}" for figure in figures)
                 yield f"| {label}, ms | {shown} | {of.count} |"
         known = [(label, last.facts[name]) for name, label in _FACTS.items() if name in last.facts]
         if known:
@@ -207,17 +209,9 @@ class _Log:
 
     def _picture(self, one: Candidate) -> Iterator[str]:
         for record in one.alike:
+            against = f"Against `{record.facts['against']}` on {record.model} {self._of([record])}"
             yield ""
-            yield (
-                f"Against `{record.facts['against']}` on {record.model} {self._of([record])}: "
-                f"{Distance.of(record)}"
-                + "".join(
-                    f"; {name} {number(record.facts[name])}"
-                    for name in ("vmaf", "lpips", "clip_score")
-                    if name in record.facts
-                )
-                + "."
-            )
+            yield "; ".join([f"{against}: {Distance.of(record)}", *_likeness(record)]) + "."
 
     def _logged(self, one: Candidate) -> Iterator[str]:
         theirs = optimization_log.EXPERIMENTS.get(one.name)
@@ -361,6 +355,19 @@ def _network_of(record: Record) -> tuple[object, ...]:
     """What computes: a model at a size, on a GPU or on a processor, whichever it is."""
     kind = record.machine.device_type
     return record.model, record.weights, record.dtype, record.geometry, kind
+
+
+def _likeness(record: Record) -> Iterator[str]:
+    """What a record of `likeness` has of pictures beside their PSNR."""
+    for name, history in (("ssim", "from one history"), ("free_ssim", "running free")):
+        if found := record.samples.get(name):
+            yield f"SSIM {history} the worst block {min(found):.4f}, all {mean(found):.4f}"
+    for name in ("vmaf", "lpips", "clip_score"):
+        if name in record.facts:
+            yield f"{name} {number(record.facts[name])}"
+    if {"flicker", "flicker_against"} <= record.facts.keys():
+        seen, other = (number(record.facts[name]) for name in ("flicker", "flicker_against"))
+        yield f"flicker {seen}, of `{record.facts['against']}` {other}"
 
 
 def _base(name: str) -> str:

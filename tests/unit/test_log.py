@@ -14,7 +14,7 @@ from longlive_widget.measure.log_html import times_figure
 from longlive_widget.measure.recommend import candidates_in
 from longlive_widget.measure.record import Record
 from longlive_widget.measure.records import append, read
-from tests.unit.written_record import record
+from tests.unit.written_record import MACHINE, record
 
 GB = 1e9
 
@@ -83,6 +83,38 @@ def test_the_way_to_a_blocks_first_pictures_is_a_row_of_its_own():
     page = log_page((RECORDS[0], record(preset=PRESETS["balanced"], samples=samples, facts={})))
     row = "| from its noise to its first pictures on the host, ms | 231.5 | 240.0 |"
     assert row in section(page, "balanced")
+
+
+def test_a_table_has_the_standard_deviation_where_there_is_one():
+    samples = {"block_ms": [300.0, 302.0, 307.0], "switch_ms": [500.0]}
+    page = log_page((RECORDS[0], record(preset=PRESETS["balanced"], samples=samples, facts={})))
+    rows = section(page, "balanced").splitlines()
+    header = "| [2] | p50 | p95 | p99 | mean | standard deviation | least | most | samples |"
+    assert rows[rows.index(header) + 1].count("---") == header.count("|") - 1
+    assert "| steady block, ms | 302.0 | 307.0 | 307.0 | 303.0 | 3.6 | 300.0 | 307.0 | 3 |" in rows
+    once = "| block of a switch, ms | 500.0 | 500.0 | 500.0 | 500.0 |  | 500.0 | 500.0 | 1 |"
+    assert once in rows
+
+
+def test_pictures_have_their_ssim_and_flicker():
+    seen = compared("ultra", 1.0)
+    samples = {"ssim": [0.9, 0.95, 0.97], "free_ssim": [0.5, 0.75]}
+    facts = {"flicker": 2.5, "flicker_against": 2.25}
+    more = replace(seen, samples=seen.samples | samples, facts=seen.facts | facts)
+    told = section(log_page((*RECORDS[:3], more)), "ultra")
+    assert "; SSIM from one history the worst block 0.9000, all 0.9400" in told
+    assert "; SSIM running free the worst block 0.5000, all 0.6250; vmaf" in told
+    assert "; flicker 2.50, of `reference` 2.25." in told
+    without = section(log_page((*RECORDS[:3], seen)), "ultra")
+    assert "; SSIM" not in without
+    assert "flicker" not in without
+
+
+def test_the_environment_has_the_driver_of_a_gpu():
+    assert "| device | NVIDIA H100 (cuda), driver 570.86.15 |" in log_page(RECORDS)
+    machine = replace(MACHINE, device_type="cpu", device="AMD EPYC", driver=None)
+    on_cpu = log_page([replace(one, machine=machine) for one in RECORDS])
+    assert "| device | AMD EPYC (cpu) |" in on_cpu
 
 
 def test_the_sweet_spot_is_what_recommend_says():
