@@ -90,7 +90,8 @@ def _add_log(commands: "argparse._SubParsersAction[Any]") -> None:
     parser.add_argument(
         "--decisions",
         metavar="FILE",
-        help="YAML, `preset: what a person decided`, over the rules",
+        help="YAML, `preset: what a person decided` or `preset: {decision: what, reason: why}`, "
+        "over the rules",
     )
     parser.add_argument(
         "--out",

@@ -85,14 +85,14 @@ _FACTS = {
 }
 
 
-def log_page(records: Sequence[Record], *, decisions: Mapping[str, str] | None = None) -> str:
+def log_page(records: Sequence[Record], *, decisions: Mapping[str, Decision] | None = None) -> str:
     """The log in Markdown.
 
     Args:
         records: of benchmarks of one model on one device, the reference's among them, and of
             likeness and ablations as far as there are any.
-        decisions: by the name of a preset what a person decided, in words: it stands in place of
-            what the rule proposes.
+        decisions: by the name of a preset what a person decided: it stands in place of what the
+            rule proposes, which is told beside it.
 
     No benchmark of the reference, benchmarks of several cases, and a decision on a preset that is
     not here are a `RecordError`.
@@ -102,7 +102,7 @@ def log_page(records: Sequence[Record], *, decisions: Mapping[str, str] | None =
 
 
 class _Log:
-    def __init__(self, records: tuple[Record, ...], decisions: dict[str, str]) -> None:
+    def __init__(self, records: tuple[Record, ...], decisions: dict[str, Decision]) -> None:
         self._records, self._decisions = records, decisions
         self._number = {id(record): number for number, record in enumerate(records, 1)}
         self._candidates = candidates_in(records)
@@ -160,7 +160,7 @@ class _Log:
             yield (
                 f"| `{one.name}` {self._of([*one.timed, *one.alike])} | {one.block_ms:.1f} | "
                 f"{told} | {one.pictures_per_s:.1f} | {memory} | {decibels(one.worst_db)} | "
-                f"{self._decision(one).what} |"
+                f"{self._decided(one)} |"
             )
 
     def _whose(self) -> Iterator[str]:
@@ -204,8 +204,7 @@ class _Log:
             yield from ("", f"{self._of([last])}: {told}.")
         yield from self._picture(one)
         yield from self._logged(one)
-        decision = self._decision(one)
-        yield from ("", f"**Decision**: {decision.what}; {decision.reason}.", "")
+        yield from ("", f"**Decision**: {self._decision(one)}.", "")
 
     def _picture(self, one: Candidate) -> Iterator[str]:
         for record in one.alike:
@@ -225,9 +224,17 @@ class _Log:
             f'{before:g} ({share:+.0%}). "{theirs.picture}."'
         )
 
-    def _decision(self, one: Candidate) -> Decision:
-        if one.name in self._decisions:
-            return Decision(self._decisions[one.name], "decided by a person")
+    def _decided(self, one: Candidate) -> str:
+        """What to do with it, without the reasons."""
+        rule, own = self._proposed(one), self._decisions.get(one.name)
+        return rule.what if own is None else f"{own.what} (by the rule: {rule.what})"
+
+    def _decision(self, one: Candidate) -> str:
+        """What to do with it, and why."""
+        rule, own = self._proposed(one), self._decisions.get(one.name)
+        return str(rule) if own is None else f"{own}; decided by a person (by the rule: {rule})"
+
+    def _proposed(self, one: Candidate) -> Decision:
         return proposed(one, self._baseline, self._change(one))
 
     def _change(self, one: Candidate) -> Difference | None:

@@ -202,23 +202,63 @@ def test_ablations_are_held_against_their_own_base():
     assert "| `turbo` [13] | 300.9 |  |" in page
 
 
-def test_a_person_may_decide_and_says_why(tmp_path, capsys):
-    file, decisions = tmp_path / "records.jsonl", tmp_path / "decisions.yaml"
+@pytest.fixture
+def decided(tmp_path, capsys):
+    """The exit code of `longlive-widget log` with these decisions, the page, and what it said."""
+    file, decisions, out = (tmp_path / name for name in ("records.jsonl", "decided.yaml", "log.md"))
     for one in RECORDS:
         append(file, one)
-    decisions.write_text("ultra: keep, for drafts\n")
-    out = tmp_path / "log.md"
-    given = [str(file), "--decisions", str(decisions), "--out", str(out)]
-    assert main(["log", *given]) == 0
-    page = out.read_text()
-    assert "**Decision**: keep, for drafts; decided by a person." in section(page, "ultra")
-    assert capsys.readouterr().out.strip() == str(out)
-    decisions.write_text("ulrta: keep\n")
-    assert main(["log", *given]) == 2
-    assert "a decision is about 'ulrta', and there are reference" in capsys.readouterr().err
-    decisions.write_text("- keep\n")
-    assert main(["log", *given]) == 2
-    assert "says no decisions: write `preset: words`" in capsys.readouterr().err
+
+    def run(said: str):
+        decisions.write_text(said)
+        out.unlink(missing_ok=True)
+        code = main(["log", str(file), "--decisions", str(decisions), "--out", str(out)])
+        told = capsys.readouterr()
+        return code, out.read_text() if out.exists() else "", told.err
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("said", "what", "why"),
+    [
+        ("ultra: keep, for drafts", "keep, for drafts", ""),
+        (
+            "ultra:\n  decision: keep\n  reason: >\n    Drafts: nobody\n    looks twice.\n",
+            "keep",
+            "; Drafts: nobody looks twice",
+        ),
+    ],
+)
+def test_a_person_may_decide_and_say_why_and_the_rule_is_beside_it(decided, said, what, why):
+    code, page, _ = decided(said)
+    assert code == 0
+    rule = "trade; -62.4% (-62.5% to -62.4%); pictures that differ (20.0 dB)"
+    line = f"**Decision**: {what}{why}; decided by a person (by the rule: {rule})."
+    assert line in section(page, "ultra").splitlines()
+    (row,) = (row for row in page.splitlines() if row.startswith("| `ultra` "))
+    assert row.endswith(f"| {what} (by the rule: trade) |")
+    assert page.count("by the rule:") == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("ulrta: keep", "a decision is about 'ulrta', and there are reference"),
+        ("- keep", "says no decisions: write `preset: words`, or `preset: {decision: words"),
+        ("ultra: no", "says False of 'ultra': write `ultra: words`, or `ultra: {decision: words"),
+        ("ultra: ' '", "says ' ' of 'ultra': write"),
+        ("ultra: {decision: keep}", "says {'decision': 'keep'} of 'ultra': write"),
+        ("ultra: {decision: keep, reason: 1}", "'reason': 1} of 'ultra': write"),
+        ("ultra: {decision: keep, reason: a, by: b}", "of 'ultra': write"),
+        ("1: keep", "says 'keep' of 1: write"),
+    ],
+)
+def test_what_is_no_decision_is_told_in_a_sentence(decided, said, told):
+    code, _, error = decided(said)
+    assert code == 2
+    assert told in error
+    assert error.count("\n") == 1
 
 
 @pytest.mark.parametrize(
