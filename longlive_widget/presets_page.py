@@ -73,7 +73,7 @@ def _section(preset: Preset, distances: _Distances, decisions: _Decisions) -> It
     if preset.name in optimization_log.EXPERIMENTS:
         yield from _logged(preset, optimization_log.EXPERIMENTS[preset.name])
     if decision := decisions.get(preset.name):
-        yield from (f"Our decision: {decision.what}; {decision.reason}.", "")
+        yield from (f"Our decision: {decision}.", "")
 
 
 def _parts(distances: _Distances) -> Iterator[str]:

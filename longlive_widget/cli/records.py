@@ -90,7 +90,8 @@ def _add_log(commands: "argparse._SubParsersAction[Any]") -> None:
     parser.add_argument(
         "--decisions",
         metavar="FILE",
-        help="YAML, `preset: what a person decided`, over the rules",
+        help="YAML, `preset: what a person decided` or `preset: {decision: what, reason: why}`, "
+        "over the rules",
     )
     parser.add_argument(
         "--out",
@@ -108,7 +109,8 @@ def _add_compare(commands: "argparse._SubParsersAction[Any]") -> None:
         type=percentage,
         default=0.05,
         metavar="PERCENT",
-        help="exit with 1 where times or memory grew by more (default: 5%%)",
+        help="exit with 1 where times, memory or errors of pictures grew by more, or their SSIM "
+        "fell by more (default: 5%%)",
     )
     parser.add_argument("--json", action="store_true", help="print JSON instead of lines")
 

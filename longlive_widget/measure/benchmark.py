@@ -116,9 +116,11 @@ class Measured:
 
 
 def _spread(found: Summary) -> str:
+    known = found.deviation is not None
+    deviation = f"standard deviation {found.deviation:.1f}, " if known else ""
     return (
         f"p50 {found.p50:.1f}, p95 {found.p95:.1f}, p99 {found.p99:.1f}, mean {found.mean:.1f}, "
-        f"least {found.least:.1f}, most {found.most:.1f}, {found.count} samples"
+        f"{deviation}least {found.least:.1f}, most {found.most:.1f}, {found.count} samples"
     )
 
 

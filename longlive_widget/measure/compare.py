@@ -13,8 +13,11 @@ from longlive_widget.measure.record import Record
 from longlive_widget.measure.statistics import Difference, Summary, difference
 from longlive_widget.presets import Preset
 
-WORSE_IF_MORE = ("_ms", "_bytes")
-"""How the names of samples end that can be a regression: times and memory."""
+TIME, MEMORY = "_ms", "_bytes"
+"""How the names of samples end that are times, and of facts that are memory: worse if more."""
+WORSE_IF_MORE = ("squared_error", "free_squared_error")
+WORSE_IF_LESS = ("ssim", "free_ssim")
+"""The names of samples that say how like pictures are to others, by `likeness` and `rounding`."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +72,8 @@ class Subject:
 class Change:
     """What became of the samples of one name.
 
-    `regressed` is True where less is better, and it became worse by more than was allowed, with all
-    of the interval.
+    `regressed` is True where it is known which way is worse, and it became worse by more than was
+    allowed, with all of the interval.
     """
 
     name: str
@@ -86,15 +89,42 @@ class Change:
 
 
 @dataclass(frozen=True)
+class Growth:
+    """What became of memory: one figure a record, the most of several, so without an interval.
+
+    `regressed` is True where it grew by more than was allowed.
+    """
+
+    name: str
+    before: float
+    after: float
+    regressed: bool
+
+    @property
+    def share(self) -> float | None:
+        """The growth as a share of what it was; None where that is nothing."""
+        return (self.after - self.before) / self.before if self.before else None
+
+
+@dataclass(frozen=True)
 class Pair:
-    """The records of one subject, and what became of each name that both sides have."""
+    """The records of one subject, and what became of each name that both sides have.
+
+    `changes` are of samples, `growths` of the facts that are memory.
+    """
 
     subject: Subject
     before: tuple[Record, ...]
     after: tuple[Record, ...]
     changes: tuple[Change, ...]
+    growths: tuple[Growth, ...]
     only_before: tuple[str, ...]
     only_after: tuple[str, ...]
+
+    @property
+    def all_changes(self) -> tuple[Change | Growth, ...]:
+        """Those of samples, and those of memory."""
+        return (*self.changes, *self.growths)
 
 
 @dataclass(frozen=True)
@@ -107,13 +137,10 @@ class Comparison:
     only_after: tuple[Subject, ...]
 
     @property
-    def regressions(self) -> tuple[tuple[Subject, Change], ...]:
+    def regressions(self) -> tuple[tuple[Subject, Change | Growth], ...]:
         """All that became worse by more than was allowed."""
         return tuple(
-            (pair.subject, change)
-            for pair in self.pairs
-            for change in pair.changes
-            if change.regressed
+            (pair.subject, one) for pair in self.pairs for one in pair.all_changes if one.regressed
         )
 
 
@@ -128,17 +155,18 @@ def compare(
         regression: the share by which they may be, 0.05 for 5 %.
 
     Raises:
-        RecordError: one side has no records, or none with samples, or both have none of the same
-            subject.
+        RecordError: one side has no records, or none with samples or memory, or both have none of
+            the same subject.
     """
     for name, records in (("before", before), ("after", after)):
         if not records:
             raise RecordError(f"there are no records {name}: measure some first")
-        if not any(record.samples for record in records):
+        if not any(record.samples or _memory([record]) for record in records):
             kinds = " and ".join(sorted({record.kind for record in records}))
             raise RecordError(
-                f"the records {name} are of {kinds}, single figures without samples, and nothing "
-                "tells how much they vary: give those of benchmark, ablate, profile or scale"
+                f"the records {name} are of {kinds}, single figures without samples, of which none "
+                "is memory, and nothing tells how much they vary: give those of benchmark, ablate, "
+                "profile, scale, likeness or rounding"
             )
     first, second = _by_subject(before), _by_subject(after)
     pairs = tuple(
@@ -189,6 +217,8 @@ def _pair(
     subject: Subject, before: Sequence[Record], after: Sequence[Record], regression: float
 ) -> Pair:
     first, second = _pooled(before), _pooled(after)
+    memory_before, memory_after = _memory(before), _memory(after)
+    names, later = (*first, *memory_before), (*second, *memory_after)
     return Pair(
         subject,
         tuple(before),
@@ -196,8 +226,13 @@ def _pair(
         tuple(
             _change(name, first[name], second[name], regression) for name in first if name in second
         ),
-        tuple(name for name in first if name not in second),
-        tuple(name for name in second if name not in first),
+        tuple(
+            _growth(name, one, memory_after[name], regression)
+            for name, one in memory_before.items()
+            if name in memory_after
+        ),
+        tuple(name for name in names if name not in later),
+        tuple(name for name in later if name not in names),
     )
 
 
@@ -210,11 +245,28 @@ def _pooled(records: Iterable[Record]) -> dict[str, list[float]]:
     return pooled
 
 
+def _memory(records: Iterable[Record]) -> dict[str, float]:
+    """The facts that are memory under their names, the most of all records."""
+    most: dict[str, float] = {}
+    for record in records:
+        for name, fact in record.facts.items():
+            if name.endswith(MEMORY) and isinstance(fact, int | float):
+                most[name] = max(fact, most.get(name, fact))
+    return most
+
+
 def _change(
     name: str, before: Sequence[float], after: Sequence[float], regression: float
 ) -> Change:
     first, second = Summary.of(before), Summary.of(after)
     found = difference(before, after)
     allowed = regression * abs(first.p50)
-    worse = found.low > max(allowed, 0) and found.median > allowed
-    return Change(name, first, second, found, name.endswith(WORSE_IF_MORE) and worse)
+    if name.endswith(TIME) or name in WORSE_IF_MORE:
+        regressed = found.low > max(allowed, 0) and found.median > allowed
+    else:
+        regressed = name in WORSE_IF_LESS and found.high < -allowed and found.median < -allowed
+    return Change(name, first, second, found, regressed)
+
+
+def _growth(name: str, before: float, after: float, regression: float) -> Growth:
+    return Growth(name, before, after, after - before > regression * before)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from reprlib import repr as short
 
 from longlive_widget.errors import RecordError
 from longlive_widget.measure.figures import decibels, percent
@@ -23,10 +24,13 @@ RULE = (
 
 @dataclass(frozen=True)
 class Decision:
-    """What to do with a preset, and why."""
+    """What to do with a preset, and why; a person may leave out the reason."""
 
     what: str
-    reason: str
+    reason: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.what}; {self.reason}" if self.reason else self.what
 
 
 def proposed(one: Candidate, baseline: Candidate, change: Difference | None) -> Decision:
@@ -99,16 +103,38 @@ def is_smaller(memory_bytes: float | None, than_bytes: float | None) -> bool:
     return memory_bytes < SMALLER * than_bytes
 
 
-def decisions_in(path: Path) -> dict[str, str]:
+def decisions_in(path: Path) -> dict[str, Decision]:
     """What a person decided, by the name of a preset, from a YAML file.
 
+    Of a preset it says words, or a decision and a reason.
+
     Raises:
-        RecordError: the file cannot be read, or does not say words for names.
+        RecordError: the file cannot be read, or says something else.
     """
     try:
         said = yaml_in(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, NotPlainError) as error:
-        raise RecordError(f"{path} cannot be read ({error}): write `preset: words`") from error
-    if not isinstance(said, dict) or not all(isinstance(v, str) for v in (*said, *said.values())):
-        raise RecordError(f"{path} says no decisions: write `preset: words` in lines")
-    return said
+        raise RecordError(f"{path} cannot be read ({error}): write {_form('preset')}") from error
+    if not isinstance(said, dict):
+        raise RecordError(f"{path} says no decisions: write {_form('preset')} in lines")
+    return {name: _decision(path, name, value) for name, value in said.items()}
+
+
+def _decision(path: Path, name: object, said: object) -> Decision:
+    if isinstance(said, dict) and said.keys() == {"decision", "reason"}:
+        words = [_words(said["decision"]), _words(said["reason"])]
+    else:
+        words = [_words(said)]
+    if not (isinstance(name, str) and all(words)):
+        form = _form(name if isinstance(name, str) else "preset")
+        raise RecordError(f"{path} says {short(said)} of {short(name)}: write {form}")
+    return Decision(*words)
+
+
+def _words(said: object) -> str:
+    """A text in one line, without its full stop; empty if it is none."""
+    return " ".join(said.split()).removesuffix(".") if isinstance(said, str) else ""
+
+
+def _form(name: str) -> str:
+    return f"`{name}: words`, or `{name}: {{decision: words, reason: words}}`"

@@ -47,6 +47,7 @@ KINDS = (
 )
 """The kinds of record that the log is made from; others are listed and not used."""
 _JUDGED = ("color", "shape", "motion", "ground")
+_COLUMNS = ("p50", "p95", "p99", "mean", "standard deviation", "least", "most", "samples")
 _SAMPLES = {
     "block_ms": "steady block",
     "switch_ms": "block of a switch",
@@ -88,14 +89,14 @@ _FACTS = {
 }
 
 
-def log_page(records: Sequence[Record], *, decisions: Mapping[str, str] | None = None) -> str:
+def log_page(records: Sequence[Record], *, decisions: Mapping[str, Decision] | None = None) -> str:
     """The log in Markdown.
 
     Args:
         records: of benchmarks of one model on one device, the reference's among them, and of
             likeness and ablations as far as there are any.
-        decisions: by the name of a preset what a person decided, in words: it stands in place of
-            what the rule proposes.
+        decisions: by the name of a preset what a person decided: it stands in place of what the
+            rule proposes, which is told beside it.
 
     No benchmark of the reference, benchmarks of several cases, and a decision on a preset that is
     not here are a `RecordError`.
@@ -105,7 +106,7 @@ def log_page(records: Sequence[Record], *, decisions: Mapping[str, str] | None =
 
 
 class _Log:
-    def __init__(self, records: tuple[Record, ...], decisions: dict[str, str]) -> None:
+    def __init__(self, records: tuple[Record, ...], decisions: dict[str, Decision]) -> None:
         self._records, self._decisions = records, decisions
         self._number = {id(record): number for number, record in enumerate(records, 1)}
         self._candidates = candidates_in(records)
@@ -146,7 +147,8 @@ class _Log:
         yield from ("## Environment", "", "| | |", "|---|---|")
         yield f"| model | {record.model}{weights if record.weights == 'random' else ''} |"
         yield f"| pictures | {size.width_px} x {size.height_px}, {record.dtype} |"
-        yield f"| device | {machine.device} ({machine.device_type}) |"
+        driver = f", driver {machine.driver}" if machine.driver else ""
+        yield f"| device | {machine.device} ({machine.device_type}){driver} |"
         yield f"| processor | {machine.processor}, {machine.cores} cores, {machine.system} |"
         yield f"| torch | {versions.torch}, Python {versions.python}, CUDA {versions.cuda} |"
         yield f"| source | {versions.package}, commit {record.commit or 'unknown'} |"
@@ -162,7 +164,7 @@ class _Log:
             yield (
                 f"| `{one.name}` {self._of([*one.timed, *one.alike])} | {one.block_ms:.1f} | "
                 f"{told} | {one.pictures_per_s:.1f} | {memory} | {decibels(one.worst_db)} | "
-                f"{self._decision(one).what} |"
+                f"{self._decided(one)} |"
             )
 
     def _whose(self) -> Iterator[str]:
@@ -192,13 +194,13 @@ class _Log:
             yield "```yaml"
             yield from (f"{name}: {json.dumps(value)}" for name, value in changes.items())
             yield from ("```", "")
-        yield f"| {self._of(one.timed)} | p50 | p95 | p99 | mean | least | most | samples |"
-        yield "|---|---|---|---|---|---|---|---|"
+        yield f"| {self._of(one.timed)} | {' | '.join(_COLUMNS)} |"
+        yield "|---" * (1 + len(_COLUMNS)) + "|"
         for name, label in _SAMPLES.items():
             if values := one.samples(name):
                 of = Summary.of(values)
-                figures = (of.p50, of.p95, of.p99, of.mean, of.least, of.most)
-                shown = " | ".join(f"{figure:.1f}" for figure in figures)
+                figures = (of.p50, of.p95, of.p99, of.mean, of.deviation, of.least, of.most)
+                shown = " | ".join("" if figure is None else f"{figure:.1f}" for figure in figures)
                 yield f"| {label}, ms | {shown} | {of.count} |"
         known = [(label, last.facts[name]) for name, label in _FACTS.items() if name in last.facts]
         if known:
@@ -206,22 +208,13 @@ class _Log:
             yield from ("", f"{self._of([last])}: {told}.")
         yield from self._picture(one)
         yield from self._logged(one)
-        decision = self._decision(one)
-        yield from ("", f"**Decision**: {decision.what}; {decision.reason}.", "")
+        yield from ("", f"**Decision**: {self._decision(one)}.", "")
 
     def _picture(self, one: Candidate) -> Iterator[str]:
         for record in one.alike:
+            against = f"Against `{record.facts['against']}` on {record.model} {self._of([record])}"
             yield ""
-            yield (
-                f"Against `{record.facts['against']}` on {record.model} {self._of([record])}: "
-                f"{Distance.of(record)}"
-                + "".join(
-                    f"; {name} {number(record.facts[name])}"
-                    for name in ("vmaf", "lpips", "clip_score")
-                    if name in record.facts
-                )
-                + "."
-            )
+            yield "; ".join([f"{against}: {Distance.of(record)}", *_likeness(record)]) + "."
 
     def _logged(self, one: Candidate) -> Iterator[str]:
         theirs = optimization_log.EXPERIMENTS.get(one.name)
@@ -235,9 +228,17 @@ class _Log:
             f'{before:g} ({share:+.0%}). "{theirs.picture}."'
         )
 
-    def _decision(self, one: Candidate) -> Decision:
-        if one.name in self._decisions:
-            return Decision(self._decisions[one.name], "decided by a person")
+    def _decided(self, one: Candidate) -> str:
+        """What to do with it, without the reasons."""
+        rule, own = self._proposed(one), self._decisions.get(one.name)
+        return rule.what if own is None else f"{own.what} (by the rule: {rule.what})"
+
+    def _decision(self, one: Candidate) -> str:
+        """What to do with it, and why."""
+        rule, own = self._proposed(one), self._decisions.get(one.name)
+        return str(rule) if own is None else f"{own}; decided by a person (by the rule: {rule})"
+
+    def _proposed(self, one: Candidate) -> Decision:
         return proposed(one, self._baseline, self._change(one))
 
     def _change(self, one: Candidate) -> Difference | None:
@@ -367,6 +368,19 @@ def _network_of(record: Record) -> tuple[object, ...]:
     """What computes: a model at a size, on a GPU or on a processor, whichever it is."""
     kind = record.machine.device_type
     return record.model, record.weights, record.dtype, record.geometry, kind
+
+
+def _likeness(record: Record) -> Iterator[str]:
+    """What a record of `likeness` has of pictures beside their PSNR."""
+    for name, history in (("ssim", "from one history"), ("free_ssim", "running free")):
+        if found := record.samples.get(name):
+            yield f"SSIM {history} the worst block {min(found):.4f}, all {mean(found):.4f}"
+    for name in ("vmaf", "lpips", "clip_score"):
+        if name in record.facts:
+            yield f"{name} {number(record.facts[name])}"
+    if {"flicker", "flicker_against"} <= record.facts.keys():
+        seen, other = (number(record.facts[name]) for name in ("flicker", "flicker_against"))
+        yield f"flicker {seen}, of `{record.facts['against']}` {other}"
 
 
 def _base(name: str) -> str:

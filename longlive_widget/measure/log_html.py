@@ -10,6 +10,7 @@ from markdown_it import MarkdownIt
 from plotly.offline import get_plotlyjs
 
 from longlive_widget.measure.chart import Chart
+from longlive_widget.measure.decision import Decision
 from longlive_widget.measure.log import log_page
 from longlive_widget.measure.recommend import Candidate, candidates_in
 from longlive_widget.measure.record import Record
@@ -33,7 +34,7 @@ for (const said of document.querySelectorAll('script[type="application/json"]'))
 """
 
 
-def log_html(records: Sequence[Record], *, decisions: Mapping[str, str] | None = None) -> str:
+def log_html(records: Sequence[Record], *, decisions: Mapping[str, Decision] | None = None) -> str:
     """What `log_page` says, as HTML, under charts of times and of times against pictures.
 
     The same things are a `RecordError`. Words in records are text in the page, never markup, and

@@ -156,7 +156,8 @@ class Recommendation:
 def recommend(candidates: Sequence[Candidate], limits: Limits) -> Recommendation:
     """The fastest preset that keeps to a limit on the picture; without one, the best picture.
 
-    Without any limit, it must make as many pictures a second as are played.
+    Of presets with equally good pictures it is the fastest. Without any limit, it must make as
+    many pictures a second as are played.
     """
     places = unbeaten([candidate.costs for candidate in candidates])
     front = sorted((candidates[place] for place in places), key=lambda one: one.block_ms)
@@ -165,7 +166,7 @@ def recommend(candidates: Sequence[Candidate], limits: Limits) -> Recommendation
     if not fit:
         return Recommendation(None, _nothing(front, asked), tuple(front), tuple(candidates))
     if asked.worst_db is None:
-        best, why = min(fit, key=lambda one: one.costs[::-1]), "the best picture"
+        best, why = min(fit, key=_loss_then_time), "the fastest with the best picture"
     else:
         best, why = fit[0], "the fastest"
     keeping = sum(not candidate.misses(asked) for candidate in candidates)
@@ -306,6 +307,12 @@ def _of_pictures(model: str, geometry: Geometry, alike: Sequence[Record]) -> lis
     own = [r for r in alike if (r.model, r.geometry) == (model, geometry)]
     others = [record for record in alike if record.model != model]
     return own or (others if len({record.model for record in others}) == 1 else [])
+
+
+def _loss_then_time(one: Candidate) -> tuple[float, float]:
+    """Memory need not be in it: where both are equal, only the least memory is in the front."""
+    block_ms, _, loss = one.costs
+    return loss, block_ms
 
 
 def _nothing(front: Sequence[Candidate], limits: Limits) -> str:

@@ -7,9 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from itertools import chain
 
-from longlive_widget.measure.compare import Change, Comparison, Pair, nearest
+from longlive_widget.measure.compare import Change, Comparison, Growth, Pair, nearest
 from longlive_widget.measure.record import Record
 from longlive_widget.measure.statistics import FEWEST, Difference
+
+_REGRESSED = ", a regression"
 
 
 def as_lines(comparison: Comparison) -> tuple[str, ...]:
@@ -27,10 +29,17 @@ def as_lines(comparison: Comparison) -> tuple[str, ...]:
 def _pair_lines(pair: Pair) -> Iterable[str]:
     yield str(pair.subject)
     yield f"  before: {_origin(pair.before)}; after: {_origin(pair.after)}"
-    yield f"  {'sample':<24}{'before p50':>16}{'after p50':>16}   change"
+    if pair.changes:
+        yield f"  {'sample':<24}{'before p50':>16}{'after p50':>16}   change"
     for change in pair.changes:
         medians = f"{_figure(change.before.p50):>16}{_figure(change.after.p50):>16}"
         yield f"  {change.name:<24}{medians}   {_told(change)}"
+    if pair.growths:
+        heads = f"{'memory, a single figure':<24}{'before':>16}{'after':>16}"
+        yield f"  {heads}   change, with no interval"
+    for growth in pair.growths:
+        figures = f"{_figure(growth.before):>16}{_figure(growth.after):>16}"
+        yield f"  {growth.name:<24}{figures}   {_grown(growth)}"
     for side, names in (("before", pair.only_before), ("after", pair.only_after)):
         for name in names:
             yield f"  {name:<24}only {side}"
@@ -49,8 +58,13 @@ def _told(change: Change) -> str:
     bounds = f"{_extent(change, 'low')} to {_extent(change, 'high')}"
     if not change.difference.seen:
         return f"no difference seen ({bounds})"
-    regressed = ", a regression" if change.regressed else ""
-    return f"{_extent(change, 'median')} ({bounds}){regressed}"
+    return f"{_extent(change, 'median')} ({bounds})" + _REGRESSED * change.regressed
+
+
+def _grown(growth: Growth) -> str:
+    share = growth.share
+    more = f"{growth.after - growth.before:+.4g}" if share is None else f"{share * 100:+.2f} %"
+    return more + _REGRESSED * growth.regressed
 
 
 def _extent(change: Change, bound: str) -> str:
@@ -67,9 +81,7 @@ def _figure(number: float) -> str:
 
 def _verdict(comparison: Comparison) -> str:
     allowed = f"more than {comparison.regression * 100:g} %"
-    worse = [
-        f"{change.name} of {subject.preset.name!r}" for subject, change in comparison.regressions
-    ]
+    worse = [f"{one.name} of {subject.preset.name!r}" for subject, one in comparison.regressions]
     if not worse:
         return f"nothing is worse by {allowed}"
     return f"{_counted(len(worse), 'regression')} of {allowed}: {', '.join(worse)}"
@@ -89,6 +101,7 @@ def as_json(comparison: Comparison) -> dict[str, object]:
             | {
                 "records": {"before": len(pair.before), "after": len(pair.after)},
                 "changes": {change.name: _change_json(change) for change in pair.changes},
+                "memory": {growth.name: _growth_json(growth) for growth in pair.growths},
                 "only_before": list(pair.only_before),
                 "only_after": list(pair.only_after),
             }
@@ -107,6 +120,15 @@ def _change_json(change: Change) -> Mapping[str, object]:
         "share": None if change.share is None else _bounds(change.share),
         "seen": change.difference.seen,
         "regressed": change.regressed,
+    }
+
+
+def _growth_json(growth: Growth) -> Mapping[str, object]:
+    return {
+        "before": growth.before,
+        "after": growth.after,
+        "share": growth.share,
+        "regressed": growth.regressed,
     }
 
 

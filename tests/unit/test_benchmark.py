@@ -139,6 +139,16 @@ def test_it_tells_how_far_the_slowest_blocks_are_above_the_median(monkeypatch: p
     assert max(ends) == facts["host_process_bytes"]
 
 
+def test_its_lines_have_the_standard_deviation_where_there_is_one(found: tuple[Measured, ...]):
+    one = Measured(found[0].engine, SMALL, {"few_ms": [1.0, 3.0, 8.0], "once_ms": [4.0]}, {})
+    few, once = (" ".join(line.split()) for line in list(one.lines())[-2:])
+    assert few == (
+        "few_ms p50 3.0, p95 8.0, p99 8.0, mean 4.0, standard deviation 3.6, least 1.0, most 8.0, "
+        "3 samples"
+    )
+    assert once == "once_ms p50 4.0, p95 4.0, p99 4.0, mean 4.0, least 4.0, most 4.0, 1 samples"
+
+
 def test_of_fewer_than_ten_blocks_or_two_turns_no_end_is_told():
     (measured,) = benchmark([DRAFT], load, Plan(blocks=9, switches=0, turns=1, size_px=(64, 48)))
     assert not [name for name in measured.facts if "tenth" in name or "turn" in name]

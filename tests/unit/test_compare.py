@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from longlive_widget.errors import RecordError
 from longlive_widget.geometry import Geometry
 from longlive_widget.measure.compare import Subject, compare
 from longlive_widget.measure.record import Commit
-from longlive_widget.measure.records import append
+from longlive_widget.measure.records import append, read
 from longlive_widget.measure.verdict import as_lines
 from longlive_widget.presets import PRESETS
 from tests.unit.test_lazy_import import heavy_modules_after
@@ -85,11 +86,30 @@ def test_a_median_that_is_worse_is_no_regression_while_its_interval_reaches_into
 
 
 @pytest.mark.parametrize(
-    ("name", "regressed"),
-    [("block_ms", True), ("peak_bytes", True), ("psnr_db", False), ("pictures_per_second", False)],
+    ("name", "worse_if"),
+    [
+        ("block_ms", "more"),
+        ("squared_error", "more"),
+        ("free_squared_error", "more"),
+        ("ssim", "less"),
+        ("free_ssim", "less"),
+        ("psnr_db", None),
+        ("pictures_per_second", None),
+    ],
 )
-def test_only_times_and_memory_can_be_worse_by_being_more(name, regressed):
-    assert only_change({name: times(1)}, {name: times(2, 2)}).regressed is regressed
+def test_times_and_errors_are_worse_if_more_and_likeness_if_less(name, worse_if):
+    more = only_change({name: times(1)}, {name: times(2, 2)})
+    less = only_change({name: times(1)}, {name: times(2, 0.5)})
+    assert (more.regressed, less.regressed) == (worse_if == "more", worse_if == "less")
+
+
+def test_likeness_may_be_less_by_what_is_allowed_with_all_of_its_interval():
+    random = np.random.default_rng(1)
+    before, after = random.normal(0.9, 0.01, 100), random.normal(0.84, 0.01, 100)
+    change = only_change({"ssim": before}, {"ssim": after}, 0.066)
+    assert change.share.median < -0.066 < change.share.high
+    assert not change.regressed
+    assert only_change({"ssim": before}, {"ssim": after}, 0.05).regressed
 
 
 def test_what_became_better_is_no_regression():
@@ -98,17 +118,100 @@ def test_what_became_better_is_no_regression():
     assert not change.regressed
 
 
-def test_memory_that_never_varies_is_a_regression_by_any_more_than_was_allowed():
-    assert only_change({"peak_bytes": [100] * 6}, {"peak_bytes": [106] * 6}).regressed
-    assert not only_change({"peak_bytes": [100] * 6}, {"peak_bytes": [105] * 6}).regressed
-    assert not only_change({"peak_bytes": [100] * 6}, {"peak_bytes": [100] * 6}, 0).regressed
+def only_growth(before, after, regression: float = 0.05):
+    """What became of the only memory that records with these facts tell, on either side a list."""
+    first, second = ([of({}, facts=facts) for facts in side] for side in (before, after))
+    (pair,) = compare(first, second, regression=regression).pairs
+    (growth,) = pair.growths
+    return growth
+
+
+@pytest.mark.parametrize(
+    ("after", "regression", "regressed"),
+    [(106, 0.05, True), (105, 0.05, False), (106, 0.06, False), (100, 0, False), (94, 0, False)],
+)
+def test_memory_is_a_regression_by_any_more_than_was_allowed(after, regression, regressed):
+    growth = only_growth([{"peak_bytes": 100}], [{"peak_bytes": after}], regression)
+    assert growth.regressed is regressed
+    assert growth.share == pytest.approx(after / 100 - 1)
 
 
 def test_from_nothing_every_growth_is_a_regression():
-    change = only_change({"peak_bytes": [0] * 6}, {"peak_bytes": [1] * 6}, 10)
+    growth = only_growth([{"peak_bytes": 0}], [{"peak_bytes": 1}], 10)
+    assert growth.regressed
+    assert growth.share is None
+    assert not only_growth([{"peak_bytes": 0}], [{"peak_bytes": 0}]).regressed
+    change = only_change({"wait_ms": [0] * 6}, {"wait_ms": [1] * 6}, 10)
     assert change.regressed
     assert change.share is None
-    assert not only_change({"peak_bytes": [0] * 6}, {"peak_bytes": [0] * 6}).regressed
+
+
+def test_of_several_records_the_most_memory_counts():
+    before = [{"peak_bytes": 100}, {"peak_bytes": 90}, {}]
+    growth = only_growth(before, [{"peak_bytes": 103}, {"peak_bytes": 104.0}])
+    assert (growth.before, growth.after, growth.regressed) == (100, 104, False)
+
+
+def test_what_is_no_number_of_bytes_is_not_judged():
+    facts = {"peak_bytes": 1, "load_s": 1.0, "read_byte_per_s": 1.0, "text_bytes": "unknown"}
+    more = facts | {"load_s": 9.0, "read_byte_per_s": 9.0, "peak_bytes": 2}
+    assert only_growth([facts], [more]).name == "peak_bytes"
+
+
+@pytest.fixture(scope="module")
+def benchmarked():
+    """A record as `benchmark` makes it, on the processor."""
+    from longlive_widget import Engine, Preset
+    from longlive_widget.measure.benchmark import Plan, benchmark
+
+    draft = Preset("draft", "", denoise_steps=(1000,), window_frames=6)
+    plan = Plan(blocks=1, switches=0, turns=2, size_px=(64, 48))
+    (found,) = benchmark([draft], lambda one: Engine.load("tiny", one, device="cpu"), plan)
+    return found.record("benchmark")
+
+
+def of_a_gpu():
+    """A record as `benchmark` has made it on a GPU."""
+    measured = Path(__file__).parents[2] / "docs" / "measured" / "h200.jsonl"
+    return next(one for one in read(measured) if one.kind == "benchmark")
+
+
+@pytest.mark.parametrize("where", ["processor", "GPU"])
+def test_the_memory_of_a_benchmark_that_grew_is_a_regression(where, benchmarked, command, capsys):
+    real = benchmarked if where == "processor" else of_a_gpu()
+    memory = [name for name in real.facts if name.endswith("_bytes")]
+    expected = {"window_bytes", "host_process_bytes"}
+    assert expected | ({"device_peak_bytes"} if where == "GPU" else set()) <= set(memory)
+    assert command([real], [real]) == 0
+    capsys.readouterr()
+    for name in memory:
+        more = replace(real, facts=dict(real.facts) | {name: real.facts[name] * 1.06})
+        assert command([real], [more]) == 1
+        told = capsys.readouterr().out.splitlines()
+        (line,) = (line for line in told if line.startswith(f"  {name} "))
+        assert line.endswith("+6.00 %, a regression")
+        assert told[-1] == f"1 regression of more than 5 %: {name} of {real.preset.name!r}"
+        assert command([real], [more], "--regression", "7%") == 0
+        capsys.readouterr()
+
+
+def test_memory_is_said_to_be_single_figures_and_is_in_the_json(command, capsys):
+    before, after = (of({}, facts={"a_bytes": size, "b_bytes": 0}) for size in (20_000, 30_000))
+    after = replace(after, facts={"a_bytes": 30_000, "c_bytes": 0})
+    assert command([before], [after]) == 1
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert lines[2:6] == [
+        "memory, a single figure before after change, with no interval",
+        "a_bytes 20000 30000 +50.00 %, a regression",
+        "b_bytes only before",
+        "c_bytes only after",
+    ]
+    assert command([before], [after], "--json") == 1
+    (pair,) = json.loads(capsys.readouterr().out)["pairs"]
+    assert pair["memory"] == {
+        "a_bytes": {"before": 20_000, "after": 30_000, "share": 0.5, "regressed": True}
+    }
+    assert pair["changes"] == {}
 
 
 def test_few_samples_are_told_and_are_no_regression():
@@ -276,7 +379,7 @@ def test_records_that_cannot_be_compared_are_told_in_one_sentence(tmp_path, comm
     )
 
 
-def test_single_figures_are_not_compared():
+def test_single_figures_but_memory_are_not_compared():
     start = of({}, kind="startup", facts={"cold_start_s": 50.0})
     with pytest.raises(RecordError, match="the records before are of startup, single figures"):
         compare([start], [start])

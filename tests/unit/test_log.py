@@ -14,7 +14,7 @@ from longlive_widget.measure.log_html import times_figure
 from longlive_widget.measure.recommend import candidates_in
 from longlive_widget.measure.record import Record
 from longlive_widget.measure.records import append, read
-from tests.unit.written_record import record
+from tests.unit.written_record import MACHINE, record
 
 GB = 1e9
 
@@ -83,6 +83,38 @@ def test_the_way_to_a_blocks_first_pictures_is_a_row_of_its_own():
     page = log_page((RECORDS[0], record(preset=PRESETS["balanced"], samples=samples, facts={})))
     row = "| from its noise to its first pictures on the host, ms | 231.5 | 240.0 |"
     assert row in section(page, "balanced")
+
+
+def test_a_table_has_the_standard_deviation_where_there_is_one():
+    samples = {"block_ms": [300.0, 302.0, 307.0], "switch_ms": [500.0]}
+    page = log_page((RECORDS[0], record(preset=PRESETS["balanced"], samples=samples, facts={})))
+    rows = section(page, "balanced").splitlines()
+    header = "| [2] | p50 | p95 | p99 | mean | standard deviation | least | most | samples |"
+    assert rows[rows.index(header) + 1].count("---") == header.count("|") - 1
+    assert "| steady block, ms | 302.0 | 307.0 | 307.0 | 303.0 | 3.6 | 300.0 | 307.0 | 3 |" in rows
+    once = "| block of a switch, ms | 500.0 | 500.0 | 500.0 | 500.0 |  | 500.0 | 500.0 | 1 |"
+    assert once in rows
+
+
+def test_pictures_have_their_ssim_and_flicker():
+    seen = compared("ultra", 1.0)
+    samples = {"ssim": [0.9, 0.95, 0.97], "free_ssim": [0.5, 0.75]}
+    facts = {"flicker": 2.5, "flicker_against": 2.25}
+    more = replace(seen, samples=seen.samples | samples, facts=seen.facts | facts)
+    told = section(log_page((*RECORDS[:3], more)), "ultra")
+    assert "; SSIM from one history the worst block 0.9000, all 0.9400" in told
+    assert "; SSIM running free the worst block 0.5000, all 0.6250; vmaf" in told
+    assert "; flicker 2.50, of `reference` 2.25." in told
+    without = section(log_page((*RECORDS[:3], seen)), "ultra")
+    assert "; SSIM" not in without
+    assert "flicker" not in without
+
+
+def test_the_environment_has_the_driver_of_a_gpu():
+    assert "| device | NVIDIA H100 (cuda), driver 570.86.15 |" in log_page(RECORDS)
+    machine = replace(MACHINE, device_type="cpu", device="AMD EPYC", driver=None)
+    on_cpu = log_page([replace(one, machine=machine) for one in RECORDS])
+    assert "| device | AMD EPYC (cpu) |" in on_cpu
 
 
 def test_the_sweet_spot_is_what_recommend_says():
@@ -170,23 +202,63 @@ def test_ablations_are_held_against_their_own_base():
     assert "| `turbo` [13] | 300.9 |  |" in page
 
 
-def test_a_person_may_decide_and_says_why(tmp_path, capsys):
-    file, decisions = tmp_path / "records.jsonl", tmp_path / "decisions.yaml"
+@pytest.fixture
+def decided(tmp_path, capsys):
+    """The exit code of `longlive-widget log` with these decisions, the page, and what it said."""
+    file, decisions, out = (tmp_path / name for name in ("records.jsonl", "decided.yaml", "log.md"))
     for one in RECORDS:
         append(file, one)
-    decisions.write_text("ultra: keep, for drafts\n")
-    out = tmp_path / "log.md"
-    given = [str(file), "--decisions", str(decisions), "--out", str(out)]
-    assert main(["log", *given]) == 0
-    page = out.read_text()
-    assert "**Decision**: keep, for drafts; decided by a person." in section(page, "ultra")
-    assert capsys.readouterr().out.strip() == str(out)
-    decisions.write_text("ulrta: keep\n")
-    assert main(["log", *given]) == 2
-    assert "a decision is about 'ulrta', and there are reference" in capsys.readouterr().err
-    decisions.write_text("- keep\n")
-    assert main(["log", *given]) == 2
-    assert "says no decisions: write `preset: words`" in capsys.readouterr().err
+
+    def run(said: str):
+        decisions.write_text(said)
+        out.unlink(missing_ok=True)
+        code = main(["log", str(file), "--decisions", str(decisions), "--out", str(out)])
+        told = capsys.readouterr()
+        return code, out.read_text() if out.exists() else "", told.err
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("said", "what", "why"),
+    [
+        ("ultra: keep, for drafts", "keep, for drafts", ""),
+        (
+            "ultra:\n  decision: keep\n  reason: >\n    Drafts: nobody\n    looks twice.\n",
+            "keep",
+            "; Drafts: nobody looks twice",
+        ),
+    ],
+)
+def test_a_person_may_decide_and_say_why_and_the_rule_is_beside_it(decided, said, what, why):
+    code, page, _ = decided(said)
+    assert code == 0
+    rule = "trade; -62.4% (-62.5% to -62.4%); pictures that differ (20.0 dB)"
+    line = f"**Decision**: {what}{why}; decided by a person (by the rule: {rule})."
+    assert line in section(page, "ultra").splitlines()
+    (row,) = (row for row in page.splitlines() if row.startswith("| `ultra` "))
+    assert row.endswith(f"| {what} (by the rule: trade) |")
+    assert page.count("by the rule:") == 2
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("ulrta: keep", "a decision is about 'ulrta', and there are reference"),
+        ("- keep", "says no decisions: write `preset: words`, or `preset: {decision: words"),
+        ("ultra: no", "says False of 'ultra': write `ultra: words`, or `ultra: {decision: words"),
+        ("ultra: ' '", "says ' ' of 'ultra': write"),
+        ("ultra: {decision: keep}", "says {'decision': 'keep'} of 'ultra': write"),
+        ("ultra: {decision: keep, reason: 1}", "'reason': 1} of 'ultra': write"),
+        ("ultra: {decision: keep, reason: a, by: b}", "of 'ultra': write"),
+        ("1: keep", "says 'keep' of 1: write"),
+    ],
+)
+def test_what_is_no_decision_is_told_in_a_sentence(decided, said, told):
+    code, _, error = decided(said)
+    assert code == 2
+    assert told in error
+    assert error.count("\n") == 1
 
 
 @pytest.mark.parametrize(

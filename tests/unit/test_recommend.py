@@ -55,6 +55,16 @@ def test_the_best_under_limits_is_chosen_and_its_figures_said(limits: Limits, pr
     assert found.sentence.startswith(f"{preset}: {found.chosen.block_ms:.1f} ms a block")
 
 
+def test_of_equal_pictures_the_fastest_is_chosen_and_of_equal_times_the_smallest():
+    quicker = candidate("quicker", 360, 31, math.inf)
+    found = recommend((REFERENCE, quicker), Limits(pictures_per_s=14))
+    assert [one.name for one in found.front] == ["quicker", "reference"]
+    assert found.chosen == quicker
+    assert "the fastest with the best picture of the 2 of 2 presets" in found.sentence
+    unknown, smaller = (candidate(name, 360, gb, None) for name, gb in (("a", None), ("b", 9)))
+    assert recommend((unknown, smaller), Limits(pictures_per_s=14)).chosen == smaller
+
+
 def test_where_none_keeps_to_the_limits_the_nearest_is_told():
     found = recommend(ALL, Limits(pictures_per_s=100, worst_db=40))
     assert found.chosen is None
