@@ -15,6 +15,8 @@ from longlive_widget.presets import Preset
 
 TIME, MEMORY = "_ms", "_bytes"
 """How the names of samples end that are times, and of facts that are memory: worse if more."""
+OF_THE_PROCESS = "host_"
+"""Memory of all that ran in the process, other presets too: it is told, and not judged."""
 WORSE_IF_MORE = ("squared_error", "free_squared_error")
 WORSE_IF_LESS = ("ssim", "free_ssim")
 """The names of samples that say how like pictures are to others, by `likeness` and `rounding`."""
@@ -92,7 +94,7 @@ class Change:
 class Growth:
     """What became of memory: one figure a record, the most of several, so without an interval.
 
-    `regressed` is True where it grew by more than was allowed.
+    `regressed` is True where it grew by more than was allowed, and is the subject's own.
     """
 
     name: str
@@ -269,4 +271,5 @@ def _change(
 
 
 def _growth(name: str, before: float, after: float, regression: float) -> Growth:
-    return Growth(name, before, after, after - before > regression * before)
+    judged = not name.startswith(OF_THE_PROCESS)
+    return Growth(name, before, after, judged and after - before > regression * before)
