@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from longlive_widget import Engine, OfficialFiles
-from longlive_widget.engine import memory
+from longlive_widget.engine import memory, source
 from longlive_widget.engine.decode import decode_now
 from longlive_widget.engine.dry_run import passing_bytes
 from longlive_widget.engine.memory import (
@@ -292,6 +292,38 @@ def test_a_small_decoder_that_is_not_there_is_told_with_the_way_out(tmp_path: Pa
     folder = Files().write(tmp_path)
     with pytest.raises(PresetError, match=r" has none: put TAEHV's taew2_1\.pth beside its"):
         Engine.load(folder, PRESETS["reference"].with_(decoder="small"))
+
+
+class BegunError(Exception):
+    """The model is on its way: fetched, or made at random."""
+
+
+@pytest.mark.parametrize("model", ["longlive-1.3b", "someone/LongLive"])
+def test_a_small_decoder_that_the_hub_has_not_is_told_before_anything_is_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str
+):
+    def begun(*_: object) -> None:
+        raise BegunError
+
+    monkeypatch.setattr(source, "fetched", begun)
+    monkeypatch.setattr(FullSizeSource, "random", begun)
+    monkeypatch.setattr(memory, "free_bytes", lambda _: None)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    small = PRESETS["reference"].with_(decoder="small")
+    told = r"on the model hub has none: load a folder .* TAEHV's taew2_1\.pth, or use decoder='f"
+    with pytest.raises(PresetError, match=told):
+        Engine.load(model, small, device="cpu")
+    with pytest.raises(PresetError if "/" in model else BegunError):
+        Engine.load(model, small, device="cpu", weights="random")
+    with pytest.raises(BegunError):
+        Engine.load(model, device="cpu")
+    kept = tmp_path / "models--Wan-AI--Wan2.1-T2V-1.3B"
+    (kept / "snapshots/1").mkdir(parents=True)
+    (kept / "refs").mkdir()
+    (kept / "refs/main").write_text("1")
+    (kept / "snapshots/1/taew2_1.pth").write_bytes(b"put there by hand")
+    with pytest.raises(BegunError):
+        Engine.load(model, small, device="cpu")
 
 
 @pytest.mark.parametrize(
