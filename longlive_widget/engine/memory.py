@@ -116,9 +116,13 @@ def _needs(sizes: Sizes, where: Placement) -> dict[str, int]:
 
 
 def _needed_there(preset: Preset, sizes: Sizes, where: Placement) -> int:
-    """The bytes that a preset needs beside a text encoder that is there, if it can have that."""
+    """The bytes that a preset needs beside a text encoder that is there, if it can have that.
+
+    One that stays on the host takes its turns on the device all the same.
+    """
     needed = needed_bytes(preset, sizes, where.dtype, where.device)
-    if where.text_encoder is None or preset.offload_text_encoder != where.offload_text_encoder:
+    same_place = preset.offload_text_encoder == where.offload_text_encoder
+    if where.text_encoder is None or not same_place or _offloads(preset, where.device):
         return needed
     return needed - text_bytes(preset, sizes, where.dtype, where.device)
 

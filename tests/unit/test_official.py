@@ -528,6 +528,24 @@ def test_the_way_out_beside_a_model_counts_the_text_encoder_that_is_there_where_
     assert "'low_memory'" not in told
 
 
+def test_a_shared_text_encoder_that_stays_on_the_host_spares_a_device_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """Its layers are on the device one by one, of whichever model reads a prompt."""
+    sizes, numbers, gpu = longlive_sizes(), torch.bfloat16, torch.device("cuda")
+    with torch.device("meta"):
+        shared = TextEncoder(TextEncoderConfig(num_layers=1))
+    monkeypatch.setattr(memory, "_can_run", lambda *_: False)  # which asks the GPU itself
+    low = PRESETS["low_memory"]
+    where = Placement(gpu, numbers, offload_text_encoder=True, text_encoder=shared)
+    needed = needed_bytes(low, sizes, numbers, gpu)
+    monkeypatch.setattr(memory, "free_bytes", lambda _: needed)
+    require_room(low, sizes, where, beside=True)
+    monkeypatch.setattr(memory, "free_bytes", lambda _: needed - 1)
+    with pytest.raises(CapabilityError, match=r"'low_memory' needs 11\.7 GB on device 'cuda'"):
+        require_room(low, sizes, where, beside=True)
+
+
 def test_what_a_container_may_have_is_all_there_is(monkeypatch, tmp_path: Path):
     whole = memory.free_bytes(torch.device("cpu"))
     (tmp_path / "memory.max").write_text("3000\n")
