@@ -42,8 +42,8 @@ def settings_of(logged: Mapping[str, object]) -> dict[str, object]:
     """The fields of a preset that a block of the log decides, and what it says of each.
 
     `use_integrated_kv_cache` wins over `use_static_kv`; `model_dtype: bfloat16` is the model's
-    own. Numbers and steps are passed on as they are. A value of another kind is a
-    `PresetError`.
+    own. Numbers and steps are passed on as they are. A value of another kind, and a part of a
+    setting that is off, is a `PresetError`.
 
     Args:
         logged: settings in the log's words; all keys must be among `KEYS`.
@@ -54,9 +54,9 @@ def settings_of(logged: Mapping[str, object]) -> dict[str, object]:
         if key in _CHOICES:
             one_of(key, value, _CHOICES[key], PresetError)
     for key, switch in _NEEDS.items():
-        if key in logged and switch not in logged:
+        if key in logged and not logged.get(switch):
             raise PresetError(
-                f"{key}: {logged[key]} does nothing without {switch}: true: add that, or leave "
+                f"{key}: {logged[key]} does nothing without {switch}: true: say that, or leave "
                 f"{key} out"
             )
     return {

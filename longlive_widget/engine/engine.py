@@ -20,7 +20,7 @@ from longlive_widget.engine.memory import require_memory, require_room
 from longlive_widget.engine.model import Model, Placement, Weights
 from longlive_widget.engine.official import OfficialFiles
 from longlive_widget.engine.session import Means, Session
-from longlive_widget.engine.source import Source, source_of
+from longlive_widget.engine.source import Source, require_fetchable, source_of
 from longlive_widget.engine.stages import Tell, shown
 from longlive_widget.engine.state import Keeper, SessionState
 from longlive_widget.engine.watch import Watch
@@ -77,6 +77,7 @@ class Origin:
         chosen, others = within_reach(
             preset, self.device, allow_fallback=self.allow_fallback, emulate=self.emulate
         )
+        require_fetchable(chosen, self.source, self.weights)
         sizes = self.source.sizes
         require_memory(chosen, sizes)
         require_decoder(chosen, sizes)

@@ -124,12 +124,22 @@ def is_called_by_hash(path: Path) -> bool:
 
 
 def kept(hub_id: str, names: Sequence[str]) -> dict[str, Path]:
-    """Those of the files that are on this machine already, by name; nobody is asked for others."""
+    """Those of the files that are on this machine already, by name; nobody is asked for others.
+
+    Raises:
+        ModelNotFoundError: no model on the hub can have that name.
+    """
     from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
 
     name, *revisions = hub_id.split("@")
     revision = revisions[0] if revisions else None
-    found = {each: try_to_load_from_cache(name, each, revision=revision) for each in names}
+    try:
+        found = {each: try_to_load_from_cache(name, each, revision=revision) for each in names}
+    except HFValidationError as error:
+        raise ModelNotFoundError(
+            f"the model hub can have no {name} ({_first_line(error)}): check the name"
+        ) from error
     return {each: Path(path) for each, path in found.items() if isinstance(path, str)}
 
 

@@ -62,9 +62,7 @@ def require_room(preset: Preset, sizes: Sizes, where: Placement, *, beside: bool
         CapabilityError: it is not; the message says which preset would fit.
     """
     free = free_bytes(where.device)
-    needed = needed_bytes(preset, sizes, where.dtype, where.device)
-    if where.text_encoder is not None:
-        needed -= text_bytes(preset, sizes, where.dtype, where.device)
+    needed = _needed_there(preset, sizes, where)
     if free is None or needed <= free:
         return
     there = " beside what is loaded" if beside else ""
@@ -96,10 +94,12 @@ def no_more_memory(preset: Preset, sizes: Sizes, where: Placement, block: int) -
 
 
 def _way_out(preset: Preset, sizes: Sizes, where: Placement, free: int) -> str:
-    """What to do where a preset needs too much: a preset that fits and that this device can run."""
+    """What to do where a preset needs too much: what fits, and what this device can run."""
     ways = []
     if preset.window_frames > sizes.window_frames:
-        ways.append(f"use window_frames={sizes.window_frames}")
+        need = _needed_there(preset.with_(window_frames=sizes.window_frames), sizes, where)
+        if need <= free:
+            ways.append(f"use window_frames={sizes.window_frames} ({said_bytes(need)})")
     needs = _needs(sizes, where).items()
     fitting = [f"{name!r} ({said_bytes(need)})" for name, need in needs if need <= free]
     if fitting:
@@ -112,7 +112,19 @@ def _way_out(preset: Preset, sizes: Sizes, where: Placement, free: int) -> str:
 def _needs(sizes: Sizes, where: Placement) -> dict[str, int]:
     """The presets that this device can run, with the bytes that each needs there."""
     possible = [one for one in PRESETS.values() if _can_run(one, sizes, where.device)]
-    return {one.name: needed_bytes(one, sizes, where.dtype, where.device) for one in possible}
+    return {one.name: _needed_there(one, sizes, where) for one in possible}
+
+
+def _needed_there(preset: Preset, sizes: Sizes, where: Placement) -> int:
+    """The bytes that a preset needs beside a text encoder that is there, if it can have that.
+
+    One that stays on the host takes its turns on the device all the same.
+    """
+    needed = needed_bytes(preset, sizes, where.dtype, where.device)
+    same_place = preset.offload_text_encoder == where.offload_text_encoder
+    if where.text_encoder is None or not same_place or _offloads(preset, where.device):
+        return needed
+    return needed - text_bytes(preset, sizes, where.dtype, where.device)
 
 
 def _can_run(preset: Preset, sizes: Sizes, device: torch.device) -> bool:

@@ -60,7 +60,9 @@ WAN_NAMES: dict[str, tuple[str, ...]] = {
     ),
     "tokenizer": ("google/umt5-xxl",),
 }
-SMALL_DECODER_NAMES = {"small_decoder": ("taew2_1.pth", "taew2_1.safetensors")}
+SMALL_DECODER_NAMES: dict[str, tuple[str, ...]] = {
+    "small_decoder": ("taew2_1.pth", "taew2_1.safetensors"),
+}
 _LONGLIVE_PLACES = ("", "models", "LongLive-1.3B/models", "longlive_models/models")
 _WAN_PLACES = ("", "Wan2.1-T2V-1.3B", "wan_models/Wan2.1-T2V-1.3B")
 GEOMETRY = Geometry(832, 480)

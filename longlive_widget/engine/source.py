@@ -9,13 +9,14 @@ from typing import Protocol
 
 import torch
 
-from longlive_widget.engine.hub import fetched, is_hub_id
+from longlive_widget.engine.hub import fetched, is_hub_id, kept
 from longlive_widget.engine.model import (
     MODEL,
     TOKENIZER,
     Model,
     Placement,
     Sizes,
+    Weights,
     load_model,
     random_model,
     random_parts,
@@ -25,16 +26,18 @@ from longlive_widget.engine.official import (
     LONGLIVE_HUB,
     LONGLIVE_NAMES,
     NAME,
+    SMALL_DECODER_NAMES,
     WAN_HUB,
     WAN_NAMES,
     OfficialFiles,
     OfficialSource,
     longlive_sizes,
 )
-from longlive_widget.errors import ModelNotFoundError, choice_of
+from longlive_widget.errors import ModelNotFoundError, PresetError, choice_of
 from longlive_widget.geometry import Geometry
 from longlive_widget.model.tiny_decoder import WIDTHS
 from longlive_widget.model.tokenizer import load_tokenizer
+from longlive_widget.presets import Preset
 
 EMBEDDED = ("tiny",)
 NAMED = (*EMBEDDED, NAME)
@@ -97,6 +100,7 @@ class HubSource:
     hub_id: str
     dtype = torch.bfloat16
     geometry = GEOMETRY
+    random_needs_files = True
 
     @property
     def sizes(self) -> Sizes:
@@ -110,6 +114,12 @@ class HubSource:
     def random(self, where: Placement) -> Model:
         """A model of its sizes whose pictures say nothing."""
         return self._fetched.random(where)
+
+    def has_small_decoder(self) -> bool:
+        """Whether someone has put the small decoder beside its files; it is never fetched."""
+        names = _all(SMALL_DECODER_NAMES)
+        places = [f"{folder}{name}" for folder in ("", "models/") for name in names]
+        return any(kept(each, places) for each in (self.hub_id, WAN_HUB))
 
     @cached_property
     def _fetched(self) -> OfficialSource:
@@ -126,14 +136,34 @@ class FullSizeSource(HubSource):
     Random weights need no files: prompts are cut into the embedded model's words then.
     """
 
+    random_needs_files = False
+
     @property
     def sizes(self) -> Sizes:
-        """How large its parts are; the small decoder's file is not among those that are fetched."""
+        """How large its parts are, a small decoder among them."""
         return longlive_sizes(small_decoder=WIDTHS)
 
     def random(self, where: Placement) -> Model:
         """A model of its sizes whose pictures say nothing."""
         return random_parts(self.sizes, load_tokenizer(model_folder("tiny") / TOKENIZER), where)
+
+
+def require_fetchable(preset: Preset, source: Source, weights: Weights) -> None:
+    """Make sure that a model on the hub has the preset's decoder, before anything is fetched.
+
+    Raises:
+        PresetError: it has no small one.
+    """
+    if preset.decoder != "small" or not isinstance(source, HubSource):
+        return
+    needs_files = weights == "trained" or source.random_needs_files
+    if needs_files and not source.has_small_decoder():
+        file = SMALL_DECODER_NAMES["small_decoder"][0]
+        raise PresetError(
+            f"preset {preset.name!r} decodes by the small decoder, and {source.hub_id} on the "
+            f"model hub has none: load a folder with its files and TAEHV's {file}, or use "
+            "decoder='full'"
+        )
 
 
 def source_of(model: object) -> Source:

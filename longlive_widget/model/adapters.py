@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -320,14 +321,24 @@ def peft_adapter(path: Path | str) -> dict[str, Tensor]:
         path: the file, or the folder that peft has saved. Without `adapter_config.json` beside it
             the strength is 1.
 
-    One that cannot be read or is no plain LoRA is a `CheckpointError`.
+    One that cannot be read, is no plain LoRA or has another rank than that file says is a
+    `CheckpointError`.
     """
     if not isinstance(path, str | Path):
         raise CheckpointError(f"{path!r} is no path: give the file or folder of an adapter")
     path = Path(path)
     path = path / PEFT_FILE if path.is_dir() else path
-    strength = _strength(path.with_name(PEFT_CONFIG))
+    config_path = path.with_name(PEFT_CONFIG)
+    said = _said_by_peft(config_path)
     weights = unwrap_lora(read_checkpoint(path), path)
+    if said is None:
+        return weights
+    if said.rank != (rank := rank_of(weights, path)):
+        raise CheckpointError(
+            f"{config_path} has r {said.rank}, and {path} is of rank {rank}: give the two files "
+            f"that peft has saved together, or take {PEFT_CONFIG} away to have its strength be 1"
+        )
+    strength = said.strength
     if strength == 1:
         return weights
     return {
@@ -336,10 +347,17 @@ def peft_adapter(path: Path | str) -> dict[str, Tensor]:
     }
 
 
-def _strength(config_path: Path) -> float:
-    """Alpha / rank, or what else peft multiplies with; 1 where peft says nothing."""
+class _Said(NamedTuple):
+    """What peft says of an adapter: its rank, and what it multiplies B A with."""
+
+    rank: int
+    strength: float
+
+
+def _said_by_peft(config_path: Path) -> _Said | None:
+    """None where peft says nothing."""
     if not config_path.exists():
-        return 1.0
+        return None
     said = read_json(config_path)
     special = [name for name in _NOT_PLAIN if said.get(name)]
     if said.get("peft_type", "LORA") != "LORA" or special:
@@ -353,4 +371,4 @@ def _strength(config_path: Path) -> float:
             f"{config_path} has lora_alpha {alpha!r} and r {rank!r}: two numbers are needed, "
             "download it again"
         )
-    return alpha / (math.sqrt(rank) if said.get("use_rslora") else rank)
+    return _Said(rank, alpha / (math.sqrt(rank) if said.get("use_rslora") else rank))

@@ -432,7 +432,7 @@ def test_an_adapter_from_a_file_joins_in_and_a_bad_one_changes_nothing(engine, t
 def test_the_strength_that_peft_says_is_heeded(
     engine, tmp_path: Path, config: dict[str, object], strength: float, *, by_folder: bool
 ):
-    adapter = adapter_for(engine.model.transformer, rank=2)
+    adapter = adapter_for(engine.model.transformer, rank=config["r"])
     path = tmp_path / "adapter_model.safetensors"
     save_file(adapter, path)
     (tmp_path / "adapter_config.json").write_text(json.dumps(config))
@@ -452,6 +452,11 @@ def test_the_strength_that_peft_says_is_heeded(
         ({"r": 2, "lora_alpha": 2, "alpha_pattern": {"q": 4}}, "asks for alpha_pattern"),
         ({"r": 0, "lora_alpha": 2}, "has lora_alpha 2 and r 0: two numbers are needed"),
         ({"r": 2}, "has lora_alpha None and r 2: two numbers are needed"),
+        (
+            {"r": 16, "lora_alpha": 16},
+            r"adapter_config.json has r 16, and .*safetensors is of rank 2: give the two files "
+            r".* saved together, or take adapter_config.json away",
+        ),
     ],
 )
 def test_what_peft_asks_for_and_is_no_plain_lora_is_told(

@@ -15,8 +15,9 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from longlive_widget.engine.hub import is_called_by_hash, is_hub_id
+from longlive_widget.engine.hub import is_called_by_hash, is_hub_id, kept
 from longlive_widget.engine.official import WAN_HUB
+from longlive_widget.errors import ModelNotFoundError
 from tests.unit.official_files import WAN, Files
 
 OWN_HUB = "someone/LongLive-small"
@@ -302,3 +303,8 @@ def test_names_on_a_hub_have_an_owner():
     assert is_hub_id("someone/LongLive-1.3B")
     assert is_hub_id("someone/LongLive-1.3B@v1.0")
     assert not any(map(is_hub_id, ("tiny", "a/b/c", "./model", "/model", "a/b@", "~/model x")))
+
+
+def test_what_is_kept_of_a_name_that_no_hub_can_have_is_told():
+    with pytest.raises(ModelNotFoundError, match=r"can have no some\.\.one/else \(.*: check the"):
+        kept("some..one/else", ["config.json"])

@@ -9,16 +9,18 @@ import pytest
 import torch
 
 from longlive_widget import Engine, OfficialFiles
-from longlive_widget.engine import memory
+from longlive_widget.engine import memory, source
 from longlive_widget.engine.decode import decode_now
 from longlive_widget.engine.dry_run import passing_bytes
 from longlive_widget.engine.memory import (
     needed_bytes,
     prompt_bytes,
+    require_room,
     text_bytes,
     video_bytes,
     window_bytes,
 )
+from longlive_widget.engine.model import Placement
 from longlive_widget.engine.official import longlive_sizes
 from longlive_widget.engine.source import FolderSource, FullSizeSource, source_of
 from longlive_widget.errors import (
@@ -294,6 +296,38 @@ def test_a_small_decoder_that_is_not_there_is_told_with_the_way_out(tmp_path: Pa
         Engine.load(folder, PRESETS["reference"].with_(decoder="small"))
 
 
+class BegunError(Exception):
+    """The model is on its way: fetched, or made at random."""
+
+
+@pytest.mark.parametrize("model", ["longlive-1.3b", "someone/LongLive"])
+def test_a_small_decoder_that_the_hub_has_not_is_told_before_anything_is_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str
+):
+    def begun(*_: object) -> None:
+        raise BegunError
+
+    monkeypatch.setattr(source, "fetched", begun)
+    monkeypatch.setattr(FullSizeSource, "random", begun)
+    monkeypatch.setattr(memory, "free_bytes", lambda _: None)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    small = PRESETS["reference"].with_(decoder="small")
+    told = r"on the model hub has none: load a folder .* TAEHV's taew2_1\.pth, or use decoder='f"
+    with pytest.raises(PresetError, match=told):
+        Engine.load(model, small, device="cpu")
+    with pytest.raises(PresetError if "/" in model else BegunError):
+        Engine.load(model, small, device="cpu", weights="random")
+    with pytest.raises(BegunError):
+        Engine.load(model, device="cpu")
+    kept = tmp_path / "models--Wan-AI--Wan2.1-T2V-1.3B"
+    (kept / "snapshots/1").mkdir(parents=True)
+    (kept / "refs").mkdir()
+    (kept / "refs/main").write_text("1")
+    (kept / "snapshots/1/taew2_1.pth").write_bytes(b"put there by hand")
+    with pytest.raises(BegunError):
+        Engine.load(model, small, device="cpu")
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -451,10 +485,65 @@ def test_the_way_out_of_too_little_room_is_one_that_this_machine_has(
     with pytest.raises(CapabilityError) as refused:
         Engine.load("tiny", long, device="cpu")
     way_out = str(refused.value).rpartition(" are free: ")[2]
-    assert way_out.startswith("use window_frames=12; or use the preset 'reference' (")
+    assert way_out.startswith("use window_frames=12 (104 MB); or use the preset 'reference' (")
     assert "'speed'" not in way_out
     assert "'turbo_fp8'" not in way_out
     assert "'low_memory'" in way_out
+
+
+@pytest.mark.parametrize(
+    ("free", "told"),
+    [
+        (24.0e9, "use the preset 'low_memory' (22.6 GB)"),
+        (28.0e9, "use window_frames=12 (27.9 GB); or use the preset 'reference' (27.9 GB) or "),
+        (20.0e9, "no preset needs that little: close what else uses it, or take another device"),
+    ],
+)
+def test_a_smaller_window_is_the_way_out_only_where_it_fits(
+    monkeypatch: pytest.MonkeyPatch, free: float, told: str
+):
+    monkeypatch.setattr(memory, "free_bytes", lambda _: free)
+    long = PRESETS["reference"].with_(window_frames=20)
+    with pytest.raises(CapabilityError) as refused:
+        Engine.load("longlive-1.3b", long, weights="random", device="cpu")
+    assert str(refused.value).rpartition(" are free: ")[2].startswith(told)
+
+
+def test_the_way_out_beside_a_model_counts_the_text_encoder_that_is_there_where_it_is_shared(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    sizes, numbers, host = longlive_sizes(), torch.bfloat16, torch.device("cpu")
+    with torch.device("meta"):
+        shared = TextEncoder(TextEncoderConfig(num_layers=1))
+    where = Placement(host, numbers, text_encoder=shared)
+    reference, low = PRESETS["reference"], PRESETS["low_memory"]  # that one's is elsewhere
+    needed = needed_bytes(reference, sizes, numbers, host)
+    needed -= text_bytes(reference, sizes, numbers, host)
+    assert needed < needed_bytes(low, sizes, numbers, host)
+    monkeypatch.setattr(memory, "free_bytes", lambda _: needed)
+    with pytest.raises(CapabilityError) as refused:
+        require_room(reference.with_(window_frames=20), sizes, where, beside=True)
+    told = str(refused.value).rpartition(" are free beside what is loaded: ")[2]
+    assert told.startswith("use window_frames=12 (16.5 GB); or use the preset 'reference' (16.")
+    assert "'low_memory'" not in told
+
+
+def test_a_shared_text_encoder_that_stays_on_the_host_spares_a_device_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """Its layers are on the device one by one, of whichever model reads a prompt."""
+    sizes, numbers, gpu = longlive_sizes(), torch.bfloat16, torch.device("cuda")
+    with torch.device("meta"):
+        shared = TextEncoder(TextEncoderConfig(num_layers=1))
+    monkeypatch.setattr(memory, "_can_run", lambda *_: False)  # which asks the GPU itself
+    low = PRESETS["low_memory"]
+    where = Placement(gpu, numbers, offload_text_encoder=True, text_encoder=shared)
+    needed = needed_bytes(low, sizes, numbers, gpu)
+    monkeypatch.setattr(memory, "free_bytes", lambda _: needed)
+    require_room(low, sizes, where, beside=True)
+    monkeypatch.setattr(memory, "free_bytes", lambda _: needed - 1)
+    with pytest.raises(CapabilityError, match=r"'low_memory' needs 11\.7 GB on device 'cuda'"):
+        require_room(low, sizes, where, beside=True)
 
 
 def test_what_a_container_may_have_is_all_there_is(monkeypatch, tmp_path: Path):

@@ -239,12 +239,6 @@ def test_yaml_that_is_no_preset_is_told_in_one_sentence(text, told):
     assert "\n" not in str(error.value)
 
 
-def test_a_setting_without_its_part_may_be_said():
-    compiled = "use_torch_compile: false\ncompile_mode: reduce-overhead"
-    quantized = "use_quantized_kv: false\nkv_quantization: fp8"
-    assert Preset.from_yaml(compiled) == Preset.from_yaml(quantized) == Preset("custom", "")
-
-
 def test_the_page_on_presets_is_that_of_the_presets_of_today():
     docs = Path(__file__).parents[2] / "docs"
     records = [one for path in sorted(docs.glob("measured/*.jsonl")) for one in read(path)]
@@ -332,8 +326,16 @@ def test_a_preset_that_contradicts_itself_says_how_not_to(settings, told):
     ("text", "told"),
     [
         ("use_static_kv: true\nuse_static_kv: false", "use_static_kv is said twice"),
-        ("compile_mode: default", "nothing without use_torch_compile: true: add that, or leave"),
-        ("kv_quantization: int8", "nothing without use_quantized_kv: true: add that"),
+        ("compile_mode: default", "nothing without use_torch_compile: true: say that, or leave"),
+        (
+            "use_torch_compile: false\ncompile_mode: max-autotune",
+            "compile_mode: max-autotune does nothing without use_torch_compile: true",
+        ),
+        ("kv_quantization: int8", "nothing without use_quantized_kv: true: say that"),
+        (
+            "use_quantized_kv: false\nkv_quantization: int8",
+            "kv_quantization: int8 does nothing without use_quantized_kv: true",
+        ),
         ("compiled: fast", "'fast' does not exist: use .* or None"),
         ("denoise_steps: {1000: 1}", "is no list"),
     ],
