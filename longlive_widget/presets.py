@@ -66,6 +66,7 @@ FASTEST: tuple[Attention, ...] = "fastest", "fastest-fp8"
 Kernels = Literal["torch", "fastest", "triton"]
 OnGpus = Literal[False, True, "fastest"]
 """A switch that "fastest" turns on where there is a GPU."""
+_ON_GPUS = "cuda_graphs", "decode_first"
 
 
 @dataclass(frozen=True)
@@ -139,11 +140,11 @@ class Preset:
         one_of("decoder", self.decoder, get_args(Decoder), PresetError)
         if self.compiled is not None:
             one_of("compiled", self.compiled, (*get_args(CompileMode), None), PresetError)
-        for name in ("cuda_graphs", "decode_first"):
-            switch: object = getattr(self, name)  # 0 and 1 equal False and True, and are neither
-            if switch != "fastest" and not isinstance(switch, bool):
+        for name in _ON_GPUS:
+            value: object = getattr(self, name)  # 0 and 1 equal False and True, and are neither
+            if value != "fastest" and not isinstance(value, bool):
                 some = " or ".join(map(repr, get_args(OnGpus)))
-                raise PresetError(f"{name} {switch!r} does not exist: use {some}")
+                raise PresetError(f"{name} {value!r} does not exist: use {some}")
         for switch in ("memory_pool", "decode_behind", "offload_text_encoder"):
             true_or_false(switch, getattr(self, switch), PresetError)
         for size, least in (("window_frames", 1), ("prompt_cache", 0)):
@@ -189,11 +190,7 @@ class Preset:
     def on(self, device_type: str) -> "Preset":
         """This preset with its switches as they are on such a device: "cuda" or another."""
         here = device_type == "cuda"
-        switches = {
-            name: here
-            for name in ("cuda_graphs", "decode_first")
-            if getattr(self, name) == "fastest"
-        }
+        switches = {name: here for name in _ON_GPUS if getattr(self, name) == "fastest"}
         return replace(self, **switches)  # type: ignore[arg-type]  # switches that are no words
 
     def replays(self, device_type: str) -> bool:

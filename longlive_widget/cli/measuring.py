@@ -300,7 +300,10 @@ def _add_quality(commands: "argparse._SubParsersAction[Any]") -> None:
     parser.add_argument("--model", default="tiny", help="name or folder (default: tiny)")
     add_preset(parser)
     parser.add_argument(
-        "--prompts", type=at_least_one, default=200, help="videos of 12 blocks (default: 200)"
+        "--prompts",
+        type=at_least_one,
+        default=200,
+        help="of 12 blocks or more (default: 200)",
     )
     parser.add_argument(
         "--long-prompts", type=at_least_none, default=5, help="of 200 blocks (default: 5)"
@@ -491,7 +494,7 @@ def _add_measuring(parser: argparse.ArgumentParser) -> None:
     """The options of whatever measures presets in turns."""
     add_running(parser)
     parser.add_argument(
-        "--full", action="store_true", help="1000 blocks and 50 switches, then 60 s"
+        "--full", action="store_true", help="1000 blocks and 50 switches; benchmark: 60 s"
     )
     parser.add_argument("--blocks", type=at_least_one, help="steady ones a preset (default: 100)")
     parser.add_argument("--switches", type=at_least_none, help="of each preset (default: 10)")

@@ -27,7 +27,7 @@ from longlive_widget.timeline import Timeline
 
 @dataclass(frozen=True, eq=False)
 class Attempt:
-    """What one engine makes of a block: clean latents, and pictures, uint8, on the host."""
+    """What one engine makes of a block: clean latents, on its device; pictures, on the host."""
 
     latent_BFCHW: Tensor
     pictures_FHWC: Tensor

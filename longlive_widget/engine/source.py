@@ -152,7 +152,7 @@ def require_fetchable(preset: Preset, source: Source, weights: Weights) -> None:
     """Make sure that a model on the hub has the preset's decoder, before anything is fetched.
 
     Raises:
-        PresetError: it has no small one.
+        PresetError: no small one is there.
     """
     if preset.decoder != "small" or not isinstance(source, HubSource):
         return
@@ -160,9 +160,9 @@ def require_fetchable(preset: Preset, source: Source, weights: Weights) -> None:
     if needs_files and not source.has_small_decoder():
         file = SMALL_DECODER_NAMES["small_decoder"][0]
         raise PresetError(
-            f"preset {preset.name!r} decodes by the small decoder, and {source.hub_id} on the "
-            f"model hub has none: load a folder with its files and TAEHV's {file}, or use "
-            "decoder='full'"
+            f"preset {preset.name!r} decodes by the small decoder, which is not fetched, and none "
+            f"is beside the files of {source.hub_id} here: load a folder with its files and "
+            f"TAEHV's {file}, or use decoder='full'"
         )
 
 

@@ -34,14 +34,10 @@ def alone(base: Preset, settings: Sequence[str]) -> tuple[Preset, ...]:
 def taken_back(preset: Preset) -> tuple[Preset, ...]:
     """The preset, then with each of its settings as the reference has it, and nothing else changed.
 
-    What the others cannot do without is left as it is. One that has nothing to take back is a
+    What the others cannot do without is left as it is. The reference itself is a
     `PresetError`.
     """
-    if not preset.changes():
-        raise PresetError(
-            f"preset {preset.name!r} has no setting to take back: name another one, or say which "
-            "to try, --set setting=value,value"
-        )
+    _require_changes(preset)
     reference, found = PRESETS["reference"], [preset]
     for name in preset.changes():
         label = f"{preset.name} without {name}"
@@ -53,8 +49,20 @@ def taken_back(preset: Preset) -> tuple[Preset, ...]:
 
 
 def each_alone(preset: Preset) -> tuple[Preset, ...]:
-    """The reference, then with each of a preset's settings, and the fewest others that it needs."""
+    """The reference, then with each of a preset's settings, and the fewest others that it needs.
+
+    A preset that is the reference itself is a `PresetError`.
+    """
+    _require_changes(preset)
     return (PRESETS["reference"], *(_with_what_it_needs(preset, name) for name in preset.changes()))
+
+
+def _require_changes(preset: Preset) -> None:
+    if not preset.changes():
+        raise PresetError(
+            f"preset {preset.name!r} has no setting to try without: name another one, or say which "
+            "to try, --set setting=value,value"
+        )
 
 
 def _with_what_it_needs(preset: Preset, name: str) -> Preset:

@@ -250,6 +250,7 @@ class _Run:
         self._end()
         self._spans += self._clock.take()
         frames = blocks * self.engine.geometry.block_frames
+        self._facts["throughput_s"] = took
         self._facts["throughput_pictures_per_s"] = frames * PICTURES_PER_LATENT_FRAME / took
 
     def measured(self) -> Measured:

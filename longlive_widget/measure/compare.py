@@ -15,7 +15,7 @@ from longlive_widget.presets import Preset
 
 TIME, MEMORY = "_ms", "_bytes"
 """How the names of samples end that are times, and of facts that are memory: worse if more."""
-OF_THE_PROCESS = "host_"
+OF_THE_PROCESS = ("host_", "device_process_")
 """Memory of all that ran in the process, other presets too: it is told, and not judged."""
 WORSE_IF_MORE = ("squared_error", "free_squared_error")
 WORSE_IF_LESS = ("ssim", "free_ssim")

@@ -23,7 +23,7 @@ MOST_COMPARED = 5
 
 @dataclass(frozen=True)
 class Plan:
-    """How many videos are judged: of 12 blocks, of 200 and of 6 in unusual words."""
+    """How many videos are judged: of 12 blocks or more, of 200 and of 6 in unusual words."""
 
     prompts: int = 200
     long_prompts: int = 5

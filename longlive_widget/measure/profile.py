@@ -15,7 +15,7 @@ from torch.profiler import ProfilerActivity, profile, record_function
 from longlive_widget.engine.compile_gate import uncompiled
 from longlive_widget.engine.engine import Engine
 from longlive_widget.engine.session import Block, Session
-from longlive_widget.errors import RecordError, whole_number
+from longlive_widget.errors import LongLiveError, RecordError, whole_number
 from longlive_widget.measure.benchmark import PROMPTS, blocks_until_steady
 from longlive_widget.measure.block_time import BlockTrace
 from longlive_widget.measure.breakdown import Breakdown, Work, breakdown
@@ -73,7 +73,7 @@ def profiled(
     told("what this device can do at best")
     ceilings = measured_ceilings(engine.device, engine.model.dtype)
     told("the operations of a block")
-    steady_work, switched_work = _counted(engine, seed, size_px)
+    steady_work, switched_work = _counted(engine, seed, size_px, told)
     orders: dict[str, Order] = {}
     if engine.preset.replays(engine.device.type):
         told("the kernels of a block, launched one by one")
@@ -213,16 +213,22 @@ def _one_by_one(engine: Engine, seed: int, size_px: _Size) -> dict[str, Order]:
     return kernel_orders(found)
 
 
-def _counted(engine: Engine, seed: int, size_px: _Size) -> tuple[dict[str, Work], dict[str, Work]]:
-    """What a steady block and a switch ask for: counted on the same model, with nothing fused.
+def _counted(
+    engine: Engine, seed: int, size_px: _Size, told: Callable[[str], None]
+) -> tuple[dict[str, Work], dict[str, Work]]:
+    """What a steady block and a switch ask for: counted with nothing fused or replayed.
 
-    Nothing is replayed either, and one thread does it all. Kernels of our own are no operators that
-    could be counted: a second model does the same by torch's.
+    One thread does it all. Kernels of our own are no operators that could be counted: a second
+    model does the same by torch's. Where it cannot be had, nothing is counted, and that is told.
     """
     preset = engine.preset.with_(cuda_graphs=False, decode_behind=False)
     plain = Engine(engine.model, preset, attention=engine.attention)
     if engine.model.transformer.fused:
-        plain = engine.under(preset.with_(kernels="torch"))
+        try:
+            plain = engine.under(preset.with_(kernels="torch"))
+        except LongLiveError as error:
+            told(f"no rates, for a second model with torch's kernels cannot be had: {error}")
+            return {}, {}
     counter = WorkCounter()
     session = plain.session(PROMPTS[0], seed, size_px=size_px, watch=counter.ranges)
     made = session.blocks()
@@ -244,6 +250,8 @@ def _work_of(
 
     What a fused part moves is not known. It computes the linear layers that were not told apart.
     """
+    if not counted:
+        return {}
     known = {name: work for name, work in counted.items() if name not in fused}
     known |= {name: Work(counted[name].flops, None) for name in fused & counted.keys()}
     for name, linears in FUSED_LINEARS.items():

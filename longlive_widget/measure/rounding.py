@@ -1,8 +1,9 @@
 """How near a preset's pictures are to exact ones: those of its own steps, window and decoder.
 
-The exact ones are computed in float32 by torch's own kernels, from the same weights. What is left
-of a preset is then how its numbers are rounded: 16 bits, kernels, compiled layers, FP8, a window in
-8 bits. All make each block from the same latents, the exact ones, so errors do not add up.
+Transformer and decoder of the exact ones compute in float32 by torch's own kernels, from the same
+weights and embeddings. What is left of a preset is then how its numbers are rounded: 16 bits,
+kernels, compiled layers, FP8, a window in 8 bits. All make each block from the same latents, the
+exact ones, so errors do not add up.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -129,7 +130,8 @@ def _exactly(engine: Engine) -> Engine:
 def _compared(exact: Engine, engines: Sequence[Engine], plan: Plan) -> Iterator[Rounding]:
     found = [Rounding(engine, plan, [], []) for engine in engines]
     size = exact.geometry_at(plan.size_px)
-    with torch.backends.cudnn.flags(allow_tf32=False):  # else convolutions round to 10 bits
+    # else convolutions of float32 round to 10 bits
+    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
         for timeline in plan.timelines(exact.geometry.block_frames):
             both = attempts((exact, *engines), timeline, plan.blocks, seed=plan.seed, geometry=size)
             for right, *others in both:

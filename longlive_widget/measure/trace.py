@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from functools import lru_cache
 from pathlib import Path
 from typing import TypedDict, cast
 
@@ -242,13 +243,19 @@ def _on_the_device(
         yield event, place
     for span, kernels in replayed.values():
         as_one = Place(cast(Mapping[str, str], GRAPH_PARTS)[span])
-        known = _told_apart([one["name"] for one in kernels], orders.get(span, ()))
+        known = _told_apart(tuple(one["name"] for one in kernels), orders.get(span, ()))
         yield from ((one, known.get(at, as_one)) for at, one in enumerate(kernels))
 
 
-def _told_apart(names: Sequence[str], order: Order) -> dict[int, Place]:
-    """Where kernels belong, by their number: as the same ones in the same turn do in an order."""
+@lru_cache(maxsize=16)
+def _told_apart(names: tuple[str, ...], order: Order) -> dict[int, Place]:
+    """Where kernels belong, by their number: as the same ones in the same turn do in an order.
+
+    Block after block has the same ones.
+    """
     places = {part: Place(part) for _, part in order}
+    if names == tuple(name for name, _ in order):
+        return {at: places[part] for at, (_, part) in enumerate(order)}
     alike = SequenceMatcher(None, names, [name for name, _ in order], autojunk=False)
     return {
         match.a + step: places[order[match.b + step][1]]

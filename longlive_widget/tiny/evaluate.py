@@ -92,7 +92,7 @@ class Verdict:
     switched: Adherence
     """Colour and ground of the second block after the switch, and motion of the 48 pictures that
     begin two blocks after it. Shape and size of the second block too, or of the first stretch after
-    it that shows the thing whole."""
+    it that shows the thing whole; where none does, of the last that shows it."""
     outlines_seen: bool
     """Whether each thing was whole in any picture after the switch."""
     ground_kept: bool | None
@@ -137,7 +137,7 @@ class Report:
 
     @property
     def switched(self) -> Shares:
-        """Within two blocks of a switch; see `Verdict.switched`."""
+        """Two blocks after a switch, or as soon as it can be read; see `Verdict.switched`."""
         return Shares.of([verdict.switched for verdict in self.verdicts])
 
     @property
@@ -184,7 +184,7 @@ def evaluate(
 
     Args:
         engine: the model; the reference preset has 4 steps.
-        prompts: how many videos of 12 blocks are made.
+        prompts: how many videos of 12 blocks are made, up to 24 where a thing is cut off.
         long_prompts: how many videos of 200 blocks are made, for `Report.early` and `late`.
         unusual_prompts: how many videos of 6 blocks are made, for `Report.unusual`.
         seed: the prompts and the noise.
@@ -279,6 +279,7 @@ def judged(case: Case, pictures: Pictures) -> Verdict:
     soon, moving = (adherence(reading, case.switched) for reading in (second, later[0]))
     shape, size, whole = outline_adherence([second, *later], case.switched)
     began = adherence(start, case.scene)
+    soonest = after[: SWITCHED_BLOCKS * BLOCK_PICTURES]
     change = case.change
     keeps_ground = change.ground is None and began.ground
     keeps_place = change.motion is None and change.size is None
@@ -290,7 +291,7 @@ def judged(case: Case, pictures: Pictures) -> Verdict:
         outlines_seen=whole,
         ground_kept=soon.ground and moving.ground if keeps_ground else None,
         place_kept=stays_in_place(before[-2 * BLOCK_PICTURES :], after) if keeps_place else None,
-        blocks_until_shown=blocks_until_shown(after, case.switched, change),
+        blocks_until_shown=blocks_until_shown(soonest, case.switched, change),
     )
 
 

@@ -259,6 +259,9 @@ def test_a_video_is_watched_until_its_outlines_can_be_read(motion, left_px, bloc
     verdict = watch(case, in_blocks(scene, made))
     assert len(made) == blocks
     assert verdict.outlines_seen == (left_px is None)
+    turned = scene.switched(Change(color="red"), SWITCH_PICTURE + 8 * BLOCK_PICTURES)
+    late = replace(case, change=Change(color="red"), switched=turned)
+    assert watch(late, in_blocks(turned, [])).blocks_until_shown is None, "within six blocks"
     if verdict.outlines_seen:
         assert verdict.switched.shape
         assert verdict.switched.size

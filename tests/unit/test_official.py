@@ -312,7 +312,9 @@ def test_a_small_decoder_that_the_hub_has_not_is_told_before_anything_is_fetched
     monkeypatch.setattr(memory, "free_bytes", lambda _: None)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     small = PRESETS["reference"].with_(decoder="small")
-    told = r"on the model hub has none: load a folder .* TAEHV's taew2_1\.pth, or use decoder='f"
+    told = (
+        r"none is beside the files of .* here: load a folder .* TAEHV's taew2_1\.pth, or use deco"
+    )
     with pytest.raises(PresetError, match=told):
         Engine.load(model, small, device="cpu")
     with pytest.raises(PresetError if "/" in model else BegunError):

@@ -1,5 +1,6 @@
 """How far rounding goes: nothing where the preset computes as the exact one does, else measured."""
 
+from collections.abc import Iterator
 from functools import partial
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 from longlive_widget import PRESETS, Engine
 from longlive_widget.cli import main
 from longlive_widget.errors import PresetError
+from longlive_widget.measure import rounding as module
 from longlive_widget.measure.likeness import Plan
 from longlive_widget.measure.records import read
 from longlive_widget.measure.rounding import Rounding, _by_picture, roundings
@@ -49,6 +51,21 @@ def test_presets_are_held_against_their_own_steps_window_and_decoder():
         "reference+denoise_steps=1000,250+window_frames=6": ["ultra"],
         "reference+denoise_steps=1000,250+window_frames=6+decoder=small": ["ultra+decoder=small"],
     }
+
+
+def test_convolutions_are_cudnns_and_exact_while_it_runs(monkeypatch: pytest.MonkeyPatch):
+    """Those of float32 without TF32, and those of the plain preset as it runs elsewhere."""
+    found = []
+
+    def told(*_given: object, **_options: object) -> Iterator[list[object]]:
+        found.append((torch.backends.cudnn.enabled, torch.backends.cudnn.allow_tf32))
+        return iter(())
+
+    before = torch.backends.cudnn.enabled
+    monkeypatch.setattr(module, "attempts", told)
+    list(roundings([PRESETS["reference"]], load, PLAN))
+    assert found == [(True, False)]
+    assert torch.backends.cudnn.enabled == before
 
 
 def test_nothing_to_compare_is_told():
