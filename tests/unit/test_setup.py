@@ -182,7 +182,10 @@ def test_a_seed_that_is_given_while_a_preset_loads_stays(studio, monkeypatch):
     done.result(PATIENCE_S)
     assert (studio.preset.name, studio.seed) == ("low_memory", 11)
     studio.run(blocks=1)
-    assert np.array_equal(studio.frames, pictures(studio._engine, "low_memory", 1, seed=11))
+    mine, others = (pictures(studio._engine, "low_memory", 1, seed=seed) for seed in (11, 3))
+    off = [np.abs(studio.frames.astype(int) - made).max() for made in (mine, others)]
+    assert off[0] <= 1, "each load finds anew which kernel of attention is the fastest"
+    assert off[1] > 50
 
 
 @pytest.mark.fault("Threads, processes and clocks", "loading is interrupted", "all stays as it was")
