@@ -189,19 +189,18 @@ class Preset:
 
     def on(self, device_type: str) -> "Preset":
         """This preset with its switches as they are on such a device: "cuda" or another."""
-        here = device_type == "cuda"
-        switches = {name: here for name in _ON_GPUS if getattr(self, name) == "fastest"}
+        switches = {name: _is_on(getattr(self, name), device_type) for name in _ON_GPUS}
         return replace(self, **switches)  # type: ignore[arg-type]  # switches that are no words
 
     def replays(self, device_type: str) -> bool:
         """Whether blocks are replayed as CUDA graphs on such a device: "cuda" or another."""
-        return self.on(device_type).cuda_graphs is True
+        return _is_on(self.cuda_graphs, device_type)
 
     def decoded_parts(self, frames: int, device_type: str) -> tuple[int, ...]:
         """How a block of so many latent frames, which `decode_frames` divides, is decoded there."""
         at_once = self.decode_frames or frames
         parts = [at_once] * (frames // at_once)
-        if self.on(device_type).decode_first and parts[0] > 1:
+        if _is_on(self.decode_first, device_type) and parts[0] > 1:
             parts[:1] = [1, parts[0] - 1]
         return tuple(parts)
 
@@ -220,7 +219,7 @@ class Preset:
         }
         changed = [f"{name}={value!r}" for name, value in others.items()]
         labels = {
-            "name": "+".join([self.name, *(f"{name}={brief(v)}" for name, v in others.items())]),
+            "name": "+".join([self.name, *(f"{name}={_brief(v)}" for name, v in others.items())]),
             "summary": f"{self.name} with {', '.join(changed)}" if changed else self.summary,
         }
         return replace(self, **labels | changes)  # type: ignore[arg-type]  # checked as it is made
@@ -274,7 +273,11 @@ class Preset:
 _LABELS = ("name", "summary")
 
 
-def brief(value: object) -> str:
+def _is_on(switch: OnGpus, device_type: str) -> bool:
+    return switch is True or (switch == "fastest" and device_type == "cuda")
+
+
+def _brief(value: object) -> str:
     """A value as a part of a name."""
     return ",".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 

@@ -425,15 +425,10 @@ def _add_likeness(commands: "argparse._SubParsersAction[Any]") -> None:
     )
     parser.set_defaults(run=likeness)
     parser.add_argument(
-        "--preset",
-        action="append",
-        help="name or YAML file; may be repeated (default: each part that changes the picture, "
-        "alone, as far as it runs here)",
-    )
-    parser.add_argument(
         "--against", default="reference", help="what all are held against (default: reference)"
     )
-    _add_videos(parser, prompts=4, blocks=12)
+    each = "each part that changes the picture, alone, as far as it runs here"
+    _add_videos(parser, each, prompts=4, blocks=12)
 
 
 def _add_rounding(commands: "argparse._SubParsersAction[Any]") -> None:
@@ -441,15 +436,18 @@ def _add_rounding(commands: "argparse._SubParsersAction[Any]") -> None:
         "rounding", help="hold the pictures of presets against those of float32"
     )
     parser.set_defaults(run=rounding)
+    _add_videos(parser, "all that have a name", prompts=1, blocks=20)
+
+
+def _add_videos(
+    parser: argparse.ArgumentParser, presets: str, *, prompts: int, blocks: int
+) -> None:
+    """The options of whatever compares videos of presets, with what they are by default."""
     parser.add_argument(
         "--preset",
         action="append",
-        help="name or YAML file; may be repeated (default: all that have a name)",
+        help=f"name or YAML file; may be repeated (default: {presets})",
     )
-    _add_videos(parser, prompts=1, blocks=20)
-
-
-def _add_videos(parser: argparse.ArgumentParser, *, prompts: int, blocks: int) -> None:
     add_running(parser)
     parser.add_argument(
         "--prompts",

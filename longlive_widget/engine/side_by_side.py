@@ -8,6 +8,7 @@ Axes: B batch, F latent frames or pictures, C channels, H rows, W columns.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from statistics import mean
 
 import torch
 from torch import Tensor
@@ -90,6 +91,11 @@ def squared_error(one: Tensor, other: Tensor) -> float:
 def psnr_db(error: float) -> float:
     """The peak signal-to-noise ratio of a mean squared error of 8-bit pictures; infinite for 0."""
     return 10 * math.log10(255**2 / error) if error else math.inf
+
+
+def worst_and_mean_db(errors: Sequence[float]) -> tuple[float, float]:
+    """The PSNR of the worst block and of all blocks together, of a squared error a block."""
+    return psnr_db(max(errors)), psnr_db(mean(errors))
 
 
 class _Follower:

@@ -6,9 +6,10 @@ from itertools import combinations, pairwise
 
 from longlive_widget.errors import PresetError
 from longlive_widget.measure.benchmark import Measured
+from longlive_widget.measure.figures import choice
 from longlive_widget.measure.statistics import Difference, Summary, paired_difference
 from longlive_widget.plain_data import NotPlainError, yaml_in
-from longlive_widget.presets import PICTURE, PRESETS, Preset, brief
+from longlive_widget.presets import PICTURE, PRESETS, Preset
 
 
 def alone(base: Preset, settings: Sequence[str]) -> tuple[Preset, ...]:
@@ -71,7 +72,7 @@ def _with_what_it_needs(preset: Preset, name: str) -> Preset:
     for count in range(len(others) + 1):
         for needed in combinations(others, count):
             besides = f" with {' and '.join(needed)}" if needed else ""
-            label = f"{reference.name}, {name}={brief(settings[name])}{besides}"
+            label = f"{reference.name}, {name}={choice(settings[name])}{besides}"
             chosen = {one: settings[one] for one in (*needed, name)}
             try:
                 return reference.with_(**chosen, name=label)

@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from statistics import mean
 
-from longlive_widget.engine.side_by_side import psnr_db
+from longlive_widget.engine.side_by_side import worst_and_mean_db
 from longlive_widget.measure.figures import decibels
 from longlive_widget.measure.recommend import sample_of, tells_of_pictures
 from longlive_widget.measure.record import Record
@@ -27,7 +26,7 @@ class Distance:
     def of(cls, record: Record) -> "Distance":
         """What a record of `likeness` says; one without its errors is a `RecordError`."""
         errors, free = (sample_of(record, f"{p}squared_error") for p in ("", "free_"))
-        return cls(record, psnr_db(max(errors)), psnr_db(mean(errors)), psnr_db(mean(free)))
+        return cls(record, *worst_and_mean_db(errors), worst_and_mean_db(free)[1])
 
     def __str__(self) -> str:
         return (

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from longlive_widget.engine.engine import Engine
-from longlive_widget.engine.side_by_side import psnr_db, side_by_side, squared_error
+from longlive_widget.engine.side_by_side import side_by_side, squared_error, worst_and_mean_db
 from longlive_widget.errors import CapabilityError, PresetError
 from longlive_widget.geometry import pictures_before
 from longlive_widget.measure.benchmark import PROMPTS
@@ -47,6 +47,11 @@ class Plan:
     seed: int = 0
     size_px: tuple[int, int] | None = None
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """How much it is, as a record says it."""
+        return {"prompts": self.prompts, "blocks": self.blocks, "seed": self.seed}
+
     def timelines(self, block_frames: int) -> Iterator[Timeline]:
         """One for each prompt; it switches to the next one."""
         at = self.blocks // 2 * block_frames
@@ -73,17 +78,17 @@ class Likeness:
     @property
     def mean_db(self) -> float:
         """The PSNR of all blocks together, from the same history; infinite if all are equal."""
-        return psnr_db(mean(self.samples["squared_error"]))
+        return worst_and_mean_db(self.samples["squared_error"])[1]
 
     @property
     def worst_db(self) -> float:
         """The PSNR of the worst block, from the same history; infinite if all are equal."""
-        return psnr_db(max(self.samples["squared_error"]))
+        return worst_and_mean_db(self.samples["squared_error"])[0]
 
     @property
     def free_db(self) -> float:
         """The PSNR of all blocks of videos that run free; infinite if all are equal."""
-        return psnr_db(mean(self.samples["free_squared_error"]))
+        return worst_and_mean_db(self.samples["free_squared_error"])[1]
 
     def lines(self) -> Iterator[str]:
         """All of it, to read."""
@@ -110,7 +115,7 @@ class Likeness:
             "likeness",
             engine,
             geometry=engine.geometry_at(plan.size_px),
-            counts={"prompts": plan.prompts, "blocks": plan.blocks, "seed": plan.seed},
+            counts=plan.counts,
             samples={name: sample for name, sample in self.samples.items() if sample},
             facts=facts,
         )

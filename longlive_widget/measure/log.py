@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import mean
 
 from longlive_widget import optimization_log
-from longlive_widget.engine.side_by_side import psnr_db
+from longlive_widget.engine.side_by_side import worst_and_mean_db
 from longlive_widget.errors import RecordError
 from longlive_widget.measure.decision import RULE, Decision, baseline_of, change_of, proposed
 from longlive_widget.measure.distance import Distance
@@ -275,7 +275,7 @@ class _Log:
         yield from ("", f"| {' | '.join(columns)} |", "|---" * len(columns) + "|")
         for record in rounded:
             errors, size = sample_of(record, "squared_error"), record.geometry
-            worst, usual = (decibels(psnr_db(of(errors))) for of in (max, mean))
+            worst, usual = map(decibels, worst_and_mean_db(errors))
             most = max(record.samples.get("latent_error", ()), default=None)
             latents = "not measured" if most is None else f"{100 * most:.2f} %"
             yield (

@@ -137,11 +137,8 @@ class _Run:
         self._engine = engine
         self._orders = orders
         self._ranges = Ranges()
-        self._session = engine.session(PROMPTS[0], seed, size_px=size_px, watch=self._ranges)
-        self._made = self._session.blocks()
+        self._session, self._made = _steady(engine, seed, size_px, self._ranges)
         self._prompts = 0
-        for _ in range(1 + blocks_until_steady(engine)):
-            next(self._made)
         self.switched()
 
     def steady(self) -> float:
@@ -196,6 +193,17 @@ class _Run:
                 return block
 
 
+def _steady(
+    engine: Engine, seed: int, size_px: _Size, ranges: Ranges
+) -> tuple[Session, Iterator[Block]]:
+    """A session whose next blocks are steady, and these."""
+    session = engine.session(PROMPTS[0], seed, size_px=size_px, watch=ranges)
+    made = session.blocks()
+    for _ in range(1 + blocks_until_steady(engine)):
+        next(made)
+    return session, made
+
+
 def _one_by_one(engine: Engine, seed: int, size_px: _Size) -> dict[str, Order]:
     """What each span of a steady block has the GPU do, where its kernels are launched one by one.
 
@@ -203,10 +211,7 @@ def _one_by_one(engine: Engine, seed: int, size_px: _Size) -> dict[str, Order]:
     """
     plain = Engine(engine.model, engine.preset.with_(cuda_graphs=False), attention=engine.attention)
     ranges = Ranges()
-    session = plain.session(PROMPTS[0], seed, size_px=size_px, watch=ranges)
-    made = session.blocks()
-    for _ in range(1 + blocks_until_steady(plain)):
-        next(made)
+    session, made = _steady(plain, seed, size_px, ranges)
     with traced(plain, session, ranges) as found:
         for _ in range(2):  # where it decodes behind, a block is decoded in the next one
             next(made)
@@ -230,11 +235,8 @@ def _counted(
             told(f"no rates, for a second model with torch's kernels cannot be had: {error}")
             return {}, {}
     counter = WorkCounter()
-    session = plain.session(PROMPTS[0], seed, size_px=size_px, watch=counter.ranges)
-    made = session.blocks()
     with uncompiled():
-        for _ in range(1 + blocks_until_steady(plain)):
-            next(made)
+        session, made = _steady(plain, seed, size_px, counter.ranges)
         with marked(plain, session, counter.ranges, compiled=False), counter:
             next(made)
             steady = counter.take()

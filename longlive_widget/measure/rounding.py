@@ -9,13 +9,12 @@ exact ones, so errors do not add up.
 from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from statistics import mean
 
 import torch
 from torch import Tensor
 
 from longlive_widget.engine.engine import Engine
-from longlive_widget.engine.side_by_side import attempts, psnr_db, squared_error
+from longlive_widget.engine.side_by_side import attempts, squared_error, worst_and_mean_db
 from longlive_widget.errors import PresetError
 from longlive_widget.measure.environment import measured
 from longlive_widget.measure.figures import decibels
@@ -25,7 +24,6 @@ from longlive_widget.presets import PRESETS, Preset
 
 KIND = "rounding"
 EXACT = "float32"
-Load = Callable[[Preset], Engine]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,16 +42,16 @@ class Rounding:
     @property
     def mean_db(self) -> float:
         """The PSNR of all blocks together; infinite if all are equal."""
-        return psnr_db(mean(self.squared_errors))
+        return worst_and_mean_db(self.squared_errors)[1]
 
     @property
     def worst_db(self) -> float:
         """The PSNR of the worst block; infinite if all are equal."""
-        return psnr_db(max(self.squared_errors))
+        return worst_and_mean_db(self.squared_errors)[0]
 
     def line(self) -> str:
         """It, to read."""
-        worst, usual = decibels(self.worst_db), decibels(self.mean_db)
+        worst, usual = map(decibels, worst_and_mean_db(self.squared_errors))
         latents = f"latents off by {100 * max(self.latent_errors):.2f} % at most"
         return f"{self.engine.preset.name:<32}worst block {worst}, mean {usual}; {latents}"
 
@@ -64,7 +62,7 @@ class Rounding:
             KIND,
             self.engine,
             geometry=self.engine.geometry_at(plan.size_px),
-            counts={"prompts": plan.prompts, "blocks": plan.blocks, "seed": plan.seed},
+            counts=plan.counts,
             samples={"squared_error": self.squared_errors, "latent_error": self.latent_errors},
             facts={"against": EXACT},
         )
@@ -72,7 +70,7 @@ class Rounding:
 
 def roundings(
     presets: Sequence[Preset],
-    load: Load,
+    load: Callable[[Preset], Engine],
     plan: Plan,
     *,
     told: Callable[[str], object] = str,
