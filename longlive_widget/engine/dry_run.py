@@ -20,6 +20,7 @@ from longlive_widget.engine.model import Sizes
 from longlive_widget.engine.noise_schedule import levels
 from longlive_widget.engine.windows import new_window
 from longlive_widget.model.attention import math_attention
+from longlive_widget.model.bare import bare
 from longlive_widget.model.stream import to_bytes
 from longlive_widget.model.tiny_decoder import TinyDecoder
 from longlive_widget.model.transformer import Transformer
@@ -93,7 +94,7 @@ def decoding_work(
     preset: Preset, sizes: Sizes, dtype: torch.dtype, device_type: str = "cpu"
 ) -> Work:
     """What the preset's decoder remembers, and takes for a block, at the model's own size."""
-    with _META:
+    with bare():
         decoder = (
             TinyDecoder(sizes.small_decoder)
             if preset.decoder == "small" and sizes.small_decoder
@@ -120,7 +121,7 @@ def passing_bytes(preset: Preset, sizes: Sizes, dtype: torch.dtype) -> int:
     """
     few_layers = replace(sizes, transformer=replace(sizes.transformer, layers=2))
     config, geometry = few_layers.transformer, few_layers.geometry
-    with _META:
+    with bare():
         network = Transformer(config)
     network.to(_META, dtype).attend_with(
         math_attention if preset.attention == "math" else lambda q, _k, _v: torch.empty_like(q)

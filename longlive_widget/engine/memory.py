@@ -1,5 +1,6 @@
 """The memory that a preset asks for, and whether it is there."""
 
+import math
 from pathlib import Path
 
 import psutil
@@ -11,6 +12,7 @@ from longlive_widget.engine.dry_run import decoding_work, passing_bytes
 from longlive_widget.engine.model import Placement, Sizes
 from longlive_widget.engine.windows import STORAGES
 from longlive_widget.errors import CapabilityError, PresetError
+from longlive_widget.model.bare import bare
 from longlive_widget.model.text_encoder import TextEncoder
 from longlive_widget.model.tiny_decoder import TinyDecoder
 from longlive_widget.model.transformer import Transformer
@@ -26,6 +28,9 @@ _COMPILED_SHARE = 0.75
 """Of what a decoder computes with, as much on a GPU if it is compiled: 5.9 of 8.1 GB on record."""
 _READ_SHARE = 1.5
 """Of a decoder's weights, what kernels of our own hold once more: 1.36 by count, rounded up."""
+_PLENTY = 4
+"""Times weights, a window and a block of pictures is more than any preset takes, by its dry run."""
+_HOST = torch.device("cpu")
 _CGROUP = Path("/sys/fs/cgroup")
 
 
@@ -62,8 +67,10 @@ def require_room(preset: Preset, sizes: Sizes, where: Placement, *, beside: bool
         CapabilityError: it is not; the message says which preset would fit.
     """
     free = free_bytes(where.device)
+    if free is None or plenty_bytes(preset, sizes, where.dtype) <= free:
+        return
     needed = _needed_there(preset, sizes, where)
-    if free is None or needed <= free:
+    if needed <= free:
         return
     there = " beside what is loaded" if beside else ""
     raise CapabilityError(
@@ -175,6 +182,22 @@ def needed_bytes(preset: Preset, sizes: Sizes, dtype: torch.dtype, device: torch
     )
 
 
+def plenty_bytes(preset: Preset, sizes: Sizes, dtype: torch.dtype) -> float:
+    """More bytes than it takes on any device, told at once: no dry run, which takes a second.
+
+    Where attention keeps all its scores there is no such number: infinity.
+    """
+    if preset.attention == "math":
+        return math.inf
+    geometry = sizes.geometry
+    window = window_bytes(preset.with_(window_dtype="model"), sizes, dtype)
+    texts = text_bytes(preset.with_(offload_text_encoder=False), sizes, dtype, _HOST)
+    pixels = geometry.pictures_in_block(1) * geometry.width_px * geometry.height_px
+    pictures = pixels * sizes.autoencoder.dim * dtype.itemsize
+    counted = video_bytes(sizes, dtype) + texts + window + pictures
+    return _PLENTY * counted + prompt_bytes(preset, sizes, dtype) + _ASIDE_BYTES
+
+
 def _offloads(preset: Preset, device: torch.device) -> bool:
     """Whether the text encoder's weights are elsewhere: the host is where a processor computes."""
     return preset.offload_text_encoder and device.type != "cpu"
@@ -182,7 +205,7 @@ def _offloads(preset: Preset, device: torch.device) -> bool:
 
 def video_bytes(sizes: Sizes, dtype: torch.dtype) -> int:
     """The bytes of the weights of transformer and decoders."""
-    with torch.device("meta"):
+    with bare():
         parts: list[nn.Module] = [Transformer(sizes.transformer), VideoDecoder(sizes.autoencoder)]
         parts += [TinyDecoder(sizes.small_decoder)] if sizes.small_decoder else []
     return sum(weight.numel() for part in parts for weight in part.parameters()) * dtype.itemsize
@@ -190,7 +213,7 @@ def video_bytes(sizes: Sizes, dtype: torch.dtype) -> int:
 
 def text_bytes(preset: Preset, sizes: Sizes, dtype: torch.dtype, device: torch.device) -> int:
     """The bytes of the text encoder's weights that are on the device at once."""
-    with torch.device("meta"):
+    with bare():
         numbers = [weight.numel() for weight in TextEncoder(sizes.text_encoder).parameters()]
     return (max if _offloads(preset, device) else sum)(numbers) * dtype.itemsize
 
@@ -211,7 +234,7 @@ def kernel_bytes(preset: Preset, sizes: Sizes, dtype: torch.dtype, device: torch
     """
     if preset.kernels == "torch" or device.type != "cuda":
         return 0
-    with torch.device("meta"):
+    with bare():
         numbers = sum(weight.numel() for weight in VideoDecoder(sizes.autoencoder).parameters())
     weights = int(_READ_SHARE * numbers * dtype.itemsize)
     lies_still = preset.window_cache != "rolling" and preset.window_dtype == "model"

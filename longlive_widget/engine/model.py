@@ -28,6 +28,7 @@ from longlive_widget.errors import (
 )
 from longlive_widget.geometry import Geometry
 from longlive_widget.model.adapters import Adapters
+from longlive_widget.model.bare import bare
 from longlive_widget.model.checkpoint import (
     check_fit,
     load_strictly,
@@ -310,7 +311,7 @@ def require_autoencoder(
     config: VideoDecoderConfig, weights: Mapping[str, Tensor], path: Path
 ) -> None:
     """Make sure that these are both halves of an autoencoder, else it is a `CheckpointError`."""
-    with torch.device("meta"):
+    with bare():
         halves = VideoDecoder(config), VideoEncoder(config)
     expected = {name: shape for half in halves for name, shape in shapes_of(half).items()}
     check_fit(expected, weights, "the autoencoder", path)

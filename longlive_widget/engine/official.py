@@ -25,6 +25,7 @@ from longlive_widget.engine.model import (
 from longlive_widget.errors import CheckpointError, ModelNotFoundError
 from longlive_widget.geometry import Geometry
 from longlive_widget.model.adapters import Adapters, Pair
+from longlive_widget.model.bare import bare
 from longlive_widget.model.checkpoint import (
     check_fit,
     load_checked,
@@ -214,7 +215,7 @@ class OfficialSource:
             CheckpointError: files do not fit the network; all that is wrong with each is named.
         """
         files, sizes = self.files, self.sizes
-        with torch.device("meta"):
+        with bare():
             transformer = Transformer(sizes.transformer)
         small = None if sizes.small_decoder is None else TinyDecoder(sizes.small_decoder)
         pairs: dict[str, Pair] = {}

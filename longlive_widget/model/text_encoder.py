@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from longlive_widget.errors import CheckpointError
+from longlive_widget.model.bare import bare
 from longlive_widget.model.checkpoint import load_strictly, read_weights
 from longlive_widget.model.tokenizer import PromptTokenizer, load_tokenizer
 from longlive_widget.model.umt5 import TOKEN_EMBEDDING, Layer, Norm, TextEncoderConfig
@@ -66,7 +67,7 @@ class TextEncoder(nn.Module):
 
         They are as far spread as those that umT5 is trained from.
         """
-        with torch.device("meta"):
+        with bare():
             encoder = cls(config, tokenizer).to(dtype)
         encoder.to_empty(device=kept_on)
         with torch.no_grad():
@@ -95,7 +96,7 @@ class TextEncoder(nn.Module):
             CheckpointError: a file or folder is missing, damaged or of another model.
         """
         tokenizer = load_tokenizer(tokenizer_folder)
-        with torch.device("meta"):
+        with bare():
             encoder = cls(config, tokenizer)
         if len(tokenizer) > encoder.config.vocab:
             raise CheckpointError(

@@ -51,7 +51,8 @@ class Layer(nn.Module):
             nn.GELU(approximate="tanh"),
             nn.Linear(config.ffn_dim, config.dim),
         )
-        self.modulation = nn.Parameter(torch.randn(1, 6, config.dim) * config.dim**-0.5)
+        self.modulation = nn.Parameter(torch.empty(1, 6, config.dim))
+        nn.init.normal_(self.modulation, std=config.dim**-0.5)
 
     def forward(
         self,
@@ -144,7 +145,8 @@ class Head(nn.Module):
         super().__init__()
         self.eps = config.eps
         self.head = nn.Linear(config.dim, config.patch_features)
-        self.modulation = nn.Parameter(torch.randn(1, 2, config.dim) * config.dim**-0.5)
+        self.modulation = nn.Parameter(torch.empty(1, 2, config.dim))
+        nn.init.normal_(self.modulation, std=config.dim**-0.5)
 
     def forward(self, x_BTC: Tensor, time_BFC: Tensor) -> Tensor:
         """`BTC` tokens to `BTP` patches."""

@@ -13,6 +13,12 @@ pytestmark = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def float32_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Convolutions are not rounded to TF32, as cuDNN's are by default."""
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
+
+
 @pytest.mark.parametrize("kind", WINDOWS)
 @pytest.mark.parametrize("pooled", [False, True], ids=["", "pool"])
 @pytest.mark.parametrize("name", rollout_names())

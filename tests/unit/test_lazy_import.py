@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-HEAVY = ("torch", "transformers", "anywidget", "IPython", "av")
+HEAVY = ("torch", "torch._dynamo", "transformers", "anywidget", "IPython", "av")
 
 
 def heavy_modules_after(statement):

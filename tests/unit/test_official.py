@@ -14,6 +14,7 @@ from longlive_widget.engine.decode import decode_now
 from longlive_widget.engine.dry_run import passing_bytes
 from longlive_widget.engine.memory import (
     needed_bytes,
+    plenty_bytes,
     prompt_bytes,
     require_room,
     text_bytes,
@@ -447,6 +448,26 @@ def test_no_preset_takes_more_than_it_says(preset: Preset, peak: float, *, switc
     if not switched and preset.replays("cuda"):  # what a re-cache takes was not needed
         needed -= passing_bytes(preset, sizes, torch.bfloat16)
     assert needed < bound * peak
+
+
+@pytest.mark.parametrize("window_frames", [6, 30])
+@pytest.mark.parametrize("preset", PRESETS.values(), ids=lambda preset: preset.name)
+def test_plenty_is_more_than_is_needed_on_any_device(preset: Preset, window_frames: int):
+    preset = preset.with_(window_frames=window_frames)
+    for sizes, numbers in (
+        (longlive_sizes(), torch.bfloat16),
+        (source_of("tiny").sizes, torch.float32),
+        (source_of("tiny").sizes, torch.bfloat16),
+    ):
+        most = max(
+            needed_bytes(preset, sizes, numbers, torch.device(kind)) for kind in ("cpu", "cuda")
+        )
+        assert most < plenty_bytes(preset, sizes, numbers) < 16 * most + 1.1e9
+
+
+def test_where_attention_keeps_its_scores_no_number_is_plenty():
+    preset = PRESETS["reference"].with_(attention="math")
+    assert plenty_bytes(preset, longlive_sizes(), torch.bfloat16) == float("inf")
 
 
 def test_low_memory_says_that_12_gb_are_enough():
