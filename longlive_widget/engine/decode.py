@@ -164,14 +164,22 @@ class PictureOutlet:
             count += self._sent(part_BFCHW, number, count, latent_BFCHW.shape[1], surrounded)
         all_there = _recorded_event()
 
+        def handed_over(frames: int) -> Pictures:
+            with surrounded("hand over"):
+                copied: Pictures = self._host[:frames].numpy().copy()  # type: ignore[index]  # made above
+            return copied
+
         def pictures() -> Pictures:
+            first_FHWC = None
             if early is not None:
                 first_there.synchronize()
-                early(self._host[:first].numpy().copy())  # type: ignore[index]  # made above
+                first_FHWC = handed_over(first)
+                early(first_FHWC)
             all_there.synchronize()
             self.finite = bool(self._finite_host.all())  # type: ignore[union-attr]  # made above
-            copied: Pictures = self._host[:count].numpy().copy()  # type: ignore[index]  # made above
-            return copied
+            if first_FHWC is not None and first == count:
+                return first_FHWC
+            return handed_over(count)
 
         return pictures
 

@@ -15,6 +15,7 @@ from longlive_widget.engine import decode
 from longlive_widget.engine.capability import has_compiler
 from longlive_widget.engine.gpu import has_triton
 from longlive_widget.engine.side_by_side import side_by_side
+from longlive_widget.measure.clock import Clock
 from longlive_widget.presets import COMPILED_WITHOUT_GRAPHS
 
 pytestmark = [
@@ -149,6 +150,20 @@ def test_the_first_pictures_are_given_before_the_rest_is_waited_for(
     blocks = list(session.blocks(3, early=early))
     assert order == ["first", "given", "all"] * 3
     assert [len(pictures) for pictures in given] == [1, 4, 4]
+    for block, pictures in zip(blocks, given, strict=True):
+        assert np.array_equal(pictures, block.frames[: len(pictures)])
+
+
+@pytest.mark.parametrize(("first", "copies"), [(False, 1), (True, 2)])
+def test_the_host_copies_a_block_once_and_again_only_if_it_comes_in_parts(
+    tiny: Engine, *, first: bool, copies: int
+):
+    preset, clock = POOLED.with_(decode_first=first), Clock(tiny.device)
+    given: list[np.ndarray] = []
+    session = Engine(tiny.model, preset).session(PROMPTS[0], seed=1, watch=clock)
+    blocks = list(session.blocks(4, early=lambda _, pictures: given.append(pictures)))
+    copied = [span.block for span in clock.spans() if span.name == "hand over"]
+    assert copied == [block.index for block in blocks for _ in range(copies)]
     for block, pictures in zip(blocks, given, strict=True):
         assert np.array_equal(pictures, block.frames[: len(pictures)])
 
