@@ -344,6 +344,26 @@ def test_kernels_of_a_graph_belong_where_the_same_ones_belong_launched_one_by_on
     assert busy == pytest.approx({"norms": 0.05, "up": 0.07, "steps as a CUDA graph": 0.03})
 
 
+def test_one_trace_has_a_block_one_by_one_and_tells_its_replayed_ones_apart():
+    """As of a block in a studio: the one before it, in no range, is launched one by one."""
+    first = one_by_one(("norms", "sum"), ("up", "product"), ("norms", "sum"))[1:]
+    second = [
+        mark("block", 2000, 1000),
+        mark("steps", 2000, 100),
+        launched("cudaMemcpyAsync", 2001, 98),
+        event("gpu_memcpy", "Memcpy HtoD", 2050, 5, tid=7, to=98),
+        launched("cudaGraphLaunch", 2010, 99),
+        *(
+            event("kernel", name, 2100 + 100 * at, 10, tid=7, to=99)
+            for at, name in enumerate(("sum", "product", "sum"))
+        ),
+    ]
+    events = [*first, *second]
+    (block,) = block_traces(events, on_gpu=True, orders=kernel_orders(events))
+    busy = {name: time.busy_ms for name, time in block.parts.items() if time.busy_ms}
+    assert busy == pytest.approx({"norms": 0.02, "up": 0.01, "copies": 0.005})
+
+
 def test_a_gpu_that_the_profiler_does_not_see_is_told():
     with pytest.raises(CapabilityError, match="saw no kernel"):
         on_a_gpu(mark("steps", 0, 100))
