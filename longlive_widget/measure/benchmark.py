@@ -17,6 +17,7 @@ from longlive_widget.engine.session import Block, Session
 from longlive_widget.engine.watch import SpanName
 from longlive_widget.geometry import PICTURES_PER_LATENT_FRAME
 from longlive_widget.measure.clock import Clock, Span
+from longlive_widget.measure.compile_time import compile_timed
 from longlive_widget.measure.coverage import Stretch, unnamed_percent
 from longlive_widget.measure.environment import measured
 from longlive_widget.measure.memory import OwnMemory
@@ -215,23 +216,19 @@ class _Run:
         others: Iterable[Engine] = (),
     ) -> None:
         self._memory = OwnMemory()
-        began = time.perf_counter()
-        self.engine = load(preset)
-        self._facts: dict[str, float] = {}
-        if shared := _shared(self.engine, others):
-            self._memory.add(weight_bytes(shared, "cuda"))
-        else:
-            self._facts["load_s"] = time.perf_counter() - began
         self._plan = plan
-        self._clock = Clock(self.engine.device)
-        self._spans: list[Span] = []
-        self._session = self._new_session()
-        self._seen_ms: dict[int, float] = {}
-        self._made = self._session.blocks(early=self._seen)
-        self._to_pictures_ms: list[float] = []
-        self._steady, self._switched = _Blocks(), _Blocks()
-        self._warm_up()
-        self._facts |= text_peak_bytes(self.engine)
+        self._facts: dict[str, float] = {}
+        with compile_timed() as compiled:
+            self.engine = self._loaded(preset, load, others)
+            self._clock = Clock(self.engine.device)
+            self._spans: list[Span] = []
+            self._session = self._new_session()
+            self._seen_ms: dict[int, float] = {}
+            self._made = self._session.blocks(early=self._seen)
+            self._to_pictures_ms: list[float] = []
+            self._steady, self._switched = _Blocks(), _Blocks()
+            self._warm_up()
+        self._facts |= compiled | text_peak_bytes(self.engine)
         self._memory.settle()
 
     def take_turn(self, turn: int) -> None:
@@ -293,6 +290,18 @@ class _Run:
             "latent_frames_per_s": 1e3 * geometry.block_frames / block_ms,
         }
         return Measured(self.engine, self._plan, samples, facts)
+
+    def _loaded(
+        self, preset: Preset, load: Callable[[Preset], Engine], others: Iterable[Engine]
+    ) -> Engine:
+        """The engine of a preset; what it shares with others was not loaded now."""
+        began = time.perf_counter()
+        engine = load(preset)
+        if shared := _shared(engine, others):
+            self._memory.add(weight_bytes(shared, "cuda"))
+        else:
+            self._facts["load_s"] = time.perf_counter() - began
+        return engine
 
     def _warm_up(self) -> None:
         """Blocks until the window was full in each of its states often enough, and a switch."""

@@ -74,6 +74,8 @@ _STARTS = {
 _FACTS = {
     "first_picture_s": "first picture, s",
     "warm_up_s": "warm-up, s",
+    "torch_compile_s": "torch.compile's part of loading and warm-up, s",
+    "triton_compile_s": "Triton's part, s",
     "throughput_pictures_per_s": "pictures/s without a stop",
     "load_s": "loading, s",
     "window_bytes": "window, bytes",
