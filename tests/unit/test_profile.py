@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from longlive_widget import Engine, Preset
 from longlive_widget.cli import main
+from longlive_widget.engine.session import Session
 from longlive_widget.errors import CapabilityError, RecordError
 from longlive_widget.measure.block_time import UNATTRIBUTED
 from longlive_widget.measure.breakdown import Breakdown, Part, Work
@@ -75,6 +76,7 @@ def test_the_parts_and_the_gaps_are_the_measured_block(found: Profile, behind: P
         for _, blocks in profile.breakdowns():
             assert blocks.sum_share == pytest.approx(1, abs=0.03)
             assert blocks.unattributed_share <= 0.03
+        assert 0 <= profile.steady.unnamed_share <= 0.03
 
 
 def test_every_part_of_the_engine_has_its_time(found: Profile, behind: Profile):
@@ -143,6 +145,24 @@ def test_a_planted_pause_shows_as_a_gap_under_its_name(
     paused = part(steady, "feed-forward down")
     assert min(paused.gap_ms) >= 40
     assert paused.gap_ms == max((one.gap_ms for one in steady.parts), key=sum)
+
+
+def test_a_pause_that_is_in_no_part_is_told_as_such(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+):
+    keep = Session._keep_decoder
+
+    def slow(session: Session, block: int) -> None:
+        time.sleep(0.05)
+        keep(session, block)
+
+    monkeypatch.setattr(Session, "_keep_decoder", slow)
+    found = profiled(engine, 2, **SMALL)
+    steady = found.steady
+    assert steady.unnamed_share * sum(steady.block_ms) >= 100
+    told = f"in {100 * steady.unnamed_share:.2f} % nothing runs and the host is in no part"
+    assert told in found.markdown()
+    assert found.record().facts["unnamed_percent"] == 100 * steady.unnamed_share
 
 
 def test_nothing_is_left_of_a_profile(engine: Engine):
@@ -221,6 +241,14 @@ def test_a_rate_is_work_over_the_time_in_which_it_runs():
 def test_what_the_profiler_costs_is_told_by_medians():
     one = Breakdown((1.0, 1.1, 9.0), (1.0, 1.0, 5.0), (0.0, 0.0, 0.0), ())
     assert one.overhead_share == pytest.approx(0.1)
+
+
+def test_unnamed_is_the_gap_in_which_the_host_is_in_no_part():
+    up = Part("up", (5.0, 5.0), (1.0, 2.0), busy_ms=5.0, calls=1, work=None)
+    nowhere = Part("unattributed", (1.0, 1.0), (0.5, 0.5), busy_ms=1.0, calls=1, work=None)
+    one = Breakdown((10.0, 10.0), (10.0,), (4.0, 4.0), (up, nowhere))
+    assert one.sum_share == pytest.approx(1)
+    assert one.unnamed_share == pytest.approx((8 - 3) / 20)
 
 
 def test_the_ceilings_are_numbers_of_this_device():
