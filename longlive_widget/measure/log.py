@@ -83,6 +83,7 @@ _FACTS = {
     "text_device_peak_bytes": "reading a prompt, bytes of the device",
     "text_host_peak_bytes": "reading a prompt, bytes of the host",
     "host_process_bytes": "host memory of the whole run, bytes",
+    "host_process_peak_bytes": "the most of it, bytes",
     "p99_above_p50_percent": "p99 of steady blocks above their p50, %",
     "most_above_p50_percent": "the longest above it, %",
     "first_tenth_p50_ms": "p50 of the first tenth of blocks, ms",

@@ -1,8 +1,10 @@
 """What a benchmark samples, and where it says that time went."""
 
 import time
+from pathlib import Path
 from statistics import median
 
+import numpy as np
 import pytest
 
 from longlive_widget import Engine, Preset
@@ -21,7 +23,7 @@ from longlive_widget.measure.benchmark import (
     full_states,
     new_prompt,
 )
-from longlive_widget.measure.memory import bytes_in_graphs
+from longlive_widget.measure.memory import bytes_in_graphs, host_bytes, host_peak_bytes
 from longlive_widget.presets import PRESETS, WindowCache
 from tests.unit.planted_time import SLOW_S, PlantedTime
 
@@ -150,6 +152,18 @@ def test_the_process_has_more_on_the_host_than_the_weights(found: tuple[Measured
         assert not {"device_peak_bytes", "text_device_peak_bytes"} & measured.facts.keys()
         text = measured.engine.model.text_encoder
         assert measured.facts["text_host_peak_bytes"] > sum(w.nbytes for w in text.parameters())
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no Linux")
+def test_the_most_that_the_process_has_had_of_the_host_is_told(found: tuple[Measured, ...]):
+    for measured in found:
+        peak = measured.facts["host_process_peak_bytes"]
+        assert measured.facts["host_process_bytes"] <= peak <= host_peak_bytes()
+    before = host_peak_bytes()
+    taken = np.ones((before - host_bytes() + 100_000_000) // 8)
+    del taken
+    assert host_peak_bytes() > before + 50_000_000
+    assert host_bytes() < host_peak_bytes() - 50_000_000
 
 
 def test_it_tells_how_far_the_slowest_blocks_are_above_the_median(monkeypatch: pytest.MonkeyPatch):

@@ -137,13 +137,13 @@ def test_a_planted_pause_shows_as_a_gap_under_its_name(
     forward = down.forward
 
     def slow(x: Tensor) -> Tensor:
-        time.sleep(0.02)
+        time.sleep(0.1)
         return forward(x)
 
     monkeypatch.setattr(down, "forward", slow)
     steady = profiled(engine, 2, **SMALL).steady
     paused = part(steady, "feed-forward down")
-    assert min(paused.gap_ms) >= 40
+    assert min(paused.gap_ms) >= 200
     assert paused.gap_ms == max((one.gap_ms for one in steady.parts), key=sum)
 
 
