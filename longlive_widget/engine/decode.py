@@ -66,8 +66,9 @@ class PictureOutlet:
     On CUDA nobody waits until the pictures are wanted: they are copied into pinned memory. `aside`
     decodes on a stream of its own there, beside what is computed next. `in_parts` says how a block
     of so many latent frames is cut, to be decoded part by part. `in_place` writes what the decoder
-    remembers, and the 8-bit pictures, over those before, and may `record` that. `finite` is whether
-    all latents of the block were whose pictures were waited for last.
+    remembers, and the 8-bit pictures, over those before, and may `record` that; while it is not
+    `replaying`, that is done anew. `finite` is whether all latents of the block were whose pictures
+    were waited for last.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class PictureOutlet:
         self._host: Tensor | None = None
         self._finite_host: Tensor | None = None
         self.finite = True
+        self.replaying = True
 
     def begin(
         self,
@@ -164,14 +166,22 @@ class PictureOutlet:
             count += self._sent(part_BFCHW, number, count, latent_BFCHW.shape[1], surrounded)
         all_there = _recorded_event()
 
+        def handed_over(frames: int) -> Pictures:
+            with surrounded("hand over"):
+                copied: Pictures = self._host[:frames].numpy().copy()  # type: ignore[index]  # made above
+            return copied
+
         def pictures() -> Pictures:
+            first_FHWC = None
             if early is not None:
                 first_there.synchronize()
-                early(self._host[:first].numpy().copy())  # type: ignore[index]  # made above
+                first_FHWC = handed_over(first)
+                early(first_FHWC)
             all_there.synchronize()
             self.finite = bool(self._finite_host.all())  # type: ignore[union-attr]  # made above
-            copied: Pictures = self._host[:count].numpy().copy()  # type: ignore[index]  # made above
-            return copied
+            if first_FHWC is not None and first == count:
+                return first_FHWC
+            return handed_over(count)
 
         return pictures
 
@@ -200,13 +210,15 @@ class PictureOutlet:
     def _decoded(self, latent_BFCHW: Tensor) -> tuple[Tensor, Tensor]:
         """8-bit pictures, `BFHWC`, and whether all latents are finite, on the device."""
         if self._static is not None:
-            return self._static.decode(latent_BFCHW), self._static.finite
+            bytes_BFHWC = self._static.decode(latent_BFCHW, replaying=self.replaying)
+            return bytes_BFHWC, self._static.finite
         return to_bytes(self._stream.decode(latent_BFCHW)), all_finite(latent_BFCHW)
 
     def _now(self, latent_BFCHW: Tensor) -> Pictures:
         if self._static is None:
             return decode_now(self._stream, latent_BFCHW)
-        copied: Pictures = self._static.decode(latent_BFCHW)[0].cpu().numpy().copy()
+        bytes_BFHWC = self._static.decode(latent_BFCHW, replaying=self.replaying)
+        copied: Pictures = bytes_BFHWC[0].cpu().numpy().copy()
         return copied
 
 
@@ -228,8 +240,11 @@ class _StaticStream:
         """By the size of latents, their place, and what is done with it."""
         self.finite = torch.empty(0)
 
-    def decode(self, latent_BFCHW: Tensor) -> Tensor:
-        """The next 8-bit pictures, `BFHWC`; they are overwritten by the ones after."""
+    def decode(self, latent_BFCHW: Tensor, *, replaying: bool = True) -> Tensor:
+        """The next 8-bit pictures, `BFHWC`; they are overwritten by the ones after.
+
+        What was recorded is done anew if it is not to be replayed.
+        """
         size = latent_BFCHW.shape
         if size not in self._pictures:
             return self._decoded_anew(latent_BFCHW)
@@ -242,7 +257,10 @@ class _StaticStream:
             self._again[size] = place_BFCHW, again
         place_BFCHW, again = self._again[size]
         place_BFCHW.copy_(latent_BFCHW)
-        again()
+        if replaying:
+            again()
+        else:
+            self._step(place_BFCHW, self._pictures[size])
         return self._pictures[size]
 
     def _decoded_anew(self, latent_BFCHW: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ Axes: B batch, F latent frames, C channels, H rows, W columns.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -18,10 +18,14 @@ from longlive_widget.model.transformer import Transformer
 
 @dataclass(eq=False)
 class Denoiser:
-    """A network and the window that it reads and writes."""
+    """A network and the window that it reads and writes.
+
+    While it is not `replaying`, nothing is replayed that has been recorded, but done anew.
+    """
 
     network: Transformer
     window: Window
+    replaying: bool = field(default=True, init=False)
 
     def flow(self, x_BFCHW: Tensor, timestep: float, text: TextMemory) -> Tensor:
         """One pass over the open block at one timestep: the predicted flow."""

@@ -5,7 +5,7 @@ Axes: B batch, F latent frames, C channels, H rows, W columns.
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from copy import copy
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -307,6 +307,22 @@ class Session:
         with self._lock:
             self._next_means = means
             return self._begun
+
+    @contextmanager
+    def one_by_one(self) -> Iterator[None]:
+        """Inside, blocks launch their kernels one by one, where CUDA graphs would be replayed.
+
+        They are the same blocks to the bit, slower, and take as much more memory as the first ones
+        did. Under a preset that decodes behind, the block that is begun already may be replayed.
+        """
+        replayed = self._denoiser, self._outlet
+        for part in replayed:
+            part.replaying = False
+        try:
+            yield
+        finally:
+            for part in replayed:
+                part.replaying = True
 
     @torch.inference_mode()
     def _next(self, early: Early | None, *, last: bool) -> Block:

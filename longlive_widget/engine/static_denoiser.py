@@ -81,7 +81,7 @@ class StaticDenoiser(Denoiser):
 
         The first time warms up what it calls, the second records it.
         """
-        if self.record is None:
+        if self.record is None or not self.replaying:
             step()
             return
         window = self.window

@@ -14,11 +14,14 @@ SpanName = Literal[
     "transfer",
     "context",
     "wait",
+    "hand over",
 ]
 """The parts of a block: reading its prompt, computing memory again for it, all denoising steps, its
 decoding and the copy to the host, the context pass, and what the host then still waits for. Inside
 of "steps" each "step" that is not replayed as a part of one graph; inside of "decode" all until the
-block's first pictures are on the host, and on a GPU each "transfer" there."""
+block's first pictures are on the host, and on a GPU each "transfer" there. Inside of "wait", on a
+GPU, each "hand over": the host copies pictures that are there out of the memory that the next ones
+will take."""
 Timed = Callable[[int], AbstractContextManager[None]]
 """What surrounds each step; they count from 1."""
 

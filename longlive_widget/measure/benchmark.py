@@ -5,7 +5,8 @@ of a run are loaded at once and take turns, so that a machine that slows down sl
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import gcd
 
@@ -16,6 +17,8 @@ from longlive_widget.engine.session import Block, Session
 from longlive_widget.engine.watch import SpanName
 from longlive_widget.geometry import PICTURES_PER_LATENT_FRAME
 from longlive_widget.measure.clock import Clock, Span
+from longlive_widget.measure.compile_time import compile_timed
+from longlive_widget.measure.coverage import Stretch, unnamed_percent
 from longlive_widget.measure.environment import measured
 from longlive_widget.measure.memory import OwnMemory
 from longlive_widget.measure.reading import text_peak_bytes
@@ -36,9 +39,10 @@ PROMPTS = (
 """All models read them; which words they have does not change how long a block takes."""
 RECORDED_STATES = 2
 """So often each state of the window is met before it is replayed."""
-_PARTS: tuple[SpanName, ...] = ("steps", "decode", "context")
+_PARTS: tuple[SpanName, ...] = ("steps", "decode", "context", "hand over")
 _OF_A_SWITCH: tuple[SpanName, ...] = ("text", "re-cache")
-_Spans = dict[tuple[SpanName, int], Span]
+_Times = Mapping[tuple[SpanName, int], float]
+"""How many ms a part of a block took, by the block's number; one that ended twice, both."""
 
 
 @dataclass(frozen=True)
@@ -186,14 +190,19 @@ def as_the_log(
 
 @dataclass(eq=False)
 class _Blocks:
-    """Blocks that were measured alike: their numbers, and how long each one took."""
+    """Blocks that were measured alike: their numbers, and from when to when each one was made."""
 
     numbers: list[int] = field(default_factory=list)
-    ms: list[float] = field(default_factory=list)
+    stretches: list[Stretch] = field(default_factory=list)
 
-    def add(self, block: Block, ms: float) -> None:
+    @property
+    def ms(self) -> list[float]:
+        """How long each one took."""
+        return [end_ms - begin_ms for begin_ms, end_ms in self.stretches]
+
+    def add(self, block: Block, stretch: Stretch) -> None:
         self.numbers.append(block.index)
-        self.ms.append(ms)
+        self.stretches.append(stretch)
 
 
 class _Run:
@@ -207,23 +216,19 @@ class _Run:
         others: Iterable[Engine] = (),
     ) -> None:
         self._memory = OwnMemory()
-        began = time.perf_counter()
-        self.engine = load(preset)
-        self._facts: dict[str, float] = {}
-        if shared := _shared(self.engine, others):
-            self._memory.add(weight_bytes(shared, "cuda"))
-        else:
-            self._facts["load_s"] = time.perf_counter() - began
         self._plan = plan
-        self._clock = Clock(self.engine.device)
-        self._spans: list[Span] = []
-        self._session = self._new_session()
-        self._seen_s: dict[int, float] = {}
-        self._made = self._session.blocks(early=self._seen)
-        self._to_pictures_ms: list[float] = []
-        self._steady, self._switched = _Blocks(), _Blocks()
-        self._warm_up()
-        self._facts |= text_peak_bytes(self.engine)
+        self._facts: dict[str, float] = {}
+        with compile_timed() as compiled:
+            self.engine = self._loaded(preset, load, others)
+            self._clock = Clock(self.engine.device)
+            self._spans: list[Span] = []
+            self._session = self._new_session()
+            self._seen_ms: dict[int, float] = {}
+            self._made = self._session.blocks(early=self._seen)
+            self._to_pictures_ms: list[float] = []
+            self._steady, self._switched = _Blocks(), _Blocks()
+            self._warm_up()
+        self._facts |= compiled | text_peak_bytes(self.engine)
         self._memory.settle()
 
     def take_turn(self, turn: int) -> None:
@@ -232,12 +237,14 @@ class _Run:
         switches = share_of(plan.switches, plan.turns, turn)
         blocks = share_of(plan.blocks, plan.turns, turn)
         with self._memory.turn():
+            self._clock.align()
             self._next()  # others have had the machine
             for stretch in range(switches + 1):
                 if stretch:
-                    self._switch(new_prompt(len(self._switched.ms) + 2))
+                    self._switch(new_prompt(len(self._switched.numbers) + 2))
                 self._take(share_of(blocks, switches + 1, stretch))
             self._end()
+            self._clock.align()
             self._spans += self._clock.take()  # a GPU's events take more than the times they tell
 
     def go_on_for(self, seconds: float) -> None:
@@ -256,24 +263,23 @@ class _Run:
     def measured(self) -> Measured:
         """All that was found; waits for the device."""
         spans = (*self._spans, *self._clock.spans())
+        named = [span for span in spans if span.name in (*_PARTS, *_OF_A_SWITCH)]
+        steady, switched = self._steady, self._switched
         samples = {
-            "block_ms": self._steady.ms,
-            "switch_ms": self._switched.ms,
+            "block_ms": steady.ms,
+            "switch_ms": switched.ms,
             "switch_to_picture_ms": self._to_pictures_ms,
         }
-        by_block = {(span.name, span.block): span for span in spans}
+        took = _times(named)
         for part in _PARTS:
-            samples[f"{_key(part)}_ms"] = _ms_of(by_block, part, self._steady.numbers)
-        samples["noise_to_picture_ms"] = [
-            by_block["first pictures", number].end_ms - by_block["steps", number].begin_ms
-            for number in self._steady.numbers
-        ]
+            samples[f"{_key(part)}_ms"] = _ms_of(took, part, steady.numbers)
+        samples["unnamed_percent"] = unnamed_percent(steady.stretches, named)
+        samples["noise_to_picture_ms"] = self._noise_to_pictures_ms(spans)
         for part in _OF_A_SWITCH:
-            samples[f"{_key(part)}_ms"] = _ms_of(by_block, part, self._switched.numbers)
+            samples[f"{_key(part)}_ms"] = _ms_of(took, part, switched.numbers)
         for part in ("steps", "decode"):
-            samples[f"switch_{part}_ms"] = _ms_of(by_block, part, self._switched.numbers)
-        if not self.engine.preset.decode_behind:
-            samples["gap_percent"] = self._gaps_percent(by_block)
+            samples[f"switch_{part}_ms"] = _ms_of(took, part, switched.numbers)
+        samples["switch_unnamed_percent"] = unnamed_percent(switched.stretches, named)
         geometry, block_ms = self.engine.geometry, sum(self._steady.ms) / len(self._steady.ms)
         facts = {
             **self._facts,
@@ -285,11 +291,23 @@ class _Run:
         }
         return Measured(self.engine, self._plan, samples, facts)
 
+    def _loaded(
+        self, preset: Preset, load: Callable[[Preset], Engine], others: Iterable[Engine]
+    ) -> Engine:
+        """The engine of a preset; what it shares with others was not loaded now."""
+        began = time.perf_counter()
+        engine = load(preset)
+        if shared := _shared(engine, others):
+            self._memory.add(weight_bytes(shared, "cuda"))
+        else:
+            self._facts["load_s"] = time.perf_counter() - began
+        return engine
+
     def _warm_up(self) -> None:
         """Blocks until the window was full in each of its states often enough, and a switch."""
-        began = time.perf_counter()
+        began_ms = self._clock.now_ms()
         first, _ = self._next()
-        self._facts["first_picture_s"] = self._seen_s[first.index] - began
+        self._facts["first_picture_s"] = (self._seen_ms[first.index] - began_ms) / 1e3
         for _ in range(blocks_until_steady(self.engine)):
             self._next()
         if self._plan.switches:
@@ -297,7 +315,7 @@ class _Run:
             for _ in range(RECORDED_STATES + 1):
                 self._next()
         self._end()
-        self._facts["warm_up_s"] = time.perf_counter() - began
+        self._facts["warm_up_s"] = (self._clock.now_ms() - began_ms) / 1e3
 
     def _end(self) -> None:
         """Leave nothing under way: what decodes behind has begun another block."""
@@ -313,33 +331,30 @@ class _Run:
 
         First to the first of its pictures, then to all of them.
         """
-        began = time.perf_counter()
+        began_ms = self._clock.now_ms()
         self._session.switch(prompt)
         block, _ = self._next()
         while block.landed is None:
             block, _ = self._next()
-        self._switched.add(block, 1e3 * (time.perf_counter() - began))
-        self._to_pictures_ms.append(1e3 * (self._seen_s[block.index] - began))
+        self._switched.add(block, (began_ms, self._clock.now_ms()))
+        self._to_pictures_ms.append(self._seen_ms[block.index] - began_ms)
         self._next()
 
     def _seen(self, number: int, _: object) -> None:
         """A block's first pictures are on the host."""
-        self._seen_s[number] = time.perf_counter()
+        self._seen_ms[number] = self._clock.now_ms()
 
-    def _next(self) -> tuple[Block, float]:
-        began = time.perf_counter()
+    def _next(self) -> tuple[Block, Stretch]:
+        began_ms = self._clock.now_ms()
         block = next(self._made)
-        return block, 1e3 * (time.perf_counter() - began)
+        return block, (began_ms, self._clock.now_ms())
 
-    def _gaps_percent(self, by_block: _Spans) -> list[float]:
-        """What of each steady block is in no part; a GPU computes a context pass with the next."""
-        late = self.engine.device.type == "cuda"
-        gaps = []
-        for number, ms in zip(self._steady.numbers, self._steady.ms, strict=True):
-            context = by_block["context", number - late].ms
-            steps, decode = by_block["steps", number].ms, by_block["decode", number].ms
-            gaps.append(100 * (ms - context - steps - decode) / ms)
-        return gaps
+    def _noise_to_pictures_ms(self, spans: Iterable[Span]) -> list[float]:
+        by_block = {(span.name, span.block): span for span in spans}
+        return [
+            by_block["first pictures", number].end_ms - by_block["steps", number].begin_ms
+            for number in self._steady.numbers
+        ]
 
     def _new_session(self) -> Session:
         plan = self._plan
@@ -399,9 +414,16 @@ def share_of(total: int, parts: int, part: int) -> int:
     return total * (part + 1) // parts - total * part // parts
 
 
-def _ms_of(by_block: _Spans, part: SpanName, numbers: Iterable[int]) -> list[float]:
-    return [by_block[part, n].ms for n in numbers if (part, n) in by_block]
+def _times(spans: Iterable[Span]) -> _Times:
+    times: dict[tuple[SpanName, int], float] = defaultdict(float)
+    for span in spans:
+        times[span.name, span.block] += span.ms
+    return times
+
+
+def _ms_of(took: _Times, part: SpanName, numbers: Iterable[int]) -> list[float]:
+    return [took[part, number] for number in numbers if (part, number) in took]
 
 
 def _key(part: str) -> str:
-    return part.replace("-", "_")
+    return part.replace("-", "_").replace(" ", "_")

@@ -84,13 +84,22 @@ class Breakdown:
 
     @property
     def sum_share(self) -> float:
-        """All parts and gaps, which should be the block: 1."""
+        """All parts and gaps, by the profiler's clock, of the block by the host's: 1.
+
+        Gaps are all time that is no part's: `unnamed_share` says of how much nothing is known.
+        """
         return self.share(self.gaps_ms) + sum(self.share(part.ms) for part in self.parts)
 
     @property
     def unattributed_share(self) -> float:
         """The operators that run in no part."""
         return sum(self.share(part.ms) for part in self.parts if part.name == UNATTRIBUTED)
+
+    @property
+    def unnamed_share(self) -> float:
+        """The time in which nothing runs, and the host is in no part either."""
+        named = (part.gap_ms for part in self.parts if part.name != UNATTRIBUTED)
+        return self.share(self.gaps_ms) - sum(map(self.share, named))
 
     @property
     def overhead_share(self) -> float:

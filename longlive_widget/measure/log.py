@@ -54,10 +54,13 @@ _SAMPLES = {
     "switch_to_picture_ms": "from a switch to its first pictures on the host",
     "switch_steps_ms": "steps of its block",
     "switch_decode_ms": "decoding of its block",
+    "switch_unnamed_percent": "of it in no part",
     "steps_ms": "its steps",
     "decode_ms": "its decoding",
     "noise_to_picture_ms": "from its noise to its first pictures on the host",
     "context_ms": "its context pass",
+    "hand_over_ms": "copying its pictures on the host",
+    "unnamed_percent": "of it in none of these",
     "re_cache_ms": "re-cache of a switch",
     "text_ms": "reading a prompt",
 }
@@ -71,6 +74,8 @@ _STARTS = {
 _FACTS = {
     "first_picture_s": "first picture, s",
     "warm_up_s": "warm-up, s",
+    "torch_compile_s": "torch.compile's part of loading and warm-up, s",
+    "triton_compile_s": "Triton's part, s",
     "throughput_pictures_per_s": "pictures/s without a stop",
     "load_s": "loading, s",
     "window_bytes": "window, bytes",
@@ -78,6 +83,7 @@ _FACTS = {
     "text_device_peak_bytes": "reading a prompt, bytes of the device",
     "text_host_peak_bytes": "reading a prompt, bytes of the host",
     "host_process_bytes": "host memory of the whole run, bytes",
+    "host_process_peak_bytes": "the most of it, bytes",
     "p99_above_p50_percent": "p99 of steady blocks above their p50, %",
     "most_above_p50_percent": "the longest above it, %",
     "first_tenth_p50_ms": "p50 of the first tenth of blocks, ms",
@@ -201,7 +207,8 @@ class _Log:
                 of = Summary.of(values)
                 figures = (of.p50, of.p95, of.p99, of.mean, of.deviation, of.least, of.most)
                 shown = " | ".join("" if figure is None else f"{figure:.1f}" for figure in figures)
-                yield f"| {label}, ms | {shown} | {of.count} |"
+                unit = "%" if name.endswith("_percent") else "ms"
+                yield f"| {label}, {unit} | {shown} | {of.count} |"
         known = [(label, last.facts[name]) for name, label in _FACTS.items() if name in last.facts]
         if known:
             told = "; ".join(f"{label} {number(fact)}" for label, fact in known)

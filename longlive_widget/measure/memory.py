@@ -1,9 +1,11 @@
 """What this process takes of memory right now. Waits for no device."""
 
 import gc
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -33,6 +35,16 @@ def memory_use(device: torch.device) -> MemoryUse:
 def host_bytes() -> int:
     """What this process has in the host's memory."""
     return int(psutil.Process().memory_info().rss)
+
+
+def host_peak_bytes() -> int | None:
+    """The most that this process has had there since it began; None where no Linux says so."""
+    try:
+        told = Path("/proc/self/status").read_text(encoding="ascii")
+    except FileNotFoundError:
+        return None
+    peak = re.search(r"^VmHWM:\s+(\d+) kB$", told, re.MULTILINE)
+    return None if peak is None else 1024 * int(peak[1])
 
 
 def reserved_bytes(device: torch.device) -> int:
@@ -111,6 +123,8 @@ class OwnMemory:
         """The figures; of several turns also what is taken after the first and after the last."""
         own, host = zip(*self._after_turns, strict=True)
         found = {"host_process_bytes": max(host)}
+        if (peak := host_peak_bytes()) is not None:
+            found["host_process_peak_bytes"] = peak
         ends = {"first": 0, "last": -1} if len(host) > 1 else {}
         found |= {f"host_{end}_turn_bytes": host[turn] for end, turn in ends.items()}
         if device.type == "cuda":

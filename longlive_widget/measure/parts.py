@@ -40,6 +40,7 @@ SPAN_PARTS: dict[SpanName, str] = {
     "context": "sampling",
     "decode": "decoder to 8 bits",
     "wait": "wait for the pictures",
+    "hand over": "copy of the pictures on the host",
 }
 """What is done in a part of a block, but in none of the calls below.
 

@@ -46,10 +46,14 @@ def _sums(record: Record) -> str:
         return ""
     sums, unattributed, overhead = (_number(record, name) for name in names)
     blocks = len(sample_of(record, "block_ms"))
-    return (
+    told = (
         f"{blocks} blocks. Parts and gaps add up to {sums:.2f} % of them, {unattributed:.2f} % is "
         f"in no part, and profiling changed the median block by {overhead:+.1f} %."
     )
+    if "unnamed_percent" not in record.facts:
+        return told
+    unnamed = _number(record, "unnamed_percent")
+    return f"{told} In {unnamed:.2f} % nothing runs, and the host is in no part."
 
 
 def _of(record: Record, part: str) -> tuple[str, ...]:

@@ -68,6 +68,7 @@ class Profile:
         facts: dict[str, Fact] = {
             "sum_percent": 100 * steady.sum_share,
             "unattributed_percent": 100 * steady.unattributed_share,
+            "unnamed_percent": 100 * steady.unnamed_share,
             "overhead_percent": 100 * steady.overhead_share,
             "ceiling_flop_per_s": ceilings.flop_per_s,
             "ceiling_byte_per_s": ceilings.byte_per_s,
@@ -128,7 +129,8 @@ def _sums(found: Breakdown) -> str:
         f"(by the medians, {100 * found.overhead_share:+.1f} % to as many without a profiler, of "
         f"{mean(found.unprofiled_ms):.1f} ms on average). "
         f"The parts add up to {100 * found.sum_share:.2f} % of that, "
-        f"{100 * found.unattributed_share:.2f} % is unattributed."
+        f"{100 * found.unattributed_share:.2f} % is unattributed, and in "
+        f"{100 * found.unnamed_share:.2f} % nothing runs and the host is in no part."
     )
 
 
@@ -173,6 +175,7 @@ def _breakdown_json(found: Breakdown) -> dict[str, object]:
         "gaps_ms": mean(found.gaps_ms),
         "sum_share": found.sum_share,
         "unattributed_share": found.unattributed_share,
+        "unnamed_share": found.unnamed_share,
         "parts": {
             part.name: {
                 "ms": part.mean_ms,

@@ -5,7 +5,7 @@ Knows neither messages nor the page.
 
 import os
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 
 from torch.profiler import profile, record_function
 
@@ -17,7 +17,7 @@ from longlive_widget.measure.clock import Clock
 from longlive_widget.measure.memory import MemoryUse, memory_use
 from longlive_widget.measure.parts import BLOCK, PREFIX, Ranges
 from longlive_widget.measure.profile import events_of, recorded
-from longlive_widget.measure.trace import block_traces
+from longlive_widget.measure.trace import block_traces, kernel_orders
 
 
 class Gauges:
@@ -55,7 +55,10 @@ class Gauges:
         return memory_use(self.engine.device)
 
     def profiling(self, session: Session) -> AbstractContextManager[profile]:
-        """Inside, the session is profiled; its first block is slow, for the profiler begins."""
+        """Inside, the session is profiled; its first block is slow, for the profiler begins.
+
+        Make it in `first_block`.
+        """
         os.environ.setdefault("KINETO_LOG_LEVEL", "99")  # else it prints, into whatever cell runs
         return recorded(self.engine, session, self._ranges)
 
@@ -64,8 +67,18 @@ class Gauges:
 
         A GPU whose kernels torch's profiler does not see is a `CapabilityError`.
         """
-        on_gpu = self.engine.device.type == "cuda"
-        return block_traces(events_of(profiler), on_gpu=on_gpu)[-1]
+        device_type, events = self.engine.device.type, events_of(profiler)
+        orders = kernel_orders(events) if self.engine.preset.replays(device_type) else {}
+        return block_traces(events, on_gpu=device_type == "cuda", orders=orders)[-1]
+
+    @staticmethod
+    def first_block(session: Session) -> AbstractContextManager[None]:
+        """Around the call for the first block of two.
+
+        Its kernels are launched one by one, by which those inside of the second one's CUDA graphs
+        are told apart. Not where it decodes behind: there the second one would be no usual block.
+        """
+        return nullcontext() if session.preset.decode_behind else session.one_by_one()
 
     @staticmethod
     def in_block() -> AbstractContextManager[None]:

@@ -5,7 +5,7 @@ The video goes on while that is read, on a thread of its own.
 
 import logging
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from functools import partial
 from statistics import median
 from typing import TYPE_CHECKING
@@ -68,7 +68,8 @@ class Profiling:
         made, run = None, self._video.run
         try:
             with gauges.profiling(session) as profiler:
-                if make_one(nullcontext()) is not None and self._video.status == "running":
+                first = make_one(gauges.first_block(session))
+                if first is not None and self._video.status == "running":
                     made = make_one(gauges.in_block())
         except Exception as error:
             log.exception("a block could not be profiled")

@@ -3,6 +3,7 @@
 import gc
 from collections.abc import Callable, Iterator
 from itertools import starmap
+from statistics import median
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from longlive_widget import PRESETS, Engine, Preset, Timeline
 from longlive_widget.engine.attention import KERNELS, choose_attention, missing_for
 from longlive_widget.engine.memory import needed_bytes, text_bytes, video_bytes
 from longlive_widget.engine.side_by_side import psnr_db, side_by_side, squared_error
+from longlive_widget.measure.benchmark import Plan, benchmark
 from longlive_widget.model.fp8 import Fp8Linear
 
 pytestmark = [
@@ -85,6 +87,22 @@ def test_low_memory_takes_12_gb_at_most_over_steady_blocks_and_switches(
     record_property("peak_gb", round(peak / 1e9, 2))
     needed = needed_bytes(engine.preset, engine.model.sizes, torch.bfloat16, engine.device)
     assert peak <= needed < 12e9
+
+
+@pytest.mark.parametrize("name", ["balanced", "ultra_small", "speed"])
+def test_the_parts_of_a_block_are_the_block_within_2_percent(
+    name: str, record_property: Callable[[str, object], None]
+):
+    """Of one that has a context pass, of short ones without, and where it decodes behind."""
+    (measured,) = benchmark([PRESETS[name]], loaded, Plan(blocks=18, switches=2, turns=2))
+    for share in ("unnamed_percent", "switch_unnamed_percent"):
+        found = median(measured.samples[share])
+        record_property(share, round(found, 2))
+        assert 0 <= found < 2
+    record_property("hand_over_ms", round(median(measured.samples["hand_over_ms"]), 2))
+    del measured
+    gc.collect()
+    torch.cuda.empty_cache()
 
 
 # Linear layers in FP8

@@ -10,12 +10,24 @@ import numpy as np
 import pytest
 import torch
 
-from longlive_widget import PRESETS, Branches, Engine, Entry, Preset, Timeline, Transition
+from longlive_widget import (
+    PRESETS,
+    Branches,
+    Engine,
+    Entry,
+    LongLiveWidget,
+    Preset,
+    Timeline,
+    Transition,
+)
 from longlive_widget.engine import decode
 from longlive_widget.engine.capability import has_compiler
 from longlive_widget.engine.gpu import has_triton
 from longlive_widget.engine.side_by_side import side_by_side
+from longlive_widget.measure.clock import Clock
+from longlive_widget.measure.parts import GRAPH_PARTS
 from longlive_widget.presets import COMPILED_WITHOUT_GRAPHS
+from tests.unit.waiting import wait_until
 
 pytestmark = [
     pytest.mark.gpu,
@@ -151,6 +163,38 @@ def test_the_first_pictures_are_given_before_the_rest_is_waited_for(
     assert [len(pictures) for pictures in given] == [1, 4, 4]
     for block, pictures in zip(blocks, given, strict=True):
         assert np.array_equal(pictures, block.frames[: len(pictures)])
+
+
+@pytest.mark.parametrize(("first", "copies"), [(False, 1), (True, 2)])
+def test_the_host_copies_a_block_once_and_again_only_if_it_comes_in_parts(
+    tiny: Engine, *, first: bool, copies: int
+):
+    preset, clock = POOLED.with_(decode_first=first), Clock(tiny.device)
+    given: list[np.ndarray] = []
+    session = Engine(tiny.model, preset).session(PROMPTS[0], seed=1, watch=clock)
+    blocks = list(session.blocks(4, early=lambda _, pictures: given.append(pictures)))
+    copied = [span.block for span in clock.spans() if span.name == "hand over"]
+    assert copied == [block.index for block in blocks for _ in range(copies)]
+    for block, pictures in zip(blocks, given, strict=True):
+        assert np.array_equal(pictures, block.frames[: len(pictures)])
+
+
+def test_a_profile_in_a_studio_tells_the_kernels_of_graphs_apart_and_changes_no_picture(
+    tiny: Engine, record_property: Callable[[str, object], None]
+):
+    studio = LongLiveWidget(Engine(tiny.model, REPLAYED), TIMELINE, seed=1)
+    studio.run(blocks=16)
+    studio.profile()
+    studio.run(blocks=4)
+    wait_until(lambda: studio.profiled is not None)
+    ms = {part.name: part.ms for part in studio.profiled.parts}
+    whole = sum(ms[name] for name in ms if name in GRAPH_PARTS.values())
+    record_property("in_graphs_percent", round(100 * whole / sum(ms.values()), 2))
+    assert {"self attention", "feed-forward up", "decoder stage 1"} <= ms.keys()
+    assert whole < 0.03 * sum(ms.values())
+    plain = video(Engine(tiny.model, UNPOOLED), 20)
+    require_equal((block.frames for block in studio.blocks), plain, 20)
+    studio.close()
 
 
 def test_200_replayed_blocks_of_the_full_size_model_are_the_same_to_the_bit(full_size: Engine):

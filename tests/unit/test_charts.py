@@ -2,6 +2,8 @@
 
 import re
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ import plotly.graph_objects as go
 import pytest
 
 from longlive_widget import Engine, Preset
+from longlive_widget.engine.session import Session
 from longlive_widget.errors import SessionError
 from longlive_widget.measure.chart import Chart
 from longlive_widget.measure.colours import COLOURS
@@ -227,6 +230,32 @@ def test_the_second_block_from_now_on_is_profiled_and_says_what_that_cost():
     assert studio.profiled is None, "that was of another video"
     studio.close()
     assert not [thread for thread in threading.enumerate() if "longlive-profile" in thread.name]
+
+
+@pytest.mark.parametrize(("behind", "alone"), [(False, [0, 2]), (True, [])])
+def test_of_two_profiled_blocks_the_first_launches_its_kernels_one_by_one(
+    monkeypatch: pytest.MonkeyPatch, alone: list[int], *, behind: bool
+):
+    """By it those of the other one's CUDA graphs are told apart."""
+    found, one_by_one = [], Session.one_by_one
+
+    @contextmanager
+    def noted(session: Session) -> Iterator[None]:
+        begin = session.next_block
+        with one_by_one(session):
+            yield
+        found.extend(range(begin, session.next_block))
+
+    monkeypatch.setattr(Session, "one_by_one", noted)
+    engine = small_tiny()
+    studio = LongLiveWidget(
+        Engine(engine.model, engine.preset.with_(decode_behind=behind)), "a red ball"
+    )
+    studio.profile(every=2)
+    studio.run(blocks=4)
+    wait_until(lambda: studio.profiled is not None and studio.profiled.block == 3)
+    studio.close()
+    assert found == alone
 
 
 def test_one_block_in_so_many_is_profiled_and_the_pictures_are_the_same():

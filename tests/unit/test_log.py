@@ -143,7 +143,10 @@ def test_a_profile_tells_what_adds_up_and_how_near_the_ceilings_parts_are():
     profiled = record(kind="profile", preset=PRESETS["ultra"], samples=samples, facts=facts)
     page = log_page((*RECORDS, profiled)).split("## Where the time of `ultra` [11] goes")[1]
     assert "1 blocks. Parts and gaps add up to 99.50 % of them, 0.25 % is in no part" in page
-    assert "profiling changed the median block by +1.5 %." in page
+    assert "profiling changed the median block by +1.5 %.\n" in page
+    more = replace(profiled, facts=facts | {"unnamed_percent": 0.125})
+    told = "by +1.5 %. In 0.12 % nothing runs, and the host is in no part.\n"
+    assert told in log_page((*RECORDS, more))
     assert "| copies | 25.0 | 25.0% | 12 | 2 | 25% | 1,500 | 50% |" in page
     assert "| gaps | 2.0 | 2.0% |  |  |  |  |  |" in page
     assert "waiting" not in page.split("\n## ")[0]

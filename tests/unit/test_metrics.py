@@ -3,7 +3,11 @@
 import importlib.util
 import json
 import math
+import socket
+import sys
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -97,6 +101,102 @@ def test_what_a_metric_needs_and_is_not_installed_is_told(
 def test_a_video_that_ffmpeg_cannot_take_is_told(pictures: torch.Tensor):
     with pytest.raises(CapabilityError, match="not available: ffmpeg could not compute it"):
         vmaf(pictures, pictures[:, :48])
+
+
+ALEXNET = "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth"
+CONVOLUTIONS = {0: (64, 3, 11, 11), 3: (192, 64, 5, 5), 6: (384, 192, 3, 3), 8: (256, 384, 3, 3)}
+CONVOLUTIONS |= {10: (256, 256, 3, 3)}
+STRIDES = {0: (4, 2), 3: (1, 2), 6: (1, 1), 8: (1, 1), 10: (1, 1)}
+"""Of each convolution of AlexNet, by its place: its stride, and how far its input is padded."""
+LINEARS = {1: (4096, 9216), 4: (4096, 4096), 6: (1000, 4096)}
+
+
+def like_torchvision() -> ModuleType:
+    """What LPIPS asks torchvision for, read from the same file in the same way.
+
+    For machines without torchvision: it must be built for the very torch that is there.
+    """
+
+    class Alexnet(torch.nn.Module):
+        def __init__(self, weights: SimpleNamespace) -> None:
+            super().__init__()
+            layers: dict[int, torch.nn.Module] = {}
+            for place, (after, before, side, _) in CONVOLUTIONS.items():
+                stride, padding = STRIDES[place]
+                layers[place] = torch.nn.Conv2d(before, after, side, stride, padding)
+                layers[place + 1] = torch.nn.ReLU(inplace=True)
+            layers |= {place: torch.nn.MaxPool2d(3, 2) for place in (2, 5, 12)}
+            self.features = torch.nn.Sequential(*(layers[place] for place in sorted(layers)))
+            whole = torch.hub.load_state_dict_from_url(weights.url, check_hash=True)
+            own = {name: weight for name, weight in whole.items() if name.startswith("features")}
+            self.load_state_dict(own)
+
+    found, models = ModuleType("torchvision"), ModuleType("torchvision.models")
+    found.__spec__, found.models = ModuleSpec("torchvision", None), models
+    models.AlexNet_Weights = SimpleNamespace(DEFAULT=SimpleNamespace(url=ALEXNET))
+    models.alexnet = Alexnet
+    return found
+
+
+@pytest.fixture(params=["torchvision", "like it"])
+def hub(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder that torch keeps files in; whatever connects to another machine fails."""
+    if request.param == "torchvision":
+        pytest.importorskip("torchvision")
+    else:
+        reader = importlib.import_module("torchmetrics.functional.image.lpips")
+        monkeypatch.setattr(reader, "_TORCHVISION_AVAILABLE", True)
+        found = like_torchvision()
+        monkeypatch.setitem(sys.modules, "torchvision", found)
+        monkeypatch.setitem(sys.modules, "torchvision.models", found.models)
+
+    def refused(*_: object) -> None:
+        raise AssertionError("something was to be fetched")
+
+    monkeypatch.setattr(socket.socket, "connect", refused)
+    monkeypatch.setattr(socket, "getaddrinfo", refused)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    folder = tmp_path / "hub" / "checkpoints"
+    folder.mkdir(parents=True)
+    return folder
+
+
+@pytest.fixture
+def alexnet(hub: Path) -> Path:
+    """AlexNet's file, with random numbers; those that LPIPS does not read are one number each."""
+    random = torch.Generator().manual_seed(0)
+    weights: dict[str, torch.Tensor] = {}
+    for place, shape in CONVOLUTIONS.items():
+        size = (2 / math.prod(shape[1:])) ** 0.5
+        weights[f"features.{place}.weight"] = size * torch.randn(shape, generator=random)
+        weights[f"features.{place}.bias"] = torch.zeros(shape[0])
+    for place, shape in LINEARS.items():
+        weights[f"classifier.{place}.weight"] = torch.zeros(1, 1).expand(shape)
+        weights[f"classifier.{place}.bias"] = torch.zeros(1).expand(shape[:1])
+    path = hub / ALEXNET.split("/")[-1]
+    torch.save(weights, path)
+    return path
+
+
+@pytest.mark.usefixtures("alexnet")
+def test_lpips_is_0_for_equal_pictures_and_grows_as_they_get_worse(pictures: torch.Tensor):
+    assert lpips(pictures, pictures) == 0
+    assert 0 < lpips(worse(pictures, 10), pictures) < lpips(worse(pictures, 40), pictures)
+
+
+def test_lpips_reads_that_file(alexnet: Path, pictures: torch.Tensor):
+    """By AlexNet without a weight all pictures are the same."""
+    weights = torch.load(alexnet)
+    none = {name: 0 * weights[name] for name in weights if name.startswith("features")}
+    torch.save(weights | none, alexnet)
+    assert lpips(worse(pictures, 40), pictures) == 0
+
+
+@pytest.mark.usefixtures("hub")
+def test_lpips_without_its_weights_is_told_and_nothing_is_fetched(pictures: torch.Tensor):
+    found = given(lambda: lpips(pictures, pictures))
+    assert isinstance(found, str)
+    assert found.startswith("not available: alexnet-owt-7be5be79.pth is not among torch's files")
 
 
 @pytest.fixture

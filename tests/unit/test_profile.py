@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from longlive_widget import Engine, Preset
 from longlive_widget.cli import main
+from longlive_widget.engine.session import Session
 from longlive_widget.errors import CapabilityError, RecordError
 from longlive_widget.measure.block_time import UNATTRIBUTED
 from longlive_widget.measure.breakdown import Breakdown, Part, Work
@@ -75,6 +76,7 @@ def test_the_parts_and_the_gaps_are_the_measured_block(found: Profile, behind: P
         for _, blocks in profile.breakdowns():
             assert blocks.sum_share == pytest.approx(1, abs=0.03)
             assert blocks.unattributed_share <= 0.03
+        assert 0 <= profile.steady.unnamed_share <= 0.03
 
 
 def test_every_part_of_the_engine_has_its_time(found: Profile, behind: Profile):
@@ -135,14 +137,32 @@ def test_a_planted_pause_shows_as_a_gap_under_its_name(
     forward = down.forward
 
     def slow(x: Tensor) -> Tensor:
-        time.sleep(0.02)
+        time.sleep(0.1)
         return forward(x)
 
     monkeypatch.setattr(down, "forward", slow)
     steady = profiled(engine, 2, **SMALL).steady
     paused = part(steady, "feed-forward down")
-    assert min(paused.gap_ms) >= 40
+    assert min(paused.gap_ms) >= 200
     assert paused.gap_ms == max((one.gap_ms for one in steady.parts), key=sum)
+
+
+def test_a_pause_that_is_in_no_part_is_told_as_such(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+):
+    keep = Session._keep_decoder
+
+    def slow(session: Session, block: int) -> None:
+        time.sleep(0.05)
+        keep(session, block)
+
+    monkeypatch.setattr(Session, "_keep_decoder", slow)
+    found = profiled(engine, 2, **SMALL)
+    steady = found.steady
+    assert steady.unnamed_share * sum(steady.block_ms) >= 100
+    told = f"in {100 * steady.unnamed_share:.2f} % nothing runs and the host is in no part"
+    assert told in found.markdown()
+    assert found.record().facts["unnamed_percent"] == 100 * steady.unnamed_share
 
 
 def test_nothing_is_left_of_a_profile(engine: Engine):
@@ -221,6 +241,14 @@ def test_a_rate_is_work_over_the_time_in_which_it_runs():
 def test_what_the_profiler_costs_is_told_by_medians():
     one = Breakdown((1.0, 1.1, 9.0), (1.0, 1.0, 5.0), (0.0, 0.0, 0.0), ())
     assert one.overhead_share == pytest.approx(0.1)
+
+
+def test_unnamed_is_the_gap_in_which_the_host_is_in_no_part():
+    up = Part("up", (5.0, 5.0), (1.0, 2.0), busy_ms=5.0, calls=1, work=None)
+    nowhere = Part("unattributed", (1.0, 1.0), (0.5, 0.5), busy_ms=1.0, calls=1, work=None)
+    one = Breakdown((10.0, 10.0), (10.0,), (4.0, 4.0), (up, nowhere))
+    assert one.sum_share == pytest.approx(1)
+    assert one.unnamed_share == pytest.approx((8 - 3) / 20)
 
 
 def test_the_ceilings_are_numbers_of_this_device():
@@ -342,6 +370,26 @@ def test_kernels_of_a_graph_belong_where_the_same_ones_belong_launched_one_by_on
     )
     busy = {name: time.busy_ms for name, time in block.parts.items() if time.busy_ms}
     assert busy == pytest.approx({"norms": 0.05, "up": 0.07, "steps as a CUDA graph": 0.03})
+
+
+def test_one_trace_has_a_block_one_by_one_and_tells_its_replayed_ones_apart():
+    """As of a block in a studio: the one before it, in no range, is launched one by one."""
+    first = one_by_one(("norms", "sum"), ("up", "product"), ("norms", "sum"))[1:]
+    second = [
+        mark("block", 2000, 1000),
+        mark("steps", 2000, 100),
+        launched("cudaMemcpyAsync", 2001, 98),
+        event("gpu_memcpy", "Memcpy HtoD", 2050, 5, tid=7, to=98),
+        launched("cudaGraphLaunch", 2010, 99),
+        *(
+            event("kernel", name, 2100 + 100 * at, 10, tid=7, to=99)
+            for at, name in enumerate(("sum", "product", "sum"))
+        ),
+    ]
+    events = [*first, *second]
+    (block,) = block_traces(events, on_gpu=True, orders=kernel_orders(events))
+    busy = {name: time.busy_ms for name, time in block.parts.items() if time.busy_ms}
+    assert busy == pytest.approx({"norms": 0.02, "up": 0.01, "copies": 0.005})
 
 
 def test_a_gpu_that_the_profiler_does_not_see_is_told():

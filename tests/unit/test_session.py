@@ -1,6 +1,8 @@
 """A session on the embedded model: landings, steering, and the same pictures again."""
 
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 from copy import copy
 
 import numpy as np
@@ -332,6 +334,36 @@ def test_a_block_that_is_decoded_whole_is_given_whole(engine: Engine):
     session = engine.session(RED, seed=3, size_px=SMALL_PX)
     blocks = list(session.blocks(2, early=lambda _, pictures: given.append(pictures)))
     assert all(np.array_equal(a.frames, b) for a, b in zip(blocks, given, strict=True))
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_blocks_one_by_one_replay_nothing_and_the_ones_after_do(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch, *, fails: bool
+):
+    """A processor has no CUDA graphs: what would be one counts how often it is replayed."""
+    replayed: list[object] = []
+
+    def recorder() -> Callable[[Callable[[], object]], Callable[[], object]]:
+        return lambda step: lambda: (replayed.append(step), step())[1]
+
+    monkeypatch.setattr("longlive_widget.engine.session.GraphRecorder", recorder)
+    monkeypatch.setattr(Preset, "replays", lambda *_: True)
+    preset = engine.preset.with_(
+        window_cache="static", window_frames=6, memory_pool=True, denoise_steps=(1000,)
+    )
+    session = Engine(engine.model, preset).session(RED, seed=3, size_px=SMALL_PX)
+    blocks = session.blocks()
+    for _ in range(6):
+        next(blocks)
+    before = len(replayed)
+    assert before
+    with suppress(RuntimeError), session.one_by_one():
+        next(blocks)
+        if fails:
+            raise RuntimeError("planted")
+    assert len(replayed) == before
+    next(blocks)
+    assert len(replayed) > before
 
 
 def test_a_seed_of_numpy_is_the_same_seed(engine: Engine):

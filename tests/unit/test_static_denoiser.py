@@ -129,6 +129,22 @@ def test_what_was_recorded_can_be_forgotten(network: Transformer):
     assert recorder.recorded == 4
 
 
+def test_what_was_recorded_can_be_done_anew_to_the_bit(network: Transformer):
+    plain = rolled_out(network, Denoiser(network, window_of(network, RingWindow, 6)))
+    window = window_of(network, RingWindow, 6)
+    recorder = FrozenRecorder(window)
+    denoiser = StaticDenoiser(network, window, recorder)
+    rollout, anew = Rollout(denoiser, LEVELS), range(6, 11)
+    for block in range(BLOCKS):
+        if block in SWITCHES:
+            rollout.steer(network.read_text(embeds(SWITCHES[block])))
+        denoiser.replaying = block not in anew
+        before, noise = recorder.replayed, noise_of(block)
+        assert torch.equal(rollout.next_block(noise(), noise), plain[block])
+        assert block not in anew or recorder.replayed == before
+    assert recorder.replayed > before
+
+
 def test_latents_stay_for_as_many_blocks_as_the_window_holds_and_two_more(network: Transformer):
     window = window_of(network, RingWindow, 6)
     rollout = Rollout(StaticDenoiser(network, window), LEVELS)
@@ -182,6 +198,26 @@ def test_a_decoder_in_its_places_gives_the_pictures_of_the_plain_one_to_the_bit(
     assert len(places[-1]) > len(parts)
     assert len(set(places[-1][: len(parts)])) == len(set(parts))
     assert places[3] == places[4] == places[5] == places[6]
+
+
+def test_what_was_recorded_of_a_decoder_can_be_done_anew_to_the_bit():
+    decoder, replayed = small_decoder(), []
+    plain = decoder.stream()
+
+    def record(step: Callable[[], Tensor]) -> Callable[[], Tensor]:
+        def again() -> Tensor:
+            replayed.append(block)
+            return step()
+
+        return again
+
+    outlet = PictureOutlet(decoder.stream(), in_place=True, record=record)
+    for block in range(8):
+        outlet.replaying = block not in (4, 5)
+        latent = torch.randn(1, 3, 16, 4, 6, generator=torch.Generator().manual_seed(block))
+        pictures = torch.from_numpy(outlet.begin(latent)())
+        assert torch.equal(pictures, to_bytes(plain.decode(latent))[0])
+    assert replayed == [2, 3, 6, 7]
 
 
 def test_a_size_that_comes_later_has_the_same_memory_and_place_to_say_whether_it_is_finite():
