@@ -89,12 +89,16 @@ def test_low_memory_takes_12_gb_at_most_over_steady_blocks_and_switches(
     assert peak <= needed < 12e9
 
 
-@pytest.mark.parametrize("name", ["balanced", "ultra_small", "speed"])
+@pytest.mark.parametrize(
+    "preset",
+    [PRESETS["balanced"], PRESETS["ultra"].with_(decoder="small"), PRESETS["speed"]],
+    ids=lambda preset: preset.name,
+)
 def test_the_parts_of_a_block_are_the_block_within_2_percent(
-    name: str, record_property: Callable[[str, object], None]
+    preset: Preset, record_property: Callable[[str, object], None]
 ):
     """Of one that has a context pass, of short ones without, and where it decodes behind."""
-    (measured,) = benchmark([PRESETS[name]], loaded, Plan(blocks=18, switches=2, turns=2))
+    (measured,) = benchmark([preset], loaded, Plan(blocks=18, switches=2, turns=2))
     for share in ("unnamed_percent", "switch_unnamed_percent"):
         found = median(measured.samples[share])
         record_property(share, round(found, 2))
