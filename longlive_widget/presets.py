@@ -188,7 +188,8 @@ class Preset:
         if self.compiled in COMPILED_WITHOUT_GRAPHS:
             raise PresetError(
                 f"compiled {self.compiled!r} records graphs of its own, inside those of "
-                f"cuda_graphs: use {COMPILED_WITHOUT_GRAPHS[self.compiled]!r}"
+                f"cuda_graphs {self.cuda_graphs!r}: use "
+                f"compiled={COMPILED_WITHOUT_GRAPHS[self.compiled]!r}, or cuda_graphs=False"
             )
 
     def on(self, device_type: str) -> "Preset":
