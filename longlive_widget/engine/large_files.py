@@ -19,9 +19,10 @@ def fetch_large_files(
 ) -> None:
     """Bring a model's large files that match a pattern to where huggingface_hub looks for them.
 
-    Does nothing where the hub cannot be asked: that is told by who asks it for the rest. A file is
-    fetched by its plain address, also where the hub would give it by Xet, which keeps no part of it
-    either. Nothing is held against its hash.
+    Does nothing where the hub cannot be asked, which is told by who asks it for the rest, nor where
+    a disk has no links, on which huggingface_hub would copy what is brought. A file is fetched by
+    its plain address, also where the hub would give it by Xet, which keeps no part of it either.
+    Nothing is held against its hash.
 
     Args:
         name: `owner/name`.
@@ -32,8 +33,11 @@ def fetch_large_files(
     The hub's errors and those of the disk come out as they are.
     """
     from huggingface_hub import get_hf_file_metadata
+    from huggingface_hub.file_download import are_symlinks_supported
 
     for url in _urls(name, revision, patterns):
+        if not are_symlinks_supported(storage.parent):
+            return
         about = get_hf_file_metadata(url)
         if about.size is not None and about.etag and _TAG.fullmatch(about.etag):
             _bring(url, storage, about.etag, about.size)

@@ -224,6 +224,14 @@ def test_a_file_whose_fetch_failed_goes_on_where_it_was_in_the_next_call(hub: Hu
     assert len({file for file, _, _ in hub.sent}) == len(hub.sent)
 
 
+def test_on_a_disk_without_links_a_large_file_is_kept_once(hub: Hub, tmp_path: Path):
+    with loading(tmp_path, hub, HF_HUB_DISABLE_SYMLINKS="1") as load:
+        assert load(OWN_HUB).startswith("Engine('longlive', ")
+    size = next(hub.repositories[OWN_HUB].rglob("longlive_base.pt")).stat().st_size
+    kept_files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert [path.name for path in kept_files if path.stat().st_size == size] == ["longlive_base.pt"]
+
+
 @pytest.mark.fault("Files that are read", "a download breaks off", "it goes on where it was")
 def test_a_file_that_breaks_off_goes_on_where_it_was(hub: Hub, tmp_path: Path):
     """Within one call, from the last whole piece of 10 MiB that has come."""
