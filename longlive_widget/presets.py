@@ -175,16 +175,21 @@ class Preset:
         if not self.cuda_graphs:
             return
         if not self.memory_pool:
-            raise PresetError("cuda_graphs needs noise in its place: add memory_pool: true")
+            raise PresetError(
+                f"cuda_graphs {self.cuda_graphs!r} needs noise in its place, and memory_pool is "
+                "False: use memory_pool=True, or cuda_graphs=False"
+            )
         if self.window_cache == "rolling":
             raise PresetError(
-                "cuda_graphs cannot replay window_cache 'rolling', which lies elsewhere after each "
-                "block: use 'ring' or 'static'"
+                f"cuda_graphs {self.cuda_graphs!r} cannot replay window_cache 'rolling', which "
+                "lies elsewhere after each block: use window_cache='ring' or 'static', or "
+                "cuda_graphs=False"
             )
         if self.compiled in COMPILED_WITHOUT_GRAPHS:
             raise PresetError(
                 f"compiled {self.compiled!r} records graphs of its own, inside those of "
-                f"cuda_graphs: use {COMPILED_WITHOUT_GRAPHS[self.compiled]!r}"
+                f"cuda_graphs {self.cuda_graphs!r}: use "
+                f"compiled={COMPILED_WITHOUT_GRAPHS[self.compiled]!r}, or cuda_graphs=False"
             )
 
     def on(self, device_type: str) -> "Preset":

@@ -296,12 +296,12 @@ class Branches:
         self._require_kept(parent)
         begun = parent.session.next_block
         block = whole_number("block", block, SessionError, least=0, most=begun)
-        for turned, preset in parent.session.presets[:1]:
-            if turned < block:
+        for turn in parent.session.presets[:1]:
+            if turn.block < block:
                 raise SessionError(
-                    f"this video went on under preset {preset.name!r} from block {turned} on, and "
-                    f"no branch can leave it at block {block}: a tree is of one preset, "
-                    f"{self._engine.preset.name!r}, branch at block {turned} or before"
+                    f"this video went on under preset {turn.preset.name!r} from block {turn.block} "
+                    f"on, and no branch can leave it at block {block}: a tree is of one preset, "
+                    f"{self._engine.preset.name!r}, branch at block {turn.block} or before"
                 )
         timeline = parent.session.timeline
         frames = parent.session.geometry.block_frames

@@ -64,7 +64,10 @@ def within_reach(
         told.append(f"{lack.instead}: preset {preset.name!r} {lack.why}")
     if refused and not allow_fallback:
         ways = "; and ".join(refused)
-        raise CapabilityError(f"preset {preset.name!r} {ways}; or pass allow_fallback=True")
+        raise CapabilityError(
+            f"preset {preset.name!r} {ways}; or pass allow_fallback=True, in a terminal "
+            "--allow-fallback"
+        )
     return preset, tuple(told)
 
 

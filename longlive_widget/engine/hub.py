@@ -1,9 +1,9 @@
 """Files of a model hub, fetched once and kept where huggingface_hub keeps them.
 
-Only files that are asked for by name are fetched. Where a connection breaks, huggingface_hub goes
-on within the file, from the last whole piece of 10 MiB on, until nothing more has come five times.
-After a fetch that failed for good the files that are whole are kept, and parts of one are not. With
-`HF_HUB_OFFLINE=1` in the environment nothing but what is already here is used.
+Only files that are asked for by name are fetched. Where a connection breaks it is taken up inside
+the file, from the last whole piece of 10 MiB on, until nothing more has come five times; after a
+fetch that failed for good, the next one goes on from there. With `HF_HUB_OFFLINE=1` in the
+environment nothing but what is already here is used.
 """
 
 import hashlib
@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from longlive_widget.engine.large_files import fetch_large_files
 from longlive_widget.errors import CheckpointError, ModelNotFoundError
 
 _PIECE_BYTES = 2**20
@@ -48,6 +49,7 @@ def fetched(hub_id: str, patterns: Sequence[str]) -> Path:
     revision = revisions[0] if revisions else None
     try:
         with _held_to_hashes(name):
+            fetch_large_files(name, revision, patterns, _storage(name))
             return Path(snapshot_download(name, revision=revision, allow_patterns=list(patterns)))
     except RevisionNotFoundError as error:
         raise ModelNotFoundError(
@@ -65,8 +67,8 @@ def fetched(hub_id: str, patterns: Sequence[str]) -> Path:
         ) from error
     except HTTPError as error:
         raise ModelNotFoundError(
-            f"the model hub did not give all of {name} ({_first_line(error)}): call again, files "
-            "that are whole are kept"
+            f"the model hub did not give all of {name} ({_first_line(error)}): call again, it goes "
+            "on where it was"
         ) from error
     except OSError as error:
         raise ModelNotFoundError(
@@ -86,9 +88,7 @@ def _held_to_hashes(name: str) -> Iterator[None]:
     Raises:
         CheckpointError: one is of another hash; it is removed, so that it is fetched again.
     """
-    from huggingface_hub.file_download import repo_folder_name
-
-    blobs = cache_folder() / repo_folder_name(repo_id=name, repo_type="model") / "blobs"
+    blobs = _storage(name) / "blobs"
     before = set(_names_in(blobs))
     try:
         yield
@@ -148,6 +148,13 @@ def cache_folder() -> Path:
     from huggingface_hub.constants import HF_HUB_CACHE
 
     return Path(HF_HUB_CACHE)
+
+
+def _storage(name: str) -> Path:
+    """Where a model's files are kept."""
+    from huggingface_hub.file_download import repo_folder_name
+
+    return cache_folder() / repo_folder_name(repo_id=name, repo_type="model")
 
 
 def _first_line(error: Exception) -> str:

@@ -83,6 +83,18 @@ class Means:
     fallbacks: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class TakenOver:
+    """Another preset that made a video from a block on, as it ran there.
+
+    Its `attention` is the kernel that it ran on. `fallbacks` are as in `Means`.
+    """
+
+    block: int
+    preset: Preset
+    fallbacks: tuple[str, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class _Begun:
     """A block of which nothing is computed yet: what lands on it, and with what it is made."""
@@ -153,7 +165,7 @@ class Session:
         self._noise: BlockNoise | None = None
         self._weights: Sum | None = None
         self._adapters: list[tuple[int, dict[str, float]]] = []
-        self._presets: list[tuple[int, Preset]] = []
+        self._presets: list[TakenOver] = []
         self._asked = list(timeline.landings(geometry.block_frames))
         self._landed: list[Landing] = []
         self._begun = self._given = 0
@@ -213,11 +225,8 @@ class Session:
         return tuple(self._adapters)
 
     @property
-    def presets(self) -> tuple[tuple[int, Preset], ...]:
-        """The blocks from which on another preset made the video, and which.
-
-        Its `attention` is the kernel that it ran on.
-        """
+    def presets(self) -> tuple[TakenOver, ...]:
+        """The presets that took over from the first one on the way."""
         return tuple(self._presets)
 
     @property
@@ -443,7 +452,8 @@ class Session:
         before, self._means = self._means, means
         preset = means.preset
         if preset != before.preset:
-            self._presets.append((block, replace(preset, attention=attention_in(means.model))))
+            ran = replace(preset, attention=attention_in(means.model))
+            self._presets.append(TakenOver(block, ran, means.fallbacks))
         if means.model is not before.model or preset.memory_pool != before.preset.memory_pool:
             self._denoiser = _denoiser_of(means, self.window)
         self._steering.read_by(means.model, means.prompts)

@@ -187,7 +187,7 @@ def _course_of(session: Session) -> Course:
         session.timeline,
         session.landings,
         tuple(Swap(block, scales) for block, scales in session.adapters),
-        tuple(Turn(block, preset) for block, preset in session.presets),
+        tuple(Turn(turn.block, turn.preset, turn.fallbacks) for turn in session.presets),
     )
 
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from reprlib import repr as short
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar, cast, get_args
@@ -44,7 +45,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FORMAT = "longlive-widget run"
-VERSION = 2
+VERSION = 3
 """Goes up with every change of what a manifest holds; a reader knows all up to its own."""
 MOST_BYTES = 2**28
 """Of a file that is read: a day of video has a tenth of that."""
@@ -58,6 +59,7 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 _FORM = f"version {VERSION}"
 _FORMAT_MISSING = f"its format is not {FORMAT!r}"
 _PRESETS_SINCE = 2
+_THEIR_FALLBACKS_SINCE = 3
 
 
 def picture_hashes(frames: "NDArray[np.uint8]") -> tuple[str, ...]:
@@ -97,10 +99,7 @@ class Maker:
             require_type(name, getattr(self, name), dict)
             for key, value in getattr(self, name).items():
                 require_type(f"{name} {key}", value, str)
-        require_type("fallbacks", self.fallbacks, list | tuple)
-        object.__setattr__(self, "fallbacks", tuple(self.fallbacks))
-        for sentence in self.fallbacks:
-            require_type("a fallback", sentence, str)
+        object.__setattr__(self, "fallbacks", _sentences(self.fallbacks))
 
 
 @dataclass(frozen=True)
@@ -141,14 +140,19 @@ class Swap:
 
 @dataclass(frozen=True)
 class Turn:
-    """Another preset from a block on; its `attention` is the kernel that it ran on."""
+    """Another preset from a block on, after any fallback, and a sentence on each of them.
+
+    Its `attention` is the kernel that it ran on. Before version 3 no manifest tells of fallbacks.
+    """
 
     block: int
     preset: Preset
+    fallbacks: tuple[str, ...]
 
     def __post_init__(self) -> None:
         whole_number("block of a preset", self.block, ManifestError, least=0)
         require_type("preset", self.preset, Preset)
+        object.__setattr__(self, "fallbacks", _sentences(self.fallbacks))
 
 
 @dataclass(frozen=True)
@@ -229,6 +233,12 @@ class Manifest:
     def pictures(self) -> int:
         """How many pictures there are."""
         return sum(len(line.pictures) for line in self.blocks)
+
+    @property
+    def fallbacks(self) -> tuple[str, ...]:
+        """A sentence on each thing that stood in for another under any preset, each once."""
+        each = (self.maker.fallbacks, *(turn.fallbacks for turn in self.presets))
+        return tuple(dict.fromkeys(chain.from_iterable(each)))
 
     def up_to(self, end: int) -> "Manifest":
         """The run as it was before block `end`, which must come after its first one."""
@@ -392,6 +402,8 @@ def _of_known_version(fields: Mapping[str, object]) -> dict[str, object]:
     version = known_version("this manifest", said.pop("version", None), VERSION, ManifestError)
     if version < _PRESETS_SINCE:
         said["presets"] = []
+    if version < _THEIR_FALLBACKS_SINCE:
+        said["presets"] = [row | {"fallbacks": []} for row in _objects(said.get("presets"))]
     if said.pop("picture_hash", None) != PICTURE_HASH:
         raise ManifestError(f"its picture_hash is not {PICTURE_HASH!r}: it is damaged")
     return said
@@ -410,10 +422,24 @@ def _maker(said: object) -> Maker:
 
 
 def _turns(said: object) -> tuple[Turn, ...]:
+    made = [
+        row | {"preset": built(Preset, row.get("preset"), "preset", _FORM)}
+        for row in _objects(said)
+    ]
+    return tuple(built(Turn, row, "one of presets", _FORM) for row in made)
+
+
+def _objects(said: object) -> list[dict[str, object]]:
     if not isinstance(said, list) or not all(isinstance(row, dict) for row in said):
         raise ManifestError(f"presets {short(said)} are no list of objects")
-    made = [row | {"preset": built(Preset, row.get("preset"), "preset", _FORM)} for row in said]
-    return tuple(built(Turn, row, "one of presets", _FORM) for row in made)
+    return said
+
+
+def _sentences(fallbacks: object) -> tuple[str, ...]:
+    require_type("fallbacks", fallbacks, list | tuple)
+    for sentence in (told := tuple(cast(Iterable[str], fallbacks))):
+        require_type("a fallback", sentence, str)
+    return told
 
 
 def _rows(kind: type[T], said: Mapping[str, object], name: str) -> tuple[T, ...]:

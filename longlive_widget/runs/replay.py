@@ -1,6 +1,6 @@
 """A run made again from its manifest, and held against it picture by picture."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from itertools import pairwise
 from pathlib import Path
@@ -11,7 +11,7 @@ import torch
 
 from longlive_widget.engine.engine import Dtype, Engine
 from longlive_widget.engine.fingerprint import ADAPTER
-from longlive_widget.engine.session import Block, Session
+from longlive_widget.engine.session import Block, Session, TakenOver
 from longlive_widget.engine.side_by_side import psnr_db, squared_error
 from longlive_widget.engine.source import NAMED, Source
 from longlive_widget.errors import ManifestError, ModelNotFoundError
@@ -19,7 +19,7 @@ from longlive_widget.geometry import pictures_before
 from longlive_widget.measure.record import Versions
 from longlive_widget.presets import UNSEEN, Attention, Preset
 from longlive_widget.runs.logbook import maker_of
-from longlive_widget.runs.manifest import Maker, Manifest, Scales, picture_hashes
+from longlive_widget.runs.manifest import Maker, Manifest, Scales, Turn, picture_hashes
 from longlive_widget.runs.recording import RecordedRun
 
 TOLD_BLOCKS = 4
@@ -138,7 +138,10 @@ def replay(
                 near_db[block.index] = _psnr_db(block, recording)
         if on_block is not None:
             on_block(block)
-    reasons = differences(manifest.maker, maker_of(engine)) if different else ()
+    reasons: tuple[str, ...] = ()
+    if different:
+        reasons = differences(manifest.maker, maker_of(engine))
+        reasons += tuple(_of_turns(manifest.presets, session.presets))
     measured_on: MeasuredOn | None = None
     if near_db and recording is not None:
         measured_on = _EXACT if recording.lossless else _WITH_LOSS
@@ -262,9 +265,20 @@ def _of_preset(then: Maker, now: Maker) -> Iterator[str]:
         if one.name not in (*_TOLD_ELSEWHERE, *UNSEEN):
             was, is_now = getattr(then.preset, one.name), getattr(now.preset, one.name)
             yield from _other(f"{one.name} of the preset", was, is_now)
-    if then.fallbacks != now.fallbacks:
-        yield from (f"{sentence} (here)" for sentence in now.fallbacks)
-        yield from (f"{sentence} (then)" for sentence in then.fallbacks)
+    yield from _stood_in(then.fallbacks, now.fallbacks)
+
+
+def _of_turns(then: Iterable[Turn], now: Iterable[TakenOver]) -> Iterator[str]:
+    here = {turn.block: turn.fallbacks for turn in now}
+    for turn in then:
+        since = f", from block {turn.block} on"
+        yield from _stood_in(turn.fallbacks, here.get(turn.block, ()), since)
+
+
+def _stood_in(then: tuple[str, ...], now: tuple[str, ...], since: str = "") -> Iterator[str]:
+    if then != now:
+        yield from (f"{sentence} (here{since})" for sentence in now)
+        yield from (f"{sentence} (then{since})" for sentence in then)
 
 
 def _of_machine(then: Maker, now: Maker) -> Iterator[str]:

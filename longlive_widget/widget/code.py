@@ -54,7 +54,7 @@ def presets_of(engine: "Engine", session: "Session | None") -> list[tuple[int, P
     if session is None:
         return [(0, engine.preset)]
     found = {0: session.first_preset}
-    found |= {block: _as_asked(preset) for block, preset in session.presets}
+    found |= {turn.block: _as_asked(turn.preset) for turn in session.presets}
     *_, last = found.values()
     if session.presets:  # a session tells of these what attention ran on, not what was asked
         last = replace(last, attention=session.preset.attention)

@@ -131,7 +131,7 @@ def _facts(run: Manifest) -> Iterator[tuple[str, str]]:
     for turn in run.presets:
         yield f"preset from block {turn.block}", _preset(turn.preset)
     yield "pictures", f"{size.width_px} x {size.height_px}, seed {run.seed}"
-    yield from (("instead", told) for told in maker.fallbacks)
+    yield from (("instead", told) for told in run.fallbacks)
     yield from summary_rows(tuple(records_of(run)))
 
 

@@ -395,10 +395,12 @@ class Sweep(TapePlayer):
     def _show_made(self) -> None:
         """Have all views play what is made by now."""
         mosaic, run = self._mosaic(), RUN + len(self._made)
+        stood_in = self._made[-1].run.manifest.fallbacks
 
         def show() -> None:
             self._tape = mosaic
-            self._become(replace(self._state, run=run, made=self._grid.blocks))
+            told = tuple(dict.fromkeys((*self._state.fallbacks, *stood_in)))
+            self._become(replace(self._state, run=run, made=self._grid.blocks, fallbacks=told))
             for view in self._codecs:
                 self._tell_records(view)
 

@@ -55,7 +55,7 @@ def state_of(run: Manifest) -> State:
     maker, geometry = run.maker, run.geometry
     later = "".join(f" → {turn.preset.name}" for turn in run.presets)
     video = State.blank(
-        maker.model, maker.preset.name + later, maker.weights, maker.fallbacks, geometry, run.seed
+        maker.model, maker.preset.name + later, maker.weights, run.fallbacks, geometry, run.seed
     )
     return replace(
         video,

@@ -21,7 +21,7 @@ from longlive_widget.model.adapters import Adapters
 from longlive_widget.model.checkpoint import rank_of
 from longlive_widget.model.config import TransformerConfig
 from longlive_widget.model.transformer import Transformer
-from longlive_widget.presets import Context, Recache
+from longlive_widget.presets import COMPILED_WITHOUT_GRAPHS, CompileMode, Context, Recache
 from longlive_widget.timeline import Timeline
 from tests.frozen_recorder import FrozenRecorder
 from tests.parity.cases import (
@@ -135,14 +135,19 @@ def test_parts_drawn_at_random_agree_block_by_block(parts: dict[str, Any]):
         assert error < BOUND, f"block {block} is off by {error:.2e}"
 
 
-@pytest.mark.parametrize(
-    ("name", "kind"), [*zip(rollout_names(), cycle((RingWindow, StaticWindow)), strict=False)]
-)
-def test_a_compiled_rollout_agrees_block_by_block(name: str, kind: type[Window]):
+def compiled_cases() -> list[tuple[str, type[Window], CompileMode]]:
+    """Every rollout in every mode that records no CUDA graphs, each window in each mode."""
+    modes = [mode for mode in get_args(CompileMode) if mode not in COMPILED_WITHOUT_GRAPHS]
+    kinds = cycle((RingWindow, StaticWindow))
+    return [(name, next(kinds), mode) for mode in modes for name in rollout_names()]
+
+
+@pytest.mark.parametrize(("name", "kind", "mode"), compiled_cases())
+def test_a_compiled_rollout_agrees_block_by_block(name: str, kind: type[Window], mode: CompileMode):
     """Pool and cached prompts with it; sums are made in another order, within the same bound."""
     require_compiler()
     case = read_case(name)
-    latents = roll_out(case, name, kind, pooled=True, cached=True, compiled=True)
+    latents = roll_out(case, name, kind, pooled=True, cached=True, compiled=mode)
     for block, latent in enumerate(latents):
         error = relative_error(latent, case["latents"][block])
         assert error < BOUND, f"block {block} is off by {error:.2e}"
@@ -160,7 +165,7 @@ def roll_out(
     *,
     pooled: bool = False,
     cached: bool = False,
-    compiled: bool = False,
+    compiled: CompileMode | None = None,
     context: Context = "needed",
     recache: Recache = "needed",
     device: str = "cpu",
@@ -171,8 +176,8 @@ def roll_out(
     """
     network = _network().to(device)
     case = replace(case, tensors={name: one.to(device) for name, one in case.tensors.items()})
-    if compiled:
-        network.compile_layers()
+    if compiled is not None:
+        network.compile_layers(compiled)
     if name.startswith("rollout_lora"):
         adapter = read_case("lora")
         path, alpha = FOLDER / "lora.safetensors", adapter.metadata["alpha"]

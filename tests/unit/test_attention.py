@@ -179,7 +179,7 @@ def test_what_a_kernel_lacks_is_told_with_the_way_out_or_replaced(
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: has)
     monkeypatch.setitem(sys.modules, FA3_MODULE, None)
     asked = attending(kernel)
-    way_out = ": use attention='fastest', which takes what is here; or pass allow_fallback=True$"
+    way_out = ": use attention='fastest', which takes what is here; or pass allow_fallback=True"
     with pytest.raises(CapabilityError, match=rf"'{kernel}', which needs .*{told}{way_out}"):
         within_reach(asked, CUDA, allow_fallback=False)
     instead, sentences = within_reach(asked, CUDA, allow_fallback=True)

@@ -238,6 +238,14 @@ def test_nothing_is_told_where_nothing_lacks():
     assert Engine.load("tiny", device="cpu", allow_fallback=True).fallbacks == ()
 
 
+def test_the_command_names_the_option_that_lets_something_stand_in(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    given = ["generate", "--prompt", PROMPT, "--blocks", "1", "--device", "cpu"]
+    assert main([*given, "--preset", "speed", "--out", str(tmp_path / "x.mp4")]) == 2
+    assert "allow_fallback=True, in a terminal --allow-fallback" in capsys.readouterr().err
+
+
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
 def test_the_command_says_what_stands_in(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     given = ["generate", "--prompt", PROMPT, "--blocks", "1", "--device", "cuda"]

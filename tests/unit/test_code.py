@@ -123,7 +123,7 @@ def test_presets_take_over_again_at_their_blocks(opened, engine: Engine):
     assert again.preset.name == "reference"
     require_same_video(studio, again, 5)
     blocks = [(2, "coarse"), (3, "reference")]
-    assert [(block, preset.name) for block, preset in again._runner.session.presets] == blocks
+    assert [(turn.block, turn.preset.name) for turn in again._runner.session.presets] == blocks
 
 
 def test_a_preset_that_is_to_take_over_next_does_so_again(opened, engine: Engine):

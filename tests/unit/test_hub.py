@@ -43,7 +43,7 @@ class Hub:
 
     repositories: dict[str, Path]
     cuts: str = ""
-    """The file in whose midst every connection ends."""
+    """The file of which nothing past three quarters ever comes: there every connection ends."""
     swapped: str = ""
     """The file in which one byte is another than the hub's hash was taken of."""
     breaks: set[str] = field(default_factory=set)
@@ -109,7 +109,7 @@ class Handler(BaseHTTPRequestHandler):
         if body and path.name == hub.swapped:
             content = content[:-1] + bytes([content[-1] ^ 1])
         if path.name == hub.cuts:
-            content, self.close_connection = content[: len(content) // 2], True
+            content, self.close_connection = content[: size * 3 // 4 - start], True
         if body and path.name in hub.breaks:
             hub.breaks.remove(path.name)
             content, self.close_connection = content[: len(content) * 3 // 4], True
@@ -201,17 +201,35 @@ def test_a_model_on_the_hub_is_fetched_once_and_then_needs_no_network(hub: Hub, 
         assert load(OWN_HUB).startswith("Engine('longlive', ")
 
 
-def test_after_a_fetch_that_was_cut_off_whole_files_are_not_fetched_again(hub: Hub, tmp_path: Path):
-    hub.cuts = "longlive_base.pt"
+@pytest.mark.fault(
+    "Files that are read",
+    "a download fails for good",
+    "the next call goes on inside the file",
+)
+def test_a_file_whose_fetch_failed_goes_on_where_it_was_in_the_next_call(hub: Hub, tmp_path: Path):
+    """In another process, from the last whole piece of 10 MiB that has come."""
+    name = hub.cuts = "longlive_base.pt"
+    size = next(hub.repositories[OWN_HUB].rglob(name)).stat().st_size
+    piece = 10 * 2**20
     with loading(tmp_path, hub) as load:
         said = load(OWN_HUB)
-        assert said.startswith(f"ModelNotFoundError: the model hub did not give all of {OWN_HUB} (")
-        assert "call again, files that are whole are kept" in said
-        hub.cuts = ""
-        hub.fetched.clear()
+    assert said.startswith(f"ModelNotFoundError: the model hub did not give all of {OWN_HUB} (")
+    assert said.endswith("): call again, it goes on where it was\n")
+    assert not [start for file, start, _ in hub.sent if file == name and start not in {0, piece}]
+    hub.cuts = ""
+    hub.sent.clear()
+    with loading(tmp_path, hub) as load:
         assert load(OWN_HUB).startswith("Engine('longlive', ")
-    assert "longlive_base.pt" in hub.fetched
-    assert "lora.pt" not in hub.fetched
+    assert [sent for sent in hub.sent if sent[0] == name] == [(name, piece, size - piece)]
+    assert len({file for file, _, _ in hub.sent}) == len(hub.sent)
+
+
+def test_on_a_disk_without_links_a_large_file_is_kept_once(hub: Hub, tmp_path: Path):
+    with loading(tmp_path, hub, HF_HUB_DISABLE_SYMLINKS="1") as load:
+        assert load(OWN_HUB).startswith("Engine('longlive', ")
+    size = next(hub.repositories[OWN_HUB].rglob("longlive_base.pt")).stat().st_size
+    kept_files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert [path.name for path in kept_files if path.stat().st_size == size] == ["longlive_base.pt"]
 
 
 @pytest.mark.fault("Files that are read", "a download breaks off", "it goes on where it was")

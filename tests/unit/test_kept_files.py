@@ -34,6 +34,7 @@ FORMS = {
     "records-1.jsonl": (read, "schema", SCHEMA),
     "manifest-1.json": (Manifest.read, "version", VERSION),
     "manifest-2.json": (Manifest.read, "version", VERSION),
+    "manifest-3.json": (Manifest.read, "version", VERSION),
     "journal-2.jsonl": (read_journal, "version", VERSION),
 }
 
@@ -51,6 +52,12 @@ def test_manifests_of_each_version_are_read(name):
     assert (run.seed, run.pictures, run.presets) == (3, 21, ())
     assert run.timeline == Timeline.of("a red ball", (3, "a blue star"))
     assert [landing.block for landing in run.landings] == [0, 1]
+
+
+@pytest.mark.parametrize(("name", "told"), [("manifest-2-presets.json", 0), ("manifest-3.json", 1)])
+def test_presets_that_took_over_are_read_and_before_version_3_none_tells_of_fallbacks(name, told):
+    (turn,) = Manifest.read(KEPT / name).presets
+    assert (turn.block, turn.preset.name, len(turn.fallbacks)) == (1, "small", told)
 
 
 def test_the_journal_of_a_run_that_was_cut_off_is_read():

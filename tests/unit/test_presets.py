@@ -305,15 +305,15 @@ def test_what_the_page_shows_of_the_log_stands_there(name):
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({}, "cuda_graphs needs noise in its place: add memory_pool: true"),
-        ({"memory_pool": True}, "cannot replay window_cache 'rolling'.*use 'ring' or 'static'"),
+        ({}, "graphs True needs noise .* memory_pool is False: use memory_pool=True, or cuda_g"),
+        ({"memory_pool": True}, "replay window_cache 'rolling'.*use window_cache='ring' or 's"),
         (
             {"memory_pool": True, "window_cache": "ring", "compiled": "reduce-overhead"},
-            "compiled 'reduce-overhead' records graphs of its own.*use 'default'",
+            "compiled 'reduce-overhead' records .*: use compiled='default', or cuda_graphs=False",
         ),
         (
             {"memory_pool": True, "window_cache": "static", "compiled": "max-autotune"},
-            "compiled 'max-autotune' records.*use 'max-autotune-no-cudagraphs'",
+            "graphs True: use compiled='max-autotune-no-cudagraphs', or cuda_graphs=False",
         ),
     ],
 )

@@ -21,10 +21,11 @@ from longlive_widget.engine.source import model_folder
 from longlive_widget.errors import ManifestError, ModelNotFoundError, OutputError
 from longlive_widget.presets import PRESETS
 from longlive_widget.runs.logbook import Logbook, maker_of
-from longlive_widget.runs.manifest import picture_hashes
+from longlive_widget.runs.manifest import VERSION, picture_hashes
 from longlive_widget.runs.recording import RecordingFolder
 from longlive_widget.runs.replay import differences
 from longlive_widget.widget.runner import Runner
+from longlive_widget.widget.tape import state_of
 
 RED, BLUE, STAR = "a red ball moves right on black", "it turns blue", "a big yellow star spins"
 SMALL_PX = (64, 48)
@@ -241,9 +242,32 @@ def test_a_run_that_went_on_under_other_presets_is_replayed_with_each_change(eng
         (3, "eight bits"),
     ]
     assert run.presets[0].preset.attention == run.maker.attention
+    assert [len(turn.fallbacks) for turn in run.presets] == [0, 1]
+    assert "FP8 that is emulated" in run.presets[1].fallbacks[0]
     assert replay(run).equal
     found = replay(replace(run, presets=run.presets[:1]))
     assert (found.equal, found.different_block) == (False, 3)
+
+
+def test_a_run_tells_what_stood_in_under_a_preset_that_took_over(tmp_path):
+    """In the manifest, in a page of it, to a player, and where a replay is another."""
+    quick = PRESETS["reference"].with_(denoise_steps=(1000,))
+    own = Engine.load("tiny", quick, device="cpu", allow_fallback=True)
+    session = own.session(RED, size_px=SMALL_PX)
+    logbook = Logbook(own, session)
+    _add(logbook, session, 1)
+    present = own.under(quick.with_(name="eight bits", linear_dtype="fp8"))
+    present.take_over(session)
+    _add(logbook, session, 1)
+    run = Manifest.read(logbook.write(tmp_path / "run.json"))
+    (sentence,) = present.fallbacks
+    assert sentence.startswith("the linear layers are in the model's numbers instead of FP8")
+    assert [turn.fallbacks for turn in run.presets] == [(sentence,)]
+    assert run.maker.fallbacks == run.up_to(1).fallbacks == ()
+    assert run.fallbacks == state_of(run).fallbacks == (sentence,)
+    last = replace(run.blocks[1], pictures=tuple("0" * 64 for _ in run.blocks[1].pictures))
+    other = replay(replace(run, blocks=(run.blocks[0], last)), engine=own)
+    assert f"{sentence} (then, from block 1 on)" in other.reasons
 
 
 def test_a_manifest_of_the_first_version_is_read_as_one_under_one_preset(run):
@@ -295,8 +319,8 @@ DAMAGED = {
     "cut off": (lambda said: json.dumps(said)[:-40], "no whole JSON"),
     "something else": (lambda _: "[1, 2]", "no manifest: its format is not 'longlive-widget run'"),
     "a later version": (
-        lambda said: json.dumps(said | {"version": 3}),
-        "has version 3, and versions up to 2 are known here: update longlive-widget",
+        lambda said: json.dumps(said | {"version": VERSION + 1}),
+        f"has version {VERSION + 1}, and versions up to {VERSION} are known here: update",
     ),
     "no version": (
         lambda said: json.dumps(said | {"version": "x"}),
@@ -340,13 +364,19 @@ DAMAGED = {
         "are no list of objects",
     ),
     "a preset after the end": (
-        lambda said: json.dumps(
-            said | {"presets": [{"block": 5, "preset": said["maker"]["preset"]}]}
-        ),
+        lambda said: json.dumps(said | {"presets": [_turn(said, block=5)]}),
         "presets took over at blocks [5]",
+    ),
+    "fallbacks that are no sentences": (
+        lambda said: json.dumps(said | {"presets": [_turn(said, fallbacks=[3])]}),
+        "a fallback 3 is no",
     ),
     "a maker of none": (lambda said: json.dumps(said | {"maker": 3}), "maker 3 has no fields"),
 }
+
+
+def _turn(said, block=1, fallbacks=()):
+    return {"block": block, "preset": said["maker"]["preset"], "fallbacks": fallbacks}
 
 
 def _without(said, name):

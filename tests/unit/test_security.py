@@ -1,6 +1,7 @@
 """What is promised of safety: no code out of data, no network, no markup out of words, no names."""
 
 import ast
+import html
 import json
 import os
 import re
@@ -252,6 +253,7 @@ def test_words_are_text_in_every_page_that_is_written(kept, tmp_path, payload):
     run = Recording.open(kept / "run").manifest
     told = json.loads(run.text())
     told["maker"] |= {"model": name, "fallbacks": [name], "preset": asdict(preset)}
+    told["presets"] = [{"block": 1, "preset": asdict(preset), "fallbacks": [f"later {name}"]}]
     for place in ("timeline", "landings"):
         told[place][0]["prompt"] = name
     folder = tmp_path / "run"
@@ -259,7 +261,9 @@ def test_words_are_text_in_every_page_that_is_written(kept, tmp_path, payload):
     (folder / MANIFEST).write_text(json.dumps(told))
     (folder / "video.mp4").write_bytes((kept / "run" / "video.mp4").read_bytes())
     assert Manifest.read(folder / MANIFEST).maker.model == name
-    require_text_only(Recording.open(folder).export_html(tmp_path / "run.html").read_text())
+    page = Recording.open(folder).export_html(tmp_path / "run.html").read_text()
+    require_text_only(page)
+    assert html.escape(f"later {name}") in page
 
     sick = Checkup((Finding(name, "wrong", name, name),))
     require_text_only(write_browser_page(tmp_path / "browser.html", sick).read_text())

@@ -98,6 +98,22 @@ def test_a_live_preset_takes_over_where_the_video_is_and_keeps_its_past(studio, 
     assert np.array_equal(studio.frames, made)
 
 
+def test_a_page_is_told_what_stands_in_under_the_preset_that_is_in_use():
+    quick = PRESETS["reference"].with_(denoise_steps=(1000,))
+    engine = Engine.load("tiny", quick, device="cpu", allow_fallback=True)
+    studio = LongLiveWidget(engine, RED, seed=3)
+    studio.size_px = SMALL_PX
+    told = [studio._runner.state().fallbacks]
+    for preset in (quick.with_(name="eight bits", linear_dtype="fp8"), quick):
+        studio.preset = preset
+        studio.run(blocks=1)
+        told.append(studio._runner.state().fallbacks)
+    studio.close()
+    before, (sentence,), after = told
+    assert (before, after) == ((), ())
+    assert "instead of FP8: preset 'eight bits' multiplies" in sentence
+
+
 def test_a_preset_for_a_new_video_ends_the_one_that_is_done_and_the_next_begins_with_it(
     studio, engine
 ):

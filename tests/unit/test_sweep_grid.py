@@ -96,6 +96,19 @@ def test_figures_are_of_each_video_against_the_first_preset_with_the_same_prompt
     assert len(grid.metrics) == 8
 
 
+def test_what_stands_in_under_each_preset_is_told_once_and_recorded(tmp_path):
+    engine = Engine.load("tiny", device="cpu", allow_fallback=True)
+    eight = COARSE.with_(name="eight bits", linear_dtype="fp8")
+    sweep = Sweep(engine, [COARSE, eight], PROMPTS, 3, blocks=1, size_px=SMALL_PX, folder=tmp_path)
+    sweep.run()
+    settle()
+    (sentence,) = engine.under(eight).fallbacks
+    assert sweep._state.fallbacks == (sentence,)
+    recorded = [record.facts.get("fallbacks") for record in sweep.records]
+    assert recorded == [None, None, sentence, sentence]
+    sweep.close()
+
+
 def test_a_report_is_one_output_of_all_pictures_and_figures_that_stays_where_nothing_runs(
     grid, monkeypatch
 ):

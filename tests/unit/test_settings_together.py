@@ -1,0 +1,83 @@
+"""Settings that must not change the picture, two and three of them at once, drawn by a seed."""
+
+import random
+from itertools import combinations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from longlive_widget import PRESETS, Engine, Preset, Timeline
+from longlive_widget.presets import PICTURE, UNSEEN
+
+VALUES: dict[str, tuple[object, ...]] = {
+    "window_cache": ("static", "ring"),
+    "prompt_cache": (1, 8),
+    "context": ("always",),
+    "recache": ("window",),
+    "memory_pool": (True,),
+    "decode_frames": (1,),
+    "decode_first": (True,),
+    "decode_behind": (True,),
+    "offload_text_encoder": (True,),
+    "attention": ("math", "fastest"),
+}
+"""Those of each setting that a processor has and that are not the reference's."""
+ELSEWHERE = {
+    "cuda_graphs": "tests/gpu/test_graphs.py: it needs a GPU",
+    "kernels": "tests/gpu: it needs a GPU",
+    "compiled": "tests/unit/test_compiling.py: it takes half a minute",
+}
+PLAIN = PRESETS["reference"].with_(denoise_steps=(1000, 500), window_frames=6)
+SWITCHED = Timeline.of("a red ball bounces", (9, "a blue star spins"), (12, "a red ball bounces"))
+BLOCKS = 6
+"""Both blocks of the window are gone by the first switch, and a prompt comes again."""
+
+
+def drawn(count: int, size: int, seed: str) -> list[dict[str, object]]:
+    """So many different sets of so many settings, with a value for each."""
+    draw = random.Random(seed)
+    sets = draw.sample([*combinations(VALUES, size)], count)
+    return [{name: draw.choice(VALUES[name]) for name in names} for names in sets]
+
+
+TOGETHER = [*drawn(12, 2, "together"), *drawn(8, 3, "together")]
+
+
+@pytest.fixture(scope="module")
+def plain() -> Engine:
+    return Engine.load("tiny", PLAIN, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def expected(plain: Engine) -> list[NDArray[np.uint8]]:
+    return _pictures(plain)
+
+
+def _pictures(engine: Engine) -> list[NDArray[np.uint8]]:
+    session = engine.session(SWITCHED, seed=3, size_px=(48, 32))
+    return [block.frames for block in session.blocks(BLOCKS)]
+
+
+def test_every_setting_that_keeps_the_picture_is_drawn_in_pairs_and_in_triples_or_is_elsewhere():
+    same = {name for name, said in PICTURE.items() if said.startswith("the same picture")}
+    assert VALUES.keys() | ELSEWHERE.keys() == same
+    for size in (2, 3):
+        sets = [parts for parts in TOGETHER if len(parts) == size]
+        assert {name for parts in sets for name in parts} == VALUES.keys()
+
+
+@pytest.mark.parametrize(
+    "parts", TOGETHER, ids=lambda parts: ",".join(f"{k}={v}" for k, v in parts.items())
+)
+def test_settings_together_make_the_pictures_of_none(plain, expected, parts: dict[str, object]):
+    """To the bit where each of them does, else but for rounding."""
+    preset: Preset = PLAIN.with_(**parts)
+    made = _pictures(Engine.load("tiny", preset, device="cpu", beside=(plain,)))
+    for block, (one, other) in enumerate(zip(made, expected, strict=True)):
+        off = np.abs(one.astype(int) - other)
+        if parts.keys() <= set(UNSEEN):
+            assert not off.any(), f"block {block}"
+        else:
+            assert off.max() <= 1, f"block {block}"  # rounding may fall on either side
+            assert off.mean() < 1e-3, f"block {block}"
