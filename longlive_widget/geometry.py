@@ -13,6 +13,8 @@ PIXELS_PER_LATENT = 8
 PICTURES_PER_LATENT_FRAME = 4
 LATENTS_PER_TOKEN = 2
 PIXELS_PER_TOKEN = PIXELS_PER_LATENT * LATENTS_PER_TOKEN
+LARGEST_PX = 16_384
+"""The longest side of a picture that anything here is asked for."""
 
 
 def pictures_before(latent_frame: int) -> int:
@@ -38,8 +40,8 @@ class Geometry:
     """The sizes of one video: `width_px` x `height_px`, `block_frames` latent frames a block.
 
     Raises:
-        GeometryError: a side is not a positive multiple of 16, or a block has not at least one
-            latent frame; whole numbers all.
+        GeometryError: a side is not a positive multiple of 16 up to `LARGEST_PX`, or a block has not at
+            least one latent frame; whole numbers all.
     """
 
     width_px: int
@@ -47,12 +49,12 @@ class Geometry:
     block_frames: int = 3
 
     def __post_init__(self) -> None:
-        for name, least in (
-            ("width_px", PIXELS_PER_TOKEN),
-            ("height_px", PIXELS_PER_TOKEN),
-            ("block_frames", 1),
+        for name, least, most in (
+            ("width_px", PIXELS_PER_TOKEN, LARGEST_PX),
+            ("height_px", PIXELS_PER_TOKEN, LARGEST_PX),
+            ("block_frames", 1, None),
         ):
-            number = whole_number(name, getattr(self, name), GeometryError, least=least)
+            number = whole_number(name, getattr(self, name), GeometryError, least=least, most=most)
             object.__setattr__(self, name, number)
         for name, side_px in (("width", self.width_px), ("height", self.height_px)):
             if side_px % PIXELS_PER_TOKEN:

@@ -40,8 +40,10 @@ def test_a_latent_frame_begins_when_its_first_picture_is_shown():
     [
         (830, 480, "width 830 is not a positive multiple of 16: use 832"),
         (832, 479, "height 479 is not a positive multiple of 16: use 480"),
-        (0, 480, "width_px 0 is out of range: use 16 or more"),
-        (832, -16, "height_px -16 is out of range: use 16 or more"),
+        (0, 480, "width_px 0 is out of range: use 16 to 16384"),
+        (16_400, 480, "width_px 16400 is out of range: use 16 to 16384"),
+        (832, 10**400 + 1, "height_px 10*1 is out of range: use 16 to 16384"),
+        (832, -16, "height_px -16 is out of range: use 16 to 16384"),
     ],
 )
 def test_a_side_that_is_no_multiple_of_16_is_refused_with_the_nearest_one(
@@ -60,7 +62,7 @@ def test_a_block_without_latent_frames_is_refused():
     "sizes", [(160.0, 96), ("160", 96), (160, None), (160, 96, 3.0), (True, 96)], ids=str
 )
 def test_a_size_that_is_no_whole_number_is_refused(sizes):
-    with pytest.raises(GeometryError, match=r"is not a whole number: use \d+ or more"):
+    with pytest.raises(GeometryError, match=r"is not a whole number: use \d+ (or more|to \d+)"):
         Geometry(*sizes)
 
 
