@@ -67,6 +67,9 @@ def ablate(chosen: argparse.Namespace) -> None:
     from longlive_widget.measure.ablate import effects, steps_of
 
     base = preset_of(chosen.preset)
+    if chosen.synchronised:
+        _ablate_synchronised(chosen, base)
+        return
     if chosen.set:
         presets = ways.alone(base, chosen.set)
     elif chosen.each_alone:
@@ -77,6 +80,32 @@ def ablate(chosen: argparse.Namespace) -> None:
     tell = steps_of if chosen.step_by_step else effects
     for effect in tell(_measure(chosen, presets, kind="ablation"), sample):
         print(effect)
+
+
+def _ablate_synchronised(chosen: argparse.Namespace, base: Preset) -> None:
+    """Measure what it costs that the host waits after each part."""
+    from longlive_widget.errors import CapabilityError
+    from longlive_widget.measure.ablate import effects, synchronised
+    from longlive_widget.measure.benchmark import benchmark
+
+    if chosen.as_the_log:
+        raise CapabilityError(
+            "what is measured as the log did is not looked into, so nothing waits after its parts: "
+            "leave out --as-the-log or --synchronised"
+        )
+    plan, out = replace(_plan(chosen), throughput_s=0.0), path_to_write(chosen.out)
+    presets = synchronised(base)
+    found = benchmark(presets, _loader(chosen), plan, waiting=presets[1:], told=_tell)
+    for measured in found:
+        print("\n".join(measured.lines()))
+    kinds = "ablation", "ablation_synchronised"
+    _keep(out, [one.record(kind) for one, kind in zip(found, kinds, strict=True)])
+    for effect in effects(found):
+        print(effect)
+
+
+def _tell(said: str) -> None:
+    print(said, file=sys.stderr)
 
 
 def scale(chosen: argparse.Namespace) -> None:
@@ -94,7 +123,7 @@ def scale(chosen: argparse.Namespace) -> None:
             turns=chosen.turns,
             seed=chosen.seed,
         ),
-        told=lambda said: print(said, file=sys.stderr),
+        told=_tell,
     )
     for measured in found:
         print("\n".join(measured.lines()))
@@ -114,7 +143,7 @@ def startup(chosen: argparse.Namespace) -> None:
         _keep(out, [first_steady_block(load, chosen.caches, chosen.began, **options)])
         return
     records = []
-    for record in startup(_given(chosen), told=lambda said: print(said, file=sys.stderr)):
+    for record in startup(_given(chosen), told=_tell):
         records.append(record)
         print(f"{record.preset.name} of {record.model}")
         print("\n".join(f"  {name:<20}{number(fact)}" for name, fact in record.facts.items()))
@@ -146,7 +175,7 @@ def profile(chosen: argparse.Namespace) -> None:
         switches=chosen.switches,
         seed=chosen.seed,
         size_px=chosen.size,
-        told=lambda said: print(said, file=sys.stderr),
+        told=_tell,
     )
     page = json.dumps(found.as_json(), indent=2) if chosen.json else found.markdown()
     if out is None:
@@ -172,7 +201,7 @@ def likeness(chosen: argparse.Namespace) -> None:
         _loader(chosen, emulate=True),
         Plan(chosen.prompts, chosen.blocks, chosen.seed, chosen.size),
         only_possible=not named,
-        told=lambda said: print(said, file=sys.stderr),
+        told=_tell,
     )
     for alike in found:
         print("\n".join(alike.lines()))
@@ -189,7 +218,7 @@ def rounding(chosen: argparse.Namespace) -> None:
         [preset_of(name) for name in chosen.preset or PRESETS],
         _loader(chosen, emulate=True),
         Plan(chosen.prompts, chosen.blocks, chosen.seed, chosen.size),
-        told=lambda said: print(said, file=sys.stderr),
+        told=_tell,
     )
     for one in found:
         print(one.line())
@@ -238,7 +267,7 @@ def _measure(
         presets,
         _loader(chosen),
         plan,
-        told=lambda said: print(said, file=sys.stderr),
+        told=_tell,
     )
     for measured in found:
         print("\n".join(measured.lines()))
@@ -348,6 +377,11 @@ def _add_ablate(commands: "argparse._SubParsersAction[Any]") -> None:
         "--each-alone",
         action="store_true",
         help="each of the preset's settings by itself over the reference, with what it needs",
+    )
+    ways.add_argument(
+        "--synchronised",
+        action="store_true",
+        help="the preset, and with a host that waits for the GPU after each part of a block",
     )
     ways.add_argument(
         "--step-by-step",

@@ -81,6 +81,11 @@ def _with_what_it_needs(preset: Preset, name: str) -> Preset:
     raise PresetError(f"nothing lets {name} be set over {reference.name!r}")
 
 
+def synchronised(preset: Preset) -> tuple[Preset, Preset]:
+    """The preset twice: the second one is to be measured with a host that waits for its GPU."""
+    return preset, preset.with_(name=f"{preset.name}, synchronised")
+
+
 def step_by_step(preset: Preset) -> tuple[Preset, ...]:
     """From the reference to the preset, one more of its settings each, the last being the preset.
 

@@ -6,15 +6,16 @@ of a run are loaded at once and take turns, so that a machine that slows down sl
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import gcd
 
+import torch
 from torch import nn
 
 from longlive_widget.engine.engine import Engine
-from longlive_widget.engine.session import Block, Session
-from longlive_widget.engine.watch import SpanName
+from longlive_widget.engine.session import Block
+from longlive_widget.engine.watch import SpanName, Watch
 from longlive_widget.geometry import PICTURES_PER_LATENT_FRAME
 from longlive_widget.measure.clock import Clock, Span
 from longlive_widget.measure.compile_time import compile_timed
@@ -24,6 +25,7 @@ from longlive_widget.measure.memory import OwnMemory
 from longlive_widget.measure.reading import text_peak_bytes
 from longlive_widget.measure.record import Fact, Record
 from longlive_widget.measure.statistics import Summary
+from longlive_widget.measure.synchronised import Synchronised
 from longlive_widget.presets import FASTEST, Preset
 
 PROMPTS = (
@@ -133,6 +135,7 @@ def benchmark(
     load: Callable[[Preset], Engine],
     plan: Plan = QUICK,
     *,
+    waiting: Collection[Preset] = (),
     told: Callable[[str], None] = lambda _: None,
 ) -> tuple[Measured, ...]:
     """Measure presets side by side.
@@ -141,12 +144,15 @@ def benchmark(
         presets: any number of them; each has a model of its own, and all must fit.
         load: makes the engine of a preset; it may share parts of one made before.
         plan: how much is measured.
+        waiting: those of the presets under which the host waits for the GPU after each part; a
+            device that is none is a `CapabilityError` then.
         told: hears what is being done.
     """
     runs: list[_Run] = []
     for preset in presets:
         told(f"{preset.name}: loading, first blocks")
-        runs.append(_Run(preset, load, plan, [run.engine for run in runs]))
+        watched = Synchronised if preset in waiting else _as_it_is
+        runs.append(_Run(preset, load, plan, [run.engine for run in runs], watched))
     for turn in range(plan.turns):
         for run in runs:
             told(f"{run.engine.preset.name}: turn {turn + 1} of {plan.turns}")
@@ -213,7 +219,8 @@ class _Run:
         preset: Preset,
         load: Callable[[Preset], Engine],
         plan: Plan,
-        others: Iterable[Engine] = (),
+        others: Iterable[Engine],
+        watched: Callable[[Watch, torch.device], Watch],
     ) -> None:
         self._memory = OwnMemory()
         self._plan = plan
@@ -222,7 +229,12 @@ class _Run:
             self.engine = self._loaded(preset, load, others)
             self._clock = Clock(self.engine.device)
             self._spans: list[Span] = []
-            self._session = self._new_session()
+            self._session = self.engine.session(
+                PROMPTS[0],
+                plan.seed,
+                size_px=plan.size_px,
+                watch=watched(self._clock, self.engine.device),
+            )
             self._seen_ms: dict[int, float] = {}
             self._made = self._session.blocks(early=self._seen)
             self._to_pictures_ms: list[float] = []
@@ -356,10 +368,6 @@ class _Run:
             for number in self._steady.numbers
         ]
 
-    def _new_session(self) -> Session:
-        plan = self._plan
-        return self.engine.session(PROMPTS[0], plan.seed, size_px=plan.size_px, watch=self._clock)
-
 
 def blocks_until_steady(engine: Engine) -> int:
     """The blocks after the first until the window has been full in each state often enough."""
@@ -419,6 +427,11 @@ def _times(spans: Iterable[Span]) -> _Times:
     for span in spans:
         times[span.name, span.block] += span.ms
     return times
+
+
+def _as_it_is(clock: Watch, _: torch.device) -> Watch:
+    """Nothing beside the clock."""
+    return clock
 
 
 def _ms_of(took: _Times, part: SpanName, numbers: Iterable[int]) -> list[float]:

@@ -40,6 +40,7 @@ KINDS = (
     "likeness",
     "rounding",
     "ablation",
+    "ablation_synchronised",
     "quality",
     "profile",
     "scale",
@@ -301,7 +302,7 @@ class _Log:
             yield from profile_lines(record)
 
     def _ablations(self) -> Iterator[str]:
-        ablations = [record for record in self._records if record.kind == "ablation"]
+        ablations = [r for r in self._records if r.kind in ("ablation", "ablation_synchronised")]
         for case in dict.fromkeys(map(case_of, ablations)):
             yield from (f"## Ablations of {case}", "")
             yield from ("| | ms a block | what that changes |", "|---|---|---|")

@@ -1,13 +1,19 @@
 """What an ablation changes, and what it says of it."""
 
 import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import pairwise
+from statistics import median
 
 import pytest
+import torch
 
 from longlive_widget import Engine
 from longlive_widget.cli import main
-from longlive_widget.errors import PresetError
+from longlive_widget.engine.watch import Unwatched
+from longlive_widget.errors import CapabilityError, PresetError
 from longlive_widget.measure.ablate import (
     alone,
     each_alone,
@@ -18,6 +24,7 @@ from longlive_widget.measure.ablate import (
 )
 from longlive_widget.measure.benchmark import Measured, Plan
 from longlive_widget.measure.records import read
+from longlive_widget.measure.synchronised import Synchronised
 from longlive_widget.presets import PRESETS
 
 REFERENCE = PRESETS["reference"]
@@ -160,6 +167,69 @@ def test_the_command_measures_prints_and_keeps(tmp_path, capsys: pytest.CaptureF
     assert second.preset.changes() == {"denoise_steps": (1000,)}
     assert (first.geometry.width_px, first.counts["blocks"]) == (64, 6)
     assert len(first.samples["block_ms"]) == 6
+
+
+@pytest.fixture
+def stream(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What is done, in turn: this machine's processor counts as a GPU that is waited for."""
+    done: list[str] = []
+
+    class Stream:
+        def synchronize(self) -> None:
+            done.append("waited")
+            time.sleep(0.05)
+
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda _: Stream())
+    return done
+
+
+def test_the_host_waits_at_the_end_of_each_part_and_the_clock_sees_it(stream: list[str]):
+    class Told:
+        @contextmanager
+        def span(self, name: str, block: int, step: int | None = None) -> Iterator[None]:
+            yield
+            stream.append(f"{name} {step or block} over")
+
+    watch = Synchronised(Told(), torch.device("cuda"))
+    with watch.span("steps", 7):
+        for step in (1, 2):
+            with watch.span("step", 7, step):
+                stream.append("done")
+    with watch.span("wait", 7), watch.span("hand over", 7):
+        stream.append("copied")
+    assert stream == [
+        *("done", "waited", "step 1 over", "done", "waited", "step 2 over"),
+        *("waited", "steps 7 over", "copied", "hand over 7 over", "wait 7 over"),
+    ]
+
+
+def test_without_a_gpu_there_is_nothing_to_wait_for():
+    with pytest.raises(CapabilityError, match="'cpu' the host computes all parts itself"):
+        Synchronised(Unwatched(), torch.device("cpu"))
+
+
+@pytest.mark.usefixtures("stream")
+def test_the_command_measures_what_waiting_costs(
+    tmp_path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+):
+    made = Synchronised.__init__
+    as_if = torch.device("cuda")
+    monkeypatch.setattr(Synchronised, "__init__", lambda own, watch, _: made(own, watch, as_if))
+    out = str(tmp_path / "records.jsonl")
+    given = ["--size", "64x48", "--blocks", "6", "--switches", "0", "--turns", "2", "--out", out]
+    given += ["--device", "cpu", "--synchronised"]
+    assert main(["ablate", *given]) == 0
+    assert "reference, synchronised: " in capsys.readouterr().out
+    plain, waiting = read(out)
+    assert (plain.kind, waiting.kind) == ("ablation", "ablation_synchronised")
+    assert plain.preset.changes() == waiting.preset.changes()
+    assert min(waiting.samples["steps_ms"]) > 5 * 50, "four steps, and all of them"
+    assert min(waiting.samples["decode_ms"]) > 50
+    assert median(plain.samples["block_ms"]) < median(waiting.samples["block_ms"]) - 200
+    assert main(["ablate", *given, "--as-the-log"]) == 2
+    assert "leave out --as-the-log or --synchronised" in capsys.readouterr().err
 
 
 def test_the_logs_way_may_be_ablated_too(capsys: pytest.CaptureFixture[str]):

@@ -152,6 +152,19 @@ def test_a_profile_tells_what_adds_up_and_how_near_the_ceilings_parts_are():
     assert "waiting" not in page.split("\n## ")[0]
 
 
+def test_a_host_that_waits_is_an_ablation_too():
+    named = PRESETS["ultra"].with_(name="ultra, synchronised")
+    base, waiting = (
+        record(kind=kind, preset=preset, samples={"block_ms": block_ms}, facts={})
+        for kind, preset, block_ms in (
+            ("ablation", PRESETS["ultra"], [100.0, 101.0] * 5),
+            ("ablation_synchronised", named, [110.0, 111.0] * 5),
+        )
+    )
+    page = log_page((*RECORDS, base, waiting))
+    assert "| `ultra, synchronised` [12] | 110.5 | +10.0 ms (+10.0 to +10.0) |" in page
+
+
 def test_whose_times_and_whose_pictures_are_told_apart():
     full = [replace(one, model="longlive-1.3b", weights="random") for one in RECORDS[:2]]
     page = log_page((*full, compared("balanced", 1.0)))
