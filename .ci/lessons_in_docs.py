@@ -1,25 +1,33 @@
-"""Puts the notebooks among the pages of the documents, with the links between both."""
+"""Puts the notebooks and a run that plays among the pages of the documents, with their links."""
 
 import re
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
+from longlive_widget import Recording
+
 ROOT = Path(__file__).parents[1]
 LESSONS = "notebooks/"
+RUN, RUN_PAGE = ROOT / "docs" / "run", "run.html"
+"""A recording, and the page that is made of it."""
 
 
 @event_priority(100)  # before mkdocs-jupyter looks for notebooks
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add each notebook; it lies beside the documents, and its page below theirs."""
+    """Add each notebook, which lies beside the documents, and the run that plays on a page."""
     for path in sorted((ROOT / LESSONS).glob("*.ipynb")):
         uri = f"{LESSONS}{path.name}"
         files.append(
             File(uri, str(ROOT), config.site_dir, use_directory_urls=config.use_directory_urls)
         )
+    with TemporaryDirectory() as folder:
+        page = Recording.open(RUN).export_html(Path(folder) / RUN_PAGE)
+        files.append(File.generated(config, RUN_PAGE, content=page.read_text(encoding="utf-8")))
     return files
 
 

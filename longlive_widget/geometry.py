@@ -40,8 +40,8 @@ class Geometry:
     """The sizes of one video: `width_px` x `height_px`, `block_frames` latent frames a block.
 
     Raises:
-        GeometryError: a side is not a positive multiple of 16 up to `LARGEST_PX`, or a block has not at
-            least one latent frame; whole numbers all.
+        GeometryError: a side is not a positive multiple of 16 up to `LARGEST_PX`, or a block has
+            not at least one latent frame; whole numbers all.
     """
 
     width_px: int

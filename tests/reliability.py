@@ -42,9 +42,12 @@ SOAKED = """## Left running
 `make soak` (`python -m tests.soak --blocks 20000` for longer) has a studio with a model of one
 layer switch, edit, pause, branch and record at random, under a seed, while views come and go, and
 compares every picture with the same timeline made alone.
-What the process holds is counted after each video; the first figure is that at a third of the time.
+What the process holds is counted after each video, and what the C library only keeps for later is
+given back before. The first third warms up; figures are of the second third and of the last one.
+Of memory they are medians, which may differ by 1 %, or the soak ends with an error; in brackets are
+the least and the most after a single video.
 
-| blocks | minutes | disturbances | blocks with other pictures | threads | open files | memory |
+| blocks | minutes | disturbances | blocks with other pictures | threads | files | memory, MiB |
 |---:|---:|---:|---:|---|---|---|
 """
 
@@ -96,7 +99,7 @@ def _figures() -> Iterator[str]:
     left = (
         f"| {row['blocks']:,} in {row['videos']} videos | {row['minutes']:.0f} | "
         f"{row['disturbances']:,} | {row['different']} | {_both(row['threads'])} | "
-        f"{_both(row['files'])} | {_both([round(mib) for mib in row['mib']])} MiB |"
+        f"{_both(row['files'])} | {_memory(row)} |"
         for row in _rows("soak.jsonl")
     )
     yield SOAKED + "\n".join(left) + "\n"
@@ -104,6 +107,12 @@ def _figures() -> Iterator[str]:
 
 def _both(values: list[int]) -> str:
     return f"{values[0]}, {values[1]}"
+
+
+def _memory(row: dict) -> str:
+    before, after = row["mib"]
+    least, most = row["mib_range"]
+    return f"{before:.1f}, {after:.1f} ({least:.1f} to {most:.1f})"
 
 
 def _rows(name: str) -> list[dict]:

@@ -1,17 +1,23 @@
 """A studio that is left running and disturbed at random, under a seed, with a model of one layer.
 
 Prompts are typed, timelines edited, videos paused and left for branches; views come, look away and
-go. Every picture must be that of the same timeline made alone, and nothing may grow. `python -m
-tests.soak --minutes 15` adds a row to docs/reliability/soak.jsonl.
+go. Every picture must be that of the same timeline made alone, and nothing may grow: after a first
+third, which warms up, threads and open files are as many at the end, and of memory the medians of
+the second and the last third are within 1 % of each other. `python -m tests.soak --minutes 15` adds
+a row to docs/reliability/soak.jsonl, and ends with 1 where that is not so.
 """
 
 import argparse
+import ctypes
 import gc
 import json
 import random
+import statistics
+import sys
 import tempfile
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -37,11 +43,13 @@ PROMPTS = [
 ]
 VIEWS = ("1-1", "2-2", "3-3")
 BLOCKS_A_VIDEO = 100
+FLAT = 0.01
+"""So much may memory differ between the second and the last third of a soak."""
 
 
 @dataclass(frozen=True)
 class Held:
-    """What the process holds."""
+    """What the process holds; of memory what it uses, not what the C library keeps for later."""
 
     threads: int
     files: int
@@ -50,6 +58,8 @@ class Held:
     @classmethod
     def now(cls) -> "Held":
         gc.collect()
+        if sys.platform == "linux" and (trim := getattr(ctypes.CDLL(None), "malloc_trim", None)):
+            trim(0)
         process = psutil.Process()
         memory = process.memory_info().rss / 2**20
         return cls(threading.active_count(), process.num_fds(), memory)
@@ -210,15 +220,43 @@ class _Video:
         path.unlink()
 
 
-def _row(soaked: Soaked, seed: int) -> dict[str, object]:
-    third, end = soaked.held[len(soaked.held) // 3], soaked.held[-1]
-    plain = {name: value for name, value in asdict(soaked).items() if name != "held"}
-    pairs = {name: [getattr(third, name), getattr(end, name)] for name in asdict(end)}
-    return {"seed": seed, **plain, **pairs}
+@dataclass(frozen=True)
+class Verdict:
+    """A soak after its first third, which warms up: pairs are of its second third and its last.
+
+    Threads and files are those at the end of each, memory the median in each; `mib_range` is the
+    least and the most of it.
+    """
+
+    threads: tuple[int, int]
+    files: tuple[int, int]
+    mib: tuple[float, float]
+    mib_range: tuple[float, float]
+
+    @classmethod
+    def of(cls, held: Sequence[Held]) -> "Verdict":
+        """What is said of what was held after each video; three at least."""
+        third = len(held) // 3
+        thirds = held[third:-third], held[-third:]
+        middle, last = (part[-1] for part in thirds)
+        mib = [[one.mib for one in part] for part in thirds]
+        return cls(
+            (middle.threads, last.threads),
+            (middle.files, last.files),
+            (statistics.median(mib[0]), statistics.median(mib[1])),
+            (min(map(min, mib)), max(map(max, mib))),
+        )
+
+    @property
+    def flat(self) -> bool:
+        """Whether all is as it was, memory within `FLAT`."""
+        before, after = self.mib
+        steady = abs(after - before) <= FLAT * before
+        return steady and all(one == other for one, other in (self.threads, self.files))
 
 
-def main() -> None:
-    """Soak for some minutes, tell what came of it, and put it on record."""
+def main() -> int:
+    """Soak for some minutes, tell what came of it, and put it on record; 1 where it is not well."""
     parser = argparse.ArgumentParser(description="Leave a studio running, and disturb it.")
     length = parser.add_mutually_exclusive_group()
     length.add_argument("--minutes", type=float, help="15 where no number of blocks is given")
@@ -228,11 +266,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         minutes = 15 if given.minutes is None and given.blocks is None else given.minutes
         soaked = soak(given.seed, Path(folder), blocks=given.blocks, minutes=minutes)
-    row = _row(soaked, given.seed)
-    print(json.dumps(row))  # noqa: T201
+    verdict = Verdict.of(soaked.held)
+    plain = {name: value for name, value in asdict(soaked).items() if name != "held"}
+    row = json.dumps({"seed": given.seed, **plain, **asdict(verdict)})
+    print(row)  # noqa: T201
     with RECORD.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(row) + "\n")
+        file.write(row + "\n")
+    return 0 if verdict.flat and not soaked.different else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -12,7 +12,8 @@ from longlive_widget.engine.capability import has_compiler, within_reach
 from longlive_widget.engine.engine import checked_device
 from longlive_widget.engine.gpu import has_triton
 from longlive_widget.engine.memory import free_bytes, needed_bytes, said_bytes
-from longlive_widget.engine.official import NAME, longlive_sizes
+from longlive_widget.engine.names import NAME
+from longlive_widget.engine.official import longlive_sizes
 from longlive_widget.engine.source import source_of
 from longlive_widget.errors import CapabilityError
 from longlive_widget.measure.environment import commit, driver, machine, versions

@@ -7,10 +7,10 @@ from longlive_widget.checkup.finding import Finding
 from longlive_widget.engine import hub
 from longlive_widget.engine.engine import Engine
 from longlive_widget.engine.hub import is_hub_id
+from longlive_widget.engine.names import NAME
 from longlive_widget.engine.official import (
     FILES_BYTES,
     LONGLIVE_NAMES,
-    NAME,
     WAN_HUB,
     WAN_NAMES,
     OfficialSource,

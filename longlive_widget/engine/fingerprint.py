@@ -11,9 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from longlive_widget.engine.model import Model
-
-ADAPTER = "adapter "
-"""What the names of adapters begin with."""
+from longlive_widget.engine.names import ADAPTER
 
 
 def fingerprint(model: Model) -> dict[str, str]:

@@ -19,6 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from longlive_widget.cache.text import TextMemory
+from longlive_widget.engine.names import OWN_ADAPTER
 from longlive_widget.errors import (
     CheckpointError,
     LongLiveError,
@@ -55,8 +56,6 @@ MODEL_VERSION = 1
 TRANSFORMER, AUTOENCODER = "transformer.safetensors", "autoencoder.safetensors"
 TEXT_ENCODER, ADAPTER = "text_encoder.safetensors", "adapter.safetensors"
 SMALL_DECODER = "small_decoder.safetensors"
-OWN_ADAPTER = "own"
-"""The name of the adapter that a model comes with."""
 
 
 @dataclass(frozen=True)

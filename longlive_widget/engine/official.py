@@ -15,13 +15,13 @@ import torch
 from torch import Tensor
 
 from longlive_widget.engine.model import (
-    OWN_ADAPTER,
     Model,
     Placement,
     Sizes,
     random_parts,
     require_autoencoder,
 )
+from longlive_widget.engine.names import NAME, OWN_ADAPTER
 from longlive_widget.errors import CheckpointError, ModelNotFoundError
 from longlive_widget.geometry import Geometry
 from longlive_widget.model.adapters import Adapters, Pair
@@ -46,7 +46,6 @@ from longlive_widget.model.transformer import Transformer
 from longlive_widget.model.umt5 import TextEncoderConfig
 from longlive_widget.model.video_decoder import VideoDecoder, VideoDecoderConfig
 
-NAME = "longlive-1.3b"
 LONGLIVE_HUB, WAN_HUB = "Efficient-Large-Model/LongLive-1.3B", "Wan-AI/Wan2.1-T2V-1.3B"
 LONGLIVE_NAMES: dict[str, tuple[str, ...]] = {
     "transformer": ("longlive_base.pt", "longlive_base.safetensors"),

@@ -21,11 +21,11 @@ from longlive_widget.engine.model import (
     random_model,
     random_parts,
 )
+from longlive_widget.engine.names import EMBEDDED, NAME
 from longlive_widget.engine.official import (
     GEOMETRY,
     LONGLIVE_HUB,
     LONGLIVE_NAMES,
-    NAME,
     SMALL_DECODER_NAMES,
     WAN_HUB,
     WAN_NAMES,
@@ -38,10 +38,6 @@ from longlive_widget.geometry import Geometry
 from longlive_widget.model.tiny_decoder import WIDTHS
 from longlive_widget.model.tokenizer import load_tokenizer
 from longlive_widget.presets import Preset
-
-EMBEDDED = ("tiny",)
-NAMED = (*EMBEDDED, NAME)
-"""The models that a name alone stands for."""
 
 
 class Source(Protocol):

@@ -194,6 +194,13 @@ class Manifest:
         if turns != sorted(set(turns)) or any(block >= self.end for block in turns):
             raise ManifestError(f"presets took over at blocks {turns}: they go up, within the run")
 
+    def __repr__(self) -> str:
+        maker = self.maker
+        return (
+            f"Manifest({maker.model!r}, preset={maker.preset.name!r}, seed={self.seed}, "
+            f"{len(self.blocks)} blocks from {self.first_block} on, {self.pictures} pictures)"
+        )
+
     def _require_blocks(self) -> None:
         for number, line in enumerate(self.blocks, self.first_block):
             if line.block != number:

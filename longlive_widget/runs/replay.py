@@ -10,10 +10,10 @@ from typing import Literal, cast
 import torch
 
 from longlive_widget.engine.engine import Dtype, Engine
-from longlive_widget.engine.fingerprint import ADAPTER
+from longlive_widget.engine.names import ADAPTER, NAMED
 from longlive_widget.engine.session import Block, Session, TakenOver
 from longlive_widget.engine.side_by_side import psnr_db, squared_error
-from longlive_widget.engine.source import NAMED, Source
+from longlive_widget.engine.source import Source
 from longlive_widget.errors import ManifestError, ModelNotFoundError
 from longlive_widget.geometry import pictures_before
 from longlive_widget.measure.record import Versions

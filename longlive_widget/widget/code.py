@@ -1,27 +1,19 @@
 """What a click has set up, as the Python that sets it up: a cell to keep."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from longlive_widget.engine.official import OfficialFiles
 from longlive_widget.errors import SessionError
-from longlive_widget.presets import PRESETS, Preset
+from longlive_widget.presets import Preset
 from longlive_widget.timeline import Timeline
-from longlive_widget.timeline_forms import timeline_as
+from longlive_widget.widget.cell import Written, as_asked, preset_code, studio_cell
 
 if TYPE_CHECKING:
     from longlive_widget.engine.engine import Engine, Origin
     from longlive_widget.engine.session import Session
-
-
-@dataclass(frozen=True)
-class Written:
-    """Python, and the names of the package that it needs."""
-
-    text: str
-    names: frozenset[str] = frozenset()
 
 
 def engine_code(variable: str, engine: "Engine", preset: Preset) -> Written:
@@ -40,21 +32,12 @@ def engine_code(variable: str, engine: "Engine", preset: Preset) -> Written:
     return Written("\n".join(lines), model.names | chosen.names | {"Engine"})
 
 
-def preset_code(preset: Preset) -> Written:
-    """A preset as an argument: by its name, if that is all that there is to know of it."""
-    if PRESETS.get(preset.name) == preset:
-        return Written(repr(preset.name))
-    words = (preset.name, preset.summary)
-    changes = [f"{name}={value!r}" for name, value in preset.changes().items()]
-    return Written(f"Preset({', '.join([*map(repr, words), *changes])})", frozenset({"Preset"}))
-
-
 def presets_of(engine: "Engine", session: "Session | None") -> list[tuple[int, Preset]]:
     """The blocks of a video from which on a preset makes it, and which; the first is 0."""
     if session is None:
         return [(0, engine.preset)]
     found = {0: session.first_preset}
-    found |= {turn.block: _as_asked(turn.preset) for turn in session.presets}
+    found |= {turn.block: as_asked(turn.preset) for turn in session.presets}
     *_, last = found.values()
     if session.presets:  # a session tells of these what attention ran on, not what was asked
         last = replace(last, attention=session.preset.attention)
@@ -97,51 +80,8 @@ def studio_code(
 
     An engine that was made in memory is a `SessionError`.
     """
-    (_, first), *others = presets
-    after = [] if size_px is None else [Written(f"studio.size_px = {size_px}")]
-    made = 0
-    for block, preset in others:
-        written = preset_code(preset)
-        run = f"studio.run(blocks={block - made})\nstudio.preset = {written.text}"
-        after.append(replace(written, text=run))
-        made = block
-    return widget_code(
-        "LongLiveWidget",
-        "studio",
-        timeline,
-        [engine_code("engine", engine, first)],
-        [Written("engine"), Written("timeline"), Written(f"seed={seed}")],
-        after,
-    )
-
-
-def widget_code(
-    widget: str,
-    variable: str,
-    timeline: Timeline | None,
-    before: Sequence[Written],
-    arguments: Sequence[Written],
-    after: Sequence[Written] = (),
-) -> str:
-    """A cell that makes a widget and shows it.
-
-    Args:
-        widget: the class.
-        variable: what it is called in the cell.
-        timeline: what it follows, `timeline` in the cell; None where it names its prompts.
-        before: lines that make what the arguments name.
-        arguments: those of the call.
-        after: lines between the call and the last one.
-    """
-    imported, _, planned = (
-        ("", "", "") if timeline is None else timeline_as(timeline, "python").partition("\n\n")
-    )
-    names = {*imported.removeprefix("from longlive_widget import ").split(", "), widget} - {""}
-    names = names.union(*(written.names for written in (*before, *arguments, *after)))
-    call = f"{variable} = {widget}({', '.join(argument.text for argument in arguments)})"
-    lines = [*(line.text for line in before), call, *(line.text for line in after), variable]
-    wanted = ", ".join(sorted(names))
-    return f"from longlive_widget import {wanted}\n\n{planned}" + "\n".join(lines) + "\n"
+    loads = engine_code("engine", engine, presets[0][1])
+    return studio_cell(loads, presets, timeline, seed, size_px)
 
 
 def _model_code(origin: "Origin") -> Written:
@@ -180,9 +120,3 @@ def _adapter_lines(variable: str, engine: "Engine") -> Iterator[str]:
             yield f"{variable}.add_adapter({name!r}, {str(file)!r}, scale={scales[name]})"
     if any(file is None and scales[name] != 1 for name, file in files.items()):
         yield f"{variable}.use_adapters({scales})"
-
-
-def _as_asked(preset: Preset) -> Preset:
-    """The preset that a session says it ran under, where only its attention is told in full."""
-    known = PRESETS.get(preset.name, preset)
-    return known if replace(known, attention=preset.attention) == preset else preset

@@ -5,7 +5,8 @@ from longlive_widget.errors import require_engine
 from longlive_widget.measure.in_step import Side
 from longlive_widget.presets import Preset
 from longlive_widget.timeline import Timeline
-from longlive_widget.widget.code import Written, engine_code, preset_code, widget_code
+from longlive_widget.widget.cell import Written, preset_code, widget_code
+from longlive_widget.widget.code import engine_code
 from longlive_widget.widget.ensemble import Ensemble
 from longlive_widget.widget.protocol import Unseen, WantedCodec
 from longlive_widget.widget.tiled import TiledWidget

@@ -10,7 +10,7 @@ from longlive_widget.measure.recommend import Candidate
 from longlive_widget.measure.trade_chart import Quality, qualities_of, quality_told, unbeaten_by
 from longlive_widget.presets import Preset, as_named
 from longlive_widget.widget.cases import Case, Drawn
-from longlive_widget.widget.code import preset_code
+from longlive_widget.widget.cell import preset_code
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from longlive_widget.engine.growing_video import GrowingVideoFile
+from longlive_widget.errors import SessionError
 from longlive_widget.files import whole_text_file
 from longlive_widget.page_parts import data_element, page_path, standing_alone
 from longlive_widget.presets import Preset
 from longlive_widget.runs.manifest import Manifest
 from longlive_widget.widget.bundle import bundled
+from longlive_widget.widget.cell import run_code
 from longlive_widget.widget.frame_codec import is_small
 from longlive_widget.widget.still import summary_rows
 from longlive_widget.widget.tape import records_of, state_of
@@ -151,6 +153,19 @@ def _replaying(run: Manifest) -> str:
         f"<p>It was made by {html.escape(told)}. Save the manifest, and have it made again; each "
         "picture is compared with its hash:</p>\n"
         "<pre>longlive-widget replay run.json --out again.mp4</pre>"
+        f"{_cell(run)}"
+    )
+
+
+def _cell(run: Manifest) -> str:
+    """The cell that goes on with it, if one can say it."""
+    try:
+        code = run_code(run)
+    except SessionError:
+        return ""
+    return (
+        "<p>To steer it another way, paste this into a cell of a notebook:</p>"
+        f'<pre id="cell">{html.escape(code, quote=False)}</pre>'
     )
 
 

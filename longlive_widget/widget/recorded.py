@@ -6,6 +6,7 @@ from pathlib import Path
 from IPython.display import display
 
 from longlive_widget.runs.recording import RecordedRun
+from longlive_widget.widget.cell import run_code
 from longlive_widget.widget.export import write_page
 from longlive_widget.widget.tape import RecordedTape, state_of
 from longlive_widget.widget.tape_player import TapePlayer
@@ -25,6 +26,14 @@ class Recording(RecordedRun):
     def export_html(self, path: str | Path) -> Path:
         """Write it as one HTML file that plays with no kernel and no network; returns where."""
         return write_page(path, self.manifest, (block.frames for block in self.blocks()))
+
+    def code(self, *, model: str | None = None) -> str:
+        """The Python that makes a studio of this video, from its beginning: a cell to go on with.
+
+        `model` says where the model is, if its name does not. What a cell cannot
+        say, as adapters of your own, is a `SessionError`.
+        """
+        return run_code(self.manifest, model)
 
     def _ipython_display_(self) -> None:
         display(self.player())

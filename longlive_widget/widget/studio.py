@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, assert_never, get_args
 
-import anywidget
 import numpy as np
 import traitlets
 from IPython.display import display
@@ -55,6 +54,7 @@ from longlive_widget.widget.freed import Freed, freed_since
 from longlive_widget.widget.host import Host, host
 from longlive_widget.widget.metrics import metrics_of
 from longlive_widget.widget.opened import Home, Opened, until_done
+from longlive_widget.widget.own_layout import OwnLayout
 from longlive_widget.widget.protocol import (
     Amplify,
     Asset,
@@ -128,7 +128,7 @@ if TYPE_CHECKING:
 Chart = Literal["latency", "parts", "window", "memory", "kernels"]
 
 
-class LongLiveWidget(anywidget.AnyWidget):
+class LongLiveWidget(OwnLayout):
     """The player, the timeline and the charts of one video after another.
 
     `start()` returns at once: the video is made on a thread of its own, at its own rate. An engine

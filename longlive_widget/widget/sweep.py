@@ -23,7 +23,8 @@ from longlive_widget.measure.sweep import Grid, Item, Loader, Maker, records_of,
 from longlive_widget.presets import Preset, preset_named
 from longlive_widget.runs.sweep_folder import SweepFolder
 from longlive_widget.timeline import Entry, Landing, Timeline
-from longlive_widget.widget.code import Written, engine_code, preset_code, studio_code, widget_code
+from longlive_widget.widget.cell import Written, preset_code, widget_code
+from longlive_widget.widget.code import engine_code, studio_code
 from longlive_widget.widget.courier import GOODBYE_S
 from longlive_widget.widget.mosaic import Mosaic, Tile
 from longlive_widget.widget.opened import Home, Opened, until_done

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import cache, partial
 
-import anywidget
 import traitlets
 
 from longlive_widget.errors import SessionError
@@ -13,6 +12,7 @@ from longlive_widget.widget.bundle import asset, bundled, hear_where_sent
 from longlive_widget.widget.courier import Courier
 from longlive_widget.widget.frame_codec import encode_block, encode_png, h264_name
 from longlive_widget.widget.outbox import sentence
+from longlive_widget.widget.own_layout import OwnLayout
 from longlive_widget.widget.protocol import (
     Asset,
     AssetRequest,
@@ -35,7 +35,7 @@ from longlive_widget.widget.protocol import (
 from longlive_widget.widget.tape import Tape
 
 
-class TapePlayer(anywidget.AnyWidget):
+class TapePlayer(OwnLayout):
     """Plays a tape: forth, in steps, round and round, with its timeline and its charts.
 
     Blocks are read and coded on a thread that all players of a process share.

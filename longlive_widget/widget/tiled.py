@@ -8,7 +8,8 @@ from longlive_widget.engine.engine import Engine
 from longlive_widget.errors import ManifestError, SessionError, one_of, whole_number
 from longlive_widget.presets import Preset
 from longlive_widget.timeline import CUT, Timeline, Transition
-from longlive_widget.widget.code import Written, require_steady_adapters, studio_code
+from longlive_widget.widget.cell import Written
+from longlive_widget.widget.code import require_steady_adapters, studio_code
 from longlive_widget.widget.ensemble import Ensemble, TiledSession, tile_of
 from longlive_widget.widget.followed import Followed
 from longlive_widget.widget.protocol import Unseen, WantedCodec

@@ -10,7 +10,6 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never, cast, get_args
 
-import anywidget
 import traitlets
 
 from longlive_widget.errors import RecordError, SessionError, one_of
@@ -25,6 +24,7 @@ from longlive_widget.widget.courier import Courier
 from longlive_widget.widget.explored import View
 from longlive_widget.widget.loop import Loop
 from longlive_widget.widget.outbox import sentence
+from longlive_widget.widget.own_layout import OwnLayout
 from longlive_widget.widget.protocol import Asset, AssetRequest, encode
 from longlive_widget.widget.studio import LongLiveWidget
 from longlive_widget.widget.wishes import Choose, Take, wish_of
@@ -38,7 +38,7 @@ _REFRESH_S = 2.0
 _LIVE = "made in this studio"
 
 
-class Tradeoffs(anywidget.AnyWidget):
+class Tradeoffs(OwnLayout):
     """What presets gain and cost: a chart of time, pictures and memory, a waterfall, a roofline.
 
     A click on a preset has `studio` make its video under it, as the presets panel does; without a

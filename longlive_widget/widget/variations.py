@@ -6,7 +6,8 @@ from longlive_widget.engine.engine import Engine
 from longlive_widget.errors import SessionError, require_engine, whole_number
 from longlive_widget.measure.in_step import Side
 from longlive_widget.timeline import Timeline, require_seed
-from longlive_widget.widget.code import Written, engine_code, widget_code
+from longlive_widget.widget.cell import Written, widget_code
+from longlive_widget.widget.code import engine_code
 from longlive_widget.widget.ensemble import Ensemble
 from longlive_widget.widget.followed import Followed
 from longlive_widget.widget.protocol import Unseen, WantedCodec

@@ -61,3 +61,21 @@ def test_pages_open_from_a_folder_with_their_pictures_and_ask_for_nothing_elsewh
     elsewhere = [url for url in asked if not url.startswith(("file:", "data:", "blob:"))]
     assert elsewhere == []
     assert asked
+
+
+def test_a_recorded_run_plays_on_its_page_with_no_kernel_and_no_network(
+    chromium, site, screenshots
+):
+    context = chromium.new_context(offline=True, viewport={"width": 1200, "height": 1000})
+    page = context.new_page()
+    page.goto((site / "report.html").as_uri())
+    page.locator("iframe").scroll_into_view_if_needed()
+    run = page.frame_locator("iframe")
+    player = run.locator(".longlive[data-frame='0']")
+    player.wait_for()
+    assert run.locator("#manifest").text_content() == (ROOT / "docs/run/manifest.json").read_text()
+    run.locator(".ll-theatre").focus()
+    page.keyboard.press(" ")
+    run.locator(".longlive[data-prompt='it turns blue']").wait_for()
+    screenshots.take(page, "page-report-run.png")
+    context.close()

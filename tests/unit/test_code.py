@@ -1,5 +1,7 @@
 """What is set up by clicks as a cell: the cell makes the same videos, or says why it cannot."""
 
+import ast
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -7,10 +9,19 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from longlive_widget import Comparison, Engine, LongLiveWidget, OfficialFiles, Preset
+from longlive_widget import (
+    Comparison,
+    Engine,
+    LongLiveWidget,
+    Manifest,
+    OfficialFiles,
+    Preset,
+    Recording,
+)
 from longlive_widget.engine.engine import Given
 from longlive_widget.engine.source import FolderSource, model_folder
 from longlive_widget.errors import SessionError
+from longlive_widget.widget.cell import run_code
 from longlive_widget.widget.code import _model_code, engine_code
 
 PROMPT = "a red ball moves right on white"
@@ -189,6 +200,57 @@ def test_adapters_that_changed_on_the_way_are_told_of(opened, engine: Engine, ki
         widget.code()
     widget.stop()
     assert "use_adapters({'own': 0.5})" in widget.code()
+
+
+def test_the_code_of_a_recording_makes_its_video_again_from_the_beginning(
+    opened, engine: Engine, tmp_path
+):
+    """Of a branch, under two presets, with a prompt that was typed."""
+    studio = opened(small(engine))
+    studio.run(blocks=2)
+    studio.preset = COARSE
+    studio.run(blocks=1)
+    studio.switch("it turns blue")
+    studio.record(tmp_path / "run", lossless=True)
+    studio.run(blocks=2)
+    recording = Recording.open(studio.cut())
+    assert recording.manifest.first_block == 3
+    again = opened(made_by(recording.code()))
+    require_same_video(studio, again, 5)
+    assert (again.size_px, again.seed, again.timeline) == (SMALL_PX, 3, recording.timeline)
+
+
+def test_what_a_recording_cannot_say_in_a_cell_is_told(opened, engine: Engine, tmp_path):
+    studio = opened(small(engine))
+    studio.record(tmp_path / "run")
+    studio.run(blocks=1)
+    recording = Recording.open(studio.cut())
+    run = recording.manifest
+    named = replace(run, maker=replace(run.maker, model="mine"))
+    with pytest.raises(SessionError, match=r"called 'mine', .*say where it is, by model="):
+        run_code(named)
+    assert "Engine.load('here', 'reference', dtype='float32')" in run_code(named, "here")
+    assert "use_adapters" not in run_code(run)
+    for scales in ({"own": 0.5}, {}):
+        quiet = replace(run, adapters=(replace(run.adapters[0], scales=scales),))
+        assert f"engine.use_adapters({scales})" in run_code(quiet)
+    others = replace(run, adapters=(replace(run.adapters[0], scales={"own": 1.0, "ink": 1.0}),))
+    with pytest.raises(SessionError, match=r"adapters of its own.*replay\(\) makes it again"):
+        run_code(others)
+
+
+def test_words_in_a_run_of_others_are_no_code_in_its_cell(opened, engine: Engine):
+    studio = opened(small(engine))
+    studio.run(blocks=1)
+    said = json.loads(studio.manifest().text())
+    words = "x'''\"\"\"\n); planted() #\\"
+    for place in (said["timeline"][0], said["landings"][0]):
+        place["prompt"] = words
+    said["maker"]["preset"] |= {"name": words, "summary": words}
+    code = ast.parse(run_code(Manifest.from_fields(said)))
+    calls = {ast.unparse(one.func) for one in ast.walk(code) if isinstance(one, ast.Call)}
+    assert calls == {"Timeline.of", "Preset", "Engine.load", "LongLiveWidget"}
+    assert [one.value for one in ast.walk(code) if isinstance(one, ast.Constant)].count(words) == 3
 
 
 def test_what_no_cell_can_load_is_told_of(opened, engine: Engine):

@@ -6,6 +6,7 @@ import hashlib
 import html
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -16,6 +17,8 @@ from longlive_widget import Engine, LongLiveWidget, Manifest, Recording
 from longlive_widget.cli import main
 from longlive_widget.errors import OutputError, SessionError
 from longlive_widget.presets import Preset
+from longlive_widget.widget.cell import run_code
+from longlive_widget.widget.export import write_page
 from longlive_widget.widget.still import summary_rows
 
 MARKUP = "a blue star </script><img src=x onerror=alert(1)> & so on"
@@ -44,6 +47,16 @@ def element(page, name):
 
 def test_the_manifest_in_a_page_is_that_of_the_run(studio, page):
     assert Manifest.from_json(html.unescape(element(page, "manifest"))) == studio.manifest()
+
+
+def test_a_page_has_the_cell_that_makes_its_run_again_where_one_can_say_it(studio, page, tmp_path):
+    run = studio.manifest()
+    code = html.unescape(element(page, "cell"))
+    assert code == run_code(run)
+    assert repr(MARKUP) in code
+    elsewhere = replace(run, maker=replace(run.maker, model="mine"))
+    blocks = (block.frames for block in studio.blocks)
+    assert 'id="cell"' not in write_page(tmp_path / "x.html", elsewhere, blocks).read_text()
 
 
 def test_the_video_in_a_page_is_the_one_that_was_made_and_each_block_lies_where_it_is_said(

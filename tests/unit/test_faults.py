@@ -1,6 +1,7 @@
 """What breaks while a video plays: what was made stays, and it is told how to go on."""
 
 import _thread
+import contextlib
 import gc
 import os
 import threading
@@ -18,6 +19,7 @@ from longlive_widget.errors import CapabilityError, LongLiveError, OutputError, 
 from longlive_widget.model.text_encoder import TextEncoder
 from longlive_widget.model.transformer import Transformer
 from longlive_widget.model.video_decoder import VideoDecoder
+from longlive_widget.runs.manifest import picture_hashes
 from longlive_widget.widget.delivery import Delivery
 from longlive_widget.widget.runner import Runner
 from tests.unit import waiting
@@ -158,6 +160,71 @@ def test_numbers_that_are_not_finite_stop_the_video_at_their_block(engine, open_
     studio.branch(3)
     studio.run(blocks=2)
     assert np.array_equal(studio.frames, alone(engine, TIMELINE, 5))
+
+
+@contextlib.contextmanager
+def failing_by(monkeypatch, kind, name, fault):
+    with monkeypatch.context() as patch:
+        patch.setattr(kind, name, breaking(getattr(kind, name), fault))
+        yield
+
+
+@contextlib.contextmanager
+def without_a_number(weight):
+    """One of its values is no number meanwhile."""
+    sound = weight.detach().clone()
+    with torch.inference_mode():
+        weight[0, 0] = torch.nan
+    try:
+        yield
+    finally:
+        with torch.inference_mode():
+            weight.copy_(sound)
+
+
+def leave():
+    raise SystemExit
+
+
+FAULTS = {
+    **{
+        f"{part} fails": lambda patch, _, place=place: failing_by(patch, *place, paint_spilled)
+        for part, place in PARTS.items()
+    },
+    "no memory": lambda patch, _: failing_by(patch, *PARTS["step"], more_memory_than_there_is),
+    "ended": lambda patch, _: failing_by(patch, *PARTS["step"], leave),
+    "interrupted": lambda patch, _: failing_by(patch, *PARTS["step"], _thread.interrupt_main),
+    "not finite": lambda _, engine: without_a_number(engine.model.transformer.head.head.weight),
+}
+
+
+@pytest.mark.fault(
+    "Memory and disks",
+    "any fault of the model, of memory, or an interrupt comes while a video is recorded",
+    "no block is lost: all that was made is in the recording to the bit, and in the manifest",
+)
+@pytest.mark.parametrize("preset", WAYS.values(), ids=WAYS)
+@pytest.mark.parametrize("fault", FAULTS)
+def test_no_block_is_lost_of_recording_and_manifest_whatever_fails(
+    engine, open_studio, monkeypatch, tmp_path, fault, preset
+):
+    studio = open_studio(preset)
+    studio.record(tmp_path / "run", lossless=True)
+    studio.run(blocks=3)
+    with FAULTS[fault](monkeypatch, engine), pytest.raises((Exception, KeyboardInterrupt)):
+        studio.switch("a big yellow star spins")
+        studio.run(blocks=30)
+    wait_until(lambda: studio.status in {"failed", "stopped"})
+    made, run = len(studio.blocks), studio.manifest()
+    assert made >= 3
+    pictures = alone(engine, studio.timeline, made)
+    assert np.array_equal(studio.frames, pictures)
+    recording = Recording.open(studio.cut())
+    assert np.array_equal(np.concatenate([b.frames for b in recording.blocks()]), pictures)
+    for kept in (run, recording.manifest):
+        assert [line.block for line in kept.blocks] == list(range(made))
+        hashes = [each for line in kept.blocks for each in line.pictures]
+        assert tuple(hashes) == picture_hashes(pictures)
 
 
 @pytest.mark.fault("The model", "the first block of all fails", "the next start begins the video")

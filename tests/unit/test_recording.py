@@ -70,12 +70,13 @@ def test_a_recording_plays_where_there_is_no_torch(engine, tmp_path):
     script = (
         "import sys; sys.modules['torch'] = None\n"
         "from longlive_widget import Recording\n"
-        f"print(len(Recording.open({str(tmp_path / 'run')!r}).different()))"
+        f"recording = Recording.open({str(tmp_path / 'run')!r})\n"
+        "print(len(recording.different()), 'Engine.load' in recording.code())"
     )
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=False
     )
-    assert done.stdout == "0\n", done.stderr
+    assert done.stdout == "0 True\n", done.stderr
 
 
 def test_any_block_of_a_recording_is_played_without_those_before_it(engine, tmp_path):

@@ -67,6 +67,12 @@ def test_a_manifest_says_where_live_switches_landed_and_a_hash_for_each_picture(
     assert len({*(h for line in run.blocks for h in line.pictures)}) == run.pictures == 57
 
 
+def test_a_manifest_at_the_end_of_a_cell_is_one_line(run):
+    maker = f"'tiny', preset={run.maker.preset.name!r}, seed=3"
+    assert repr(run) == f"Manifest({maker}, 5 blocks from 0 on, 57 pictures)"
+    assert repr(run.since(2)) == f"Manifest({maker}, 3 blocks from 2 on, 36 pictures)"
+
+
 def test_a_hash_is_that_of_the_bytes_of_one_picture():
     frames = np.zeros((2, 16, 16, 3), np.uint8)
     frames[1, 0, 0, 0] = 1

@@ -1,0 +1,10 @@
+"""What models and adapters are called. Loads no torch."""
+
+EMBEDDED = ("tiny",)
+NAME = "longlive-1.3b"
+NAMED = (*EMBEDDED, NAME)
+"""The models that a name alone stands for."""
+OWN_ADAPTER = "own"
+"""The name of the adapter that a model comes with."""
+ADAPTER = "adapter "
+"""What the names of adapters begin with, among those of a model's parts."""
