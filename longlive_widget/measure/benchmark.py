@@ -322,9 +322,9 @@ class _Run:
         self._to_pictures_ms.append(1e3 * (self._seen_s[block.index] - began))
         self._next()
 
-    def _seen(self, number: int, _: object) -> None:
+    def _seen(self, block: Block) -> None:
         """A block's first pictures are on the host."""
-        self._seen_s[number] = time.perf_counter()
+        self._seen_s[block.index] = time.perf_counter()
 
     def _next(self) -> tuple[Block, float]:
         began = time.perf_counter()

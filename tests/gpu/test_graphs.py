@@ -14,6 +14,7 @@ from longlive_widget import PRESETS, Branches, Engine, Entry, Preset, Timeline, 
 from longlive_widget.engine import decode
 from longlive_widget.engine.capability import has_compiler
 from longlive_widget.engine.gpu import has_triton
+from longlive_widget.engine.session import Block
 from longlive_widget.engine.side_by_side import side_by_side
 from longlive_widget.presets import COMPILED_WITHOUT_GRAPHS
 
@@ -141,9 +142,9 @@ def test_the_first_pictures_are_given_before_the_rest_is_waited_for(
     def told_event() -> ToldEvent:
         return ToldEvent(record(), partial(order.append, next(names)))
 
-    def early(_: int, pictures: np.ndarray) -> None:
+    def early(block: Block) -> None:
         order.append("given")
-        given.append(pictures)
+        given.append(block.frames)
 
     monkeypatch.setattr(decode, "_recorded_event", told_event)
     blocks = list(session.blocks(3, early=early))
