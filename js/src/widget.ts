@@ -332,6 +332,11 @@ function view(
       case "block":
         takeBlock(message);
         break;
+      case "opening":
+        if (decodes.includes(message.codec)) {
+          player.open(message);
+        }
+        break;
       case "history":
         takeHistory(message);
         break;
@@ -501,7 +506,9 @@ function view(
     const { record, number } = next;
     shown = next;
     display.update(next);
-    tiles?.update(record);
+    if ("sides" in record) {
+      tiles?.update(record);
+    }
     branches?.shown(record.block, live);
     film.update(player.place);
     timeline.show(next);

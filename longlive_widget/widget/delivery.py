@@ -10,9 +10,17 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from longlive_widget.geometry import Geometry, pictures_before
 from longlive_widget.runs.manifest import picture_hashes
 from longlive_widget.widget.audience import Audience
-from longlive_widget.widget.frame_codec import encode_block, encode_png, h264_name, is_small
+from longlive_widget.widget.frame_codec import (
+    Encode,
+    block_encoder,
+    encode_block,
+    encode_png,
+    h264_name,
+    is_small,
+)
 from longlive_widget.widget.outbox import Outbox
 from longlive_widget.widget.protocol import (
     BlockMessage,
@@ -21,6 +29,7 @@ from longlive_widget.widget.protocol import (
     Codec,
     Gone,
     History,
+    Opening,
     PageTimes,
     ProfileMessage,
     Still,
@@ -45,15 +54,26 @@ PAGE_HISTORY_BLOCKS = 500
 class Coded:
     """A block's pictures for the page, none where it has no room for them, and the time it took.
 
-    `credits` is how many blocks the page had room for. `hashes` are those of the pictures, for the
-    manifest.
+    The first `given` of them were sent before. `credits` is how many blocks the page had room for.
+    `hashes` are those of the pictures, for the manifest.
     """
 
     codec: Codec
     buffers: list[bytes]
+    given: int
     encode_ms: float
     credits: int
     hashes: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class _Opened:
+    """A block whose first pictures were sent, so coded; `encode` codes the rest."""
+
+    codec: Codec
+    buffers: list[bytes]
+    encode: Encode
+    credits: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +134,8 @@ class Delivery:
         self._uncredited: set[int] = set()
         self._coding = False
         """Whether a block is being coded that takes a credit when it is sent."""
+        self._opened: _Opened | None = None
+        """The block that is being made, if the first of its pictures were sent."""
 
     @property
     def delivered(self) -> Delivered:
@@ -140,28 +162,58 @@ class Delivery:
         with self._video.changed:
             return tuple(self._history)
 
+    def open(self, run: int, block: "Block") -> None:
+        """Send the first pictures of a block of video `run` while the rest of it is decoded.
+
+        It takes its credit now. Nothing is sent of a block that is there as a whole, nor where
+        nobody looks, or has room for it.
+        """
+        with self._video.changed:
+            about, codec, room = self._video.about, self.audience.codec, self._room
+            size = Geometry(about.width_px, about.height_px, about.block_frames)
+            whole = len(block.frames) == size.pictures_in_block(block.index)
+            if whole or run != self._video.run or not self.audience.expected or room <= 0:
+                return
+            self._coding = True
+        encode = block_encoder(codec, size.width_px, size.height_px)
+        buffers = encode(block.frames)
+        first = pictures_before(block.latent_frame)
+        with self._video.changed:
+            if run == self._video.run:
+                self._opened = _Opened(codec, buffers, encode, room)
+                self._outbox.say(Opening(run, block.index, first, block.prompt, codec), buffers)
+
     def coded(self, block: "Block") -> Coded:
         """A block as it is sent; without buffers where nobody looks, or has no room for it."""
         with self._video.changed:
-            codec, room = self.audience.codec, CREDITS - len(self._uncredited)
+            opened = self._opened
+            codec = self.audience.codec if opened is None else opened.codec
+            room = self._room if opened is None else opened.credits
             displayed = self._coding = self.audience.expected and room > 0
         begun_s = time.perf_counter()
-        try:
-            buffers = encode_block(block.frames, codec) if displayed else []
-        except BaseException:
-            self._coding = False
-            raise
+        given = [] if opened is None or not displayed else opened.buffers
+        encode = partial(encode_block, codec=codec) if opened is None else opened.encode
+        buffers = [*given, *encode(block.frames[len(given) :])] if displayed else []
         encode_ms = 1e3 * (time.perf_counter() - begun_s)
-        return Coded(codec, buffers, encode_ms, room, picture_hashes(block.frames))
+        hashes = picture_hashes(block.frames)
+        return Coded(codec, buffers, len(given), encode_ms, room, hashes)
+
+    @property
+    def _room(self) -> int:
+        """How many blocks the page has room for; the one that is being coded is not counted."""
+        return CREDITS - len(self._uncredited)
 
     def leave_out(self) -> None:
-        """The block that was coded is not wanted any more, and takes no credit."""
-        with self._video.changed:
-            self._coding = False
+        """No block is being made; what there is of one that failed or was called off is left out.
+
+        Under the lock of the video.
+        """
+        self._coding = False
+        self._opened = None
 
     def send(self, block: "Block", coded: Coded, record: BlockRecord) -> Shot:
         """Keep a block and have it sent, under the lock of the video; returns it for a file."""
-        self._coding = False
+        self.leave_out()
         if self.audience.looking and not record.displayed:
             self.dropped += 1
             self._counted = block.index
@@ -171,8 +223,9 @@ class Delivery:
         if record.displayed:
             self._uncredited.add(block.index)
         begun = max(self._video.begun, block.index + 1)
-        message = BlockMessage(self._video.run, record, coded.codec, begun, self._now_ms())
-        self._outbox.say(message, coded.buffers)
+        run, now_ms, given = self._video.run, self._now_ms(), coded.given
+        message = BlockMessage(run, record, coded.codec, begun, now_ms, given=given)
+        self._outbox.say(message, coded.buffers[given:])
         if self._late() is not None:
             self._outbox.post(self._send_late)  # credits came while it was coded
         return shot
@@ -216,10 +269,9 @@ class Delivery:
     def _late(self) -> BlockRecord | None:
         """The newest block, if somebody waits for it for whom there was no room and now is."""
         newest = self._history[-1] if self._history else None
-        if newest is None or newest.displayed or newest.credits > 0:
+        if newest is None or newest.displayed or newest.credits > 0 or self._opened is not None:
             return None
-        room = len(self._uncredited) + self._coding < CREDITS
-        return newest if room and self.audience.looking else None
+        return newest if self._room > self._coding and self.audience.looking else None
 
     def attach(self, view: str, codecs: Sequence[Codec]) -> None:
         """Tell a view that has appeared what it missed, and the newest block with its pictures.

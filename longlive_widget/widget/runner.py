@@ -186,7 +186,7 @@ class Runner:
                     self._stretch.pace.go_on(self._clock_s())
             else:
                 session = self._session_to_go_on()
-                self._stretch = Stretch(session.blocks(), Pace(), _promise())
+                self._stretch = Stretch(self._blocks_of(session), Pace(), _promise())
             self._become("running")
             self._hold_unseen()
 
@@ -206,7 +206,7 @@ class Runner:
             if self.status in {"running", "paused"}:
                 raise SessionError(f"a video is {self.status}: stop() it before run()")
             session = self._session_to_go_on()
-            self._stretch = Stretch(session.blocks(blocks), None, _promise())
+            self._stretch = Stretch(self._blocks_of(session, blocks), None, _promise())
             self._become("running")
             return self._stretch.finished
 
@@ -572,6 +572,9 @@ class Runner:
             return session
         return self._video.session
 
+    def _blocks_of(self, session: "Session", count: int | None = None) -> "Iterator[Block]":
+        return session.blocks(count, early=partial(self.delivery.open, self._video.run))
+
     def _new_session(self, engine: "Engine", gauges: "Gauges") -> "Session":
         if tiles_of(engine) is not None:  # a tree is of one engine, and so is a manifest
             return engine.session(self.plan.timeline, self.seed, watch=gauges)
@@ -614,6 +617,7 @@ class Runner:
                 self._make_one(stretch, nullcontext())
             with self._changed:
                 self._making = False
+                self.delivery.leave_out()
                 self._changed.notify_all()
 
     def _next_stretch(self) -> Stretch | None:
@@ -653,7 +657,6 @@ class Runner:
             return None
         with self._changed:
             if self._stretch is not stretch:
-                self.delivery.leave_out()
                 return None
             if block is None or coded is None:
                 self._become("done")
