@@ -299,6 +299,7 @@ function view(
       if (root.dataset["looking"] === "false") {
         look(false); // whoever attaches counts as looking
       }
+      askTime(); // credits were lost too
     }
   }
 
@@ -307,6 +308,7 @@ function view(
     root.dataset["looking"] = String(looking);
     if (looking) {
       player.lookAgain();
+      askTime(); // while nobody looked, credits may have been lost
     }
   }
 

@@ -98,10 +98,10 @@ class Delivered:
 class Delivery:
     """What the views of one studio are sent of its present video.
 
-    The page has room for `CREDITS` blocks and gives a credit back for each that it has taken in.
-    Without a credit a block is recorded, but not displayed. It counts as dropped if somebody looks,
-    unless there is room again before the next one is made. While nobody looks, no pictures are
-    sent.
+    The page has room for `CREDITS` blocks and gives a credit back for each that it has taken in,
+    also of one that it has asked for. Without a credit a block is recorded, but not displayed. It
+    counts as dropped if somebody looks, unless there is room again before the next one is made.
+    While nobody looks, no pictures are sent.
 
     `reel` has the newest pictures. `looked` is called, under the lock of the video, when somebody
     begins or ceases to look. Pages compare their own clock with `clock_s`, which never jumps.
@@ -132,6 +132,8 @@ class Delivery:
         """The last block of this video that was profiled, if one was."""
         self._history: deque[BlockRecord] = deque(maxlen=HISTORY_BLOCKS)
         self._uncredited: set[int] = set()
+        self._wanted: dict[str, int] = {}
+        """The block that a view has asked for, and for which there was no room."""
         self._coding = False
         """Whether a block is being coded that takes a credit when it is sent."""
         self._opened: _Opened | None = None
@@ -201,7 +203,7 @@ class Delivery:
     @property
     def _room(self) -> int:
         """How many blocks the page has room for; the one that is being coded is not counted."""
-        return CREDITS - len(self._uncredited)
+        return max(0, CREDITS - len(self._uncredited))
 
     def leave_out(self) -> None:
         """No block is being made; what there is of one that failed or was called off is left out.
@@ -234,7 +236,7 @@ class Delivery:
         """A page has taken in a block, and has measured `times` of its way, the first page's count.
 
         A second page's word for the same block makes no more room. If the newest block was made
-        while there was no room for it, it is sent now.
+        while there was no room for it, it is sent now, or else a block that a view has asked for.
         """
         with self._video.changed:
             if run != self._video.run:
@@ -242,6 +244,7 @@ class Delivery:
             self._note(block, times)
             self._uncredited.discard(block)
         self._send_late()
+        self._send_wanted()
 
     def _note(self, block: int, times: PageTimes) -> None:
         """Keep what a page has measured of a block, unless another one has before."""
@@ -276,14 +279,14 @@ class Delivery:
     def attach(self, view: str, codecs: Sequence[Codec]) -> None:
         """Tell a view that has appeared what it missed, and the newest block with its pictures.
 
-        Credits that a vanished page has kept are taken back. A view that cannot decode what is
-        sent to all is a `CapabilityError`, once it has been told all but pictures.
+        A view that cannot decode what is sent to all is a `CapabilityError`, once it has been told
+        all but pictures.
         """
         with self._video.changed:
             self.audience.enter(view, codecs)
             self._outbox.tell_state()
             self._tell_missed(view)
-            self._mind_who_looks()
+            self._looked()
         self.audience.require_seen_by(view)
         self._show_newest(view)
 
@@ -294,34 +297,57 @@ class Delivery:
             self._outbox.say(ProfileMessage(self._video.run, self.profiled))
 
     def look(self, view: str, *, looking: bool) -> None:
-        """A view has come into sight, and is shown the newest block, or it has gone out of it."""
+        """A view has come into sight, or has gone out of it.
+
+        It is shown the newest block, unless that was sent to all views, or is as there is room.
+        """
         with self._video.changed:
             self.audience.look(view, looking=looking)
-            self._mind_who_looks()
-        if looking:
+            self._looked()
+            newest = self._history[-1] if self._history else None
+        if looking and newest is not None and not newest.displayed and newest.credits > 0:
             self._show_newest(view)
 
     def leave(self, view: str) -> None:
         """A view has gone, and with it what it could not decode."""
         with self._video.changed:
             self.audience.leave(view)
+            self._wanted.pop(view, None)
             self._outbox.tell_state()
-            self._mind_who_looks()
-
-    def _mind_who_looks(self) -> None:
-        """Take back the credits that hidden pages keep."""
-        self._uncredited.clear()
-        self._looked()
+            self._looked()
 
     def _show_newest(self, view: str) -> None:
         """Send a view the newest block, if there is one."""
         with self._video.changed:
             run, newest = self._video.run, tuple(self._history)[-1:]
         for record in newest:
-            self.repeat(view, run, record.block)
+            self._send_again(view, run, record.block)
 
     def repeat(self, view: str, run: int, block: int) -> None:
-        """Send a view a block once more, or word that it is gone, and those before it."""
+        """Send a view a block once more as soon as there is room, or word that it is gone.
+
+        Those before it are gone then too. One that has not come waits in the place of an older one.
+        """
+        with self._video.changed:
+            wanted = run == self._video.run
+            if wanted:
+                self._wanted[view] = block
+        if wanted:
+            self._send_wanted()
+        else:
+            self._outbox.say(Gone(view, run, block))
+
+    def _send_wanted(self) -> None:
+        """Send one block that was asked for, if it takes no room that a running video needs."""
+        with self._video.changed:
+            needed = CREDITS if self._video.status == "running" else 1
+            if not self._wanted or self._room - self._coding < needed:
+                return
+            view, run = next(iter(self._wanted)), self._video.run
+            block = self._wanted.pop(view)
+        self._send_again(view, run, block)
+
+    def _send_again(self, view: str, run: int, block: int) -> None:
         with self._video.changed:
             codec, begun = self.audience.codec, self._video.begun
             first = self._history[0].block if self._history else 0
@@ -333,6 +359,9 @@ class Delivery:
             self._outbox.say(Gone(view, run, block))
         else:
             seen = replace(record, displayed=True)
+            with self._video.changed:
+                if run == self._video.run:
+                    self._uncredited.add(block)
             self._outbox.say(BlockMessage(run, seen, codec, begun, self._now_ms(), view), buffers)
 
     def still(self, view: str, run: int, number: int) -> None:
@@ -368,6 +397,7 @@ class Delivery:
             newest = self._history[-1].block if self._history else -1
             told, run, owed = self._outbox.told, self._video.run, tuple(sorted(self._uncredited))
             self._outbox.say(Time(view, asked_ms, self._now_ms(), told, run, newest, owed))
+        self._send_wanted()
 
     def _now_ms(self) -> float:
         return 1e3 * self._clock_s()

@@ -45,8 +45,7 @@ class Tab:
             self.time = content
         elif content["type"] == "block" and pictures:
             self.blocks.append(content["record"]["block"])
-            if content["view"] is None:
-                self.credit(self.blocks[-1])
+            self.credit(self.blocks[-1])
 
 
 @pytest.fixture

@@ -205,6 +205,7 @@ export class Player {
     }
     if (view !== null && record.block <= this.newest) {
       this.fillWith(take);
+      this.events.credit(run, record.block);
     } else {
       this.takeNew(take, given);
     }
@@ -224,6 +225,7 @@ export class Player {
     if (record.block <= this.newest) {
       this.events.credit(this.run, record.block); // it came before, for this view alone
     } else if (whole === undefined) {
+      this.events.credit(this.run, record.block); // it is not here, and is to come as a whole
       this.request(record.block);
     } else {
       this.back.film.add(whole);
