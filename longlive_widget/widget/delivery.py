@@ -104,7 +104,8 @@ class Delivery:
     While nobody looks, no pictures are sent.
 
     `reel` has the newest pictures. `looked` is called, under the lock of the video, when somebody
-    begins or ceases to look. Pages compare their own clock with `clock_s`, which never jumps.
+    begins or ceases to look. Pages compare their own clock with `clock_s`, which never jumps;
+    `hears_s` passes while they can be heard.
     """
 
     def __init__(
@@ -114,13 +115,14 @@ class Delivery:
         outbox: Outbox,
         looked: Callable[[], None],
         clock_s: Callable[[], float],
+        hears_s: Callable[[], float],
     ) -> None:
         self._video = video
         self._outbox = outbox
         self._looked = looked
         self._clock_s = clock_s
         about = video.about
-        self.audience = Audience(codec, h264_name(about.width_px, about.height_px))
+        self.audience = Audience(codec, h264_name(about.width_px, about.height_px), hears_s)
         self.clear()
 
     def clear(self) -> None:
@@ -307,6 +309,21 @@ class Delivery:
             newest = self._history[-1] if self._history else None
         if looking and newest is not None and not newest.displayed and newest.credits > 0:
             self._show_newest(view)
+
+    @property
+    def viewers(self) -> str:
+        """Who looks, in a sentence."""
+        with self._video.changed:
+            return self.audience.told
+
+    def heard(self, view: str) -> None:
+        """A view has said something: it counts again, if it was silent for long."""
+        with self._video.changed:
+            looked = self.audience.looking
+            self.audience.heard(view)
+            looks_again = self.audience.looking and not looked
+        if looks_again:
+            self.look(view, looking=True)
 
     def leave(self, view: str) -> None:
         """A view has gone, and with it what it could not decode."""

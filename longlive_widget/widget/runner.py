@@ -70,7 +70,8 @@ class Runner:
     thrown away.
 
     Making blocks never waits for showing them. While nobody looks, and with `when_unseen` on
-    "pause", a live video is held until somebody does.
+    "pause", a live video is held until somebody does. `hears_s` passes while pages can be heard;
+    None says that they always can.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class Runner:
         branch_bytes: int = STATE_BYTES,
         every_blocks: int = EVERY_BLOCKS,
         clock_s: Callable[[], float] = time.monotonic,
+        hears_s: Callable[[], float] | None = None,
     ) -> None:
         self.branching = Branching(branch_bytes, every_blocks)
         self._turning = threading.Lock()
@@ -103,7 +105,9 @@ class Runner:
         self._callbacks: tuple[Callable[[Block], None], ...] = ()
         self.outbox = Outbox(send, self._changed, self.state)
         self.plan = Plan(timeline, self._video, self.outbox)
-        self.delivery = Delivery(codec, self._video, self.outbox, self._mind_who_looks, clock_s)
+        self.delivery = Delivery(
+            codec, self._video, self.outbox, self._mind_who_looks, clock_s, hears_s or clock_s
+        )
         self.profiling = Profiling(self._video, self.outbox, self.delivery)
         self._archive = Archive(self._video, self.outbox)
         self._thread = threading.Thread(target=self._work, name="longlive-runner", daemon=True)
@@ -624,6 +628,7 @@ class Runner:
         """The stretch whose next block is due, once there is one; None when all is over."""
         with self._changed:
             while self.status != "closed":
+                self._hold_unseen()  # a view may have died without a word
                 stretch = self._stretch
                 if self.status != "running" or stretch is None:
                     self._changed.wait()

@@ -23,6 +23,7 @@ from longlive_widget.geometry import Geometry
 from longlive_widget.runs.manifest import picture_hashes
 from longlive_widget.timeline import Timeline
 from longlive_widget.widget import shot_file
+from longlive_widget.widget.audience import SILENT_S
 from longlive_widget.widget.delivery import CREDITS
 from longlive_widget.widget.frame_codec import encode_block
 from longlive_widget.widget.plan import MARKS
@@ -96,7 +97,13 @@ def begin():
     runners = []
 
     def build(
-        engine=None, *, generous=False, codec="auto", when_unseen="go on", clock_s=time.monotonic
+        engine=None,
+        *,
+        generous=False,
+        codec="auto",
+        when_unseen="go on",
+        clock_s=time.monotonic,
+        hears_s=None,
     ):
         page = Page(generous=generous)
         runner = Runner(
@@ -107,6 +114,7 @@ def begin():
             codec=codec,
             when_unseen=when_unseen,
             clock_s=clock_s,
+            hears_s=hears_s,
         )
         page.runner = runner
         runners.append(runner)
@@ -799,6 +807,34 @@ def test_a_video_that_nobody_sees_goes_on_otherwise_and_a_run_always_does(begin)
     waiting.delivery.look("1-1", looking=False)
     made.result(PATIENCE_S)
     assert len(waiting.delivery.history) == 5
+
+
+@pytest.mark.fault(
+    "The page and its messages",
+    "a tab dies without a word",
+    "after 20 s in which no cell ran it no longer counts as looking: no pictures are coded for it, "
+    'and with `when_unseen="pause"` the video is held; if it is heard of again, all goes on',
+)
+def test_a_view_that_died_without_a_word_looks_no_more(begin):
+    now_s = [100.0]
+    engine = PaintedEngine(seconds_per_block=0.02)
+    runner, _ = begin(engine, when_unseen="pause", generous=True, hears_s=lambda: now_s[0])
+    runner.delivery.attach("1-1", BOTH)
+    runner.start()
+    wait_until(lambda: len(runner.delivery.history) >= 2)
+    now_s[0] += SILENT_S - 1
+    wait_until(lambda: len(runner.delivery.history) >= 3)
+    assert runner.status == "running"
+    now_s[0] += 1
+    wait_until(lambda: runner.status == "paused")
+    assert "1 said nothing for 20 s" in runner.delivery.viewers
+    runner.delivery.heard("1-1")
+    assert (runner.status, runner.delivery.viewers) == ("running", "1 of 1 views look")
+    runner.stop()
+    now_s[0] += SILENT_S
+    runner.make(1).result(PATIENCE_S)
+    assert not runner.delivery.history[0].displayed
+    assert runner.state().dropped == 0
 
 
 def test_a_reset_begins_anew_under_the_prompt_that_steers_or_is_to_land_next(begin):
