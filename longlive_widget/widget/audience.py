@@ -17,8 +17,8 @@ class Audience:
     """The views of one studio. `h264` is what browsers call its H.264, None where none is made.
 
     With "auto" pictures travel as H.264 while every view can decode it, else as JPEG. A view that
-    has been silent for `SILENT_S` of `hears_s` looks no more, until it is heard of again: the tab
-    has died without a word, or its line is cut.
+    has been silent for `SILENT_S` of `hears_s` looks no more, and no longer says what is sent,
+    until it is heard of again: the tab has died without a word, or its line is cut.
 
     Raises:
         SessionError: what is wanted is no codec.
@@ -45,7 +45,9 @@ class Audience:
         """What is sent now."""
         if self._wanted != "auto":
             return self._wanted
-        everyone = all("h264" in codecs for codecs in self._views.values())
+        everyone = all(
+            "h264" in codecs for view, codecs in self._views.items() if self._is_heard(view)
+        )
         return "h264" if self.h264 is not None and everyone else "jpeg"
 
     @property

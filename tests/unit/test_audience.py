@@ -91,3 +91,16 @@ def test_a_view_that_says_nothing_for_long_looks_no_more_until_it_is_heard_of_ag
     audience.heard("1")
     audience.heard("3")
     assert (audience.looking, audience.told) == (True, "1 of 2 views look")
+
+
+def test_jpegs_for_a_view_alone_end_as_it_falls_silent_and_begin_as_it_is_heard_of_again():
+    now_s = [100.0]
+    audience = Audience("auto", H264, lambda: now_s[0])
+    audience.enter("1", BOTH)
+    audience.enter("2", PLAIN)
+    assert audience.codec == "jpeg"
+    now_s[0] += SILENT_S
+    audience.heard("1")
+    assert audience.codec == "h264"
+    audience.heard("2")
+    assert audience.codec == "jpeg"
