@@ -118,13 +118,13 @@ export type Likeness = {
 /** What was measured of one video's block, where several are made in step. */
 export type SideRecord = Likeness & { latency_ms: number };
 
+/** What is known of a block as its first pictures come, before the rest of it is decoded. */
+export type Begun = { block: number; first_picture: number; prompt: string };
+
 /** What was measured of one block. */
-export type BlockRecord = {
-  block: number;
+export type BlockRecord = Begun & {
   latent_frame: number;
-  first_picture: number;
   pictures: number;
-  prompt: string;
   preset: string;
   landed: Landing | null;
   latency_ms: number;
@@ -217,7 +217,17 @@ export type BlockMessage = {
   /** By the kernel's clock. */
   sent_ms: number;
   view: string | null;
-  /** Each picture as it was coded; none of a block that is not displayed. */
+  /** So many of its pictures came before, in its opening. */
+  given: number;
+  /** Each other picture as it was coded; none of a block that is not displayed. */
+  pictures: Uint8Array<ArrayBuffer>[];
+};
+
+/** The first pictures of a block, coded as one with those that follow. */
+export type Opening = Begun & {
+  type: "opening";
+  run: number;
+  codec: Codec;
   pictures: Uint8Array<ArrayBuffer>[];
 };
 
@@ -282,6 +292,7 @@ export type TreeMessage = {
 
 export type PageMessage =
   | BlockMessage
+  | Opening
   | StateMessage
   | HistoryMessage
   | { type: "receipt"; landing: Landing }
@@ -332,6 +343,17 @@ export function parse(content: unknown, buffers: readonly unknown[] = []): PageM
         begun: number(fields, "begun"),
         sent_ms: number(fields, "sent_ms"),
         view: fields["view"] === null ? null : text(fields, "view"),
+        given: number(fields, "given"),
+        pictures: buffers.map(bytesOf),
+      };
+    case "opening":
+      return {
+        type,
+        run: number(fields, "run"),
+        block: number(fields, "block"),
+        first_picture: number(fields, "first_picture"),
+        prompt: text(fields, "prompt"),
+        codec: oneOf(fields, "codec", codecs),
         pictures: buffers.map(bytesOf),
       };
     case "state":

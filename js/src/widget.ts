@@ -299,6 +299,7 @@ function view(
       if (root.dataset["looking"] === "false") {
         look(false); // whoever attaches counts as looking
       }
+      askTime(); // credits were lost too
     }
   }
 
@@ -307,6 +308,7 @@ function view(
     root.dataset["looking"] = String(looking);
     if (looking) {
       player.lookAgain();
+      askTime(); // while nobody looked, credits may have been lost
     }
   }
 
@@ -331,6 +333,11 @@ function view(
     switch (message.type) {
       case "block":
         takeBlock(message);
+        break;
+      case "opening":
+        if (decodes.includes(message.codec)) {
+          player.open(message);
+        }
         break;
       case "history":
         takeHistory(message);
@@ -501,7 +508,9 @@ function view(
     const { record, number } = next;
     shown = next;
     display.update(next);
-    tiles?.update(record);
+    if ("sides" in record) {
+      tiles?.update(record);
+    }
     branches?.shown(record.block, live);
     film.update(player.place);
     timeline.show(next);

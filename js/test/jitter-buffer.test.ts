@@ -144,6 +144,49 @@ describe("a jitter buffer", () => {
     expect(buffer.aheadSeconds(DELAY_MS + 9000)).toBe(0);
   });
 
+  it("shows the first picture of a block that was opened, which stands until the rest has come", () => {
+    const { record, pictures } = blockOf(0);
+    buffer.open({ record, pictures: pictures.slice(0, 1) }, 1000);
+    expect([1000, 1900].map(shownAt)).toEqual([0, 0]);
+    buffer.push({ record, pictures }, 2000);
+    expect([2000, 2100, 2100 + 62.5, 2100 + 8 * 62.5].map(shownAt)).toEqual([0, 0, 1, 8]);
+    expect(buffer.aheadSeconds(2100)).toBeCloseTo(9 / RATE);
+  });
+
+  it("goes on with the first picture of a block that was opened after it ran dry", () => {
+    const { record, pictures } = blockOf(1);
+    buffer.push(blockOf(0), 0);
+    expect(shownAt(3000)).toBe(8);
+    buffer.open({ record, pictures: pictures.slice(0, 4) }, 4000);
+    expect([4000, 4900].map(shownAt)).toEqual([9, 9]);
+    buffer.push({ record, pictures }, 5000);
+    expect([5000, 5100 + 62.5, 5100 + 11 * 62.5].map(shownAt)).toEqual([9, 10, 20]);
+  });
+
+  it("plays on over a block that was opened, and runs dry once after it", () => {
+    const dried: number[] = [];
+    buffer = new JitterBuffer<Picture>(RATE, DELAY_MS, (nowMs) => dried.push(nowMs));
+    const { record, pictures } = blockOf(1);
+    buffer.push(blockOf(0), 0);
+    buffer.open({ record, pictures: pictures.slice(0, 4) }, 300);
+    expect(shownAt(DELAY_MS + 10.5 * 62.5)).toBe(10);
+    expect([2000, 2100].map(shownAt)).toEqual([12, 12]);
+    buffer.push({ record, pictures }, 3000);
+    expect([3000, 3000 + DELAY_MS + 62.5].map(shownAt)).toEqual([13, 14]);
+    expect(dried).toEqual([2000]);
+  });
+
+  it("closes of a block that was opened the pictures that came twice, and no other", () => {
+    const [opened, whole] = [blockOf(0), blockOf(0)];
+    buffer.open({ ...opened, pictures: opened.pictures.slice(0, 4) }, 0);
+    buffer.push(whole, 10);
+    expect(whole.pictures.map(({ closed }) => closed)).toEqual(
+      [0, 1, 2, 3, 4, 5, 6, 7, 8].map((at) => at < 4),
+    );
+    expect(opened.pictures.some(({ closed }) => closed)).toBe(false);
+    expect(buffer.waiting).toBe(0);
+  });
+
   it("stays on its picture after a stop and forgets what was ahead", () => {
     const [first, second] = [blockOf(0), blockOf(1)];
     buffer.push(first, 0);

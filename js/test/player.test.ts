@@ -3,7 +3,13 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import fixtures from "../../tests/fixtures/protocol.json" with { type: "json" };
 import { DELAY_MS, Player } from "../src/playback/player.ts";
-import { type BlockMessage, parseState, type State, type Status } from "../src/protocol.ts";
+import {
+  type BlockMessage,
+  type Opening,
+  parseState,
+  type State,
+  type Status,
+} from "../src/protocol.ts";
 import { recordOf, takeOf } from "./video.ts";
 
 let due: FrameRequestCallback[];
@@ -31,8 +37,19 @@ function stateOf(run: number, status: Status): State {
 function blockOf(run: number, block: number, given = {}): BlockMessage {
   const record = { ...recordOf(block), ...given };
   const pictures = record.displayed ? [...takeOf(block).pictures] : [];
-  const sent = { codec: "jpeg", begun: block + 1, sent_ms: 0, view: null } as const;
+  const sent = { codec: "jpeg", begun: block + 1, sent_ms: 0, view: null, given: 0 } as const;
   return { type: "block", run, record, ...sent, pictures };
+}
+
+/** The first pictures of a block, and the rest of it. */
+function inParts(run: number, block: number, given = {}): [Opening, BlockMessage] {
+  const whole = blockOf(run, block, given);
+  const { first_picture, prompt } = whole.record;
+  const begun = { block, first_picture, prompt, run, codec: whole.codec };
+  return [
+    { type: "opening", ...begun, pictures: whole.pictures.slice(0, 4) },
+    { ...whole, given: 4, pictures: whole.pictures.slice(4) },
+  ];
 }
 
 function playing(company = new Set<Player>()) {
@@ -200,7 +217,7 @@ describe("a player", () => {
   });
 
   it("asks for the blocks that it never had, one after the other, back to one that is gone", async () => {
-    const { player, asked, filled } = playing();
+    const { player, asked, filled, credits } = playing();
     const again = (block: number) => ({ ...blockOf(1, block), view: "12-34" });
     player.follow(stateOf(1, "paused"));
     player.take(again(4));
@@ -213,6 +230,7 @@ describe("a player", () => {
     player.lose({ type: "gone", view: "12-34", run: 1, block: 2 });
     await pass(50);
     expect([asked, filled]).toEqual([[3, 2], [3]]);
+    expect(credits.filter(([, block]) => block === 3)).not.toEqual([]);
     expect(player.back.film.stretch).toEqual({ first: 33, last: 56 });
   });
 
@@ -260,6 +278,77 @@ describe("a player", () => {
     second.player.take({ ...blockOf(1, 1), view: "12-34" });
     await pass(400);
     expect(second.drawn).toEqual([first.player.liveNumber]);
+  });
+
+  it("shows the first picture of a block before the rest has come, and gives one credit for all", async () => {
+    const { player, credits, drawn, come, filled } = playing();
+    const landed = { prompt: "a red ball", asked_at: 0, lands_at: 0, block: 0, replaced_by: null };
+    const [opening, rest] = inParts(1, 0, { landed });
+    player.follow(stateOf(1, "running"));
+    player.open(opening);
+    await pass(1000);
+    expect([drawn, come, credits, player.back.film.stretch]).toEqual([[0], [0], [], undefined]);
+    player.take(rest);
+    await pass(DELAY_MS + 1000);
+    expect(drawn).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    expect([come, credits, filled]).toEqual([[0], [[1, 0]], []]);
+    expect(player.back.film.stretch).toEqual({ first: 0, last: 8 });
+  });
+
+  it("tells a prompt whose block was opened as the whole has come, and once", async () => {
+    const { player, landed } = playing();
+    const landing = { prompt: "a star", asked_at: 3, lands_at: 3, block: 1, replaced_by: null };
+    const [opening, rest] = inParts(1, 1, { landed: landing });
+    player.follow(stateOf(1, "running"));
+    player.take(blockOf(1, 0));
+    await pass(1000);
+    player.open(opening);
+    await pass(100);
+    expect([player.liveNumber, landed]).toEqual([9, []]);
+    player.take(rest);
+    await pass(1500);
+    expect(landed).toEqual(["a star"]);
+  });
+
+  it("asks for a block whose first pictures it never had, and plays it once it has come whole", async () => {
+    const { player, asked, drawn, credits } = playing();
+    player.follow(stateOf(1, "running"));
+    player.take(inParts(1, 0)[1]);
+    await pass(50);
+    expect([asked, drawn, credits]).toEqual([[0], [], [[1, 0]]]);
+    player.take({ ...blockOf(1, 0), view: "12-34" });
+    await pass(50);
+    expect(drawn).toEqual([0]);
+    expect(credits.length).toBe(2);
+  });
+
+  it("plays no block any more that comes after a later one was opened", async () => {
+    const { player, drawn, filled, credits } = playing();
+    const [opening, rest] = inParts(1, 2);
+    player.follow(stateOf(1, "running"));
+    player.take(blockOf(1, 0));
+    await pass(1000);
+    player.open(opening);
+    player.take({ ...blockOf(1, 1), view: "12-34" });
+    await pass(100);
+    player.take(rest);
+    await pass(2000);
+    expect(drawn).toEqual([
+      0, 1, 2, 3, 4, 5, 6, 7, 8, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32,
+    ]);
+    expect(filled).toEqual([1]);
+    expect(credits.map(([, block]) => block)).toEqual([0, 1, 2]);
+  });
+
+  it("leaves first pictures out that are of another video, or came too late", async () => {
+    const { player, drawn } = playing();
+    player.follow(stateOf(2, "running"));
+    player.open(inParts(1, 0)[0]);
+    player.take(blockOf(2, 1));
+    player.open(inParts(2, 1)[0]);
+    await pass(1500);
+    expect(drawn[0]).toBe(9);
+    expect(drawn.length).toBe(12);
   });
 
   it("tells each block that the video comes to, though its viewer looks back", async () => {

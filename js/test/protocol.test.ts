@@ -87,7 +87,8 @@ describe("a message from the kernel", () => {
     expect(JSON.parse(JSON.stringify(fields, withoutBytes))).toEqual(message);
     const carries = message.type === "asset" || ("kept" in message && message.kept);
     expect(file).toEqual(carries || message.type !== "still" ? bytes : undefined);
-    expect(pictures).toEqual(message.type === "block" ? [bytes] : []);
+    const pictured = message.type === "block" || message.type === "opening";
+    expect(pictures).toEqual(pictured ? [bytes] : []);
   });
 
   it.each(Object.entries(fixtures.no_message))("is refused if it is none: %s", (_, message) => {

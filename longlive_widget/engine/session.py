@@ -66,8 +66,8 @@ class Block:
     preset: Preset
 
 
-Early = Callable[[int, Pictures], None]
-"""Gets the number of a block, and its first pictures, `FHWC`."""
+Early = Callable[[Block], None]
+"""Gets a block whose `frames` are the first of its pictures."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -262,10 +262,10 @@ class Session:
     def blocks(self, count: int | None = None, *, early: Early | None = None) -> Iterator[Block]:
         """Make the next `count` blocks, or go on without end; each as soon as it is asked for.
 
-        `early` gets the number of each block and the first of its pictures as soon as these are on
-        the host, on the thread that makes blocks: under a preset with `decode_first` or
-        `decode_frames` before the rest is decoded. What is wrong with a block may show later. The
-        block waits for it, and an error in it is one of the block: it should hand over, and return.
+        `early` gets each block with the first of its pictures as soon as these are on the host, on
+        the thread that makes blocks: under a preset with `decode_first` or `decode_frames` before
+        the rest is decoded. What is wrong with a block may show later. The block waits for it, and
+        an error in it is one of the block: it should hand over, and return.
 
         A count that is no whole number from 1 up is a `SessionError`; so is going on after a block
         of this session has failed.
@@ -361,6 +361,9 @@ class Session:
                     f"{made.means.preset.name!r}: take one with less in FP8 or 8 bits, or smaller "
                     "scales of adapters"
                 )
+        return self._block(made, frames)
+
+    def _block(self, made: _Latents, frames: Pictures) -> Block:
         first = made.index * self.geometry.block_frames
         preset = made.means.preset
         return Block(made.index, first, frames, made.prompt, made.landed, made.window, preset)
@@ -381,7 +384,7 @@ class Session:
             made.clean_BFCHW,
             after=made.ready,
             surrounded=lambda name: self._watch.span(name, made.index),
-            early=None if early is None else partial(early, made.index),
+            early=None if early is None else lambda frames: early(self._block(made, frames)),
         )
 
     def _keep_memory(self, block: int) -> None:

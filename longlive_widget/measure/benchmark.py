@@ -352,9 +352,9 @@ class _Run:
         self._to_pictures_ms.append(self._seen_ms[block.index] - began_ms)
         self._next()
 
-    def _seen(self, number: int, _: object) -> None:
+    def _seen(self, block: Block) -> None:
         """A block's first pictures are on the host."""
-        self._seen_ms[number] = self._clock.now_ms()
+        self._seen_ms[block.index] = self._clock.now_ms()
 
     def _next(self) -> tuple[Block, Stretch]:
         began_ms = self._clock.now_ms()

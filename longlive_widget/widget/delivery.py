@@ -10,9 +10,17 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from longlive_widget.geometry import Geometry, pictures_before
 from longlive_widget.runs.manifest import picture_hashes
 from longlive_widget.widget.audience import Audience
-from longlive_widget.widget.frame_codec import encode_block, encode_png, h264_name, is_small
+from longlive_widget.widget.frame_codec import (
+    Encode,
+    block_encoder,
+    encode_block,
+    encode_png,
+    h264_name,
+    is_small,
+)
 from longlive_widget.widget.outbox import Outbox
 from longlive_widget.widget.protocol import (
     BlockMessage,
@@ -21,6 +29,7 @@ from longlive_widget.widget.protocol import (
     Codec,
     Gone,
     History,
+    Opening,
     PageTimes,
     ProfileMessage,
     Still,
@@ -45,15 +54,26 @@ PAGE_HISTORY_BLOCKS = 500
 class Coded:
     """A block's pictures for the page, none where it has no room for them, and the time it took.
 
-    `credits` is how many blocks the page had room for. `hashes` are those of the pictures, for the
-    manifest.
+    The first `given` of them were sent before. `credits` is how many blocks the page had room for.
+    `hashes` are those of the pictures, for the manifest.
     """
 
     codec: Codec
     buffers: list[bytes]
+    given: int
     encode_ms: float
     credits: int
     hashes: tuple[str, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class _Opened:
+    """A block whose first pictures were sent, so coded; `encode` codes the rest."""
+
+    codec: Codec
+    buffers: list[bytes]
+    encode: Encode
+    credits: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,13 +98,14 @@ class Delivered:
 class Delivery:
     """What the views of one studio are sent of its present video.
 
-    The page has room for `CREDITS` blocks and gives a credit back for each that it has taken in.
-    Without a credit a block is recorded, but not displayed. It counts as dropped if somebody looks,
-    unless there is room again before the next one is made. While nobody looks, no pictures are
-    sent.
+    The page has room for `CREDITS` blocks and gives a credit back for each that it has taken in,
+    also of one that it has asked for. Without a credit a block is recorded, but not displayed. It
+    counts as dropped if somebody looks, unless there is room again before the next one is made.
+    While nobody looks, no pictures are sent.
 
     `reel` has the newest pictures. `looked` is called, under the lock of the video, when somebody
-    begins or ceases to look. Pages compare their own clock with `clock_s`, which never jumps.
+    begins or ceases to look. Pages compare their own clock with `clock_s`, which never jumps;
+    `hears_s` passes while they can be heard.
     """
 
     def __init__(
@@ -94,13 +115,14 @@ class Delivery:
         outbox: Outbox,
         looked: Callable[[], None],
         clock_s: Callable[[], float],
+        hears_s: Callable[[], float],
     ) -> None:
         self._video = video
         self._outbox = outbox
         self._looked = looked
         self._clock_s = clock_s
         about = video.about
-        self.audience = Audience(codec, h264_name(about.width_px, about.height_px))
+        self.audience = Audience(codec, h264_name(about.width_px, about.height_px), hears_s)
         self.clear()
 
     def clear(self) -> None:
@@ -112,8 +134,12 @@ class Delivery:
         """The last block of this video that was profiled, if one was."""
         self._history: deque[BlockRecord] = deque(maxlen=HISTORY_BLOCKS)
         self._uncredited: set[int] = set()
+        self._wanted: dict[str, int] = {}
+        """The block that a view has asked for, and for which there was no room."""
         self._coding = False
         """Whether a block is being coded that takes a credit when it is sent."""
+        self._opened: _Opened | None = None
+        """The block that is being made, if the first of its pictures were sent."""
 
     @property
     def delivered(self) -> Delivered:
@@ -140,28 +166,58 @@ class Delivery:
         with self._video.changed:
             return tuple(self._history)
 
+    def open(self, run: int, block: "Block") -> None:
+        """Send the first pictures of a block of video `run` while the rest of it is decoded.
+
+        It takes its credit now. Nothing is sent of a block that is there as a whole, nor where
+        nobody looks, or has room for it.
+        """
+        with self._video.changed:
+            about, codec, room = self._video.about, self.audience.codec, self._room
+            size = Geometry(about.width_px, about.height_px, about.block_frames)
+            whole = len(block.frames) == size.pictures_in_block(block.index)
+            if whole or run != self._video.run or not self.audience.expected or room <= 0:
+                return
+            self._coding = True
+        encode = block_encoder(codec, size.width_px, size.height_px)
+        buffers = encode(block.frames)
+        first = pictures_before(block.latent_frame)
+        with self._video.changed:
+            if run == self._video.run:
+                self._opened = _Opened(codec, buffers, encode, room)
+                self._outbox.say(Opening(run, block.index, first, block.prompt, codec), buffers)
+
     def coded(self, block: "Block") -> Coded:
         """A block as it is sent; without buffers where nobody looks, or has no room for it."""
         with self._video.changed:
-            codec, room = self.audience.codec, CREDITS - len(self._uncredited)
+            opened = self._opened
+            codec = self.audience.codec if opened is None else opened.codec
+            room = self._room if opened is None else opened.credits
             displayed = self._coding = self.audience.expected and room > 0
         begun_s = time.perf_counter()
-        try:
-            buffers = encode_block(block.frames, codec) if displayed else []
-        except BaseException:
-            self._coding = False
-            raise
+        given = [] if opened is None or not displayed else opened.buffers
+        encode = partial(encode_block, codec=codec) if opened is None else opened.encode
+        buffers = [*given, *encode(block.frames[len(given) :])] if displayed else []
         encode_ms = 1e3 * (time.perf_counter() - begun_s)
-        return Coded(codec, buffers, encode_ms, room, picture_hashes(block.frames))
+        hashes = picture_hashes(block.frames)
+        return Coded(codec, buffers, len(given), encode_ms, room, hashes)
+
+    @property
+    def _room(self) -> int:
+        """How many blocks the page has room for; the one that is being coded is not counted."""
+        return max(0, CREDITS - len(self._uncredited))
 
     def leave_out(self) -> None:
-        """The block that was coded is not wanted any more, and takes no credit."""
-        with self._video.changed:
-            self._coding = False
+        """No block is being made; what there is of one that failed or was called off is left out.
+
+        Under the lock of the video.
+        """
+        self._coding = False
+        self._opened = None
 
     def send(self, block: "Block", coded: Coded, record: BlockRecord) -> Shot:
         """Keep a block and have it sent, under the lock of the video; returns it for a file."""
-        self._coding = False
+        self.leave_out()
         if self.audience.looking and not record.displayed:
             self.dropped += 1
             self._counted = block.index
@@ -171,8 +227,9 @@ class Delivery:
         if record.displayed:
             self._uncredited.add(block.index)
         begun = max(self._video.begun, block.index + 1)
-        message = BlockMessage(self._video.run, record, coded.codec, begun, self._now_ms())
-        self._outbox.say(message, coded.buffers)
+        run, now_ms, given = self._video.run, self._now_ms(), coded.given
+        message = BlockMessage(run, record, coded.codec, begun, now_ms, given=given)
+        self._outbox.say(message, coded.buffers[given:])
         if self._late() is not None:
             self._outbox.post(self._send_late)  # credits came while it was coded
         return shot
@@ -181,7 +238,7 @@ class Delivery:
         """A page has taken in a block, and has measured `times` of its way, the first page's count.
 
         A second page's word for the same block makes no more room. If the newest block was made
-        while there was no room for it, it is sent now.
+        while there was no room for it, it is sent now, or else a block that a view has asked for.
         """
         with self._video.changed:
             if run != self._video.run:
@@ -189,6 +246,7 @@ class Delivery:
             self._note(block, times)
             self._uncredited.discard(block)
         self._send_late()
+        self._send_wanted()
 
     def _note(self, block: int, times: PageTimes) -> None:
         """Keep what a page has measured of a block, unless another one has before."""
@@ -216,22 +274,21 @@ class Delivery:
     def _late(self) -> BlockRecord | None:
         """The newest block, if somebody waits for it for whom there was no room and now is."""
         newest = self._history[-1] if self._history else None
-        if newest is None or newest.displayed or newest.credits > 0:
+        if newest is None or newest.displayed or newest.credits > 0 or self._opened is not None:
             return None
-        room = len(self._uncredited) + self._coding < CREDITS
-        return newest if room and self.audience.looking else None
+        return newest if self._room > self._coding and self.audience.looking else None
 
     def attach(self, view: str, codecs: Sequence[Codec]) -> None:
         """Tell a view that has appeared what it missed, and the newest block with its pictures.
 
-        Credits that a vanished page has kept are taken back. A view that cannot decode what is
-        sent to all is a `CapabilityError`, once it has been told all but pictures.
+        A view that cannot decode what is sent to all is a `CapabilityError`, once it has been told
+        all but pictures.
         """
         with self._video.changed:
             self.audience.enter(view, codecs)
             self._outbox.tell_state()
             self._tell_missed(view)
-            self._mind_who_looks()
+            self._looked()
         self.audience.require_seen_by(view)
         self._show_newest(view)
 
@@ -242,34 +299,72 @@ class Delivery:
             self._outbox.say(ProfileMessage(self._video.run, self.profiled))
 
     def look(self, view: str, *, looking: bool) -> None:
-        """A view has come into sight, and is shown the newest block, or it has gone out of it."""
+        """A view has come into sight, or has gone out of it.
+
+        It is shown the newest block, unless that was sent to all views, or is as there is room.
+        """
         with self._video.changed:
             self.audience.look(view, looking=looking)
-            self._mind_who_looks()
-        if looking:
+            self._looked()
+            newest = self._history[-1] if self._history else None
+        if looking and newest is not None and not newest.displayed and newest.credits > 0:
             self._show_newest(view)
+
+    @property
+    def viewers(self) -> str:
+        """Who looks, in a sentence."""
+        with self._video.changed:
+            return self.audience.told
+
+    def heard(self, view: str) -> None:
+        """A view has said something: it counts again, if it was silent for long."""
+        with self._video.changed:
+            looked = self.audience.looking
+            self.audience.heard(view)
+            looks_again = self.audience.looking and not looked
+        if looks_again:
+            self.look(view, looking=True)
 
     def leave(self, view: str) -> None:
         """A view has gone, and with it what it could not decode."""
         with self._video.changed:
             self.audience.leave(view)
+            self._wanted.pop(view, None)
             self._outbox.tell_state()
-            self._mind_who_looks()
-
-    def _mind_who_looks(self) -> None:
-        """Take back the credits that hidden pages keep."""
-        self._uncredited.clear()
-        self._looked()
+            self._looked()
 
     def _show_newest(self, view: str) -> None:
         """Send a view the newest block, if there is one."""
         with self._video.changed:
             run, newest = self._video.run, tuple(self._history)[-1:]
         for record in newest:
-            self.repeat(view, run, record.block)
+            self._send_again(view, run, record.block)
 
     def repeat(self, view: str, run: int, block: int) -> None:
-        """Send a view a block once more, or word that it is gone, and those before it."""
+        """Send a view a block once more as soon as there is room, or word that it is gone.
+
+        Those before it are gone then too. One that has not come waits in the place of an older one.
+        """
+        with self._video.changed:
+            wanted = run == self._video.run
+            if wanted:
+                self._wanted[view] = block
+        if wanted:
+            self._send_wanted()
+        else:
+            self._outbox.say(Gone(view, run, block))
+
+    def _send_wanted(self) -> None:
+        """Send one block that was asked for, if it takes no room that a running video needs."""
+        with self._video.changed:
+            needed = CREDITS if self._video.status == "running" else 1
+            if not self._wanted or self._room - self._coding < needed:
+                return
+            view, run = next(iter(self._wanted)), self._video.run
+            block = self._wanted.pop(view)
+        self._send_again(view, run, block)
+
+    def _send_again(self, view: str, run: int, block: int) -> None:
         with self._video.changed:
             codec, begun = self.audience.codec, self._video.begun
             first = self._history[0].block if self._history else 0
@@ -281,6 +376,9 @@ class Delivery:
             self._outbox.say(Gone(view, run, block))
         else:
             seen = replace(record, displayed=True)
+            with self._video.changed:
+                if run == self._video.run:
+                    self._uncredited.add(block)
             self._outbox.say(BlockMessage(run, seen, codec, begun, self._now_ms(), view), buffers)
 
     def still(self, view: str, run: int, number: int) -> None:
@@ -316,6 +414,7 @@ class Delivery:
             newest = self._history[-1].block if self._history else -1
             told, run, owed = self._outbox.told, self._video.run, tuple(sorted(self._uncredited))
             self._outbox.say(Time(view, asked_ms, self._now_ms(), told, run, newest, owed))
+        self._send_wanted()
 
     def _now_ms(self) -> float:
         return 1e3 * self._clock_s()

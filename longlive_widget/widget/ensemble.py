@@ -12,7 +12,7 @@ import torch
 
 from longlive_widget.engine.decode import Pictures
 from longlive_widget.engine.model import Weights
-from longlive_widget.engine.session import Block, Session
+from longlive_widget.engine.session import Block, Early, Session
 from longlive_widget.engine.watch import Watch
 from longlive_widget.errors import GeometryError, PresetError, SessionError, whole_number
 from longlive_widget.geometry import Geometry
@@ -188,10 +188,18 @@ class TiledSession:
         """Follow this timeline from the next block on."""
         return self._in_step.replan(timeline)
 
-    def blocks(self, count: int | None = None) -> Iterator[TiledBlock]:
-        """Make the next blocks, all sides of each before the next one."""
+    def blocks(
+        self, count: int | None = None, *, early: Early | None = None
+    ) -> Iterator[TiledBlock]:
+        """Make the next blocks, all sides of each before the next one.
+
+        Sides are made one after the other, so `early` gets no block before it is whole.
+        """
         for made in self._in_step.rounds(count):
-            yield _tiled(made, self.ensemble.tiles)
+            block = _tiled(made, self.ensemble.tiles)
+            if early is not None:
+                early(block)
+            yield block
 
 
 def tile_of(block: Block, tiles: Tiles, place: int) -> Block:

@@ -3,6 +3,7 @@
 A picture that stands is sent once more, as a PNG.
 """
 
+from collections.abc import Callable
 from fractions import Fraction
 from io import BytesIO
 from typing import TYPE_CHECKING, assert_never
@@ -32,36 +33,59 @@ H264_OPTIONS = {"preset": "superfast", "tune": "zerolatency", "g": "999", "sc_th
 SEQUENCE_PARAMETERS = b"\x00\x00\x01\x67"
 
 
+Encode = Callable[["Pictures"], list[bytes]]
+"""Codes the next pictures of a block, uint8 RGB `[F, H, W, 3]`: one buffer a picture."""
+
+
 def encode_block(frames: "Pictures", codec: Codec) -> list[bytes]:
     """The pictures of `frames`, uint8 RGB `[F, H, W, 3]`, in fresh bytes: one buffer a picture."""
+    return block_encoder(codec, *_size_px(frames))(frames)
+
+
+def block_encoder(codec: Codec, width_px: int, height_px: int) -> Encode:
+    """What codes one block, whose pictures may come in parts.
+
+    The buffers of all parts together are those of the whole block, to the bit.
+    """
     match codec:
         case "h264":
-            return encode_h264(frames)
+            return H264Block(width_px, height_px).encode
         case "jpeg":
-            return encode_jpegs(frames)
+            return encode_jpegs
         case _:
             assert_never(codec)
 
 
 def encode_h264(frames: "Pictures") -> list[bytes]:
+    """The pictures of one block as `H264Block` codes them."""
+    return H264Block(*_size_px(frames)).encode(frames)
+
+
+class H264Block:
     """One access unit for each picture, in Annex B; the first one is an IDR with its SPS and PPS.
 
     Small pictures keep all of their colour (4:4:4), large ones half of it each way (4:2:0). The
     colours are BT.709, and the stream says so. A PyAV without libx264 is a `CapabilityError`.
     """
-    height_px, width_px = frames.shape[1:3]
-    small = is_small(width_px, height_px)
-    encoder = _h264_encoder()
-    encoder.width, encoder.height = width_px, height_px
-    encoder.pix_fmt = "yuv444p" if small else "yuv420p"
-    encoder.options = {**H264_OPTIONS, "crf": str(SMALL_CRF if small else LARGE_CRF)}
-    encoder.thread_count = 1 if small else 0
-    units = []
-    for number, picture in enumerate(frames):
-        coded = frame_of(picture, encoder.pix_fmt)
-        coded.pts = number
-        units += [bytes(packet) for packet in encoder.encode(coded)]
-    return units
+
+    def __init__(self, width_px: int, height_px: int) -> None:
+        small = is_small(width_px, height_px)
+        self._encoder = _h264_encoder()
+        self._encoder.width, self._encoder.height = width_px, height_px
+        self._pix_fmt = self._encoder.pix_fmt = "yuv444p" if small else "yuv420p"
+        self._encoder.options = {**H264_OPTIONS, "crf": str(SMALL_CRF if small else LARGE_CRF)}
+        self._encoder.thread_count = 1 if small else 0
+        self._coded = 0
+
+    def encode(self, frames: "Pictures") -> list[bytes]:
+        """The next pictures, uint8 RGB `[F, H, W, 3]`."""
+        units = []
+        for number, picture in enumerate(frames, self._coded):
+            coded = frame_of(picture, self._pix_fmt)
+            coded.pts = number
+            units += [bytes(packet) for packet in self._encoder.encode(coded)]
+        self._coded += len(frames)
+        return units
 
 
 def h264_name(width_px: int, height_px: int) -> str | None:
@@ -92,6 +116,11 @@ def encode_png(picture: NDArray[np.uint8]) -> bytes:
     file = BytesIO()
     Image.fromarray(picture).save(file, "PNG", compress_level=PNG_LEVEL)
     return file.getvalue()
+
+
+def _size_px(frames: "Pictures") -> tuple[int, int]:
+    height_px, width_px = frames.shape[1:3]
+    return width_px, height_px
 
 
 def is_small(width_px: int, height_px: int) -> bool:

@@ -338,7 +338,8 @@ class BlockRecord:
     `first_picture` counts from the beginning of the video. It was made under `preset`, by its name.
     `latency_ms` is the time from asking
     the engine for the block to having its pictures, `encode_ms` the time to code them for the page,
-    0 where they are not sent.
+    0 where they are not sent. The time to code first pictures that were sent in an opening lies
+    inside of `latency_ms`.
     `parts_ms` is what of the engine's work has ended since the block before, by the engine's names
     for it: with what runs behind or on a GPU, also of that block. "step 1" and so on are inside of
     "steps", "transfer" inside of "decode". A block that is not `displayed`
@@ -507,7 +508,8 @@ class BlockMessage:
 
     One that was not displayed may come again once there is room for it. With a `view`, it repeats
     a block for that view alone. `begun` blocks of this video have been begun by now, which is
-    `sent_ms` by the kernel's clock.
+    `sent_ms` by the kernel's clock. Its first `given` pictures do not follow: they were sent in its
+    opening, and all of them are coded as one.
     """
 
     run: int
@@ -516,6 +518,21 @@ class BlockMessage:
     begun: int
     sent_ms: float
     view: str | None = None
+    given: int = 0
+
+
+@dataclass(frozen=True)
+class Opening:
+    """The first pictures of a block that is still being decoded follow as buffers.
+
+    The rest comes with the block, unless the video ends before it, or nobody looks any more.
+    """
+
+    run: int
+    block: int
+    first_picture: int
+    prompt: str
+    codec: Codec
 
 
 @dataclass(frozen=True)
@@ -735,12 +752,14 @@ class PanelMessage:
 
 
 PageMessage = (
-    BlockMessage | StateMessage | History | Receipt | Failure | Heard | Notice | Clip | Still | Gone
-    | Asset | Edited | Reading | Exported | PanelMessage | Time | ProfileMessage | TreeMessage
+    BlockMessage | Opening | StateMessage | History | Receipt | Failure | Heard | Notice | Clip
+    | Still | Gone | Asset | Edited | Reading | Exported | PanelMessage | Time | ProfileMessage
+    | TreeMessage
 )  # fmt: skip
 
 _NAMES: dict[type[PageMessage], str] = {
     BlockMessage: "block",
+    Opening: "opening",
     StateMessage: "state",
     History: "history",
     Receipt: "receipt",

@@ -70,7 +70,8 @@ class Runner:
     thrown away.
 
     Making blocks never waits for showing them. While nobody looks, and with `when_unseen` on
-    "pause", a live video is held until somebody does.
+    "pause", a live video is held until somebody does. `hears_s` passes while pages can be heard;
+    None says that they always can.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class Runner:
         branch_bytes: int = STATE_BYTES,
         every_blocks: int = EVERY_BLOCKS,
         clock_s: Callable[[], float] = time.monotonic,
+        hears_s: Callable[[], float] | None = None,
     ) -> None:
         self.branching = Branching(branch_bytes, every_blocks)
         self._turning = threading.Lock()
@@ -103,7 +105,9 @@ class Runner:
         self._callbacks: tuple[Callable[[Block], None], ...] = ()
         self.outbox = Outbox(send, self._changed, self.state)
         self.plan = Plan(timeline, self._video, self.outbox)
-        self.delivery = Delivery(codec, self._video, self.outbox, self._mind_who_looks, clock_s)
+        self.delivery = Delivery(
+            codec, self._video, self.outbox, self._mind_who_looks, clock_s, hears_s or clock_s
+        )
         self.profiling = Profiling(self._video, self.outbox, self.delivery)
         self._archive = Archive(self._video, self.outbox)
         self._thread = threading.Thread(target=self._work, name="longlive-runner", daemon=True)
@@ -186,7 +190,7 @@ class Runner:
                     self._stretch.pace.go_on(self._clock_s())
             else:
                 session = self._session_to_go_on()
-                self._stretch = Stretch(session.blocks(), Pace(), _promise())
+                self._stretch = Stretch(self._blocks_of(session), Pace(), _promise())
             self._become("running")
             self._hold_unseen()
 
@@ -206,7 +210,7 @@ class Runner:
             if self.status in {"running", "paused"}:
                 raise SessionError(f"a video is {self.status}: stop() it before run()")
             session = self._session_to_go_on()
-            self._stretch = Stretch(session.blocks(blocks), None, _promise())
+            self._stretch = Stretch(self._blocks_of(session, blocks), None, _promise())
             self._become("running")
             return self._stretch.finished
 
@@ -572,6 +576,9 @@ class Runner:
             return session
         return self._video.session
 
+    def _blocks_of(self, session: "Session", count: int | None = None) -> "Iterator[Block]":
+        return session.blocks(count, early=partial(self.delivery.open, self._video.run))
+
     def _new_session(self, engine: "Engine", gauges: "Gauges") -> "Session":
         if tiles_of(engine) is not None:  # a tree is of one engine, and so is a manifest
             return engine.session(self.plan.timeline, self.seed, watch=gauges)
@@ -614,12 +621,14 @@ class Runner:
                 self._make_one(stretch, nullcontext())
             with self._changed:
                 self._making = False
+                self.delivery.leave_out()
                 self._changed.notify_all()
 
     def _next_stretch(self) -> Stretch | None:
         """The stretch whose next block is due, once there is one; None when all is over."""
         with self._changed:
             while self.status != "closed":
+                self._hold_unseen()  # a view may have died without a word
                 stretch = self._stretch
                 if self.status != "running" or stretch is None:
                     self._changed.wait()
@@ -653,7 +662,6 @@ class Runner:
             return None
         with self._changed:
             if self._stretch is not stretch:
-                self.delivery.leave_out()
                 return None
             if block is None or coded is None:
                 self._become("done")

@@ -51,6 +51,7 @@ from longlive_widget.widget.figures import (
 from longlive_widget.widget.followed import Followed, Told
 from longlive_widget.widget.frame_codec import encode_png
 from longlive_widget.widget.freed import Freed, freed_since
+from longlive_widget.widget.hearing import HearingClock
 from longlive_widget.widget.host import Host, host
 from longlive_widget.widget.metrics import metrics_of
 from longlive_widget.widget.opened import Home, Opened, until_done
@@ -136,7 +137,8 @@ class LongLiveWidget(OwnLayout):
 
     Blocks travel to the page as `codec`: "h264", "jpeg", or "auto" for H.264 where all views can
     decode it, which browsers do on https and localhost. None do while the player is scrolled away
-    or its tab hidden; `when_unseen` says whether a video that was started is held then.
+    or its tab hidden, or nothing was heard of its page for 20 s in which no cell ran; `when_unseen`
+    says whether a video that was started is held then.
 
     Traits to observe and to link, beside those of every widget:
 
@@ -213,6 +215,7 @@ class LongLiveWidget(OwnLayout):
         one_of("when_unseen", when_unseen, get_args(Unseen), SessionError)
         page, style = bundled("widget.js"), bundled("widget.css")
         self._opened = Opened(Home(), self._engines, self.close, self.close)
+        self._hearing = HearingClock()
         self._runner = Runner(
             engine,
             plan,
@@ -222,9 +225,11 @@ class LongLiveWidget(OwnLayout):
             when_unseen=when_unseen,
             branch_bytes=branch_bytes,
             every_blocks=every_blocks,
+            hears_s=self._hearing,
         )
         self._setup = Setup(self._runner, engine, self._tell_page_later, measured)
         self._engine = engine  # from here on there is something to close
+        self._hearing.open()
         super().__init__(_esm=page, _css=style, page_state=asdict(self._runner.state()))
         self._told = Told(
             self, "status", "prompt", "timeline", "preset", "seed", "seed_locked", "size_px"
@@ -265,6 +270,11 @@ class LongLiveWidget(OwnLayout):
     def profiled(self) -> BlockProfile | None:
         """Where the time of the block went that was profiled last, None before one was."""
         return self._runner.delivery.profiled
+
+    @property
+    def viewers(self) -> str:
+        """Who looks, in a sentence; also which pages have said nothing for long."""
+        return self._runner.delivery.viewers
 
     @property
     def errors(self) -> tuple[Exception, ...]:
@@ -480,6 +490,7 @@ class LongLiveWidget(OwnLayout):
         device = self._engine.device
         before_bytes = reserved_bytes(device)
         self._runner.close()
+        self._hearing.close()
         self._setup.close()
         self._engine = None
         self._opened.go()
@@ -632,6 +643,8 @@ class LongLiveWidget(OwnLayout):
         self._runner.outbox.post(lambda: self._obey(parse(content), view), view)
 
     def _obey(self, command: Command, view: str | None) -> None:
+        if view is not None:
+            self._runner.delivery.heard(view)
         match command:
             case Credit() | Attach() | Leave() | Look():
                 self._mind(command)

@@ -22,7 +22,7 @@ from longlive_widget.widget.frame_codec import encode_block
 from tests.browser.chromium import running_chromium
 from tests.browser.lab import Lab, run_all_cells, running_lab, studio, wait_for_data, write_notebook
 
-SHOWN_S, STREAM_S, CLICKS, SWITCHES = 60, 20, 20, 12
+SHOWN_S, STREAM_S, CLICKS, SWITCHES, STARTS = 60, 20, 20, 12, 5
 COLORS = ("a red", "a blue", "a green", "a yellow")
 COMPILED_S = 400
 TINY = """
@@ -77,6 +77,30 @@ LANDED = """prompt => new Promise(resolve => {
     resolve(performance.now() - typed);
   });
   watch.observe(player, { attributes: true, attributeFilter: ['data-landed'] });
+})"""
+STOPPED = """
+from longlive_widget import Engine, LongLiveWidget
+from longlive_widget.widget.delivery import Delivery
+
+engine = Engine.load("tiny", preset="balanced")
+engine = Engine(engine.model, engine.preset.with_(name="in parts", decode_first=True))
+studio = LongLiveWidget(engine, "a big red ball bounces on a white background", codec={codec!r})
+if {whole}:
+    studio._runner.delivery.open = lambda run, block: None
+studio.run(blocks=6)
+studio.stop()
+studio
+"""
+FIRST = """() => new Promise(resolve => {
+  const player = [...document.querySelectorAll('.longlive')].at(-1);
+  const begun = performance.now();
+  const watch = new MutationObserver(() => {
+    if (player.dataset.frame !== '0') return;
+    watch.disconnect();
+    resolve(performance.now() - begun);
+  });
+  watch.observe(player, { attributes: true, attributeFilter: ['data-frame'] });
+  player.querySelector('[data-action=start]').click();
 })"""
 PROMPTS = Timeline.of(
     "a big red ball bounces on a white background",
@@ -155,6 +179,31 @@ def prompt(lab: Lab, folder: Path) -> None:
         print(f"  {page.locator('.ll-health').inner_text()}")
 
 
+def first(lab: Lab, folder: Path) -> None:
+    """From a click on start to the first picture: of blocks sent whole, and of opened ones."""
+    for codec in ("h264", "jpeg"):
+        for name, whole in (
+            ("blocks as a whole", True),
+            ("their first pictures before the rest", False),
+        ):
+            cell = STOPPED.format(codec=codec, whole=whole)
+            with lab.opened(write_notebook(folder / "bars.ipynb", cell)) as page:
+                run_all_cells(page)
+                page.locator(".longlive").wait_for(state="attached", timeout=1000 * COMPILED_S)
+                player = studio(page)
+                took_ms = []
+                for _ in range(STARTS):
+                    page.wait_for_timeout(1000)
+                    took_ms.append(page.evaluate(FIRST))
+                    wait_for_data(page, "+d.frame > 12")
+                    player.locator("[data-action=stop]").click()
+                low, middle, high = np.percentile(took_ms, (0, 50, 100))
+                print(
+                    f"start to first picture, {codec}, {name}: "
+                    f"median {middle:.0f} ms, {low:.0f} to {high:.0f} ms"
+                )
+
+
 def codec(_lab: Lab, _folder: Path) -> None:
     """What either codec makes of `tiny`'s pictures."""
     session = Engine.load("tiny").session(PROMPTS, seed=1)
@@ -209,7 +258,7 @@ def decoded_jpegs(units: list[bytes]) -> np.ndarray:
 
 
 BARS: dict[str, Callable[[Lab, Path], None]] = {
-    bar.__name__: bar for bar in (shown, played, stream, control, prompt, codec)
+    bar.__name__: bar for bar in (shown, played, stream, control, prompt, first, codec)
 }
 
 if __name__ == "__main__":

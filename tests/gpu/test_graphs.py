@@ -23,6 +23,7 @@ from longlive_widget import (
 from longlive_widget.engine import decode
 from longlive_widget.engine.capability import has_compiler
 from longlive_widget.engine.gpu import has_triton
+from longlive_widget.engine.session import Block
 from longlive_widget.engine.side_by_side import side_by_side
 from longlive_widget.measure.clock import Clock
 from longlive_widget.measure.parts import GRAPH_PARTS
@@ -153,9 +154,9 @@ def test_the_first_pictures_are_given_before_the_rest_is_waited_for(
     def told_event() -> ToldEvent:
         return ToldEvent(record(), partial(order.append, next(names)))
 
-    def early(_: int, pictures: np.ndarray) -> None:
+    def early(block: Block) -> None:
         order.append("given")
-        given.append(pictures)
+        given.append(block.frames)
 
     monkeypatch.setattr(decode, "_recorded_event", told_event)
     blocks = list(session.blocks(3, early=early))
@@ -172,7 +173,7 @@ def test_the_host_copies_a_block_once_and_again_only_if_it_comes_in_parts(
     preset, clock = POOLED.with_(decode_first=first), Clock(tiny.device)
     given: list[np.ndarray] = []
     session = Engine(tiny.model, preset).session(PROMPTS[0], seed=1, watch=clock)
-    blocks = list(session.blocks(4, early=lambda _, pictures: given.append(pictures)))
+    blocks = list(session.blocks(4, early=lambda block: given.append(block.frames)))
     copied = [span.block for span in clock.spans() if span.name == "hand over"]
     assert copied == [block.index for block in blocks for _ in range(copies)]
     for block, pictures in zip(blocks, given, strict=True):

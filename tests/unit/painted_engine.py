@@ -16,17 +16,27 @@ from longlive_widget.presets import PRESETS
 from longlive_widget.timeline import CUT, Entry, Landing, Timeline
 
 STEPS = 4
+PATIENCE_S = 20
+
+
+def _set_event():
+    event = threading.Event()
+    event.set()
+    return event
 
 
 @dataclass(eq=False)
 class PaintedEngine:
     """Paints a block in `seconds_per_block`; block number `fails_at` raises instead.
 
-    Of a prompt it reads `reads` characters, and it knows no zebra.
+    It gives the first `opens` pictures of a block before the rest, and that once it `goes_on`. Of a
+    prompt it reads `reads` characters, and it knows no zebra.
     """
 
     seconds_per_block: float = 0.0
     fails_at: int | None = None
+    opens: int = 0
+    goes_on: threading.Event = field(default_factory=_set_event)
     reads: int = 60
     name: str = "painted"
     weights: str = "trained"
@@ -116,13 +126,13 @@ class PaintedSession:
             self.timeline = timeline
             return self.next_block
 
-    def blocks(self, count=None):
+    def blocks(self, count=None, *, early=None):
         made = 0
         while count is None or made < count:
-            yield self._next()
+            yield self._next(early)
             made += 1
 
-    def _next(self):
+    def _next(self, early):
         with self._lock:
             index, preset = self.next_block, self.preset
             self.next_block += 1
@@ -134,13 +144,17 @@ class PaintedSession:
             for step in range(1, STEPS + 1):
                 with self.watch.span("step", index, step):
                     time.sleep(self.engine.seconds_per_block / STEPS)
-        if index == self.engine.fails_at:
-            raise RuntimeError("the painter ran out of paint")
         frame = index * self.engine.geometry.block_frames
         with self.watch.span("decode", index), self.watch.span("wait", index):
             frames = paint(self._prompt, index, self.geometry)
         landing = landed[-1] if landed else None
-        return Block(index, frame, frames, self._prompt, landing, window, preset)
+        block = Block(index, frame, frames, self._prompt, landing, window, preset)
+        if early is not None and self.engine.opens:
+            early(replace(block, frames=frames[: self.engine.opens]))
+            assert self.engine.goes_on.wait(PATIENCE_S)
+        if index == self.engine.fails_at:
+            raise RuntimeError("the painter ran out of paint")
+        return block
 
 
 def paint(prompt, block, geometry):

@@ -23,6 +23,7 @@ from longlive_widget.geometry import Geometry
 from longlive_widget.runs.manifest import picture_hashes
 from longlive_widget.timeline import Timeline
 from longlive_widget.widget import shot_file
+from longlive_widget.widget.audience import SILENT_S
 from longlive_widget.widget.delivery import CREDITS
 from longlive_widget.widget.frame_codec import encode_block
 from longlive_widget.widget.plan import MARKS
@@ -96,7 +97,13 @@ def begin():
     runners = []
 
     def build(
-        engine=None, *, generous=False, codec="auto", when_unseen="go on", clock_s=time.monotonic
+        engine=None,
+        *,
+        generous=False,
+        codec="auto",
+        when_unseen="go on",
+        clock_s=time.monotonic,
+        hears_s=None,
     ):
         page = Page(generous=generous)
         runner = Runner(
@@ -107,6 +114,7 @@ def begin():
             codec=codec,
             when_unseen=when_unseen,
             clock_s=clock_s,
+            hears_s=hears_s,
         )
         page.runner = runner
         runners.append(runner)
@@ -694,8 +702,12 @@ def test_a_view_that_appears_learns_what_it_missed(begin):
     assert page.of(History)[0].records == runner.delivery.history
     message, jpegs = page.sent[-1]
     assert (message.view, message.record.block, len(jpegs)) == ("12-34", 4, 12)
-    runner.make(1).result(PATIENCE_S)
-    assert runner.delivery.history[-1].displayed, "the credits of the page that vanished came back"
+    runner.delivery.tell_time("12-34", 5.0)
+    page.wait_for(lambda: page.of(Time))
+    for block in page.of(Time)[0].owed:  # by a page that vanished, and by this one
+        runner.delivery.credit(1, block, PageTimes())
+    runner.make(2).result(PATIENCE_S)
+    assert [record.displayed for record in runner.delivery.history[-2:]] == [True, True]
 
 
 def test_a_view_that_cannot_decode_h264_makes_jpegs_of_the_newest_block_and_of_all_after_it(begin):
@@ -795,6 +807,34 @@ def test_a_video_that_nobody_sees_goes_on_otherwise_and_a_run_always_does(begin)
     waiting.delivery.look("1-1", looking=False)
     made.result(PATIENCE_S)
     assert len(waiting.delivery.history) == 5
+
+
+@pytest.mark.fault(
+    "The page and its messages",
+    "a tab dies without a word",
+    "after 20 s in which no cell ran it no longer counts as looking: no pictures are coded for it, "
+    'and with `when_unseen="pause"` the video is held; if it is heard of again, all goes on',
+)
+def test_a_view_that_died_without_a_word_looks_no_more(begin):
+    now_s = [100.0]
+    engine = PaintedEngine(seconds_per_block=0.02)
+    runner, _ = begin(engine, when_unseen="pause", generous=True, hears_s=lambda: now_s[0])
+    runner.delivery.attach("1-1", BOTH)
+    runner.start()
+    wait_until(lambda: len(runner.delivery.history) >= 2)
+    now_s[0] += SILENT_S - 1
+    wait_until(lambda: len(runner.delivery.history) >= 3)
+    assert runner.status == "running"
+    now_s[0] += 1
+    wait_until(lambda: runner.status == "paused")
+    assert "1 said nothing for 20 s" in runner.delivery.viewers
+    runner.delivery.heard("1-1")
+    assert (runner.status, runner.delivery.viewers) == ("running", "1 of 1 views look")
+    runner.stop()
+    now_s[0] += SILENT_S
+    runner.make(1).result(PATIENCE_S)
+    assert not runner.delivery.history[0].displayed
+    assert runner.state().dropped == 0
 
 
 def test_a_reset_begins_anew_under_the_prompt_that_steers_or_is_to_land_next(begin):
@@ -1007,11 +1047,11 @@ def test_closing_ends_all_threads_and_lets_go_of_engine_and_pictures(begin):
     assert gone() is None
 
 
-def test_times_that_a_page_measured_are_kept_though_its_credit_was_taken_back(begin):
+def test_times_that_a_page_measured_are_kept_though_its_credit_was_given_before(begin):
     runner, _ = begin()
     runner.delivery.attach("1-1", BOTH)
     runner.make(1).result(PATIENCE_S)
-    runner.delivery.attach("2-2", BOTH)  # all room is free again
+    runner.delivery.credit(1, 0, PageTimes())
     runner.delivery.credit(1, 0, PageTimes(3.0, 1.0, 20.0))
     assert runner.delivery.history[0].page == PageTimes(3.0, 1.0, 20.0)
 
@@ -1074,6 +1114,68 @@ def test_a_block_that_was_coded_in_vain_holds_no_credit(begin, monkeypatch):
     monkeypatch.setattr("longlive_widget.widget.delivery.encode_block", called_off)
     runner.make(1).result(PATIENCE_S)
     wait_until(lambda: not runner.delivery._coding)
+
+
+def pictured(page):
+    return [
+        (message.view, message.record.block)
+        for message, pictures in page.sent
+        if isinstance(message, BlockMessage) and pictures
+    ]
+
+
+@pytest.mark.fault(
+    "The page and its messages",
+    "a view says that it looks, or appears anew, while blocks are on their way to it",
+    "no block more is sent than there is room for: two at most are on their way",
+)
+def test_room_comes_from_credits_alone_however_often_a_view_says_that_it_looks(begin):
+    runner, page = begin()
+    runner.delivery.attach("1-1", BOTH)
+    runner.make(2).result(PATIENCE_S)
+    runner.delivery.look("1-1", looking=True)
+    runner.make(1).result(PATIENCE_S)
+    for looking in (False, True):
+        runner.delivery.look("1-1", looking=looking)
+    runner.make(1).result(PATIENCE_S)
+    runner.delivery.look("2-2", looking=True)
+    runner.delivery.leave("2-2")
+    runner.make(1).result(PATIENCE_S)
+    page.wait_for_blocks(5)
+    assert pictured(page) == [(None, 0), (None, 1)]
+    assert runner.state().dropped == 3
+
+
+def test_a_block_that_a_view_asks_for_waits_for_room_and_takes_it(begin):
+    runner, page = begin()
+    runner.delivery.attach("1-1", BOTH)
+    runner.make(4).result(PATIENCE_S)
+    runner.delivery.credit(1, 0, PageTimes())
+    page.wait_for(lambda: pictured(page) == [(None, 0), (None, 1), (None, 3)])
+    runner.delivery.repeat("1-1", 1, 2)
+    runner.delivery.tell_time("1-1", 5.0)
+    page.wait_for(lambda: page.of(Time))
+    assert pictured(page)[3:] == []
+    runner.delivery.credit(1, 1, PageTimes())
+    page.wait_for(lambda: pictured(page)[3:] == [("1-1", 2)])
+    runner.make(1).result(PATIENCE_S)
+    assert not runner.delivery.history[-1].displayed
+    runner.delivery.credit(1, 2, PageTimes())
+    page.wait_for(lambda: pictured(page)[4:] == [(None, 4)])
+
+
+def test_while_a_video_runs_a_block_that_a_view_asks_for_waits_until_nothing_is_on_its_way(begin):
+    runner, page = begin(clock_s=lambda: 100.0)
+    runner.delivery.attach("1-1", BOTH)
+    runner.start()
+    page.wait_for_blocks(2)
+    runner.delivery.repeat("1-1", 1, 0)
+    runner.delivery.credit(1, 0, PageTimes())
+    runner.delivery.tell_time("1-1", 5.0)
+    page.wait_for(lambda: page.of(Time))
+    assert pictured(page) == [(None, 0), (None, 1)]
+    runner.delivery.credit(1, 1, PageTimes())
+    page.wait_for(lambda: pictured(page)[2:] == [("1-1", 0)])
 
 
 def test_a_block_that_is_sent_after_all_takes_a_credit_until_it_is_given_back(begin):

@@ -4,6 +4,8 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from copy import copy
+from dataclasses import replace
+from operator import attrgetter
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from longlive_widget.engine.denoise import Denoiser
 from longlive_widget.engine.noise import MOST_BLOCKS
 from longlive_widget.engine.noise_schedule import levels
 from longlive_widget.engine.rollout import Rollout
+from longlive_widget.engine.session import Block
 from longlive_widget.engine.windows import new_window
 from longlive_widget.errors import (
     CapabilityError,
@@ -310,30 +313,31 @@ def test_the_first_pictures_of_a_block_are_given_before_the_rest_is_decoded(
     preset = engine.preset.with_(decode_first=True, decode_behind=behind, denoise_steps=(1000,))
     session = Engine(engine.model, preset).session(RED, seed=3, size_px=SMALL_PX)
     told: list[str] = []
-    given: list[tuple[int, np.ndarray]] = []
+    given: list[Block] = []
 
     def noted(stream: DecoderStream, latent: torch.Tensor) -> np.ndarray:
         told.append(f"decode {latent.shape[1]}")
         return decode_now(stream, latent)
 
-    def early(block: int, pictures: np.ndarray) -> None:
+    def early(block: Block) -> None:
         told.append("given")
-        given.append((block, pictures.copy()))
+        given.append(replace(block, frames=block.frames.copy()))
 
     monkeypatch.setattr("longlive_widget.engine.decode.decode_now", noted)
     blocks = list(session.blocks(3, early=early))
     assert told == ["decode 1", "given", "decode 2"] * 3
-    for block, (number, pictures) in zip(blocks, given, strict=True):
-        assert number == block.index
-        assert len(pictures) == (4 if number else 1)
-        assert np.array_equal(pictures, block.frames[: len(pictures)])
+    for block, begun in zip(blocks, given, strict=True):
+        known = attrgetter("index", "latent_frame", "prompt", "landed", "window", "preset")
+        assert known(begun) == known(block)
+        assert len(begun.frames) == (4 if block.index else 1)
+        assert np.array_equal(begun.frames, block.frames[: len(begun.frames)])
 
 
 def test_a_block_that_is_decoded_whole_is_given_whole(engine: Engine):
-    given: list[np.ndarray] = []
+    given: list[Block] = []
     session = engine.session(RED, seed=3, size_px=SMALL_PX)
-    blocks = list(session.blocks(2, early=lambda _, pictures: given.append(pictures)))
-    assert all(np.array_equal(a.frames, b) for a, b in zip(blocks, given, strict=True))
+    blocks = list(session.blocks(2, early=given.append))
+    assert all(np.array_equal(a.frames, b.frames) for a, b in zip(blocks, given, strict=True))
 
 
 @pytest.mark.parametrize("fails", [False, True])

@@ -5,6 +5,7 @@ Both are on one comm: they hear all that the kernel sends, and keep what is for 
 
 import pytest
 
+from longlive_widget.widget.hearing import HearingClock
 from longlive_widget.widget.studio import LongLiveWidget
 from tests.unit.painted_engine import PaintedEngine
 from tests.unit.waiting import wait_until
@@ -45,8 +46,7 @@ class Tab:
             self.time = content
         elif content["type"] == "block" and pictures:
             self.blocks.append(content["record"]["block"])
-            if content["view"] is None:
-                self.credit(self.blocks[-1])
+            self.credit(self.blocks[-1])
 
 
 @pytest.fixture
@@ -105,6 +105,20 @@ def test_a_page_whose_line_is_cut_takes_nothing_from_another_and_catches_up(show
     play(studio, one, 2)
     assert one.blocks == list(range(24))
     assert other.blocks == [0, 1, 21, 22, 23]
+
+
+def test_a_page_counts_as_long_as_it_asks_for_the_time(shown, monkeypatch):
+    now_s = [0.0]
+    monkeypatch.setattr(HearingClock, "__call__", lambda _: now_s[0])
+    studio, one, other = shown()
+    asked(one)
+    assert studio.viewers == "2 of 2 views look"
+    for _ in range(10):
+        now_s[0] += 4.0
+        asked(one)
+    assert studio.viewers.startswith("1 of 2 views look; 1 said nothing")
+    asked(other)
+    assert studio.viewers == "2 of 2 views look"
 
 
 @pytest.mark.fault(

@@ -1,7 +1,7 @@
 // Blocks that have arrived, in whatever rhythm, as one even stream of pictures. Pure: it draws
 // nothing, and callers say what time it is.
 
-import type { BlockRecord } from "../protocol.ts";
+import type { Begun, BlockRecord } from "../protocol.ts";
 import { MediaClock } from "./media-clock.ts";
 
 /** A part of a picture that nobody sees. */
@@ -9,16 +9,18 @@ const A_MOMENT = 1e-6;
 
 export type Disposable = { close: () => void };
 
-export type BufferedBlock<Picture> = { record: BlockRecord; pictures: Picture[] };
+/** A block, or its first pictures. */
+export type BufferedBlock<Picture> = { record: Begun | BlockRecord; pictures: Picture[] };
 
 /** A picture to be shown, and where it stands in its block and in the video. */
-export type Shown<Picture> = { picture: Picture; record: BlockRecord; number: number };
+export type Shown<Picture> = { picture: Picture; record: Begun | BlockRecord; number: number };
 
 type Waiting<Picture> = BufferedBlock<Picture> & { begin: number };
 
 /**
  * After a start, and after running dry, pictures flow again once `delayMs` has passed since the
- * next block came: so a block that is a little late does not stop the video each time.
+ * next block came: so a block that is a little late does not stop the video each time. The first pictures of a
+ * block that came before the rest play on what flows, and set nothing in motion: until then the first one stands.
  */
 export class JitterBuffer<Picture extends Disposable> {
   private readonly clock: MediaClock;
@@ -40,10 +42,21 @@ export class JitterBuffer<Picture extends Disposable> {
     return Math.max(0, this.blocks.length - 1);
   }
 
+  /** Take in the first pictures of a block. */
+  open(block: BufferedBlock<Picture>, nowMs: number): void {
+    this.settle(nowMs);
+    this.append(block);
+  }
+
+  /** Take in a block; of one that was opened those pictures stay that are here. */
   push(block: BufferedBlock<Picture>, nowMs: number): void {
     this.settle(nowMs);
-    this.blocks.push({ ...block, begin: this.end });
-    this.end += block.pictures.length;
+    const last = this.blocks.at(-1);
+    if (last?.record.block === block.record.block) {
+      this.complete(last, block);
+    } else {
+      this.append(block);
+    }
     if (!this.clock.running && !this.held) {
       this.flowsAtMs ??= nowMs + this.delayMs;
     }
@@ -131,6 +144,19 @@ export class JitterBuffer<Picture extends Disposable> {
       dispose(block.pictures);
     }
     this.blocks = [];
+  }
+
+  private append(block: BufferedBlock<Picture>): void {
+    this.blocks.push({ ...block, pictures: [...block.pictures], begin: this.end });
+    this.end += block.pictures.length;
+  }
+
+  private complete(opened: Waiting<Picture>, { record, pictures }: BufferedBlock<Picture>): void {
+    const here = opened.pictures.length;
+    dispose(pictures.slice(0, here));
+    opened.record = record;
+    opened.pictures.push(...pictures.slice(here));
+    this.end += pictures.length - here;
   }
 
   /** Bring all up to this moment, however long nobody asked; the position on the screen. */

@@ -6,6 +6,7 @@ import type {
   Codec,
   GoneMessage,
   Landing,
+  Opening,
   State,
   Status,
 } from "../protocol.ts";
@@ -62,7 +63,10 @@ export type PlayerEvents = {
  */
 export class Player {
   private run = -1;
+  /** Whatever comes of this block or one before it is not to be played. */
   private newest = -1;
+  /** The last block whose first pictures came before the rest. */
+  private opening: Opening | undefined;
   /** The block that was asked for and has not come. */
   private asked: number | undefined;
   private status: Status = "idle";
@@ -79,6 +83,7 @@ export class Player {
   private liveBlock = -1;
   /** Blocks that brought a prompt, and that the video as it is made has not come to. */
   private landing: BlockRecord[] = [];
+  private lastLanding = -1;
   /** The picture of the video as it is made, -1 before there is one; another is shown to who looks back. */
   liveNumber = -1;
   private lately: Lately;
@@ -186,7 +191,7 @@ export class Player {
   }
 
   /** Take in a block; one that has come before, or that belongs to another video, is left out. */
-  take({ run, record, codec, pictures, view }: BlockMessage): void {
+  take({ run, record, codec, pictures, view, given }: BlockMessage): void {
     const take = { record, codec, pictures };
     if (run !== this.run) {
       this.events.credit(run, record.block);
@@ -200,26 +205,60 @@ export class Player {
     }
     if (view !== null && record.block <= this.newest) {
       this.fillWith(take);
+      this.events.credit(run, record.block);
     } else {
-      this.takeNew(take);
+      this.takeNew(take, given);
     }
   }
 
-  private takeNew(take: Take): void {
+  private takeNew(take: Take, given: number): void {
     const { record, pictures } = take;
     this.lately.came(record);
-    if (record.landed !== null && record.block > (this.landing.at(-1)?.block ?? this.liveBlock)) {
+    if (record.landed !== null && record.block > this.lastLanding) {
+      this.lastLanding = record.block;
       this.landing.push(record);
     }
     if (pictures.length === 0) {
       return;
     }
-    if (record.block > this.newest) {
-      this.back.film.add(take);
-      this.play(take);
-    } else {
+    const whole = given === 0 ? take : this.completed(take, given);
+    if (record.block <= this.newest) {
       this.events.credit(this.run, record.block); // it came before, for this view alone
+    } else if (whole === undefined) {
+      this.events.credit(this.run, record.block); // it is not here, and is to come as a whole
+      this.request(record.block);
+    } else {
+      this.back.film.add(whole);
+      this.play(whole);
     }
+  }
+
+  /** Take in the first pictures of a block, to be seen where the video has run dry, or has just begun. */
+  open(opening: Opening): void {
+    const { run, block } = opening;
+    if (run !== this.run) {
+      return;
+    }
+    if (this.newest < 0) {
+      this.join();
+    }
+    if (block <= this.newest) {
+      return;
+    }
+    this.opening = opening;
+    this.newest = block - 1; // one before it comes back into the film alone
+    this.decoder
+      .decode(opening)
+      .then((decoded) => this.put(run, { record: opening, pictures: decoded }))
+      .catch(() => undefined); // the whole block cannot be decoded either, and that is told
+  }
+
+  /** A block with the first pictures that came before; undefined where these did not come here. */
+  private completed(take: Take, given: number): Take | undefined {
+    const { opening } = this;
+    return opening?.block === take.record.block && opening.pictures.length === given
+      ? { ...take, pictures: [...opening.pictures, ...take.pictures] }
+      : undefined;
   }
 
   /** Give the credit again for blocks that are not here: they or their credits were lost. */
@@ -242,7 +281,9 @@ export class Player {
         const elapsedMs = performance.now() - cameMs;
         this.lately.decoded(elapsedMs, take.codec);
         this.events.decoded(run, take.record.block, elapsedMs);
-        this.put(run, take.record, decoded);
+        this.put(run, { record: take.record, pictures: decoded });
+        this.owed.push({ run, block: take.record.block });
+        this.payBack();
       })
       .catch((error) => {
         this.miss(run, take.record.block);
@@ -288,15 +329,19 @@ export class Player {
     const { gap } = this.back.film;
     const dry = this.status === "running" && this.buffer.waiting === 0;
     if (gap !== undefined && this.asked === undefined && !dry) {
-      this.asked = gap;
-      this.events.ask(this.run, gap);
+      this.request(gap);
     }
+  }
+
+  private request(block: number): void {
+    this.asked = block;
+    this.events.ask(this.run, block);
   }
 
   /** A block that cannot be decoded gives its room back, and may come again in another codec. */
   private miss(run: number, block: number): void {
     if (run === this.run) {
-      if (block === this.newest) {
+      if (block === this.newest && block + 1 !== this.opening?.block) {
         this.newest = block - 1; // one before it comes back into the film alone
       }
       this.back.film.forget(block);
@@ -312,16 +357,14 @@ export class Player {
     this.events.fail(`block ${record.block} could not be decoded (${codec}): ${error}`, codec);
   }
 
-  private put(run: number, record: BlockRecord, pictures: Picture[]): void {
+  private put(run: number, block: BufferedBlock<Picture>): void {
     const still = this.status === "stopped" || this.status === "closed";
     const over = run !== this.run || this.signal.aborted || (still && this.shownNumber >= 0);
-    if (over || !this.buffered({ record, pictures })) {
-      for (const picture of pictures) {
+    if (over || !this.buffered(block)) {
+      for (const picture of block.pictures) {
         picture.close();
       }
     }
-    this.owed.push({ run, block: record.block });
-    this.payBack();
   }
 
   /** Put a block into the buffer, unless the player in whose step this one goes is past it. */
@@ -331,7 +374,11 @@ export class Player {
     if (place >= block.record.first_picture + block.pictures.length) {
       return false;
     }
-    this.buffer.push(block, nowMs);
+    if ("displayed" in block.record) {
+      this.buffer.push(block, nowMs);
+    } else {
+      this.buffer.open(block, nowMs);
+    }
     if (place >= 0) {
       this.buffer.keepStep(place, nowMs);
     }
@@ -345,10 +392,12 @@ export class Player {
     this.back.begin();
     this.run = run;
     this.newest = -1;
+    this.opening = undefined;
     this.asked = undefined;
     this.shownNumber = -1;
     this.liveBlock = -1;
     this.landing = [];
+    this.lastLanding = -1;
     this.liveNumber = -1;
     this.owed = [];
     this.held.clear();
@@ -381,11 +430,10 @@ export class Player {
       return;
     }
     this.liveNumber = live.number;
-    if (live.record.block === this.liveBlock) {
-      return;
+    if (live.record.block !== this.liveBlock) {
+      this.liveBlock = live.record.block;
+      this.events.come(live);
     }
-    this.liveBlock = live.record.block;
-    this.events.come(live);
     // a block that was not displayed may have brought a prompt too
     for (let next = this.landing[0]; next && next.block <= this.liveBlock; next = this.landing[0]) {
       this.landing.shift();

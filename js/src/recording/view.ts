@@ -165,7 +165,9 @@ export function recordingView(
   function draw(next: ShownPicture): void {
     shown = next;
     display.update(next);
-    tiles?.update(next.record);
+    if ("sides" in next.record) {
+      tiles?.update(next.record);
+    }
     film.update(player.place);
     timeline.show(next);
     charts.light(next.record.block);
