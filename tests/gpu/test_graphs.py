@@ -15,7 +15,6 @@ from longlive_widget import (
     Branches,
     Engine,
     Entry,
-    LongLiveWidget,
     Preset,
     Timeline,
     Transition,
@@ -25,10 +24,9 @@ from longlive_widget.engine.capability import has_compiler
 from longlive_widget.engine.gpu import has_triton
 from longlive_widget.engine.session import Block
 from longlive_widget.engine.side_by_side import side_by_side
+from longlive_widget.errors import CapabilityError
 from longlive_widget.measure.clock import Clock
-from longlive_widget.measure.parts import GRAPH_PARTS
 from longlive_widget.presets import COMPILED_WITHOUT_GRAPHS
-from tests.unit.waiting import wait_until
 
 pytestmark = [
     pytest.mark.gpu,
@@ -178,24 +176,6 @@ def test_the_host_copies_a_block_once_and_again_only_if_it_comes_in_parts(
     assert copied == [block.index for block in blocks for _ in range(copies)]
     for block, pictures in zip(blocks, given, strict=True):
         assert np.array_equal(pictures, block.frames[: len(pictures)])
-
-
-def test_a_profile_in_a_studio_tells_the_kernels_of_graphs_apart_and_changes_no_picture(
-    tiny: Engine, record_property: Callable[[str, object], None]
-):
-    studio = LongLiveWidget(Engine(tiny.model, REPLAYED), TIMELINE, seed=1)
-    studio.run(blocks=16)
-    studio.profile()
-    studio.run(blocks=4)
-    wait_until(lambda: studio.profiled is not None)
-    ms = {part.name: part.ms for part in studio.profiled.parts}
-    whole = sum(ms[name] for name in ms if name in GRAPH_PARTS.values())
-    record_property("in_graphs_percent", round(100 * whole / sum(ms.values()), 2))
-    assert {"self attention", "feed-forward up", "decoder stage 1"} <= ms.keys()
-    assert whole < 0.03 * sum(ms.values())
-    plain = video(Engine(tiny.model, UNPOOLED), 20)
-    require_equal((block.frames for block in studio.blocks), plain, 20)
-    studio.close()
 
 
 def test_200_replayed_blocks_of_the_full_size_model_are_the_same_to_the_bit(full_size: Engine):
@@ -352,6 +332,44 @@ def test_the_graphs_of_torch_compile_work_on_a_thread_of_their_own():
         made = worker.submit(lambda: list(video(engine, 12))).result()
     plain = Engine.load("tiny", COMPILED_WITH_GRAPHS.with_(compiled="default"), device="cuda")
     require_equal(iter(made), video(plain, 12), 12)
+
+
+def test_two_engines_on_one_device_make_what_each_makes_alone(tiny: Engine):
+    """Models of their own, under presets of which both record graphs, on two threads."""
+    other = Engine.load("tiny", REPLAYED.with_(denoise_steps=(1000, 500)), device="cuda")
+    engines = Engine(tiny.model, REPLAYED), other
+    with ThreadPoolExecutor(2) as workers:
+        both = [workers.submit(lambda e=engine: list(video(e, 24))) for engine in engines]
+        made = [one.result() for one in both]
+    for engine, pictures in zip(engines, made, strict=True):
+        alone = Engine(tiny.model, engine.preset.with_(cuda_graphs=False))
+        require_equal(iter(pictures), video(alone, 24), 24)
+
+
+@pytest.mark.parametrize("preset", [REPLAYED, UNPOOLED.with_(decode_behind=True)], ids=str)
+def test_a_block_without_memory_gives_back_what_its_session_took(
+    tiny: Engine, preset: Preset, monkeypatch: pytest.MonkeyPatch
+):
+    """A step asks for more than any device has; a new session is as if nothing had been."""
+    engine = Engine(tiny.model, preset)
+    wanted = list(video(engine, 8))
+    gc.collect()
+    before = torch.cuda.memory_allocated()
+    session = engine.session(TIMELINE, seed=1)
+    blocks = session.blocks()
+    for _ in range(6):
+        next(blocks)
+    with monkeypatch.context() as patch:
+        network = tiny.model.transformer
+        patch.setattr(network, "forward", lambda *_: torch.empty(2**50, device="cuda"))
+        with pytest.raises(CapabilityError, match="found no more memory"):
+            for _ in range(2):  # what is replayed asks for nothing before a switch
+                session.switch(PROMPTS[2])
+                next(blocks)
+    del session, blocks
+    gc.collect()
+    assert torch.cuda.memory_allocated() <= before
+    require_equal(video(engine, 8), iter(wanted), 8)
 
 
 def test_sessions_on_two_threads_record_and_replay_side_by_side(tiny: Engine):
