@@ -94,16 +94,35 @@ class Stream(anywidget.AnyWidget):
             with self._changed:
                 self._changed.wait_for(lambda: len(self._uncredited) < CREDITS)
                 self._uncredited.add(number)
-            record = BlockRecord(
-                number, 3 * number, PICTURES * number, PICTURES, "prerecorded", None,
-                1.0, {}, 0.0, 1, displayed=True, window=NO_WINDOW, window_bytes=0, host_bytes=0,
-                device_bytes=None, device_reserved_bytes=None,
-            )  # fmt: skip
-            message = BlockMessage(1, record, "h264", number + 1, 1e3 * time.monotonic())
-            self.send(encode(message), list(self._blocks[number % SCENES]))
+            message = encode(block_message(number, 1e3 * time.monotonic()))
+            self.send(message, list(self._blocks[number % SCENES]))
             number += 1
             due_s = begun_s + (number - 1) * PICTURES / PICTURES_PER_SECOND
             time.sleep(max(0.0, due_s - time.monotonic()))
+
+
+def block_message(number: int, sent_ms: float) -> BlockMessage:
+    """What is said of a block of the prerecorded video."""
+    record = BlockRecord(
+        block=number,
+        latent_frame=SIZE.block_frames * number,
+        first_picture=PICTURES * number,
+        pictures=PICTURES,
+        prompt="prerecorded",
+        preset="-",
+        landed=None,
+        latency_ms=1.0,
+        parts_ms={},
+        encode_ms=0.0,
+        credits=1,
+        displayed=True,
+        window=NO_WINDOW,
+        window_bytes=0,
+        host_bytes=0,
+        device_bytes=None,
+        device_reserved_bytes=None,
+    )
+    return BlockMessage(1, record, "h264", number + 1, sent_ms)
 
 
 def _scene(number: int) -> np.ndarray:

@@ -85,6 +85,7 @@ from longlive_widget.widget.protocol import (
     encode,
     parse,
 )
+from tests.browser.stream import block_message
 
 FIXTURES = json.loads(
     (Path(__file__).parents[1] / "fixtures" / "protocol.json").read_text(encoding="utf-8")
@@ -257,6 +258,13 @@ def test_every_message_is_among_the_fixtures():
 @pytest.mark.parametrize("name", TO_PAGE)
 def test_a_message_is_encoded_as_the_page_reads_it(name):
     assert json.loads(json.dumps(encode(TO_PAGE[name]))) == FIXTURES["to_page"][name]
+
+
+def test_the_prerecorded_stream_says_of_a_block_what_a_studio_says():
+    """The one of `tests.browser.bars`, which no other test runs."""
+    said, known = encode(block_message(1, 2.0)), FIXTURES["to_page"]["block"]
+    assert said.keys() == known.keys()
+    assert said["record"].keys() == known["record"].keys()
 
 
 @pytest.mark.parametrize("name", TO_KERNEL)
