@@ -456,7 +456,6 @@ def test_plenty_is_more_than_is_needed_on_any_device(preset: Preset, window_fram
     preset = preset.with_(window_frames=window_frames)
     for sizes, numbers in (
         (longlive_sizes(), torch.bfloat16),
-        (source_of("tiny").sizes, torch.float32),
         (source_of("tiny").sizes, torch.bfloat16),
     ):
         most = max(
