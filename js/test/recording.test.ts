@@ -185,6 +185,34 @@ describe("a tape that lies with the kernel", () => {
     expect(sent.at(-1)?.type).toBe("leave");
     vi.unstubAllGlobals();
   });
+
+  it("brings its Python, and tells why there is none while its blocks come all the same", async () => {
+    const told: string[] = [];
+    const end = new AbortController();
+    vi.stubGlobal("isSecureContext", false);
+    sent.length = 0;
+    const tape = kernelTape(model, (message) => told.push(message), end.signal);
+    tape.records.catch(() => undefined); // the view is closed before they come
+    await settled();
+    const view = (sent[0] as { view?: string } | undefined)?.view;
+    tape.kernel?.listen({
+      onState: () => {},
+      onRecords: () => {},
+      onCode: ({ text }) => told.push(text),
+    });
+    tape.kernel?.copy(null);
+    expect(sent.at(-1)).toMatchObject({ type: "code", view, tile: null });
+    hear({ type: "exported", view, form: "python", name: "recording.py", text: "x = 1" });
+
+    const { block } = fixtures.to_page;
+    const coming = tape.block(block.record.block);
+    hear({ type: "failure", message: "no cell says it", details: "", topic: "code", view });
+    expect(told).toEqual(["x = 1", "no cell says it"]);
+    hear({ ...block, view }, [new Uint8Array([7])]);
+    expect((await coming).pictures[0]?.[0]).toBe(7);
+    end.abort();
+    vi.unstubAllGlobals();
+  });
 });
 
 describe("a tape on which more videos come", () => {
@@ -208,7 +236,7 @@ describe("a tape on which more videos come", () => {
     await settled();
     const view = (sent[0] as { view?: string } | undefined)?.view;
     const heard: string[] = [];
-    tape.growing?.listen({
+    tape.kernel?.listen({
       onState: (next) => heard.push(next.sweep?.told ?? ""),
       onRecords: (records) => heard.push(`${records.length} records`),
       onCode: ({ text }) => heard.push(text),
@@ -227,7 +255,7 @@ describe("a tape on which more videos come", () => {
     hear({ ...block, view, run: 2 }, [new Uint8Array([7])]);
     expect((await again).pictures[0]?.[0]).toBe(7);
     expect(await Promise.race([coming, Promise.resolve("not yet")])).toBe("not yet");
-    tape.growing?.copy(3);
+    tape.kernel?.copy(3);
     expect(sent.at(-1)).toMatchObject({ type: "code", view, tile: 3 });
     hear({ type: "exported", view, form: "python", name: "sweep.py", text: "x = 1" });
     expect(heard).toEqual(["2 of 4 videos are made", "0 records", "x = 1"]);

@@ -4,8 +4,8 @@ import type { AnyModel } from "@anywidget/types";
 import { loadPlotly, sharedPlotly } from "../charts/plotly.ts";
 import { connect, expected, type Message } from "../connection.ts";
 import { type CodedBlock, decodable } from "../playback/decoder.ts";
-import type { BlockRecord } from "../protocol.ts";
-import type { GrowingListener, Tape } from "./tape.ts";
+import type { BlockRecord, Topic } from "../protocol.ts";
+import type { KernelListener, Tape } from "./tape.ts";
 
 /** A loop goes round in these, and nothing comes twice. */
 const KEPT_BLOCKS = 32;
@@ -32,7 +32,7 @@ export function kernelTape(
     onWait: () => undefined,
   });
   const first = state();
-  let listener: GrowingListener | undefined;
+  let listener: KernelListener | undefined;
   let begun = false;
   const coming = records.wait();
   decodable(first.h264)
@@ -41,14 +41,14 @@ export function kernelTape(
   const leave = () => send({ type: "leave", view });
   signal.addEventListener("abort", leave);
   addEventListener("pagehide", leave, { signal });
-  const tape: Tape = { state: first, records: coming, block, exact, plotly };
-  return first.sweep === null ? tape : { ...tape, growing: { copy, send, listen } };
+  const kernel = { copy, send, listen };
+  return { state: first, records: coming, block, exact, plotly, kernel };
 
   function copy(tile: number | null): void {
     send({ type: "code", view, tile });
   }
 
-  function listen(next: GrowingListener): void {
+  function listen(next: KernelListener): void {
     listener = next;
   }
 
@@ -73,7 +73,7 @@ export function kernelTape(
         source.came(message.bytes);
         break;
       case "failure":
-        refuse(message.message);
+        refuse(message.message, message.topic);
         break;
       default:
         fail(`a recording has no ${message.type}`);
@@ -92,8 +92,11 @@ export function kernelTape(
   }
 
   /** Whatever was asked for and has not come, will not: it may be asked for again. */
-  function refuse(message: string): void {
+  function refuse(message: string, topic: Topic): void {
     fail(message);
+    if (topic === "code") {
+      return; // no picture was asked for by that
+    }
     for (const answers of [blocks, stills]) {
       for (const { refuse } of answers.values()) {
         refuse(new Error(message));

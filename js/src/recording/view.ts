@@ -7,6 +7,7 @@ import type { BlockRecord, State } from "../protocol.ts";
 import { timelineBoard } from "../timeline/board.ts";
 import { handOver } from "../timeline/files.ts";
 import { pictureOfFrame } from "../timeline/geometry.ts";
+import { copyButton } from "../view/copy-button.ts";
 import { heedDisabled, make } from "../view/elements.ts";
 import { errorPanel } from "../view/error-panel.ts";
 import { filmBar } from "../view/film-bar.ts";
@@ -17,7 +18,7 @@ import { stills } from "../view/stills.ts";
 import { lookBackKeys, stageOf } from "../view/theatre.ts";
 import { tileView } from "../view/tiles.ts";
 import { sweepPanel } from "./sweep-panel.ts";
-import type { Tape } from "./tape.ts";
+import type { Kernel, Tape } from "./tape.ts";
 import { TapePlayer } from "./tape-player.ts";
 
 const MEASURE_MS = 250;
@@ -37,7 +38,8 @@ export function recordingView(
   let shown: ShownPicture | undefined;
 
   const size = { width: state.width_px, height: state.height_px };
-  const { growing } = tape;
+  const { kernel } = tape;
+  const growing = state.sweep === null ? undefined : kernel;
   const tiles =
     state.tiles === null || growing === undefined
       ? undefined
@@ -75,7 +77,11 @@ export function recordingView(
   const status = statusLine();
   const timeline = timelineBoard(
     state,
-    { seek: (frame) => back.seek(pictureOfFrame(frame)), thumbnail },
+    {
+      seek: (frame) => back.seek(pictureOfFrame(frame)),
+      thumbnail,
+      tool: copyTool(kernel, signal),
+    },
     signal,
   );
   const charts = chartPanel(
@@ -137,10 +143,10 @@ export function recordingView(
   const measuring = setInterval(measure, MEASURE_MS);
   signal.addEventListener("abort", () => clearInterval(measuring));
   follow(state);
-  growing?.listen({
+  kernel?.listen({
     onState: follow,
     onRecords: take,
-    onCode: async ({ name, text }) => sweep?.say(await handOver("python", name, text)),
+    onCode: async ({ name, text }) => (sweep ?? timeline).say(await handOver("python", name, text)),
   });
   tape.records.then(take, (error) => errors.show(String(error)));
   return root;
@@ -197,4 +203,10 @@ export function recordingView(
       await timeline.fill({ record, ...(await tape.block(block)) });
     }
   }
+}
+
+/** Where a kernel is, it knows the cell that makes this video. */
+function copyTool(kernel: Kernel | undefined, signal: AbortSignal): HTMLElement | undefined {
+  const hint = "the cell that makes a studio of this video, from its beginning";
+  return kernel && copyButton(hint, () => kernel.copy(null), signal);
 }
