@@ -55,6 +55,22 @@ describe("the view of a recording", () => {
     );
   });
 
+  it("says what its tape waits for, and why a chart is long in coming", async () => {
+    vi.useFakeTimers();
+    let wait: (words: string) => void = () => {};
+    const root = recordingView((events) => {
+      ({ wait } = events);
+      return tape;
+    }, end.signal);
+    wait("waits for the kernel");
+    expect(root.querySelector(".ll-waiting")?.textContent).toBe("waits for the kernel");
+    const note = root.querySelector(".ll-chart .ll-chart-note");
+    expect(note?.textContent).toBe("the chart is loading");
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(note?.textContent).toBe("the chart is loading, and waits for the kernel");
+    vi.useRealTimers();
+  });
+
   it("offers no Python where no kernel is, for its page has it below the player", () => {
     const root = recordingView(() => tape, end.signal);
     expect(root.querySelector('[data-action="code"]')).toBeNull();

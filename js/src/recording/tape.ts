@@ -16,6 +16,12 @@ export type Tape = {
   kernel?: Kernel;
 };
 
+export type TapeEvents = {
+  fail: (message: string) => void;
+  /** What was asked for is long in coming, in words; "" once it is there. */
+  wait: (words: string) => void;
+};
+
 export type Kernel = {
   /** The Python that makes all of it, or one tile alone, is wanted. */
   copy: (tile: number | null) => void;

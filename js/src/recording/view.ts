@@ -18,21 +18,22 @@ import { stills } from "../view/stills.ts";
 import { lookBackKeys, stageOf } from "../view/theatre.ts";
 import { tileView } from "../view/tiles.ts";
 import { sweepPanel } from "./sweep-panel.ts";
-import type { Kernel, Tape } from "./tape.ts";
+import type { Kernel, Tape, TapeEvents } from "./tape.ts";
 import { TapePlayer } from "./tape-player.ts";
 
 const MEASURE_MS = 250;
 
-/** `open` gives the tape, and tells what goes wrong with it. */
+/** `open` gives the tape, and tells what goes wrong with it, or is long in coming. */
 export function recordingView(
-  open: (fail: (message: string) => void) => Tape,
+  open: (events: TapeEvents) => Tape,
   signal: AbortSignal,
 ): HTMLElement {
   const root = make("div", "longlive");
   heedDisabled(root, signal);
   const theatre = make("div", "ll-theatre");
   const errors = errorPanel(() => theatre.focus({ preventScroll: true }), signal);
-  const tape = open(errors.show);
+  const status = statusLine();
+  const tape = open({ fail: errors.show, wait: status.wait });
   let { state } = tape;
   const rate = state.pictures_per_second;
   let shown: ShownPicture | undefined;
@@ -74,7 +75,6 @@ export function recordingView(
     },
     fail: errors.show,
   });
-  const status = statusLine();
   const timeline = timelineBoard(
     state,
     {
