@@ -1,6 +1,6 @@
 // The floors of the page: a module imports only from floors below its own, and those that share
 // a floor do not know each other.
-const floors = ["fields", "panel", "protocol", "connection", "playback", "(view|charts|timeline)", "(recording|explorer)", "(widget|page|tradeoffs|browser)"];
+const floors = ["(fields|patience)", "panel", "protocol", "connection", "playback", "(view|charts|timeline)", "(recording|explorer)", "(widget|page|tradeoffs|browser)"];
 const path = (name) => `^src/${name}(\\.ts|/)`;
 const neighbours = ["view", "charts", "timeline"];
 
@@ -28,7 +28,7 @@ module.exports = {
     {
       name: "playback-is-pure",
       severity: "error",
-      from: { path: "^src/(fields|panel|protocol|playback)" },
+      from: { path: "^src/(fields|patience|panel|protocol|playback)" },
       to: { path: "@anywidget" },
     },
   ],

@@ -22,7 +22,6 @@ const unasked: ReadonlySet<Command["type"]> = new Set([
   "asset",
   "read",
   "time",
-  "code",
 ]);
 
 export type Connection = {
@@ -138,7 +137,7 @@ class Controls {
 }
 
 /** Why nothing is heard: the kernel runs a cell, as far as the host tells. */
-function waitingFor(model: AnyModel): string {
+export function waitingFor(model: AnyModel): string {
   const busy = within(kernelOf(model), "status") === "busy";
   return busy ? "queued until the cell ends" : "waits for the kernel";
 }

@@ -61,7 +61,7 @@ function widget() {
 
       function show(state?: State, open = false): void {
         if (parseState(model.get("page_state")).status === "recorded") {
-          el.replaceChildren(recordingView((fail) => kernelTape(model, fail, signal), signal));
+          el.replaceChildren(recordingView((events) => kernelTape(model, events, signal), signal));
           return;
         }
         const ends = new AbortController();

@@ -134,6 +134,13 @@ describe("a control that was sent", () => {
     expect(page.waits).toEqual(["queued until the cell ends"]);
   });
 
+  it("is a click at Copy as Python too", () => {
+    const page = connected("busy");
+    page.send({ type: "code", view: "12-34", tile: null });
+    vi.advanceTimersByTime(300);
+    expect(page.waits).toEqual(["queued until the cell ends"]);
+  });
+
   it("is not what a page sends of itself", () => {
     const page = connected("busy");
     page.send({ type: "look", view: "12-34", looking: true });

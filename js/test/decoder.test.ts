@@ -100,6 +100,17 @@ describe("what a page can decode", () => {
     expect(await decodable(null)).toEqual(["jpeg"]);
   });
 
+  it("is JPEG alone where the browser does not say within 5 s", async () => {
+    vi.useFakeTimers();
+    const asked = vi.spyOn(BrowserDecoder, "isConfigSupported");
+    asked.mockReturnValue(new Promise(() => undefined));
+    const known = decodable(NAME);
+    await vi.advanceTimersByTimeAsync(5000);
+    vi.useRealTimers();
+    expect(await known).toEqual(["jpeg"]);
+    asked.mockRestore();
+  });
+
   it("is JPEG alone on plain http, whatever else the browser knows", async () => {
     vi.stubGlobal("isSecureContext", false);
     expect(await decodable(NAME)).toEqual(["jpeg"]);
@@ -139,6 +150,31 @@ describe("a decoder", () => {
     await expect(broken).rejects.toThrow("broken");
     expect(values(await next)).toEqual([7]);
     expect(Frame.open).toBe(1);
+  });
+
+  it("gives up a browser's decoder that says nothing for 5 s, and goes on with another", async () => {
+    vi.useFakeTimers();
+    const flush = vi.spyOn(BrowserDecoder.prototype, "flush");
+    flush.mockReturnValueOnce(new Promise(() => undefined));
+    const decoder = new Decoder(NAME);
+    const silent = decoder.decode(block("h264", 1)).catch((error: unknown) => String(error));
+    const next = decoder.decode(block("h264", 7));
+    await vi.advanceTimersByTimeAsync(5000);
+    vi.useRealTimers();
+    expect(await silent).toBe("Error: its H.264 took over 5 s");
+    expect(values(await next)).toEqual([7]);
+    expect(BrowserDecoder.made.map(({ state }) => state)).toEqual(["closed", "configured"]);
+    flush.mockRestore();
+  });
+
+  it("says so where a JPEG does not come within 5 s", async () => {
+    vi.useFakeTimers();
+    vi.stubGlobal("createImageBitmap", () => new Promise(() => undefined));
+    const silent = new Decoder(null).decode(block("jpeg", 1));
+    silent.catch(() => undefined);
+    await vi.advanceTimersByTimeAsync(5000);
+    vi.useRealTimers();
+    await expect(silent).rejects.toThrow("its JPEGs took over 5 s");
   });
 
   it("says so where H.264 came that the kernel said it does not make", async () => {

@@ -234,6 +234,24 @@ describe("a player", () => {
     expect(player.back.film.stretch).toEqual({ first: 33, last: 56 });
   });
 
+  it("asks again for a block that has not come in 5 s, and then ever less often", async () => {
+    const { player, asked } = playing();
+    const again = (block: number) => ({ ...blockOf(1, block), view: "12-34" });
+    player.follow(stateOf(1, "paused"));
+    player.take(again(4));
+    await pass(4900);
+    expect(asked).toEqual([3]);
+    await pass(200);
+    expect(asked).toEqual([3, 3]);
+    await pass(9800);
+    expect(asked).toEqual([3, 3]);
+    await pass(200);
+    expect(asked).toEqual([3, 3, 3]);
+    player.take(again(3));
+    await pass(50);
+    expect(asked).toEqual([3, 3, 3, 2]);
+  });
+
   it("asks for nothing while the video waits for its next block", async () => {
     const { player, asked } = playing();
     player.follow(stateOf(1, "running"));

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { type Plotly, sharedPlotly } from "../src/charts/plotly.ts";
 import { expected } from "../src/connection.ts";
 
@@ -59,6 +59,19 @@ describe("the page's Plotly", () => {
     await settled();
     views[2]?.answer();
     expect(await views[2]?.chart).toBe(plotly);
+  });
+
+  it("is asked for by the next view where that which asked hears nothing for 5 s", async () => {
+    vi.useFakeTimers();
+    const { views, asked } = openViews(3);
+    await vi.advanceTimersByTimeAsync(5000);
+    vi.useRealTimers();
+    expect(asked).toEqual([0, 1]);
+    views[1]?.answer();
+    expect(await views[2]?.chart).toBe(plotly);
+    views[0]?.close();
+    expect(await views[0]?.chart).toBe("Error: the view was closed");
+    expect(await globalThis.longlivePlotly).toBe(plotly);
   });
 
   it("is asked for again by a view that opens after a failure", async () => {

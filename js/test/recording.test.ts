@@ -24,6 +24,11 @@ import { Picture, recordOf, takeOf } from "./video.ts";
 const PICTURE_MS = 62.5;
 /** Let all that is settled be heard of. */
 const settled = () => new Promise((resolve) => setTimeout(resolve));
+/** Keeps what a tape tells. */
+const telling = (told: string[]) => ({
+  fail: (message: string) => told.push(message),
+  wait: (words: string) => told.push(words),
+});
 
 describe("the player of a recording", () => {
   let nowMs = 0;
@@ -163,7 +168,7 @@ describe("a tape that lies with the kernel", () => {
     const errors: string[] = [];
     const end = new AbortController();
     vi.stubGlobal("isSecureContext", false);
-    const tape = kernelTape(model, (message) => errors.push(message), end.signal);
+    const tape = kernelTape(model, telling(errors), end.signal);
     tape.records.catch(() => undefined); // the view is closed before they come
     await settled();
     const view = (sent[0] as { view?: string } | undefined)?.view;
@@ -185,6 +190,78 @@ describe("a tape that lies with the kernel", () => {
     expect(sent.at(-1)?.type).toBe("leave");
     vi.unstubAllGlobals();
   });
+
+  it("asks again for what has not come in 5 s, ever less often, and says that it waits", async () => {
+    vi.useFakeTimers();
+    const told: string[] = [];
+    const end = new AbortController();
+    vi.stubGlobal("isSecureContext", false);
+    sent.length = 0;
+    const tape = kernelTape(model, telling(told), end.signal);
+    await vi.advanceTimersByTimeAsync(0);
+    const view = (sent[0] as { view?: string } | undefined)?.view;
+    const times = (type: string) => sent.filter((each) => each.type === type).length;
+    const { block } = fixtures.to_page;
+    const number = block.record.block;
+    const coming = tape.block(number);
+    const still = tape.exact(7);
+    await vi.advanceTimersByTimeAsync(4999);
+    expect([times("attach"), times("block"), times("still")]).toEqual([1, 1, 1]);
+    expect(told).toEqual([]);
+    await vi.advanceTimersByTimeAsync(1);
+    expect([times("attach"), times("block"), times("still")]).toEqual([2, 2, 2]);
+    expect(told).toEqual(["waits for the kernel"]);
+
+    hear({ ...block, view }, [new Uint8Array([7])]);
+    expect((await coming).pictures[0]?.[0]).toBe(7);
+    const history = { type: "history", view, run: tape.state.run, records: [] };
+    hear(history);
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect([times("attach"), times("block"), times("still")]).toEqual([2, 2, 4]);
+    const again = tape.block(number);
+    hear(history); // the answer to what was asked again
+    hear({ ...block, view }, [new Uint8Array([8])]);
+    expect((await again).pictures[0]?.[0]).toBe(8);
+    expect(told).toEqual(["waits for the kernel"]);
+    hear({ ...fixtures.to_page.still, view, picture: 7 }, [new Uint8Array([5])]);
+    await still;
+    expect(told).toEqual(["waits for the kernel", ""]);
+    tape.block(99);
+    const before = sent.length;
+    end.abort();
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(sent.slice(before).map(({ type }) => type)).toEqual(["leave"]);
+    vi.useRealTimers();
+    vi.unstubAllGlobals();
+  });
+
+  it("brings its Python, and tells why there is none while its blocks come all the same", async () => {
+    const told: string[] = [];
+    const end = new AbortController();
+    vi.stubGlobal("isSecureContext", false);
+    sent.length = 0;
+    const tape = kernelTape(model, telling(told), end.signal);
+    tape.records.catch(() => undefined); // the view is closed before they come
+    await settled();
+    const view = (sent[0] as { view?: string } | undefined)?.view;
+    tape.kernel?.listen({
+      onState: () => {},
+      onRecords: () => {},
+      onCode: ({ text }) => told.push(text),
+    });
+    tape.kernel?.copy(null);
+    expect(sent.at(-1)).toMatchObject({ type: "code", view, tile: null });
+    hear({ type: "exported", view, form: "python", name: "recording.py", text: "x = 1" });
+
+    const { block } = fixtures.to_page;
+    const coming = tape.block(block.record.block);
+    hear({ type: "failure", message: "no cell says it", details: "", topic: "code", view });
+    expect(told).toEqual(["x = 1", "no cell says it"]);
+    hear({ ...block, view }, [new Uint8Array([7])]);
+    expect((await coming).pictures[0]?.[0]).toBe(7);
+    end.abort();
+    vi.unstubAllGlobals();
+  });
 });
 
 describe("a tape on which more videos come", () => {
@@ -204,11 +281,11 @@ describe("a tape on which more videos come", () => {
   it("is asked for each block again, and tells of states, records and code", async () => {
     const end = new AbortController();
     vi.stubGlobal("isSecureContext", false);
-    const tape = kernelTape(model, () => {}, end.signal);
+    const tape = kernelTape(model, telling([]), end.signal);
     await settled();
     const view = (sent[0] as { view?: string } | undefined)?.view;
     const heard: string[] = [];
-    tape.growing?.listen({
+    tape.kernel?.listen({
       onState: (next) => heard.push(next.sweep?.told ?? ""),
       onRecords: (records) => heard.push(`${records.length} records`),
       onCode: ({ text }) => heard.push(text),
@@ -227,7 +304,7 @@ describe("a tape on which more videos come", () => {
     hear({ ...block, view, run: 2 }, [new Uint8Array([7])]);
     expect((await again).pictures[0]?.[0]).toBe(7);
     expect(await Promise.race([coming, Promise.resolve("not yet")])).toBe("not yet");
-    tape.growing?.copy(3);
+    tape.kernel?.copy(3);
     expect(sent.at(-1)).toMatchObject({ type: "code", view, tile: 3 });
     hear({ type: "exported", view, form: "python", name: "sweep.py", text: "x = 1" });
     expect(heard).toEqual(["2 of 4 videos are made", "0 records", "x = 1"]);

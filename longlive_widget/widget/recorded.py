@@ -8,6 +8,7 @@ from IPython.display import display
 from longlive_widget.runs.recording import RecordedRun
 from longlive_widget.widget.cell import run_code
 from longlive_widget.widget.export import write_page
+from longlive_widget.widget.protocol import CodeRequest, Command
 from longlive_widget.widget.tape import RecordedTape, state_of
 from longlive_widget.widget.tape_player import TapePlayer
 
@@ -49,6 +50,14 @@ class RecordingPlayer(TapePlayer):
     def __init__(self, recording: RecordedRun) -> None:
         self.recording = recording
         super().__init__(RecordedTape(recording), state_of(recording.manifest))
+
+    def _obey(self, command: Command, view: str | None) -> None:
+        match command:
+            case CodeRequest(asker, None):
+                run = self.recording.manifest
+                self._tell_code(asker, "recording.py", lambda: run_code(run))
+            case _:
+                super()._obey(command, view)
 
     def __repr__(self) -> str:
         run = self.recording.manifest

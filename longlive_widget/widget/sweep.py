@@ -31,7 +31,6 @@ from longlive_widget.widget.opened import Home, Opened, until_done
 from longlive_widget.widget.protocol import (
     CodeRequest,
     Command,
-    Exported,
     Start,
     State,
     StateMessage,
@@ -293,8 +292,11 @@ class Sweep(TapePlayer):
             case Stop():
                 self.stop()
             case CodeRequest(asker, tile):
-                code = self.code() if tile is None else self.code_of(tile)
-                self._tell(Exported(asker, "python", "sweep.py", code))
+                self._tell_code(
+                    asker,
+                    "sweep.py",
+                    lambda: self.code() if tile is None else self.code_of(tile),
+                )
             case _:
                 super()._obey(command, view)
 

@@ -21,6 +21,7 @@ from longlive_widget.widget.protocol import (
     BlockRequest,
     Codec,
     Command,
+    Exported,
     Failure,
     History,
     Leave,
@@ -104,6 +105,15 @@ class TapePlayer(OwnLayout):
         record = self._tape.records[block]
         message = BlockMessage(run, record, codec, self._state.made, 0.0, view)
         self._tell(message, encode_block(frames, codec))
+
+    def _tell_code(self, view: str, name: str, code: Callable[[], str]) -> None:
+        """Bring the Python that a page wants, or say why none is: nothing else fails by that."""
+        told: PageMessage
+        try:
+            told = Exported(view, "python", name, code())
+        except SessionError as error:
+            told = Failure(sentence(error), "", "code", view)
+        self._tell(told)
 
     def _exact(self, picture: int) -> list[bytes]:
         """The picture as it was made, as a PNG, if the tape has it."""

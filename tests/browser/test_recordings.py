@@ -6,7 +6,14 @@ import pytest
 from playwright.sync_api import expect
 
 from longlive_widget import Manifest, Recording
-from tests.browser.lab import CHANGE_THEME, run_all_cells, shown_picture, studio, wait_for_data
+from tests.browser.lab import (
+    CHANGE_THEME,
+    copied,
+    run_all_cells,
+    shown_picture,
+    studio,
+    wait_for_data,
+)
 from tests.browser.recorded import BLOCKS, LANDS_AT, MARKUP, record
 from tests.browser.test_player import psnr_db
 
@@ -124,6 +131,8 @@ def test_a_recording_plays_in_a_notebook_in_step_with_its_timeline_and_charts(
         expect(charts).to_have_attribute("data-blocks", str(BLOCKS))
         expect(charts).to_have_attribute("data-lit", str(BLOCKS - 1))
         assert player.locator(".ll-tab").all_inner_texts() == ["Latency", "Parts"]
+        code = copied(page, player.get_by_text("Copy as Python"))
+        assert code == Recording.open(run).code()
         expect(player.locator(".ll-thumbnail")).to_have_count(BLOCKS)
         screenshots.take(player, "recording-light.png")
         player.locator(".ll-tab", has_text="Parts").click()

@@ -2,6 +2,7 @@
 
 import io
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -108,6 +109,21 @@ def test_what_it_cannot_do_is_told(folders, command, said):
     assert failure["type"] == "failure"
     assert said in failure["message"]
     assert failure["view"] == command.get("view")
+
+
+def test_a_page_gets_the_cell_of_its_recording_or_why_there_is_none(folders):
+    recording = Recording.open(folders / "exact")
+    page = Page(RecordingPlayer(recording))
+    ((told, _),) = page.ask(type="code", view="a", tile=None)
+    assert (told["type"], told["view"], told["form"]) == ("exported", "a", "python")
+    assert told["text"] == recording.code()
+
+    run = recording.manifest
+    unnamed = replace(run, maker=replace(run.maker, model="mine"))
+    page = Page(RecordingPlayer(replace(recording, manifest=unnamed)))
+    ((told, _),) = page.ask(type="code", view="a", tile=None)
+    assert (told["type"], told["view"], told["topic"]) == ("failure", "a", "code")
+    assert "called 'mine', which is none of" in told["message"]
 
 
 def test_a_recording_is_shown_as_its_player(folders, monkeypatch):

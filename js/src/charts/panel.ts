@@ -10,7 +10,7 @@ import { latencyChart } from "./latency-chart.ts";
 import { memoryChart } from "./memory-chart.ts";
 import { partsChart } from "./parts-chart.ts";
 import { blockOf, type Plot, plot } from "./plot.ts";
-import type { Plotly } from "./plotly.ts";
+import { noteWhile, type Plotly } from "./plotly.ts";
 import { profileReadout, readoutOf, sidesReadout } from "./readout.ts";
 import { blockRange, MOST_DRAWN, type Range, wholeRange, within, zoomed } from "./series.ts";
 import { psnrChart, sidesChart, ssimChart } from "./sides-charts.ts";
@@ -65,7 +65,7 @@ export function chartPanel(
   const element = make("div", "ll-charts");
   const bar = make("div", "ll-chart-bar");
   const chart = make("div", "ll-chart");
-  const loadingNote = make("div", "ll-chart-note", "the chart is loading");
+  const loadingNote = noteWhile(loading);
   const legend = make("div", "ll-legend");
   const readout = make("div", "ll-readout");
   const note = make("div", "ll-chart-note");
@@ -106,7 +106,7 @@ export function chartPanel(
   element.append(bar, chart, note);
   on(freeze, () => setFrozen(!blocks.isFrozen));
   on(reset, () => zoom(undefined));
-  on(png, () => void savePng());
+  on(png, () => savePng().catch((error: unknown) => say(`no picture: ${String(error)}`)));
   on(csv, saveCsv);
   on(profile, askForProfile);
   chart.addEventListener("keydown", press, { signal });
@@ -116,12 +116,7 @@ export function chartPanel(
     clearTimeout(timer);
     themes.disconnect();
   });
-  loading.then(
-    (plotly) => begin(plotly),
-    (error: unknown) => {
-      loadingNote.textContent = `no chart: ${String(error)}`;
-    },
-  );
+  loading.then(begin, () => undefined); // the note says why there is none
   choice.choose(drawing.name);
   setFrozen(false);
   zoom(undefined);

@@ -1,5 +1,6 @@
 // One plot on the page: drawn by Plotly as often as may be, and what is done to it.
 
+import { inTime, tooLate } from "../patience.ts";
 import { make } from "../view/elements.ts";
 import type { Figure } from "./drawing.ts";
 import type { Plotly } from "./plotly.ts";
@@ -58,7 +59,8 @@ export function plot(plotly: Plotly, events: PlotEvents, signal: AbortSignal): P
   async function picture({ data, layout, legend }: Figure, ground: string): Promise<Blob> {
     const over = { paper_bgcolor: ground, plot_bgcolor: ground };
     const whole = { ...layout, ...over, ...(legend.length > 0 ? withLegend : {}) };
-    const address = await plotly.toImage({ data, layout: whole }, png);
+    const drawn = plotly.toImage({ data, layout: whole }, png);
+    const address = await inTime(drawn, tooLate("its PNG"));
     const [, coded = ""] = address.split(",");
     const bytes = Uint8Array.from(atob(coded), (letter) => letter.charCodeAt(0));
     return new Blob([bytes], { type: "image/png" });

@@ -1,5 +1,8 @@
 // Plotly, which comes from the kernel once a page, and only when a chart is wanted.
 
+import { inTime, tooLate, whenLate } from "../patience.ts";
+import { make } from "../view/elements.ts";
+
 /** An element that holds a plot, and tells what is done to it. */
 export type Plotted = HTMLElement & { on: (event: string, act: (told: unknown) => void) => void };
 
@@ -21,14 +24,14 @@ declare global {
 
 /**
  * The page's Plotly; `fetch` brings it where no other view has asked for it yet. A view that asked
- * may go before it comes: then each of those that wait asks in its turn.
+ * may go before it comes, or its kernel may be silent: then each of those that wait asks in its turn.
  */
 export async function sharedPlotly(fetch: () => Promise<Plotly>): Promise<Plotly> {
-  for (let others = globalThis.longlivePlotly; others !== undefined; ) {
+  for (let others = globalThis.longlivePlotly; others !== undefined; others = besides(others)) {
     try {
-      return await others;
+      return await inTime(others, tooLate("another view"));
     } catch {
-      others = globalThis.longlivePlotly;
+      // its view has gone, or hears nothing
     }
   }
   const own = fetch();
@@ -36,9 +39,29 @@ export async function sharedPlotly(fetch: () => Promise<Plotly>): Promise<Plotly
   try {
     return await own;
   } catch (error) {
-    globalThis.longlivePlotly = undefined;
+    if (globalThis.longlivePlotly === own) {
+      globalThis.longlivePlotly = undefined;
+    }
     throw error;
   }
+}
+
+/** What another view has asked for since, if one has. */
+function besides(before: Promise<Plotly>): Promise<Plotly> | undefined {
+  const now = globalThis.longlivePlotly;
+  return now === before ? undefined : now;
+}
+
+/** What stands in the place of a chart until Plotly is there, or in words why it is not. */
+export function noteWhile(loading: Promise<Plotly>): HTMLElement {
+  const note = make("div", "ll-chart-note", "the chart is loading");
+  whenLate(loading, () => {
+    note.textContent = "the chart is loading, and waits for the kernel";
+  });
+  loading.catch((error: unknown) => {
+    note.textContent = `no chart: ${String(error)}`;
+  });
+  return note;
 }
 
 /** Run the source as a module, so that a Plotly that the page has of its own stays as it was. */

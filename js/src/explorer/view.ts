@@ -1,7 +1,7 @@
 // The explorer of trade-offs: its menus, a chart, the presets as a list, and what a click does.
 
 import { type Plot, placeOf, plot } from "../charts/plot.ts";
-import type { Plotly } from "../charts/plotly.ts";
+import { noteWhile, type Plotly } from "../charts/plotly.ts";
 import { tabs } from "../charts/tabs.ts";
 import { colours } from "../charts/theme.ts";
 import { make } from "../view/elements.ts";
@@ -35,7 +35,7 @@ export function explorer(
   const element = make("div", "ll-frame ll-explorer-frame");
   const bar = make("div", "ll-chart-bar");
   const chart = make("div", "ll-chart ll-explorer-chart");
-  const loadingNote = make("div", "ll-chart-note", "the chart is loading");
+  const loadingNote = noteWhile(loading);
   const note = make("p", "ll-explorer-note");
   const said = make("p", "ll-explorer-said");
   const presets = make("ul", "ll-preset-list");
@@ -58,9 +58,7 @@ export function explorer(
   const themes = new MutationObserver(() => void draw());
   themes.observe(document.body, { attributeFilter: ["data-jp-theme-name"] });
   signal.addEventListener("abort", () => themes.disconnect());
-  loading.then(begin, (error: unknown) => {
-    loadingNote.textContent = `no chart: ${String(error)}`;
-  });
+  loading.then(begin, () => undefined); // the note says why there is none
   choice.choose(shown);
   return { element, update, say };
 

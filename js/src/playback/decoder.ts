@@ -1,5 +1,6 @@
-// Coded blocks into pictures that can be drawn. Knows no time and no element of the page.
+// Coded blocks into pictures that can be drawn. Knows neither the time of the video nor an element of the page.
 
+import { inTime, tooLate } from "../patience.ts";
 import type { Codec } from "../protocol.ts";
 
 /** What is drawn; close it when that was done for the last time. */
@@ -19,7 +20,8 @@ export async function decodable(h264: string | null): Promise<Codec[]> {
   if (h264 === null || !isSecureContext || !("VideoDecoder" in globalThis)) {
     return ["jpeg"];
   }
-  const { supported } = await VideoDecoder.isConfigSupported(configuration(h264));
+  const asked = VideoDecoder.isConfigSupported(configuration(h264));
+  const { supported } = await inTime<VideoDecoderSupport>(asked, () => ({ supported: false }));
   return supported ? ["h264", "jpeg"] : ["jpeg"];
 }
 
@@ -53,8 +55,11 @@ export class Decoder {
     }
     switch (codec) {
       case "jpeg":
-        return Promise.all(
-          pictures.map((jpeg) => createImageBitmap(new Blob([jpeg], { type: "image/jpeg" }))),
+        return inTime(
+          Promise.all(
+            pictures.map((jpeg) => createImageBitmap(new Blob([jpeg], { type: "image/jpeg" }))),
+          ),
+          tooLate("its JPEGs"),
         );
       case "h264":
         return this.decodeH264(pictures);
@@ -72,7 +77,10 @@ export class Decoder {
         const type = index === 0 ? "key" : "delta";
         video.decode(new EncodedVideoChunk({ type, timestamp: index, data }));
       });
-      await video.flush();
+      await inTime(video.flush(), () => {
+        video.close(); // or what it gives later would be pictures of another block
+        return tooLate("its H.264")();
+      });
       if (frames.length !== units.length) {
         throw new Error(`${units.length} pictures were sent, and ${frames.length} came out`);
       }

@@ -1,5 +1,6 @@
 // The way of a block on the page: keep, decode, buffer, show in time, give the credit back.
 
+import { MOST_S } from "../patience.ts";
 import type {
   BlockMessage,
   BlockRecord,
@@ -67,8 +68,8 @@ export class Player {
   private newest = -1;
   /** The last block whose first pictures came before the rest. */
   private opening: Opening | undefined;
-  /** The block that was asked for and has not come. */
-  private asked: number | undefined;
+  /** The block that was asked for and has not come, and when it is asked for again: it may be lost. */
+  private asked: { block: number; againMs: number; patienceMs: number } | undefined;
   private status: Status = "idle";
   private buffer: JitterBuffer<Picture>;
   private readonly decoder: Decoder;
@@ -200,7 +201,7 @@ export class Player {
     if (this.newest < 0) {
       this.join();
     }
-    if (record.block === this.asked) {
+    if (record.block === this.asked?.block) {
       this.asked = undefined;
     }
     if (view !== null && record.block <= this.newest) {
@@ -226,7 +227,7 @@ export class Player {
       this.events.credit(this.run, record.block); // it came before, for this view alone
     } else if (whole === undefined) {
       this.events.credit(this.run, record.block); // it is not here, and is to come as a whole
-      this.request(record.block);
+      this.request(record.block, performance.now());
     } else {
       this.back.film.add(whole);
       this.play(whole);
@@ -325,16 +326,21 @@ export class Player {
   }
 
   /** Ask for one block that is missing in the film, while the video needs nothing more urgently. */
-  private fill(): void {
+  private fill(nowMs: number): void {
+    const { asked } = this;
     const { gap } = this.back.film;
-    const dry = this.status === "running" && this.buffer.waiting === 0;
-    if (gap !== undefined && this.asked === undefined && !dry) {
-      this.request(gap);
+    if (this.status === "running" && this.buffer.waiting === 0) {
+      return;
+    }
+    if (asked === undefined && gap !== undefined) {
+      this.request(gap, nowMs);
+    } else if (asked !== undefined && nowMs >= asked.againMs) {
+      this.request(asked.block, nowMs, 2 * asked.patienceMs);
     }
   }
 
-  private request(block: number): void {
-    this.asked = block;
+  private request(block: number, nowMs: number, patienceMs = 1000 * MOST_S): void {
+    this.asked = { block, againMs: nowMs + patienceMs, patienceMs };
     this.events.ask(this.run, block);
   }
 
@@ -422,7 +428,7 @@ export class Player {
       this.events.draw(shown, !looking);
     }
     this.stand(nowMs);
-    this.fill();
+    this.fill(nowMs);
   }
 
   private land(live: ShownPicture | undefined): void {

@@ -2,23 +2,21 @@
 
 import type { AnyModel } from "@anywidget/types";
 import { loadPlotly, sharedPlotly } from "../charts/plotly.ts";
-import { connect, expected, type Message } from "../connection.ts";
+import { connect, expected, type Message, waitingFor } from "../connection.ts";
 import { type CodedBlock, decodable } from "../playback/decoder.ts";
-import type { BlockRecord } from "../protocol.ts";
-import type { GrowingListener, Tape } from "./tape.ts";
+import type { BlockRecord, HistoryMessage, Topic } from "../protocol.ts";
+import { Questions } from "./questions.ts";
+import type { KernelListener, Tape, TapeEvents } from "./tape.ts";
 
 /** A loop goes round in these, and nothing comes twice. */
 const KEPT_BLOCKS = 32;
 
 type Answer<T> = { give: (value: T) => void; refuse: (why: Error) => void; promise: Promise<T> };
 
-export function kernelTape(
-  model: AnyModel,
-  fail: (message: string) => void,
-  signal: AbortSignal,
-): Tape {
+export function kernelTape(model: AnyModel, { fail, wait }: TapeEvents, signal: AbortSignal): Tape {
   const records = expected<readonly BlockRecord[]>(signal);
   const source = expected<Uint8Array<ArrayBuffer>>(signal);
+  const questions = new Questions((late) => wait(late ? waitingFor(model) : ""), signal);
   const blocks = new Map<number, Answer<CodedBlock>>();
   const stills = new Map<number, Answer<Uint8Array<ArrayBuffer> | undefined>>();
   const { view, state, send } = connect(model, signal, {
@@ -32,30 +30,30 @@ export function kernelTape(
     onWait: () => undefined,
   });
   const first = state();
-  let listener: GrowingListener | undefined;
-  let begun = false;
+  let listener: KernelListener | undefined;
+  let taken: number | undefined;
   const coming = records.wait();
   decodable(first.h264)
-    .then((codecs) => send({ type: "attach", view, codecs }))
+    .then((codecs) => questions.put(coming, () => send({ type: "attach", view, codecs })))
     .catch((error) => fail(String(error)));
   const leave = () => send({ type: "leave", view });
   signal.addEventListener("abort", leave);
   addEventListener("pagehide", leave, { signal });
-  const tape: Tape = { state: first, records: coming, block, exact, plotly };
-  return first.sweep === null ? tape : { ...tape, growing: { copy, send, listen } };
+  const kernel = { copy, send, listen };
+  return { state: first, records: coming, block, exact, plotly, kernel };
 
   function copy(tile: number | null): void {
     send({ type: "code", view, tile });
   }
 
-  function listen(next: GrowingListener): void {
+  function listen(next: KernelListener): void {
     listener = next;
   }
 
   function take(message: Message): void {
     switch (message.type) {
       case "history":
-        takeRecords(message.records);
+        takeRecords(message);
         break;
       case "exported":
         listener?.onCode(message);
@@ -73,7 +71,7 @@ export function kernelTape(
         source.came(message.bytes);
         break;
       case "failure":
-        refuse(message.message);
+        refuse(message.message, message.topic);
         break;
       default:
         fail(`a recording has no ${message.type}`);
@@ -81,19 +79,27 @@ export function kernelTape(
   }
 
   /** The first ones, or those of a tape that has grown: what is here of it is no longer right. */
-  function takeRecords(all: readonly BlockRecord[]): void {
-    blocks.clear();
-    if (begun) {
-      listener?.onRecords(all);
-    } else {
-      begun = true;
-      records.came(all);
+  function takeRecords({ run, records: all }: HistoryMessage): void {
+    if (run === taken) {
+      return; // they were asked for again, and had come meanwhile
     }
+    for (const number of [...blocks.keys()]) {
+      drop(number);
+    }
+    if (taken === undefined) {
+      records.came(all);
+    } else {
+      listener?.onRecords(all);
+    }
+    taken = run;
   }
 
   /** Whatever was asked for and has not come, will not: it may be asked for again. */
-  function refuse(message: string): void {
+  function refuse(message: string, topic: Topic): void {
     fail(message);
+    if (topic === "code") {
+      return; // no picture was asked for by that
+    }
     for (const answers of [blocks, stills]) {
       for (const { refuse } of answers.values()) {
         refuse(new Error(message));
@@ -105,7 +111,9 @@ export function kernelTape(
   function block(number: number): Promise<CodedBlock> {
     const here = blocks.get(number) ?? asked<CodedBlock>();
     if (!blocks.has(number)) {
-      send({ type: "block", view, run: state().run, block: number });
+      questions.put(here.promise, () =>
+        send({ type: "block", view, run: state().run, block: number }),
+      );
     }
     blocks.delete(number); // and so it is the newest
     blocks.set(number, here);
@@ -113,15 +121,25 @@ export function kernelTape(
       if (blocks.size <= KEPT_BLOCKS) {
         break;
       }
-      blocks.delete(oldest);
+      drop(oldest);
     }
     return here.promise;
   }
 
+  function drop(number: number): void {
+    const gone = blocks.get(number);
+    if (gone !== undefined) {
+      questions.forget(gone.promise);
+      blocks.delete(number);
+    }
+  }
+
   function exact(picture: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
     const here = stills.get(picture) ?? asked<Uint8Array<ArrayBuffer> | undefined>();
-    stills.set(picture, here);
-    send({ type: "still", view, run: state().run, picture });
+    if (!stills.has(picture)) {
+      stills.set(picture, here);
+      questions.put(here.promise, () => send({ type: "still", view, run: state().run, picture }));
+    }
     return here.promise;
   }
 

@@ -12,18 +12,25 @@ export type Tape = {
   /** A picture as it was made, as a PNG; undefined where only the video is kept. */
   exact: (picture: number) => Promise<Uint8Array<ArrayBuffer> | undefined>;
   plotly: () => Promise<Plotly>;
-  /** What a tape has besides whose videos are still being made. */
-  growing?: Growing;
+  /** What a tape has besides that lies with a kernel. */
+  kernel?: Kernel;
 };
 
-export type Growing = {
-  /** The Python that makes all of it, or one tile alone, is wanted; what was done with it is told. */
+export type TapeEvents = {
+  fail: (message: string) => void;
+  /** What was asked for is long in coming, in words; "" once it is there. */
+  wait: (words: string) => void;
+};
+
+export type Kernel = {
+  /** The Python that makes all of it, or one tile alone, is wanted. */
   copy: (tile: number | null) => void;
   send: (command: Command) => void;
-  listen: (listener: GrowingListener) => void;
+  listen: (listener: KernelListener) => void;
 };
 
-export type GrowingListener = {
+export type KernelListener = {
+  /** More of its videos are made, if they still are. */
   onState: (state: State) => void;
   /** More is on the tape: each block is another one. */
   onRecords: (records: readonly BlockRecord[]) => void;

@@ -7,6 +7,7 @@ import type { BlockRecord, State } from "../protocol.ts";
 import { timelineBoard } from "../timeline/board.ts";
 import { handOver } from "../timeline/files.ts";
 import { pictureOfFrame } from "../timeline/geometry.ts";
+import { copyButton } from "../view/copy-button.ts";
 import { heedDisabled, make } from "../view/elements.ts";
 import { errorPanel } from "../view/error-panel.ts";
 import { filmBar } from "../view/film-bar.ts";
@@ -17,27 +18,29 @@ import { stills } from "../view/stills.ts";
 import { lookBackKeys, stageOf } from "../view/theatre.ts";
 import { tileView } from "../view/tiles.ts";
 import { sweepPanel } from "./sweep-panel.ts";
-import type { Tape } from "./tape.ts";
+import type { Kernel, Tape, TapeEvents } from "./tape.ts";
 import { TapePlayer } from "./tape-player.ts";
 
 const MEASURE_MS = 250;
 
-/** `open` gives the tape, and tells what goes wrong with it. */
+/** `open` gives the tape, and tells what goes wrong with it, or is long in coming. */
 export function recordingView(
-  open: (fail: (message: string) => void) => Tape,
+  open: (events: TapeEvents) => Tape,
   signal: AbortSignal,
 ): HTMLElement {
   const root = make("div", "longlive");
   heedDisabled(root, signal);
   const theatre = make("div", "ll-theatre");
   const errors = errorPanel(() => theatre.focus({ preventScroll: true }), signal);
-  const tape = open(errors.show);
+  const status = statusLine();
+  const tape = open({ fail: errors.show, wait: status.wait });
   let { state } = tape;
   const rate = state.pictures_per_second;
   let shown: ShownPicture | undefined;
 
   const size = { width: state.width_px, height: state.height_px };
-  const { growing } = tape;
+  const { kernel } = tape;
+  const growing = state.sweep === null ? undefined : kernel;
   const tiles =
     state.tiles === null || growing === undefined
       ? undefined
@@ -72,10 +75,13 @@ export function recordingView(
     },
     fail: errors.show,
   });
-  const status = statusLine();
   const timeline = timelineBoard(
     state,
-    { seek: (frame) => back.seek(pictureOfFrame(frame)), thumbnail },
+    {
+      seek: (frame) => back.seek(pictureOfFrame(frame)),
+      thumbnail,
+      tool: copyTool(kernel, signal),
+    },
     signal,
   );
   const charts = chartPanel(
@@ -137,10 +143,10 @@ export function recordingView(
   const measuring = setInterval(measure, MEASURE_MS);
   signal.addEventListener("abort", () => clearInterval(measuring));
   follow(state);
-  growing?.listen({
+  kernel?.listen({
     onState: follow,
     onRecords: take,
-    onCode: async ({ name, text }) => sweep?.say(await handOver("python", name, text)),
+    onCode: async ({ name, text }) => (sweep ?? timeline).say(await handOver("python", name, text)),
   });
   tape.records.then(take, (error) => errors.show(String(error)));
   return root;
@@ -197,4 +203,10 @@ export function recordingView(
       await timeline.fill({ record, ...(await tape.block(block)) });
     }
   }
+}
+
+/** Where a kernel is, it knows the cell that makes this video. */
+function copyTool(kernel: Kernel | undefined, signal: AbortSignal): HTMLElement | undefined {
+  const hint = "the cell that makes a studio of this video, from its beginning";
+  return kernel && copyButton(hint, () => kernel.copy(null), signal);
 }

@@ -60,6 +60,8 @@ export type Looking = {
   seek: (frame: number) => void;
   /** Bring the pictures of a block, by `fill`. */
   thumbnail: (block: number) => Promise<void>;
+  /** What else is done with it, among the buttons. */
+  tool?: HTMLElement | undefined;
 };
 
 /** What is offered where a timeline may be changed, and where it is looked at. */
@@ -119,6 +121,9 @@ export function timelineBoard(
       list.classList.add("ll-menu-up"); // below, the cell's output ends
       tools.gap.append(list);
     }
+  }
+  if (looking?.tool !== undefined) {
+    tools.gap.append(looking.tool);
   }
   note.setAttribute("role", "status");
   note.setAttribute("aria-live", "polite");

@@ -1,5 +1,6 @@
 // One small picture of each block that was shown, beneath the prompts.
 
+import { inTime } from "../patience.ts";
 import { aspectOf, Decoder, type Picture } from "../playback/decoder.ts";
 import type { Take } from "../playback/film.ts";
 import type { ShownPicture } from "../playback/player.ts";
@@ -81,8 +82,9 @@ export function filmstrip(
     canvas.height = HEIGHT_PX;
     canvas.width = Math.round(HEIGHT_PX * aspect);
     context?.drawImage(picture, 0, 0, canvas.width * columns, canvas.height * rows);
-    const jpeg = await new Promise<Blob | null>((made) =>
-      canvas.toBlob(made, "image/jpeg", QUALITY),
+    const jpeg = await inTime(
+      new Promise<Blob | null>((made) => canvas.toBlob(made, "image/jpeg", QUALITY)),
+      () => null,
     );
     if (jpeg !== null && of === video) {
       keep(block, jpeg);

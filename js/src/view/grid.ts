@@ -5,7 +5,7 @@ import type { BlockRecord, Tiles } from "../protocol.ts";
 import { make } from "./elements.ts";
 import { menu } from "./menu.ts";
 import type { Size } from "./screen.ts";
-import { caption, copyButton, type TileEvents, type TileView } from "./tile-parts.ts";
+import { caption, copyAllButton, type TileEvents, type TileView } from "./tile-parts.ts";
 
 /** `whole` is the size of a picture that shows all of `tiles`. */
 export function gridView(
@@ -24,7 +24,7 @@ export function gridView(
 
   all.type = "button";
   all.addEventListener("click", () => turnTo(undefined), { signal });
-  bar.append(copyButton(copy, signal), all, hint);
+  bar.append(copyAllButton(copy, signal), all, hint);
   overlay.append(...cells.map(({ element }) => element));
   choose(undefined);
   return {

@@ -4,7 +4,12 @@ import { figuresOf, type Tile, tileAt } from "../playback/sides.ts";
 import type { BlockRecord, Tiles } from "../protocol.ts";
 import { make } from "./elements.ts";
 import type { Size } from "./screen.ts";
-import { caption as captionOf, copyButton, type TileEvents, type TileView } from "./tile-parts.ts";
+import {
+  caption as captionOf,
+  copyAllButton,
+  type TileEvents,
+  type TileView,
+} from "./tile-parts.ts";
 
 const gains = [1, 2, 4, 8, 16, 32];
 
@@ -57,7 +62,7 @@ export function pairView(
     return button;
   });
   group.append(...buttons);
-  bar.append(group, amplify, copyButton(copy, signal));
+  bar.append(group, amplify, copyAllButton(copy, signal));
   overlay.append(captions, split);
   choose(look);
   return {

@@ -1,5 +1,6 @@
 // Where the pictures are drawn, and all that is done with the picture as a whole.
 
+import { inTime, tooLate } from "../patience.ts";
 import type { ShownPicture } from "../playback/player.ts";
 import { FLOATING } from "./attention.ts";
 import { iconButton, make } from "./elements.ts";
@@ -112,8 +113,12 @@ export function screen(
       paint(picture);
     },
     focus,
-    seen: () => new Promise((resolve) => canvas.toBlob(resolve, "image/png")),
+    seen,
   };
+
+  function seen(): Promise<Blob | null> {
+    return inTime(new Promise((made) => canvas.toBlob(made, "image/png")), tooLate("its PNG"));
+  }
 
   function paint(picture: CanvasImageSource): void {
     const onto = lens === undefined ? context : memory;

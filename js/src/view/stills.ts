@@ -1,5 +1,6 @@
 // Single pictures as they were made: one that stands is drawn again without loss, or saved as a file.
 
+import { inTime, tooLate } from "../patience.ts";
 import type { StillMessage } from "../protocol.ts";
 import { download } from "./elements.ts";
 import type { Screen } from "./screen.ts";
@@ -52,7 +53,7 @@ export function stills(screen: Screen, { ask, shown, refined, fail }: StillEvent
     if (png === undefined) {
       return;
     }
-    const exact = await createImageBitmap(png);
+    const exact = await inTime(createImageBitmap(png), tooLate("its PNG"));
     if (shown() === picture) {
       screen.refine(exact);
       refined(picture);

@@ -1,6 +1,7 @@
 // What all views of several videos have: a name with figures over each, and the Python that makes them.
 
 import type { BlockRecord, Command, State } from "../protocol.ts";
+import { copyButton } from "./copy-button.ts";
 import { make } from "./elements.ts";
 import type { Lens } from "./screen.ts";
 
@@ -24,13 +25,8 @@ export type TileEvents = {
   copy: (tile: number | null) => void;
 };
 
-export function copyButton(copy: TileEvents["copy"], signal: AbortSignal): HTMLButtonElement {
-  const button = make("button", "ll-button ll-chart-tool", "Copy as Python");
-  button.type = "button";
-  button.title = "the cell that makes this, as it is now";
-  button.dataset["action"] = "code";
-  button.addEventListener("click", () => copy(null), { signal });
-  return button;
+export function copyAllButton(copy: TileEvents["copy"], signal: AbortSignal): HTMLButtonElement {
+  return copyButton("the cell that makes this, as it is now", () => copy(null), signal);
 }
 
 export function caption(label: string, figures: string): HTMLElement {
