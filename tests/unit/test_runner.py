@@ -229,8 +229,8 @@ def test_a_large_block_is_sent_again_as_it_was_coded_though_its_pictures_are_gon
 
 @pytest.mark.fault(
     "The page and its messages",
-    "a tab is frozen for a while",
-    "blocks are made, kept, and counted as not shown; once it answers again it gets the newest one",
+    "credits come late",
+    "blocks are made, kept, and counted as not shown; once there is room the newest one is sent",
 )
 def test_a_block_that_had_no_room_is_sent_once_there_is_unless_another_one_came(begin):
     runner, page = begin()
