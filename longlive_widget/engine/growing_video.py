@@ -1,18 +1,20 @@
 """Videos that grow block by block and play meanwhile, whatever becomes of their maker.
 
-H.264 in MP4, in fragments of a block. A block is in the file once the next one is begun.
+H.264 in MP4, in fragments of a block. Once a block was appended it is in the file as a whole: who
+kills this process then does not take it along.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from fractions import Fraction
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Final
 
 import av
 import numpy as np
-from av.video.frame import PictureType
+from av.container import OutputContainer
 from numpy.typing import NDArray
 
 from longlive_widget.engine.h264 import CODEC, codec_required, frame_of, say_colours
@@ -21,14 +23,24 @@ from longlive_widget.files import disk_errors_explained
 from longlive_widget.geometry import PICTURES_PER_SECOND
 
 LOSSLESS_CODEC: Final = "libx264rgb"
-FRAGMENTS = {"movflags": "frag_keyframe+empty_moov+default_base_moof", "flush_packets": "1"}
+FRAGMENT = {
+    "movflags": "empty_moov+default_base_moof+frag_custom+frag_discont+skip_trailer",
+    # The time of a fragment is that of its pictures in the whole video, and so it is to stay.
+    "avoid_negative_ts": "disabled",
+    "use_editlist": "0",
+}
 EXACT = {"qp": "0", "preset": "medium"}
-# No picture waits for a later one, and a block is whole by itself.
-BLOCKWISE = {"tune": "zerolatency", "forced-idr": "1", "g": "999", "sc_threshold": "0"}
+# No picture waits for a later one, and but for the first of a block none is whole.
+BLOCKWISE = {"tune": "zerolatency", "g": "999", "sc_threshold": "0"}
+
+Packets = Iterable["av.Packet[av.VideoStream]"]
 
 
 class _GrowingFile:
     """What both kinds have in common: fragments, and how the file ends.
+
+    FFmpeg holds a fragment back until the next one begins. So each block is a video of its own in
+    memory, and of all but the first the fragment alone goes into the file.
 
     Raises:
         OutputError: no video can be written there, or the disk is full.
@@ -37,19 +49,18 @@ class _GrowingFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.pictures = 0
-        self._sure_pictures = self._sure_bytes = 0
-        self._torn = False
+        self._blocks = 0
+        self._bytes = 0
         with disk_errors_explained(path):
-            self._container = av.open(str(path), "w", format="mp4", options=FRAGMENTS)
+            self._file = path.open("wb", buffering=0)
 
     def close(self) -> None:
-        """End it: all is in the file then.
+        """End it, with an index in front, as players like it best.
 
-        With an index in front, as players like it best, unless the disk has no room for writing it.
+        Without one where the disk has no room for writing it.
         """
-        with self._writing():
-            self._flush()
-            self._container.close()
+        with disk_errors_explained(self.path):
+            self._file.close()
         indexed = self.path.with_name(f".{self.path.stem}.indexed.tmp")
         try:
             with suppress(OSError):
@@ -59,35 +70,39 @@ class _GrowingFile:
             indexed.unlink(missing_ok=True)
 
     def abandon(self) -> int:
-        """Let go of it, with what is in the file by now; how many pictures that are.
+        """Let go of it, with the blocks that are in the file; how many pictures that are."""
+        with suppress(OSError):
+            self._file.close()
+        return self.pictures
 
-        A block that was written in part is taken out again.
-        """
-        try:
-            self._container.close()
-        except OSError:
-            self._torn = True
-        if not self._torn:
-            return self.pictures
-        with suppress(OSError), self.path.open("r+b") as file:
-            file.truncate(self._sure_bytes)
-        return self._sure_pictures
+    def _add(self, coded: Callable[[OutputContainer], Packets]) -> None:
+        """Put a block at the end: what `coded` gives, in a stream that it adds to a container."""
+        made, pictures = BytesIO(), 0
+        number = {"fragment_index": str(self._blocks + 1)}
+        with av.open(made, "w", format="mp4", options=FRAGMENT | number) as block:
+            for pictures, packet in enumerate(coded(block), 1):
+                packet.time_base = Fraction(1, PICTURES_PER_SECOND)
+                packet.pts = packet.dts = self.pictures + pictures - 1
+                packet.duration = 1
+                block.mux(packet)
+        video = made.getvalue()
+        self._write(video[_header_bytes(video) :] if self._blocks else video)
+        self._blocks += 1
+        self.pictures += pictures
 
-    def _flush(self) -> None:
-        """Write what is still held back."""
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """Inside, a block is written, and with its first picture the block before it."""
-        before = self.pictures
+    def _write(self, fragment: bytes) -> None:
+        """Put it at the end of the file, as a whole or, after an error, not at all."""
+        left = memoryview(fragment)
         try:
             with disk_errors_explained(self.path):
-                yield
-                self._sure_bytes = self.path.stat().st_size
+                while left:
+                    left = left[self._file.write(left) :]
         except BaseException:
-            self._torn = True
+            with suppress(OSError):
+                self._file.truncate(self._bytes)
+                self._file.seek(self._bytes)
             raise
-        self._sure_pictures = before
+        self._bytes += len(fragment)
 
 
 class GrowingVideoFile(_GrowingFile):
@@ -103,22 +118,12 @@ class GrowingVideoFile(_GrowingFile):
     def __init__(
         self, path: Path, width_px: int, height_px: int, *, lossless: bool = False
     ) -> None:
-        super().__init__(path)
         self._size = (height_px, width_px, 3)
-        self._pix_fmt = "rgb24" if lossless else "yuv420p"
-        if lossless:
-            with codec_required(LOSSLESS_CODEC):
-                self._stream = self._container.add_stream(
-                    LOSSLESS_CODEC, PICTURES_PER_SECOND, options=EXACT | BLOCKWISE
-                )
-        else:
-            with codec_required(CODEC):
-                self._stream = self._container.add_stream(
-                    CODEC, PICTURES_PER_SECOND, options=QUALITY | BLOCKWISE
-                )
-            say_colours(self._stream.codec_context)
-        self._stream.width, self._stream.height = width_px, height_px
-        self._stream.pix_fmt = self._pix_fmt
+        self._lossless = lossless
+        name = LOSSLESS_CODEC if lossless else CODEC
+        with codec_required(name):
+            av.Codec(name, "w")
+        super().__init__(path)
 
     def append(self, frames: NDArray[np.uint8]) -> None:
         """Add a block at the end: uint8 RGB, `[F, H, W, 3]`.
@@ -126,17 +131,27 @@ class GrowingVideoFile(_GrowingFile):
         Pictures of another size or type than the video are a `GeometryError`.
         """
         require_fitting(frames, self._size)
-        with self._writing():
-            for number, picture in enumerate(frames):
-                coded = frame_of(picture, self._pix_fmt)
-                coded.pts = self.pictures
-                if number == 0:
-                    coded.pict_type = PictureType.I
-                self._container.mux(self._stream.encode(coded))
-                self.pictures += 1
+        self._add(partial(self._coded, frames))
 
-    def _flush(self) -> None:
-        self._container.mux(self._stream.encode())
+    def _coded(self, frames: NDArray[np.uint8], block: OutputContainer) -> Packets:
+        stream = self._stream_in(block)
+        pix_fmt = "rgb24" if self._lossless else "yuv420p"
+        stream.height, stream.width, _ = self._size
+        stream.pix_fmt = pix_fmt
+        for number, picture in enumerate(frames):
+            coded = frame_of(picture, pix_fmt)
+            coded.pts = number
+            yield from stream.encode(coded)
+        yield from stream.encode()
+
+    def _stream_in(self, block: OutputContainer) -> av.VideoStream:
+        if self._lossless:
+            options = EXACT | BLOCKWISE
+            return block.add_stream(LOSSLESS_CODEC, PICTURES_PER_SECOND, options=options)
+        options = QUALITY | BLOCKWISE
+        stream = block.add_stream(CODEC, PICTURES_PER_SECOND, options=options)
+        say_colours(stream.codec_context)
+        return stream
 
 
 class GrowingCodedFile(_GrowingFile):
@@ -146,26 +161,27 @@ class GrowingCodedFile(_GrowingFile):
         OutputError: no video can be written there, or the disk is full.
     """
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self._stream: av.VideoStream | None = None
-
     def append(self, units: Sequence[bytes]) -> None:
         """Add a block at the end: access units in Annex B, the first one with SPS and PPS."""
-        with self._writing(), av.open(BytesIO(b"".join(units)), "r", format="h264") as coded:
-            source = coded.streams.video[0]
-            if self._stream is None:
-                self._stream = self._container.add_stream_from_template(source)
-            for packet in coded.demux(source):
-                if packet.size:
-                    self._copy(packet, self._stream)
+        self._add(partial(_copied, units))
 
-    def _copy(self, packet: "av.Packet[av.VideoStream]", stream: av.VideoStream) -> None:
-        packet.stream, packet.time_base = stream, Fraction(1, PICTURES_PER_SECOND)
-        packet.pts = packet.dts = self.pictures
-        packet.duration = 1
-        self._container.mux(packet)
-        self.pictures += 1
+
+def _copied(units: Sequence[bytes], block: OutputContainer) -> Packets:
+    with av.open(BytesIO(b"".join(units)), "r", format="h264") as coded:
+        source = coded.streams.video[0]
+        stream = block.add_stream_from_template(source)
+        for packet in coded.demux(source):
+            if packet.size:
+                packet.stream = stream
+                yield packet
+
+
+def _header_bytes(video: bytes) -> int:
+    """Where the first fragment of an MP4 begins: behind boxes of that many bytes together."""
+    at = 0
+    while video[at + 4 : at + 8] != b"moof":
+        at += int.from_bytes(video[at : at + 4], "big")
+    return at
 
 
 def _copy_with_index(path: Path, to: Path) -> None:

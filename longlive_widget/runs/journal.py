@@ -53,6 +53,8 @@ def read_journal(path: Path) -> Manifest:
                     pass
                 case {"block": block}:
                     blocks.append(block)
+        if not blocks:
+            raise ManifestError("it tells of no whole block: there is nothing to play")
         return Manifest.from_fields({**head, "blocks": blocks})
     except ManifestError as error:
         raise ManifestError(f"{str(path)!r}: {error}") from error

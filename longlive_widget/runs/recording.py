@@ -72,7 +72,7 @@ class RecordingFolder:
 
     Where its `with` block ends, also with an error, the recording is finished with the blocks that
     it has; without a block, nothing is left of it. Where its process is killed, it can still be
-    opened, up to the newest block or the one before.
+    opened, with all blocks that were appended.
 
     Args:
         path: the folder, which must not exist.
@@ -111,7 +111,7 @@ class RecordingFolder:
             page: its page of the logbook, as a manifest.
         """
         self._video.append(frames)
-        self._journal.add(page)
+        self._journal.add(page)  # a block counts once it is in both
 
     def __exit__(
         self,
@@ -151,11 +151,11 @@ def _interrupted(folder: Path) -> Manifest:
 
 
 def _pictures_in(path: Path) -> int:
-    try:
-        with av.open(str(path), format=_FORM) as file:
-            return sum(1 for packet in file.demux(video=0) if packet.size and not packet.is_corrupt)
-    except av.FFmpegError:
-        return 0  # what was begun last may not be readable
+    pictures = 0
+    with suppress(av.FFmpegError), av.open(str(path), format=_FORM) as file:
+        for packet in file.demux(video=0):  # what was begun last may not be readable
+            pictures += bool(packet.size and not packet.is_corrupt)
+    return pictures
 
 
 @dataclass(frozen=True)

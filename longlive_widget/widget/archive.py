@@ -1,6 +1,7 @@
 """Recordings and clips of a running video, written on a thread of their own.
 
-Neither the video nor the page waits for a file. Knows messages, but no engine.
+The video waits for no file; what is told of a block that is recorded waits for it to be written.
+Knows messages, but no engine.
 """
 
 import threading
@@ -13,12 +14,15 @@ from tempfile import TemporaryDirectory
 
 from longlive_widget.errors import OutputError, SessionError
 from longlive_widget.geometry import Geometry
-from longlive_widget.widget.courier import Courier
+from longlive_widget.widget.courier import Courier, Errand
 from longlive_widget.widget.outbox import Outbox
 from longlive_widget.widget.protocol import Clip, Notice
 from longlive_widget.widget.recorder import Recorder, RunRecorder, Take, write_shots
 from longlive_widget.widget.reel import Shot
 from longlive_widget.widget.video import Video
+
+PATIENCE_S = 1.0
+"""A block waits so long at most to be written before it is told of."""
 
 
 class Archive:
@@ -32,6 +36,9 @@ class Archive:
         self._outbox = outbox
         self._recorder: Recorder | RunRecorder | None = None
         self._ended: Future[Path] | None = None
+        self._newest = threading.Event()
+        """Whether the newest block that is to be recorded was written, or could not be."""
+        self._newest.set()
         self._lock = threading.Lock()
         self._archivist = Courier("longlive-archivist")
 
@@ -77,20 +84,29 @@ class Archive:
         geometry = Geometry(about.width_px, about.height_px, about.block_frames)
         return RunRecorder(path, geometry, lossless=lossless)
 
-    def keep(self, take: Take) -> None:
+    def keep(self, take: Take) -> Errand:
         """A block was made: it is added, if something is being recorded.
 
         A recording of one video ends where the next one begins; `cut` then says where it is.
+
+        Returns:
+            What waits until the block is in the file, or could not be written: for `PATIENCE_S` at
+            most, and not at all while the block before is still to be written. So a disk that hangs
+            holds one block up, and no further one.
         """
         with self._lock:
             recorder = self._recorder
-            ends = recorder is not None and not recorder.is_of(take.run)
-            if recorder is not None and ends:
+            if recorder is None:
+                return _nothing
+            ends = not recorder.is_of(take.run)
+            if ends:
                 self._recorder, self._ended = None, self._finished(recorder)
         if ends:
             self._outbox.tell_state()
-        elif recorder is not None:
-            self._archivist.put(lambda: recorder.take(take), self._give_up)
+            return _nothing
+        before, self._newest = self._newest, threading.Event()
+        self._archivist.put(partial(_write, recorder, take, self._newest), self._give_up)
+        return partial(_wait, before, self._newest)
 
     def cut(self) -> "Future[Path]":
         """End the recording, if it has not ended by itself; returns where it is, once written.
@@ -163,6 +179,22 @@ class Archive:
                 self._recorder, self._ended = None, self._finished(recorder)
         self._outbox.tell_state()
         self._outbox.tell(error)
+
+
+def _write(recorder: Recorder | RunRecorder, take: Take, written: threading.Event) -> None:
+    try:
+        recorder.take(take)
+    finally:
+        written.set()
+
+
+def _wait(before: threading.Event, written: threading.Event) -> None:
+    if before.is_set():
+        written.wait(PATIENCE_S)
+
+
+def _nothing() -> None:
+    """Nothing is recorded: nothing is waited for."""
 
 
 def _failed(recorder: Recorder | RunRecorder) -> OutputError:

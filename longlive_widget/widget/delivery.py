@@ -215,24 +215,26 @@ class Delivery:
         self._coding = False
         self._opened = None
 
-    def send(self, block: "Block", coded: Coded, record: BlockRecord) -> Shot:
-        """Keep a block and have it sent, under the lock of the video; returns it for a file."""
-        self.leave_out()
+    def keep(self, block: "Block", coded: Coded, record: BlockRecord) -> Shot:
+        """Keep a block that is about to be sent, under the same lock; returns it for a file."""
         if self.audience.looking and not record.displayed:
             self.dropped += 1
             self._counted = block.index
         self._history.append(record)
         small = is_small(self._video.about.width_px, self._video.about.height_px)
-        shot = self.reel.append(block, () if small or coded.codec != "h264" else coded.buffers)
+        return self.reel.append(block, () if small or coded.codec != "h264" else coded.buffers)
+
+    def send(self, coded: Coded, record: BlockRecord) -> None:
+        """Have a block sent that was kept, under the lock of the video."""
+        self.leave_out()
         if record.displayed:
-            self._uncredited.add(block.index)
-        begun = max(self._video.begun, block.index + 1)
+            self._uncredited.add(record.block)
+        begun = max(self._video.begun, record.block + 1)
         run, now_ms, given = self._video.run, self._now_ms(), coded.given
         message = BlockMessage(run, record, coded.codec, begun, now_ms, given=given)
         self._outbox.say(message, coded.buffers[given:])
         if self._late() is not None:
             self._outbox.post(self._send_late)  # credits came while it was coded
-        return shot
 
     def credit(self, run: int, block: int, times: PageTimes) -> None:
         """A page has taken in a block, and has measured `times` of its way, the first page's count.

@@ -27,7 +27,7 @@ from longlive_widget.runs.manifest import NOTHING_MADE
 from longlive_widget.timeline import CUT, Timeline, Transition
 from longlive_widget.widget.archive import Archive
 from longlive_widget.widget.branching import STATE_BYTES, Branching, Kept
-from longlive_widget.widget.courier import GOODBYE_S, Courier
+from longlive_widget.widget.courier import GOODBYE_S, Courier, Errand
 from longlive_widget.widget.delivery import Coded, Delivery
 from longlive_widget.widget.ensemble import gain_of, sides_of, tiles_of
 from longlive_widget.widget.forks import close_in_forks
@@ -483,7 +483,8 @@ class Runner:
     def on_block(self, callback: "Callable[[Block], None]") -> None:
         """Call it with each block from now on, on the worker's thread, once the block was sent.
 
-        The next block waits for it. An error is told, and the video goes on.
+        A block that is recorded is in the file by then. The next block waits for the call. An error
+        is told, and the video goes on.
         """
         with self._changed:
             self._callbacks = (*self._callbacks, callback)
@@ -666,16 +667,18 @@ class Runner:
             if block is None or coded is None:
                 self._become("done")
                 self._finish_stretch(None)
-            else:
-                self._show(block, coded, latency_ms, profiled=profiled)
-                if stretch.pace is not None:
-                    now_s = self._clock_s()
-                    stretch.pace.made(block.index, len(block.frames), begun_s, now_s)
-        if block is not None:
-            self._call_back(block)
+                return None
+            written = self._show(block, coded, latency_ms, profiled=profiled)
+            if stretch.pace is not None:
+                now_s = self._clock_s()
+                stretch.pace.made(block.index, len(block.frames), begun_s, now_s)
+        self._call_back(block, written)
         return block
 
-    def _call_back(self, block: "Block") -> None:
+    def _call_back(self, block: "Block", written: Errand) -> None:
+        """Call with the block once it is written."""
+        if self._callbacks:
+            written()
         for callback in self._callbacks:
             try:
                 callback(block)
@@ -703,7 +706,8 @@ class Runner:
                 self._end(error)
         let_go(error)
 
-    def _show(self, block: "Block", coded: Coded, latency_ms: float, *, profiled: bool) -> None:
+    def _show(self, block: "Block", coded: Coded, latency_ms: float, *, profiled: bool) -> Errand:
+        """Keep a block and have it sent once it is written; returns what waits for that."""
         session, gauges, logbook = self._video.session, self._gauges, self._logbook
         assert session is not None and gauges is not None
         memory = gauges.memory()
@@ -732,10 +736,13 @@ class Runner:
         self._video.made += 1
         values = session, block.index, coded.hashes, record.latency_ms, record.parts_ms
         page = None if logbook is None else logbook.add(*values)
-        shot = self.delivery.send(block, coded, record)
-        self._archive.keep(Take(self._video.run, shot, page))
+        shot = self.delivery.keep(block, coded, record)
+        written = self._archive.keep(Take(self._video.run, shot, page))
+        self.outbox.then(written)
+        self.delivery.send(coded, record)
         if self.branching.made(block):
             self.tell_tree()
+        return written
 
 
 def _gauges_of(engine: "Engine") -> "Gauges":

@@ -37,7 +37,7 @@ class ShotFile:
 
     def __enter__(self) -> Self:
         with disk_errors_explained(self.path):
-            self._unfinished.touch(exist_ok=False)  # PyAV creates it with the first picture
+            self._unfinished.touch(exist_ok=False)
         try:
             if is_small(*self._size):
                 self._video = GrowingVideoFile(self._unfinished, *self._size)
@@ -99,7 +99,8 @@ class ShotFile:
 class RecordingFile(ShotFile):
     """The same, but what was written stays after an error, and a note on the error says where.
 
-    It plays there meanwhile too; where the process is killed, up to the block before the newest.
+    It plays there meanwhile too, with each block that was appended: also where this process is
+    killed.
     """
 
     def _what_stays(self) -> str:

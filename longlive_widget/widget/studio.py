@@ -372,8 +372,9 @@ class LongLiveWidget(OwnLayout):
     def on_block(self, callback: "Callable[[Block], None]") -> None:
         """Call it with each block from now on, right after it was put on its way to the page.
 
-        It runs on the thread that makes the video, and the next block waits for it. An error is
-        told on the page and in `errors`, and the video goes on.
+        It runs on the thread that makes the video, and the next block waits for it. A block that is
+        recorded is in the file by then. An error is told on the page and in `errors`, and the video
+        goes on.
         """
         self._runner.on_block(callback)
 

@@ -1,7 +1,10 @@
-"""A page whose line is slow, or is cut for a while: what was sent comes late then, or never."""
+"""A page whose line is slow or cut for a while, or whose tab is frozen: what is sent comes late."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from longlive_widget import LongLiveWidget
 from longlive_widget.geometry import Geometry
@@ -13,6 +16,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 MEGABIT = 1e6 / 8
 BLOCKS_OF_30_S = 40
+FROZEN_S = 4
 SHOWS = "(least) => Number(document.querySelector('.longlive').dataset.frame) >= least"
 
 
@@ -83,6 +87,66 @@ def test_over_a_slow_line_blocks_are_left_out_and_nothing_piles_up(chromium, tmp
             made = sum(one.pictures for one in studio.history)
             assert any(not one.displayed for one in studio.history)
             assert len(pictures_in(studio.cut())) == made
+            assert said == []
+    finally:
+        studio.close()
+
+
+@contextmanager
+def frozen(page: Page) -> Iterator[None]:
+    """Inside, nothing runs on the page: no timer, no message, no picture.
+
+    Its script is held by the debugger. Chromium itself freezes no tab that playwright has: it
+    counts as seen, and `Page.setWebLifecycleState` does nothing then.
+    """
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("Debugger.enable")
+    devtools.send("Debugger.pause")
+    try:
+        yield
+    finally:
+        devtools.send("Debugger.disable")
+        devtools.detach()
+
+
+@pytest.mark.fault(
+    "The page and its messages",
+    "a tab is frozen for a while",
+    "all blocks are made and recorded, and all but two are counted as not shown; once it goes on "
+    "it shows the newest block, has the measurements of all, and plays on",
+)
+def test_a_tab_that_was_frozen_goes_on_with_the_newest_block_and_nothing_is_lost(
+    chromium, tmp_path
+):
+    studio = LongLiveWidget(PaintedEngine(), "a red ball", seed=1)
+    try:
+        with hosted(chromium, studio) as (page, line, said):
+            player = page.locator(".longlive")
+            expect(player).to_have_attribute("data-looking", "true")
+            studio.record(tmp_path / "run.mp4")
+            studio.start()
+            page.wait_for_function(SHOWS, arg=9)
+            with frozen(page):
+                page.wait_for_timeout(300)  # what was on its way to the studio has come
+                before = len(studio.history)
+                page.wait_for_timeout(1e3 * FROZEN_S)
+                made = studio.history
+                assert len(made) >= before + 4
+                assert [one.displayed for one in made[before + 2 :]].count(True) == 0
+                assert line.on_the_way
+            page.wait_for_function(SHOWS, arg=sum(one.pictures for one in made))
+            assert sum(not one.displayed for one in studio.history) >= len(made) - before - 3
+            studio.pause()
+            expect(player).to_have_attribute("data-status", "paused")
+            with page.expect_download() as saved:
+                player.get_by_role("button", name="CSV", exact=True).click()
+            rows = saved.value.path().read_text().splitlines()
+            blocks = [str(one.block) for one in studio.history]
+            assert [row.partition(",")[0] for row in rows[1:]] == blocks
+            pictures = sum(one.pictures for one in studio.history)
+            assert len(pictures_in(studio.cut())) == pictures
+            studio.start()
+            page.wait_for_function(SHOWS, arg=pictures)
             assert said == []
     finally:
         studio.close()

@@ -4,6 +4,9 @@ import _thread
 import contextlib
 import gc
 import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +26,7 @@ from longlive_widget.runs.manifest import picture_hashes
 from longlive_widget.widget.delivery import Delivery
 from longlive_widget.widget.runner import Runner
 from tests.unit import waiting
+from tests.unit.test_runner import pictures_in
 
 TIMELINE = Timeline.of("a red ball moves right on white", (9, "it turns blue"))
 PLAIN = Preset("plain", "", (1000, 500), window_frames=9)
@@ -225,6 +229,68 @@ def test_no_block_is_lost_of_recording_and_manifest_whatever_fails(
         assert [line.block for line in kept.blocks] == list(range(made))
         hashes = [each for line in kept.blocks for each in line.pictures]
         assert tuple(hashes) == picture_hashes(pictures)
+
+
+TOLD_LAST = 2
+KILLED = """
+import sys, time
+from pathlib import Path
+from longlive_widget import Engine, LongLiveWidget, Preset
+from longlive_widget.engine.growing_video import GrowingVideoFile
+
+way, path = sys.argv[1:]
+append = GrowingVideoFile.append
+
+def append_late(file, frames):
+    time.sleep(0.3)  # as a slow disk does
+    append(file, frames)
+
+def tell(block):
+    print(block, flush=True)
+
+def told(content, buffers):
+    if content["type"] == "block":
+        tell(content["record"]["block"])
+
+GrowingVideoFile.append = append_late
+engine = Engine.load("tiny", Preset("plain", "", (1000, 500)), device="cpu")
+studio = LongLiveWidget(engine, "a red ball", seed=3)
+studio.size_px = 48, 32
+studio.record(path, lossless=not Path(path).suffix)
+if way == "page":
+    studio.send = told
+elif way == "callback":
+    studio.on_block(lambda block: tell(block.index))
+studio.run(blocks=3)
+tell(2)
+studio.run(blocks=100)
+"""
+
+
+@pytest.mark.fault(
+    "Threads, processes and clocks",
+    "the kernel is killed while it records",
+    "the recording has every block, to the bit, of which a page or a callback was told, or with "
+    "which a `run` ended; so does one MP4 file",
+)
+@pytest.mark.parametrize(
+    ("way", "name"), [("page", "run"), ("callback", "run"), ("cell", "run"), ("page", "run.mp4")]
+)
+def test_a_killed_kernel_leaves_every_block_in_its_recording_that_was_told_of(way, name, tmp_path):
+    path = tmp_path / name
+    command = [sys.executable, "-c", KILLED, way, str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as kernel:
+        while int(kernel.stdout.readline()) < TOLD_LAST:
+            pass
+        kernel.kill()
+    assert kernel.returncode == -signal.SIGKILL
+    if path.suffix:
+        (file,) = tmp_path.glob("run.*.unfinished.mp4")
+        assert len(pictures_in(file)) >= 33
+        return
+    kept = Recording.open(path)
+    assert {0, 1, TOLD_LAST} <= {line.block for line in kept.records}
+    assert kept.different() == ()
 
 
 @pytest.mark.fault("The model", "the first block of all fails", "the next start begins the video")

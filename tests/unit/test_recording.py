@@ -1,5 +1,6 @@
 """A run on disk plays again with no engine, and says which of its pictures are exact."""
 
+import shutil
 import subprocess
 import sys
 
@@ -106,10 +107,10 @@ def test_what_was_recorded_can_be_played_before_it_ends_and_after_an_error(engin
             made.append(block)
             page = logbook.add(session, block.index, picture_hashes(block.frames), 7.0, {})
             folder.append(block.frames, page.manifest())
-            if block.index == 1:
-                meanwhile = Recording.open(tmp_path / "run")
-                assert [line.block for line in meanwhile.records] == [0]
-                assert np.array_equal(next(meanwhile.blocks()).frames, made[0].frames)
+            meanwhile = Recording.open(tmp_path / "run")
+            for one, other in zip(made, meanwhile.blocks(), strict=True):
+                assert np.array_equal(one.frames, other.frames)
+            assert np.array_equal(meanwhile.block(block.index).frames, block.frames)
         raise KeyboardInterrupt
     recording = Recording.open(tmp_path / "run")
     assert recording.different() == ()
@@ -154,23 +155,43 @@ with RecordingFolder(sys.argv[1], session.geometry, lossless=True) as folder:
 
 @pytest.mark.fault(
     "Threads, processes and clocks",
-    "the kernel is killed while it records",
-    "the recording plays up to the block before the newest",
+    "the process is killed that writes a recording",
+    "the recording has every block that was appended, to the bit",
 )
-def test_a_recording_whose_process_was_killed_plays_up_to_the_block_before_the_newest(tmp_path):
+def test_a_recording_whose_process_was_killed_has_every_block_that_was_appended(tmp_path):
     script = [sys.executable, "-c", KILLED, str(tmp_path / "run")]
     assert subprocess.run(script, check=False).returncode == -9
     assert {each.name for each in (tmp_path / "run").iterdir()} == {"journal.jsonl", "video.mp4"}
     recording = Recording.open(tmp_path / "run")
-    assert [line.block for line in recording.records] == [0, 1, 2]
+    assert [line.block for line in recording.records] == [0, 1, 2, 3]
     assert recording.different() == ()
-    assert [each.prompt for each in recording.landings] == ["a red ball"]
+    assert [each.prompt for each in recording.landings] == ["a red ball", "a blue star"]
+
+
+def test_a_video_that_ends_inside_of_its_newest_block_is_whole_without_that_block(engine, tmp_path):
+    """As where the process was killed in the very call that writes it."""
+    session = engine.session(TIMELINE, 3, size_px=(48, 32))
+    logbook, sizes = Logbook(engine, session), []
+    video = tmp_path / "killed" / "video.mp4"
+    with RecordingFolder(tmp_path / "run", session.geometry, lossless=True) as folder:
+        for block in session.blocks(3):
+            page = logbook.add(session, block.index, picture_hashes(block.frames), 7.0, {})
+            folder.append(block.frames, page.manifest())
+            sizes.append((folder.path / "video.mp4").stat().st_size)
+        shutil.copytree(folder.path, video.parent)
+    _, before, whole = sizes
+    written = video.read_bytes()
+    for size in {before + 1, before + 8, before + 60, whole - 1, *range(before, whole, 997)}:
+        video.write_bytes(written[:size])
+        recording = Recording.open(video.parent)
+        assert [line.block for line in recording.records] == [0, 1]
+        assert recording.different() == ()
 
 
 def test_of_a_recording_without_a_block_nothing_is_left(tmp_path):
     with RecordingFolder(tmp_path / "run", Geometry(96, 64)):
         assert [each.name for each in tmp_path.iterdir()] == ["run"]
-        with pytest.raises(ManifestError, match=r"has no video\.mp4|nothing to play"):
+        with pytest.raises(ManifestError, match="no whole block: there is nothing to play"):
             Recording.open(tmp_path / "run")
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(OutputError, match="exists already"):

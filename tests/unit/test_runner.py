@@ -22,7 +22,7 @@ from longlive_widget.errors import CapabilityError, OutputError, SessionError, T
 from longlive_widget.geometry import Geometry
 from longlive_widget.runs.manifest import picture_hashes
 from longlive_widget.timeline import Timeline
-from longlive_widget.widget import shot_file
+from longlive_widget.widget import archive, shot_file
 from longlive_widget.widget.audience import SILENT_S
 from longlive_widget.widget.delivery import CREDITS
 from longlive_widget.widget.frame_codec import encode_block
@@ -229,8 +229,8 @@ def test_a_large_block_is_sent_again_as_it_was_coded_though_its_pictures_are_gon
 
 @pytest.mark.fault(
     "The page and its messages",
-    "a tab is frozen for a while",
-    "blocks are made, kept, and counted as not shown; once it answers again it gets the newest one",
+    "credits come late",
+    "blocks are made, kept, and counted as not shown; once there is room the newest one is sent",
 )
 def test_a_block_that_had_no_room_is_sent_once_there_is_unless_another_one_came(begin):
     runner, page = begin()
@@ -965,7 +965,7 @@ def test_one_file_on_a_full_disk_plays_up_to_there_and_says_where_it_is(begin, t
     runner.clip("1-1", 1)
     page.wait_for(lambda: page.of(Clip))  # written after all that came before
     (file,) = tmp_path.glob("x.*.unfinished.mp4")
-    assert len(pictures_in(file)) == 21, "the two blocks before the newest play while it grows"
+    assert len(pictures_in(file)) == 33, "all of it plays while it grows"
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (3 * file.stat().st_size, hard))
     try:
@@ -984,6 +984,31 @@ def test_one_file_on_a_full_disk_plays_up_to_there_and_says_where_it_is(begin, t
     assert told.value.__notes__ == [note]
     assert [failure.message.splitlines()[1] for failure in page.of(Failure)] == [note]
     assert (tmp_path / "x.mp4").read_bytes() == b"older"
+
+
+@pytest.mark.fault(
+    "Memory and disks",
+    "the disk takes more than a second for a block of a recording",
+    "the video goes on and is shown; the recording has all blocks once the disk has taken them",
+)
+def test_a_disk_that_hangs_holds_one_block_up_and_no_further_one(begin, tmp_path, monkeypatch):
+    runner, page = begin()
+    goes_on, append = threading.Event(), GrowingVideoFile.append
+
+    def append_late(*block):
+        assert goes_on.wait(PATIENCE_S)
+        append(*block)
+
+    monkeypatch.setattr(GrowingVideoFile, "append", append_late)
+    path = runner.record(tmp_path / "x.mp4")
+    begun_s = time.monotonic()
+    runner.make(5).result(PATIENCE_S)
+    took_s = time.monotonic() - begun_s
+    assert archive.PATIENCE_S <= took_s < 3 * archive.PATIENCE_S
+    assert len(page.of(BlockMessage)) == 5
+    goes_on.set()
+    assert runner.cut().result(PATIENCE_S) == path
+    assert len(pictures_in(path)) == 57
 
 
 def test_a_recording_that_cannot_begin_is_refused_and_leaves_nothing(begin, tmp_path, monkeypatch):

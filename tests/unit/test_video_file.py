@@ -3,6 +3,7 @@
 import errno
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -10,9 +11,10 @@ import numpy as np
 import pytest
 
 from longlive_widget.engine import growing_video
-from longlive_widget.engine.growing_video import GrowingVideoFile
+from longlive_widget.engine.growing_video import GrowingCodedFile, GrowingVideoFile
 from longlive_widget.engine.video_file import VideoFile, writable_video_path
 from longlive_widget.errors import CapabilityError, GeometryError, OutputError
+from longlive_widget.widget.frame_codec import encode_h264
 
 WIDTH, HEIGHT = 160, 96
 
@@ -31,6 +33,11 @@ def read_video(path):
         stream = file.streams.video[0]
         frames = np.stack([frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)])
         return stream.codec_context, stream.average_rate, frames
+
+
+def picture_times(path):
+    with av.open(str(path)) as file:
+        return [frame.pts * frame.time_base for frame in file.decode(video=0)]
 
 
 def test_a_video_has_all_its_pictures_in_order_and_in_their_colours(tmp_path):
@@ -161,6 +168,40 @@ with VideoFile({str(tmp_path / "x.mp4")!r}, {WIDTH}, {HEIGHT}) as video:
     assert "OutputError" in last_line
     assert "could not be written" in last_line
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("coded", [False, True], ids=["pictures", "coded"])
+def test_each_block_is_in_a_growing_video_at_once_and_at_its_time(tmp_path, coded):
+    path, shown = tmp_path / "x.mp4", coloured_frames(33)
+    video = GrowingCodedFile(path) if coded else GrowingVideoFile(path, WIDTH, HEIGHT)
+    for first, end in [(0, 9), (9, 21), (21, 33)]:
+        block = shown[first:end]
+        video.append(encode_h264(block) if coded else block)
+        assert picture_times(path) == [Fraction(number, 16) for number in range(end)]
+    video.close()
+    assert picture_times(path) == [Fraction(number, 16) for number in range(33)]
+    assert np.abs(read_video(path)[2].astype(int) - shown).mean() < 2
+
+
+@pytest.mark.parametrize("room", [0, 1, 100])
+def test_a_block_that_the_disk_has_no_room_for_is_left_out_as_a_whole(tmp_path, room):
+    """No file of this process may grow beyond some bytes; once it may, the video goes on."""
+    resource = pytest.importorskip("resource")
+    path, shown = tmp_path / "x.mp4", coloured_frames(33)
+    video = GrowingVideoFile(path, WIDTH, HEIGHT)
+    video.append(shown[:9])
+    before = path.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + room, hard))
+    try:
+        with pytest.raises(OutputError, match="could not be written"):
+            video.append(shown[9:21])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert path.read_bytes() == before
+    video.append(shown[9:21])
+    assert video.abandon() == 21
+    assert picture_times(path) == [Fraction(number, 16) for number in range(21)]
 
 
 def test_a_growing_video_is_whole_also_where_the_disk_has_no_room_for_an_index(
