@@ -62,15 +62,23 @@ def benchmark(chosen: argparse.Namespace) -> None:
 
 
 def ablate(chosen: argparse.Namespace) -> None:
-    """Measure what single settings change."""
+    """Measure what single settings change, or a host that waits after each part."""
+    from longlive_widget.errors import CapabilityError
     from longlive_widget.measure import ablate as ways
     from longlive_widget.measure.ablate import effects, steps_of
 
     base = preset_of(chosen.preset)
+    presets: Sequence[Preset]
+    waiting: Sequence[Preset] = ()
     if chosen.synchronised:
-        _ablate_synchronised(chosen, base)
-        return
-    if chosen.set:
+        if chosen.as_the_log:
+            raise CapabilityError(
+                "what is measured as the log did is not looked into, so nothing waits after its "
+                "parts: leave out --as-the-log or --synchronised"
+            )
+        presets = ways.synchronised(base)
+        waiting = presets[1:]
+    elif chosen.set:
         presets = ways.alone(base, chosen.set)
     elif chosen.each_alone:
         presets = ways.each_alone(base)
@@ -78,29 +86,7 @@ def ablate(chosen: argparse.Namespace) -> None:
         presets = ways.step_by_step(base) if chosen.step_by_step else ways.taken_back(base)
     sample = "first_block_ms" if chosen.as_the_log else "block_ms"
     tell = steps_of if chosen.step_by_step else effects
-    for effect in tell(_measure(chosen, presets, kind="ablation"), sample):
-        print(effect)
-
-
-def _ablate_synchronised(chosen: argparse.Namespace, base: Preset) -> None:
-    """Measure what it costs that the host waits after each part."""
-    from longlive_widget.errors import CapabilityError
-    from longlive_widget.measure.ablate import effects, synchronised
-    from longlive_widget.measure.benchmark import benchmark
-
-    if chosen.as_the_log:
-        raise CapabilityError(
-            "what is measured as the log did is not looked into, so nothing waits after its parts: "
-            "leave out --as-the-log or --synchronised"
-        )
-    plan, out = replace(_plan(chosen), throughput_s=0.0), path_to_write(chosen.out)
-    presets = synchronised(base)
-    found = benchmark(presets, _loader(chosen), plan, waiting=presets[1:], told=_tell)
-    for measured in found:
-        print("\n".join(measured.lines()))
-    kinds = "ablation", "ablation_synchronised"
-    _keep(out, [one.record(kind) for one, kind in zip(found, kinds, strict=True)])
-    for effect in effects(found):
+    for effect in tell(_measure(chosen, presets, "ablation", waiting), sample):
         print(effect)
 
 
@@ -254,15 +240,21 @@ def sweep(chosen: argparse.Namespace) -> None:
 
 
 def _measure(
-    chosen: argparse.Namespace, presets: "Sequence[Preset]", kind: str = "benchmark"
+    chosen: argparse.Namespace,
+    presets: "Sequence[Preset]",
+    kind: str = "benchmark",
+    waiting: "Sequence[Preset]" = (),
 ) -> "Sequence[Measured]":
-    """Measure these presets as the command asks for, print what was found, and keep it."""
+    """Measure these presets as the command asks for, print what was found, and keep it.
+
+    Under those that are `waiting` the host waits for the GPU after each part.
+    """
     from longlive_widget.measure.benchmark import as_the_log, benchmark
 
     plan, out = _plan(chosen), path_to_write(chosen.out)
     if kind == "ablation":
         plan = replace(plan, throughput_s=0.0)  # what differs is in the blocks, which take turns
-    run = as_the_log if chosen.as_the_log else benchmark
+    run = as_the_log if chosen.as_the_log else partial(benchmark, waiting=waiting)
     found = run(
         presets,
         _loader(chosen),
@@ -272,7 +264,8 @@ def _measure(
     for measured in found:
         print("\n".join(measured.lines()))
     kind = f"{kind}_as_the_log" if chosen.as_the_log else kind
-    _keep(out, [measured.record(kind) for measured in found])
+    kinds = [f"{kind}_synchronised" if preset in waiting else kind for preset in presets]
+    _keep(out, [measured.record(of) for measured, of in zip(found, kinds, strict=True)])
     return found
 
 
