@@ -7,6 +7,7 @@ import { expected } from "./connection.ts";
 import { parseExplored, type Wish } from "./explorer/state.ts";
 import { explorer } from "./explorer/view.ts";
 import { parse } from "./protocol.ts";
+import { shared } from "./shared.ts";
 import { make } from "./view/elements.ts";
 
 function render({ model, el, signal }: RenderProps): void {
@@ -52,4 +53,4 @@ function stateOf(model: AnyModel) {
   return parseExplored(model.get("page_state"));
 }
 
-export default { render };
+export default shared({ render });

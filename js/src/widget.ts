@@ -23,6 +23,7 @@ import {
 } from "./protocol.ts";
 import { kernelTape } from "./recording/kernel-tape.ts";
 import { recordingView } from "./recording/view.ts";
+import { shared } from "./shared.ts";
 import { timelineBoard } from "./timeline/board.ts";
 import { handOver } from "./timeline/files.ts";
 import { pictureOfFrame } from "./timeline/geometry.ts";
@@ -543,4 +544,4 @@ function isOfSize(one: State, other: State): boolean {
   return one.width_px === other.width_px && one.height_px === other.height_px;
 }
 
-export default widget;
+export default shared(widget);

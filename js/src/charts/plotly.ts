@@ -18,7 +18,7 @@ export type Plotly = {
 };
 
 declare global {
-  // One for all widgets of a page: each of them brings its own copy of this module.
+  // One for all widgets of a page: studios and explorers have each their own copy of this module.
   var longlivePlotly: Promise<Plotly> | undefined;
 }
 
