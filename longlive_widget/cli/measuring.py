@@ -29,6 +29,7 @@ from longlive_widget.presets import PRESETS, Preset
 if TYPE_CHECKING:
     from longlive_widget.engine.engine import Engine
     from longlive_widget.engine.source import Source
+    from longlive_widget.engine.stages import Tell
     from longlive_widget.measure.benchmark import Measured, Plan
     from longlive_widget.measure.record import Record
 
@@ -287,10 +288,11 @@ class _Loader:
         self._options = options
         self._loaded: WeakSet[Engine] = WeakSet()
 
-    def __call__(self, preset: Preset) -> "Engine":
+    def __call__(self, preset: Preset, tell: "Tell | None" = None) -> "Engine":
         from longlive_widget.engine.engine import Engine
 
-        engine = Engine.load(self._source, preset, beside=tuple(self._loaded), **self._options)
+        beside = tuple(self._loaded)
+        engine = Engine.load(self._source, preset, beside=beside, tell=tell, **self._options)
         self._loaded.add(engine)
         return engine
 

@@ -129,6 +129,7 @@ class Engine:
         allow_fallback: bool = False,
         emulate: bool = False,
         beside: Iterable["Engine"] = (),
+        tell: Tell | None = None,
     ) -> "Engine":
         """A model, ready to make videos. A load that takes long says its stage and seconds.
 
@@ -149,6 +150,7 @@ class Engine:
             beside: engines of the same files and kind of weights. The model of one whose preset
                 asks for the same layers is shared, and else the text encoder, if it is in the same
                 place: no other setting changes them.
+            tell: hears of each stage as it begins; without one they are shown.
 
         An unknown model is a `ModelNotFoundError`, an unknown preset or one that this model cannot
         run a `PresetError`, a weight file that is missing, damaged, unsafe or of another model a
@@ -164,7 +166,8 @@ class Engine:
         given = Given(model, device, dtype)
         origin = Origin(given, source, weights, place, numbers, allow_fallback, emulate, told)
         asked = preset if isinstance(preset, Preset) else preset_named(preset)
-        return _shown(asked, partial(cls._loaded, origin, asked, beside))
+        load = partial(cls._loaded, origin, asked, beside)
+        return load(tell) if tell else _shown(asked, load)
 
     @classmethod
     def _loaded(

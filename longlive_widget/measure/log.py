@@ -67,6 +67,8 @@ _SAMPLES = {
 }
 _STARTS = {
     "start_to_torch_s": "torch is there",
+    "start_to_checked_s": "checked",
+    "start_to_weights_s": "weights",
     "start_to_engine_s": "engine",
     "start_to_picture_s": "first pictures",
     "cold_start_s": "steady, nothing compiled before",

@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from typing import Literal
 
 from longlive_widget.engine.engine import Engine
+from longlive_widget.engine.stages import Stage, Tell
 from longlive_widget.errors import CapabilityError
 from longlive_widget.measure.benchmark import PROMPTS, blocks_until_steady
 from longlive_widget.measure.environment import measured
@@ -23,6 +24,11 @@ from longlive_widget.measure.records import read
 KIND = "startup"
 Caches = Literal["cold", "warm"]
 """Whether what is compiled has to be, or lies on disk from the process before."""
+_BEFORE: dict[Stage, str] = {
+    "loading weights": "start_to_checked_s",
+    "preparing layers": "start_to_weights_s",
+}
+"""What is reached where a stage of the load begins."""
 _PLACES = (
     "TORCHINDUCTOR_CACHE_DIR",
     "TRITON_CACHE_DIR",
@@ -73,7 +79,7 @@ def startup(
 
 
 def first_steady_block(
-    load: Callable[[], Engine],
+    load: Callable[[Tell], Engine],
     caches: Caches,
     began_s: float,
     *,
@@ -85,7 +91,7 @@ def first_steady_block(
     The fact `cold_start_s` or `warm_start_s` is the time to the end of that block.
 
     Args:
-        load: makes the engine.
+        load: makes the engine, and tells in which stage it is.
         caches: what they hold.
         began_s: when the process began, by `time.monotonic`, which is one clock for all processes.
         size_px: width and height of the pictures; None takes the model's own.
@@ -96,8 +102,11 @@ def first_steady_block(
     def reached(what: str) -> None:
         found[what] = time.monotonic() - began_s
 
+    def begun(stage: Stage) -> None:
+        reached(_BEFORE[stage])
+
     reached("start_to_torch_s")
-    engine = load()
+    engine = load(begun)
     reached("start_to_engine_s")
     blocks = 2 + blocks_until_steady(engine)
     session = engine.session(PROMPTS[0], seed, size_px=size_px)

@@ -175,14 +175,16 @@ def test_whose_times_and_whose_pictures_are_told_apart():
 
 
 def test_starts_of_processes_are_a_table():
-    stages = {"start_to_torch_s": 1.5, "start_to_engine_s": 9.0, "start_to_picture_s": 30.25}
+    names = ("torch", "checked", "weights", "engine", "picture")
+    times = (1.5, 2.5, 6.0, 9.0, 30.25)
+    stages = {f"start_to_{name}_s": time for name, time in zip(names, times, strict=True)}
     cold, warm = (
         record(kind="startup", preset=PRESETS["balanced"], facts=stages | {name: taken})
         for name, taken in (("cold_start_s", 40.0), ("warm_start_s", 12.5))
     )
     page = log_page([*RECORDS, cold, warm])
-    assert "| `balanced` [11] | 1.50 | 9.00 | 30.25 | 40.00 |  |" in page
-    assert "| `balanced` [12] | 1.50 | 9.00 | 30.25 |  | 12.50 |" in page
+    assert "| `balanced` [11] | 1.50 | 2.50 | 6.00 | 9.00 | 30.25 | 40.00 |  |" in page
+    assert "| `balanced` [12] | 1.50 | 2.50 | 6.00 | 9.00 | 30.25 |  | 12.50 |" in page
 
 
 def test_what_the_judge_said_is_in_it():

@@ -92,6 +92,8 @@ def test_load_and_under_show_what_they_load_and_whoever_is_told_hears_it_alone(s
     other = engine.preset.with_(name="other", offload_text_encoder=True)
     engine.under(other, tell=told.append)
     assert (told, len(stream.getvalue())) == (["loading weights", "preparing layers"], before)
+    Engine.load("tiny", tell=told.append)
+    assert (told[2:], len(stream.getvalue())) == (told[:2], before)
     engine.under(other)
     assert "\rpreset 'other': " in stream.getvalue()
 

@@ -17,7 +17,8 @@ from longlive_widget.measure.startup import startup
 from tests.soak import smallest_engine
 
 DRAFT = Preset("draft", "", denoise_steps=(1000,), window_frames=6)
-STAGES = ["start_to_torch_s", "start_to_engine_s", "start_to_picture_s"]
+LOAD = ["start_to_checked_s", "start_to_weights_s"]
+STAGES = ["start_to_torch_s", *LOAD, "start_to_engine_s", "start_to_picture_s"]
 PLACES = ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "CUDA_CACHE_PATH")
 
 
@@ -46,7 +47,13 @@ def test_the_first_process_finds_caches_empty_and_the_second_one_what_that_left(
 
     def loader(chosen):
         asked.append((chosen.model, chosen.weights, chosen.device, chosen.allow_fallback))
-        return lambda preset: Engine(smallest_engine().model, preset)
+
+        def load(preset, tell):
+            tell("loading weights")
+            tell("preparing layers")
+            return Engine(smallest_engine().model, preset)
+
+        return load
 
     monkeypatch.setattr(measuring, "_loader", loader)
     monkeypatch.setattr(module, "subprocess", processes)
