@@ -311,7 +311,9 @@ def test_compiled_with_graphs_each_of_200_blocks_is_that_of_plain_torch_but_for_
 ):
     """From one history, with 10 switches: rounding may fall on either side, and no more.
 
-    Convolutions are in float32 as it is: cuDNN's are rounded to TF32 by default.
+    What is off by 1e-4 of numbers in [-1, 1], the bound in float32, is rounded to another of 255
+    levels in at most as many of 127.5 times 1e-4. Convolutions are in float32 as it is: cuDNN's
+    are rounded to TF32 by default.
     """
     monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", False)
     most = []
@@ -321,8 +323,7 @@ def test_compiled_with_graphs_each_of_200_blocks_is_that_of_plain_torch_but_for_
     largest, mean = (max(each) for each in zip(*most, strict=True))
     record_property("most_and_mean_off", (largest, mean))
     assert len(most) == BLOCKS
-    assert largest <= 1
-    assert mean < 1e-3
+    assert (largest <= 1, mean < 1e-4 * 127.5) == (True, True), (largest, mean)
 
 
 def test_the_graphs_of_torch_compile_work_on_a_thread_of_their_own():
