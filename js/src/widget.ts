@@ -328,8 +328,8 @@ function view(
     looking = now;
     sayWhetherLooking();
     root.dataset["looking"] = String(looking);
+    player.look(looking);
     if (looking) {
-      player.lookAgain();
       askTime(); // while nobody looked, credits may have been lost
     }
   }

@@ -153,6 +153,25 @@ describe("a player", () => {
     expect(credits).toEqual([[1, 5]]);
   });
 
+  it("judges by nothing that happened while nobody looked, and by what runs dry later", async () => {
+    const { player } = playing();
+    player.follow(stateOf(1, "running"));
+    player.take(blockOf(1, 0));
+    await pass(100);
+    player.look(false);
+    expect(player.vitals.lookedMs).toBeUndefined();
+    await vi.advanceTimersByTimeAsync(60_000); // a hidden tab draws nothing
+    player.look(true);
+    player.take(blockOf(1, 80));
+    await pass(1500);
+    expect(player.vitals).toMatchObject({ dry: 0, blocks: 1 });
+    await pass(2000);
+    player.take(blockOf(1, 81));
+    await pass(1500);
+    expect(player.vitals).toMatchObject({ dry: 1, blocks: 2 });
+    expect(player.vitals.lookedMs).toBeGreaterThan(4900);
+  });
+
   it("gives a block of a video that it does not know of back too", async () => {
     const { player, credits, drawn } = playing();
     player.follow(stateOf(1, "running"));
