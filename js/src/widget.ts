@@ -493,6 +493,7 @@ function view(
     state = next;
     player.follow(state);
     status.update(state);
+    display.follow(state.status);
     buttons.update(state);
     prompts.update(state);
     timeline.follow(state);
