@@ -205,7 +205,7 @@ function view(
     {
       seek: (picture) => back.seek(picture),
       step: (by) => back.step(by),
-      playOrStand: () => back.playOrStand(),
+      playOrStand: () => player.playOrStand(),
       loop: () => back.loop(),
       goLive: () => back.leave(),
     },

@@ -388,6 +388,25 @@ describe("a player", () => {
     expect(drawn.length).toBe(12);
   });
 
+  it("stands on the live picture at a click, plays on from it at the next, and the video goes on", async () => {
+    const { player, come, drawn } = playing();
+    player.follow(stateOf(1, "running"));
+    for (const block of [0, 1, 2]) {
+      player.take(blockOf(1, block));
+    }
+    await pass(600);
+    expect(player.place).toMatchObject({ live: true, playing: true });
+    player.playOrStand();
+    const stood = player.place?.picture;
+    await pass(1000);
+    expect(player.place).toMatchObject({ live: false, playing: false, picture: stood });
+    player.playOrStand();
+    await pass(500);
+    expect(player.place).toMatchObject({ live: false, playing: true });
+    expect(drawn.at(-1)).toBeGreaterThan(Number(stood) + 5);
+    expect(come).toEqual([0, 1, 2]);
+  });
+
   it("tells each block that the video comes to, though its viewer looks back", async () => {
     const { player, come, drawn } = playing();
     player.follow(stateOf(1, "running"));

@@ -167,6 +167,15 @@ export class Player {
     };
   }
 
+  /** Stand on the picture that is shown if it moves, live or not, or play on from there. */
+  playOrStand(): void {
+    if (this.back.review === undefined && this.place?.playing === true) {
+      this.back.stand();
+    } else {
+      this.back.playOrStand();
+    }
+  }
+
   /** Hold, go on or begin anew, as the kernel says. */
   follow(state: State): void {
     if (state.run !== this.run) {
