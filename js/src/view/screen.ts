@@ -145,7 +145,7 @@ export function screen(
       canvas.height = height;
     }
     canvas.classList.toggle("ll-small", width < SMALL_PX);
-    element.style.setProperty("--ll-ratio", `${width} / ${height}`);
+    theatre.style.setProperty("--ll-ratio", `${width} / ${height}`);
     element.style.setProperty("--ll-width", `${width}px`);
     element.style.setProperty("--ll-height", `${height}px`);
     look();
