@@ -111,6 +111,10 @@ function view(
   let received = 0;
   let plain = false;
   let decodes: readonly Codec[] = [];
+  /** Whether the kernel has answered that it knows this view. */
+  let attached = false;
+  /** Undefined before it is known. */
+  let looking: boolean | undefined;
 
   const theatre = make("div", "ll-theatre");
   const size = { width: state.width_px, height: state.height_px };
@@ -201,7 +205,7 @@ function view(
     {
       seek: (picture) => back.seek(picture),
       step: (by) => back.step(by),
-      playOrStand: () => back.playOrStand(),
+      playOrStand: () => player.playOrStand(),
       loop: () => back.loop(),
       goLive: () => back.leave(),
     },
@@ -248,7 +252,10 @@ function view(
   root.dataset["prompt"] = "";
   root.dataset["landed"] = "";
   const measuring = setInterval(measure, MEASURE_MS);
-  const askingTime = setInterval(askTime, ASK_TIME_MS);
+  const askingTime = setInterval(() => {
+    sayWhetherLooking(); // once more, for it may have been lost
+    askTime();
+  }, ASK_TIME_MS);
   signal.addEventListener("abort", () => {
     clearInterval(measuring);
     clearInterval(askingTime);
@@ -258,7 +265,10 @@ function view(
   decodable(state.h264)
     .then(attach)
     .catch((error) => errors.show(String(error)));
-  const leave = () => send({ type: "leave", view: connection.view });
+  const leave = () => {
+    attached = false;
+    send({ type: "leave", view: connection.view });
+  };
   signal.addEventListener("abort", leave);
   addEventListener("pagehide", leave, { signal });
   return root;
@@ -287,7 +297,9 @@ function view(
     if (way.heard(asked_ms, kernel_ms, performance.now()) < FIRST_ANSWERS) {
       askTime();
     }
-    if (told > state.told || (run === state.run && newest >= state.made)) {
+    if (!attached) {
+      attachAgain();
+    } else if (told > state.told || (run === state.run && newest >= state.made)) {
       catchUp();
     }
     player.settle(run, owed);
@@ -295,20 +307,29 @@ function view(
 
   /** Messages were lost: attached anew, this view is told the state, what was made and the newest block. */
   function catchUp(): void {
+    attachAgain();
+    askTime(); // credits were lost too
+  }
+
+  function attachAgain(): void {
     if (decodes.length > 0) {
       send({ type: "attach", view: connection.view, codecs: plain ? ["jpeg"] : decodes });
-      if (root.dataset["looking"] === "false") {
-        look(false); // whoever attaches counts as looking
-      }
-      askTime(); // credits were lost too
+      sayWhetherLooking(); // whoever attaches counts as looking
     }
   }
 
-  function look(looking: boolean): void {
-    send({ type: "look", view: connection.view, looking });
+  function sayWhetherLooking(): void {
+    if (looking !== undefined) {
+      send({ type: "look", view: connection.view, looking });
+    }
+  }
+
+  function look(now: boolean): void {
+    looking = now;
+    sayWhetherLooking();
     root.dataset["looking"] = String(looking);
+    player.look(looking);
     if (looking) {
-      player.lookAgain();
       askTime(); // while nobody looked, credits may have been lost
     }
   }
@@ -319,7 +340,7 @@ function view(
     } else if (!plain) {
       plain = true;
       errors.show(`${message}; from here on this view asks for JPEGs`);
-      send({ type: "attach", view: connection.view, codecs: ["jpeg"] });
+      attachAgain();
     }
   }
 
@@ -437,6 +458,7 @@ function view(
   }
 
   function takeHistory({ run, records }: HistoryMessage): void {
+    attached = true;
     if (run === state.run) {
       charts.add(records);
     }
@@ -471,6 +493,7 @@ function view(
     state = next;
     player.follow(state);
     status.update(state);
+    display.follow(state.status);
     buttons.update(state);
     prompts.update(state);
     timeline.follow(state);

@@ -5,6 +5,7 @@ import { recordOf } from "./video.ts";
 const WELL: Vitals = {
   status: "running",
   live: true,
+  lookedMs: 60_000,
   codec: "h264",
   wanted: 16,
   made: 26,
@@ -33,6 +34,19 @@ describe("the diagnosis", () => {
   it("of a video that does not run is none", () => {
     expect(told({ status: "paused", shown: 0 })).toEqual({ verdict: "still", words: "" });
     expect(told({ blocks: 2, made: 4 }).verdict).toBe("still");
+  });
+
+  it("while nobody looks is that nothing is sent, however badly all went", () => {
+    expect(told({ lookedMs: undefined, made: 4, dropped: 3, dry: 2, shown: 0 })).toEqual({
+      verdict: "still",
+      words: "Not looked at: nothing is sent",
+    });
+    expect(told({ lookedMs: undefined, status: "paused" }).words).toBe("");
+  });
+
+  it("waits for three seconds in which somebody looks", () => {
+    expect(told({ lookedMs: 2900, shown: 9 })).toEqual({ verdict: "still", words: "" });
+    expect(told({ lookedMs: 3000, shown: 9 }).verdict).toBe("choppy");
   });
 
   it.each<[string, Partial<Vitals>, RegExp]>([

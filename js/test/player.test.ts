@@ -153,6 +153,25 @@ describe("a player", () => {
     expect(credits).toEqual([[1, 5]]);
   });
 
+  it("judges by nothing that happened while nobody looked, and by what runs dry later", async () => {
+    const { player } = playing();
+    player.follow(stateOf(1, "running"));
+    player.take(blockOf(1, 0));
+    await pass(100);
+    player.look(false);
+    expect(player.vitals.lookedMs).toBeUndefined();
+    await vi.advanceTimersByTimeAsync(60_000); // a hidden tab draws nothing
+    player.look(true);
+    player.take(blockOf(1, 80));
+    await pass(1500);
+    expect(player.vitals).toMatchObject({ dry: 0, blocks: 1 });
+    await pass(2000);
+    player.take(blockOf(1, 81));
+    await pass(1500);
+    expect(player.vitals).toMatchObject({ dry: 1, blocks: 2 });
+    expect(player.vitals.lookedMs).toBeGreaterThan(4900);
+  });
+
   it("gives a block of a video that it does not know of back too", async () => {
     const { player, credits, drawn } = playing();
     player.follow(stateOf(1, "running"));
@@ -367,6 +386,25 @@ describe("a player", () => {
     await pass(1500);
     expect(drawn[0]).toBe(9);
     expect(drawn.length).toBe(12);
+  });
+
+  it("stands on the live picture at a click, plays on from it at the next, and the video goes on", async () => {
+    const { player, come, drawn } = playing();
+    player.follow(stateOf(1, "running"));
+    for (const block of [0, 1, 2]) {
+      player.take(blockOf(1, block));
+    }
+    await pass(600);
+    expect(player.place).toMatchObject({ live: true, playing: true });
+    player.playOrStand();
+    const stood = player.place?.picture;
+    await pass(1000);
+    expect(player.place).toMatchObject({ live: false, playing: false, picture: stood });
+    player.playOrStand();
+    await pass(500);
+    expect(player.place).toMatchObject({ live: false, playing: true });
+    expect(drawn.at(-1)).toBeGreaterThan(Number(stood) + 5);
+    expect(come).toEqual([0, 1, 2]);
   });
 
   it("tells each block that the video comes to, though its viewer looks back", async () => {

@@ -398,17 +398,17 @@ class Engine:
         return self.model.text_encoder.unknown_words(prompt)
 
     def unheeded(self, prompt: str) -> str:
-        """A sentence on what the model does not take in: unknown words, the end of a long prompt.
+        """A sentence on what a prompt is taken without: unknown words, the end of a long prompt.
 
-        '' if it reads all. The prompt is taken without HTML entities and spare white space.
+        '' if the model reads all. HTML entities and spare white space are left out before.
         """
         parts = []
         if rest := self.unread(prompt):
-            parts.append(f"it is too long, {rest!r} is left out: write a shorter one")
+            parts.append(f"without {rest!r}, for which it is too long")
         if words := self.unknown_words(prompt):
             quoted = ", ".join(map(repr, words))
-            parts.append(f"{self.name} does not know {quoted}: use other words")
-        return f"prompt {prompt!r}: {'; '.join(parts)}" if parts else ""
+            parts.append(f"without {quoted}, which {self.name} does not know")
+        return f"prompt {prompt!r} is taken {', and '.join(parts)}" if parts else ""
 
     def __repr__(self) -> str:
         random = ", random weights" if self.weights == "random" else ""

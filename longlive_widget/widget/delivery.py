@@ -234,7 +234,7 @@ class Delivery:
         message = BlockMessage(run, record, coded.codec, begun, now_ms, given=given)
         self._outbox.say(message, coded.buffers[given:])
         if self._late() is not None:
-            self._outbox.post(self._send_late)  # credits came while it was coded
+            self._outbox.post(self._send_late)  # credits or a view came while it was coded
 
     def credit(self, run: int, block: int, times: PageTimes) -> None:
         """A page has taken in a block, and has measured `times` of its way, the first page's count.
@@ -274,9 +274,9 @@ class Delivery:
                 self._outbox.tell_state()
 
     def _late(self) -> BlockRecord | None:
-        """The newest block, if somebody waits for it for whom there was no room and now is."""
+        """The newest block, if it was not sent, somebody looks by now, and there is room for it."""
         newest = self._history[-1] if self._history else None
-        if newest is None or newest.displayed or newest.credits > 0 or self._opened is not None:
+        if newest is None or newest.displayed or self._opened is not None:
             return None
         return newest if self._room > self._coding and self.audience.looking else None
 
@@ -303,14 +303,12 @@ class Delivery:
     def look(self, view: str, *, looking: bool) -> None:
         """A view has come into sight, or has gone out of it.
 
-        It is shown the newest block, unless that was sent to all views, or is as there is room.
+        All views are sent the newest block, if they were not and as soon as there is room.
         """
         with self._video.changed:
             self.audience.look(view, looking=looking)
             self._looked()
-            newest = self._history[-1] if self._history else None
-        if looking and newest is not None and not newest.displayed and newest.credits > 0:
-            self._show_newest(view)
+        self._send_late()
 
     @property
     def viewers(self) -> str:

@@ -86,6 +86,8 @@ class Line:
     studio: LongLiveWidget
     bytes_per_s: float = float("inf")
     cut: Literal["no", "held", "lost"] = "no"
+    loses: str | None = None
+    """The kind of the page's next message to be lost, and no other."""
     heard: list[str] = field(default_factory=list)
     _down: deque[tuple[float, dict]] = field(default_factory=deque)
     _up: deque[dict] = field(default_factory=deque)
@@ -120,8 +122,11 @@ class Line:
 
     def to_kernel(self, text: str) -> None:
         """A page sends something."""
-        if self.cut != "lost":
-            self._up.append(json.loads(text))
+        content = json.loads(text)
+        if content["type"] == self.loses:
+            self.loses = None
+        elif self.cut != "lost":
+            self._up.append(content)
         while self._up and self.cut == "no":
             content = self._up.popleft()
             self.heard.append(content["type"])
@@ -130,10 +135,10 @@ class Line:
 
 @contextmanager
 def hosted(
-    browser: Browser, studio: LongLiveWidget, policy: str = POLICY
+    browser: Browser, studio: LongLiveWidget, policy: str = POLICY, loses: str | None = None
 ) -> Iterator[tuple[Page, Line, list[str]]]:
     """A page that shows the studio, the line between them, and what the browser complained of."""
-    line, said = Line(studio), []
+    line, said = Line(studio, loses=loses), []
     files = FILES | {
         "/widget.css": ("text/css", bundled("widget.css")),
         "/source.js": ("text/javascript", f"export default {json.dumps(bundled('widget.js'))};"),

@@ -1,6 +1,6 @@
 """A page whose line is slow or cut for a while, or whose tab is frozen: what is sent comes late."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -16,6 +16,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 MEGABIT = 1e6 / 8
 BLOCKS_OF_30_S = 40
+PATIENCE_MS = 8000
 FROZEN_S = 4
 SHOWS = "(least) => Number(document.querySelector('.longlive').dataset.frame) >= least"
 
@@ -87,6 +88,44 @@ def test_over_a_slow_line_blocks_are_left_out_and_nothing_piles_up(chromium, tmp
             made = sum(one.pictures for one in studio.history)
             assert any(not one.displayed for one in studio.history)
             assert len(pictures_in(studio.cut())) == made
+            assert said == []
+    finally:
+        studio.close()
+
+
+def wait_on(page: Page, condition: Callable[[], bool]) -> None:
+    """Wait until it holds, while the page goes on."""
+    for _ in range(PATIENCE_MS // 50):
+        if condition():
+            return
+        page.wait_for_timeout(50)
+    pytest.fail("it never happened")
+
+
+@pytest.mark.fault(
+    "The page and its messages",
+    "a page's word is lost that it has appeared, or that it has come into sight",
+    "it is said again within 4 s, and the page is shown the video",
+)
+@pytest.mark.parametrize("lost", ["attach", "look"])
+def test_a_page_whose_word_was_lost_says_it_again_and_is_shown_the_video(chromium, lost):
+    studio = LongLiveWidget(PaintedEngine(), "a red ball", seed=1)
+    try:
+        with hosted(chromium, studio, loses="attach" if lost == "attach" else None) as shown:
+            page, line, said = shown
+            player = page.locator(".longlive")
+            expect(player).to_have_attribute("data-looking", "true")
+            if lost == "look":
+                studio.start()
+                page.wait_for_function(SHOWS, arg=9)
+                hide = "(each, how) => { each.style.display = how; }"
+                player.locator(".ll-theatre").evaluate(hide, "none")
+                wait_on(page, lambda: studio.viewers == "0 of 1 views look")
+                line.loses = "look"
+                player.locator(".ll-theatre").evaluate(hide, "")
+            wait_on(page, lambda: line.loses is None and studio.viewers == "1 of 1 views look")
+            studio.start()
+            page.wait_for_function(SHOWS, arg=sum(one.pictures for one in studio.history) + 9)
             assert said == []
     finally:
         studio.close()

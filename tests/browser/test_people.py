@@ -41,6 +41,11 @@ STICKING_OUT = """() => {
     return box.width > 1 && out && !cut(each.parentElement);
   }).map(each => each.outerHTML.slice(0, 120));
 }"""
+WHOLE = """element => {
+  const { top, bottom } = element.getBoundingClientRect();
+  const room = element.closest('.jp-WindowedPanel-outer').getBoundingClientRect();
+  return top >= room.top - 1 && bottom <= room.bottom + 1;
+}"""
 SEEN = """element => {
   const { x, y, width, height } = element.getBoundingClientRect();
   return element.contains(document.elementFromPoint(x + width / 2, y + height / 2));
@@ -103,6 +108,31 @@ def test_nothing_serious_stands_in_anyones_way_in_any_state(lab, notebook_of, sc
         player.locator(".ll-errors").wait_for()
         found += findings(page, "error", screenshots)
         assert not found, "\n".join(found)
+
+
+def test_picture_timeline_and_prompt_are_seen_together_below_their_cell(
+    lab, notebook_of, screenshots
+):
+    with lab.opened(notebook_of(STUDIO), alone=True) as page:
+        page.set_viewport_size({"width": 1280, "height": 900})
+        run_all_cells(page)
+        player = studio(page)
+        player.locator("[data-action=start]").click()
+        wait_for_data(page, "+d.frame > 20")
+        for left, width_px in [("shown", ""), ("hidden", ""), ("hidden", "480px")]:
+            if left == "hidden" and width_px == "":
+                page.evaluate(
+                    "() => window.jupyterapp.commands.execute('application:toggle-left-area')"
+                )
+            player.evaluate("(each, width) => { each.style.width = width; }", width_px)
+            page.wait_for_timeout(500)
+            page.locator(".jp-Cell" if width_px == "" else ".longlive").first.evaluate(
+                "each => each.scrollIntoView({ block: 'start' })"
+            )
+            screenshots.take(page, f"together-{left}{width_px}.png")
+            for part in ("canvas", "timeline", "transport", "prompt-bar"):
+                found = player.locator(f".ll-{part}").first
+                assert found.evaluate(WHOLE), f"{part}, side bar {left}, {width_px or 'wide'}"
 
 
 def test_the_studio_has_room_in_narrow_cells_and_enlarged(lab, notebook_of, screenshots):

@@ -216,8 +216,8 @@ def test_what_the_model_does_not_read_of_a_prompt_is_told(tmp_path, capsys):
     given = ["--blocks", 1, "--prompt", long, "--out", tmp_path / "x.mp4"]
     assert run("generate", *given) == 0
     told = capsys.readouterr()
-    assert f"prompt {long!r}: it is too long, '" in told.out
-    assert "the end' is left out: write a shorter one; tiny does not know 'end': use" in told.out
+    assert f"prompt {long!r} is taken without '" in told.out
+    assert "the end', for which it is too long, and without 'end', which tiny does" in told.out
     assert "Token indices" not in told.err
 
 

@@ -768,7 +768,43 @@ def test_while_nobody_looks_no_picture_is_coded_or_sent_and_none_counts_as_dropp
     runner.make(1).result(PATIENCE_S)
     pictures = [(message.view, message.record.block, len(buffers))
                 for message, buffers in page.sent if isinstance(message, BlockMessage)]  # fmt: skip
-    assert pictures[1:] == [(None, 1, 0), (None, 2, 0), (None, 3, 0), ("1-1", 3, 12), (None, 4, 12)]
+    assert pictures[1:] == [(None, 1, 0), (None, 2, 0), (None, 3, 0), (None, 3, 12), (None, 4, 12)]
+
+
+@pytest.mark.fault(
+    "The page and its messages",
+    "a view comes back into sight while its newest block is coded for nobody, or has given its "
+    "credits back while it was away",
+    "it is shown that block, whether another one follows or not",
+)
+def test_a_view_that_comes_back_is_shown_the_newest_block_though_it_was_coded_for_nobody(
+    begin, monkeypatch
+):
+    runner, page = begin(generous=True)
+    runner.delivery.attach("1-1", BOTH)
+    runner.make(1).result(PATIENCE_S)
+    runner.delivery.look("1-1", looking=False)
+
+    def looked_again(frames):
+        runner.delivery.look("1-1", looking=True)
+        return picture_hashes(frames)
+
+    monkeypatch.setattr("longlive_widget.widget.delivery.picture_hashes", looked_again)
+    runner.make(1).result(PATIENCE_S)
+    page.wait_for(lambda: 1 in [block for _, block in pictured(page)])
+    assert runner.state().dropped == 0
+
+
+def test_a_view_that_gave_its_credits_back_unseen_is_shown_the_newest_block_as_it_looks(begin):
+    runner, page = begin()
+    runner.delivery.attach("1-1", BOTH)
+    runner.make(2).result(PATIENCE_S)
+    runner.delivery.look("1-1", looking=False)
+    runner.make(1).result(PATIENCE_S)
+    for block in (0, 1):
+        runner.delivery.credit(1, block, PageTimes())
+    runner.delivery.look("1-1", looking=True)
+    page.wait_for(lambda: 2 in [block for _, block in pictured(page)])
 
 
 def test_a_live_video_that_nobody_sees_waits_for_a_view_if_that_is_wanted(begin):

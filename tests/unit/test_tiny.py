@@ -68,5 +68,11 @@ def test_the_small_decoder_makes_nearly_the_pictures_of_the_full_one(engine: Eng
     assert full > 34
 
 
+def test_a_prompt_with_a_word_that_is_not_known_is_said_to_be_taken_without_it(engine: Engine):
+    assert engine.unheeded("a red dragon") == (
+        "prompt 'a red dragon' is taken without 'dragon', which tiny does not know"
+    )
+
+
 def test_every_prompt_to_begin_with_is_read_to_its_last_word(engine: Engine):
     assert [engine.unheeded(prompt) for prompt in LIBRARY] == [""] * len(LIBRARY)

@@ -7,6 +7,8 @@ const BLOCKS = 20;
 /** The first blocks of a video, which warm up, say little. */
 const FEWEST_BLOCKS = 3;
 const WINDOW_MS = 10_000;
+/** For so long after somebody looks again, what is seen comes of the time in which nobody did. */
+export const SETTLES_MS = 3000;
 /** Shares of the video's own rate above which all is well, or nearly. */
 const MADE_ENOUGH = 0.98;
 const SHOWN_ENOUGH = 0.94;
@@ -15,6 +17,8 @@ export type Vitals = {
   status: Status;
   /** False while somebody looks back. */
   live: boolean;
+  /** How long somebody has looked by now; undefined while nobody does. */
+  lookedMs: number | undefined;
   codec: Codec;
   /** The video's own pictures a second, those made and those drawn. */
   wanted: number;
@@ -41,7 +45,14 @@ export type Diagnosis = { verdict: "smooth" | "choppy" | "still"; words: string 
 
 /** The first of the reasons, from the model to the eye, that explains it. */
 export function diagnose(vitals: Vitals): Diagnosis {
-  if (vitals.status !== "running" || vitals.blocks < FEWEST_BLOCKS) {
+  const { status, lookedMs, blocks } = vitals;
+  if (status !== "running") {
+    return { verdict: "still", words: "" };
+  }
+  if (lookedMs === undefined) {
+    return { verdict: "still", words: "Not looked at: nothing is sent" };
+  }
+  if (lookedMs < SETTLES_MS || blocks < FEWEST_BLOCKS) {
     return { verdict: "still", words: "" };
   }
   const reason = late(vitals) ?? unsent(vitals) ?? undrawn(vitals);
@@ -126,7 +137,7 @@ export class Lately {
   }
 
   /** The part of the vitals that is known from here. */
-  vitals(nowMs: number): Omit<Vitals, "status" | "live" | "shown" | "ahead"> {
+  vitals(nowMs: number): Omit<Vitals, "status" | "live" | "lookedMs" | "shown" | "ahead"> {
     this.driedAtMs = this.driedAtMs.filter((atMs) => atMs >= nowMs - WINDOW_MS);
     const newest = this.records.at(-1);
     const tookMs = sum(this.records.map((record) => record.latency_ms + record.encode_ms));

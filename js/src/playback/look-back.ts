@@ -77,6 +77,11 @@ export class LookBack<Picture extends Disposable> {
     });
   }
 
+  /** Stand on the picture that is looked at, or that is on the screen. */
+  stand(): void {
+    this.look((review, nowMs, there) => review.hold(nowMs, there));
+  }
+
   /** Play on from the picture that is looked at, or stand there. */
   playOrStand(): void {
     this.look((review, nowMs, there) => {

@@ -13,7 +13,7 @@ import type {
 } from "../protocol.ts";
 import { Decoder, type Picture } from "./decoder.ts";
 import type { Stretch, Take } from "./film.ts";
-import { Lately, type Vitals } from "./health.ts";
+import { Lately, SETTLES_MS, type Vitals } from "./health.ts";
 import { type BufferedBlock, JitterBuffer, type Shown } from "./jitter-buffer.ts";
 import { LookBack } from "./look-back.ts";
 
@@ -88,6 +88,8 @@ export class Player {
   /** The picture of the video as it is made, -1 before there is one; another is shown to who looks back. */
   liveNumber = -1;
   private lately: Lately;
+  /** Undefined while nobody looks. */
+  private lookedSinceMs: number | undefined = performance.now();
   private drawnAtMs: number[] = [];
 
   constructor(
@@ -125,9 +127,14 @@ export class Player {
     return this.buffer.waiting;
   }
 
-  /** Somebody looks again: what happened while nobody did says nothing. */
-  lookAgain(): void {
+  /** Somebody looks, or nobody any more; what happened while nobody did says nothing. */
+  look(looking: boolean): void {
+    this.lookedSinceMs = looking ? performance.now() : undefined;
     this.lately = new Lately(this.picturesPerSecond);
+  }
+
+  private lookedMs(nowMs: number): number | undefined {
+    return this.lookedSinceMs === undefined ? undefined : nowMs - this.lookedSinceMs;
   }
 
   /** How the video does on its way to the eye; pictures shown are those of the last two seconds. */
@@ -138,6 +145,7 @@ export class Player {
       ...this.lately.vitals(nowMs),
       status: this.status,
       live: this.back.review === undefined,
+      lookedMs: this.lookedMs(nowMs),
       shown: (this.drawnAtMs.length * 1000) / RATE_WINDOW_MS,
       ahead: this.buffer.aheadSeconds(nowMs),
     };
@@ -157,6 +165,15 @@ export class Player {
       playing: review?.playing ?? this.status === "running",
       loop: review?.loop,
     };
+  }
+
+  /** Stand on the picture that is shown if it moves, live or not, or play on from there. */
+  playOrStand(): void {
+    if (this.back.review === undefined && this.place?.playing === true) {
+      this.back.stand();
+    } else {
+      this.back.playOrStand();
+    }
   }
 
   /** Hold, go on or begin anew, as the kernel says. */
@@ -411,7 +428,11 @@ export class Player {
   }
 
   private freshBuffer(): JitterBuffer<Picture> {
-    return new JitterBuffer(this.picturesPerSecond, DELAY_MS, (nowMs) => this.lately.ranDry(nowMs));
+    return new JitterBuffer(this.picturesPerSecond, DELAY_MS, (nowMs) => {
+      if ((this.lookedMs(nowMs) ?? 0) >= SETTLES_MS) {
+        this.lately.ranDry(nowMs);
+      }
+    });
   }
 
   private show(nowMs: number): void {

@@ -139,6 +139,7 @@ export function recordingView(
   root.dataset["frame"] = "-1";
   root.dataset["status"] = state.status;
   status.update(state);
+  display.follow(state.status);
   timeline.follow(state);
   const measuring = setInterval(measure, MEASURE_MS);
   signal.addEventListener("abort", () => clearInterval(measuring));

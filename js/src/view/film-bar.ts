@@ -84,9 +84,9 @@ export function filmBar(
     track.style.setProperty("--ll-from", share(round?.first ?? there.first));
     track.style.setProperty("--ll-to", share(round?.last ?? there.first));
     time.textContent = `${seconds(picture)} / ${seconds(there.last)} s`;
-    const runs = playing && !follows;
-    play.querySelector("path")?.setAttribute("d", runs ? STAND : PLAY);
-    play.title = runs ? "stand on this picture" : "play on from here";
+    play.querySelector("path")?.setAttribute("d", playing ? STAND : PLAY);
+    const onBehind = follows ? ", while the video goes on behind" : "";
+    play.title = playing ? `stand on this picture${onBehind}` : "play on from here";
     play.setAttribute("aria-label", play.title);
   }
 }

@@ -2,6 +2,7 @@
 
 import { inTime, tooLate } from "../patience.ts";
 import type { ShownPicture } from "../playback/player.ts";
+import type { Status } from "../protocol.ts";
 import { FLOATING } from "./attention.ts";
 import { iconButton, make } from "./elements.ts";
 
@@ -17,6 +18,8 @@ const CAMERA = "M5.5 3h5l1 1.5H14v8.5H2V4.5h2.5zM8 6a2.6 2.6 0 1 0 0 5.2A2.6 2.6
 export type Screen = {
   element: HTMLElement;
   tools: HTMLElement;
+  /** Say why no picture is there yet. */
+  follow: (status: Status) => void;
   update: (shown: ShownPicture) => void;
   /** Draw the picture on the screen once more, without loss. */
   refine: (exact: ImageBitmap) => void;
@@ -50,7 +53,7 @@ export function screen(
 ): Screen {
   const element = make("div", "ll-screen");
   const canvas = make("canvas", "ll-canvas");
-  const invitation = make("div", "ll-invitation", "press start");
+  const invitation = make("div", "ll-invitation");
   const exact = make("span", "ll-exact", "exact");
   const tools = make("div", "ll-tools");
   canvas.setAttribute("role", "img");
@@ -103,6 +106,9 @@ export function screen(
   return {
     element,
     tools,
+    follow: (status) => {
+      invitation.textContent = invitationTo(status);
+    },
     update({ picture }) {
       invitation.hidden = true;
       exact.hidden = true;
@@ -139,10 +145,30 @@ export function screen(
       canvas.height = height;
     }
     canvas.classList.toggle("ll-small", width < SMALL_PX);
-    element.style.setProperty("--ll-ratio", `${width} / ${height}`);
+    theatre.style.setProperty("--ll-ratio", `${width} / ${height}`);
     element.style.setProperty("--ll-width", `${width}px`);
     element.style.setProperty("--ll-height", `${height}px`);
     look();
+  }
+}
+
+/** What stands where the first picture will be. */
+export function invitationTo(status: Status): string {
+  switch (status) {
+    case "idle":
+    case "stopped":
+    case "failed":
+      return "press start";
+    case "running":
+    case "done":
+    case "recorded":
+      return "the first picture is on its way";
+    case "paused":
+      return "held before its first picture: press resume";
+    case "closed":
+      return "this studio is closed: run the cell again";
+    default:
+      return status satisfies never;
   }
 }
 
