@@ -109,6 +109,7 @@ function view(
   let state = connection.state();
   let shown: ShownPicture | undefined;
   let received = 0;
+  let editedMs = 0;
   let plain = false;
   let decodes: readonly Codec[] = [];
   /** Whether the kernel has answered that it knows this view. */
@@ -156,7 +157,10 @@ function view(
   const timeline = timelineBoard(
     state,
     {
-      edit: (wish) => send({ type: "edit", view: connection.view, ...wish }),
+      edit: (wish) => {
+        editedMs = performance.now();
+        send({ type: "edit", view: connection.view, ...wish });
+      },
       save: (form) => send({ type: "export", view: connection.view, form }),
       open: (name, text) => send({ type: "import", view: connection.view, name, text }),
       ask,
@@ -301,6 +305,8 @@ function view(
       attachAgain();
     } else if (told > state.told || (run === state.run && newest >= state.made)) {
       catchUp();
+    } else if (asked_ms > editedMs) {
+      timeline.heardSince();
     }
     player.settle(run, owed);
   }

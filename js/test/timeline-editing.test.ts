@@ -129,6 +129,47 @@ describe("an edit", () => {
     expect(editing.plan).toEqual(third);
   });
 
+  it("that was lost is sent again, and the newest one made meanwhile in its place", () => {
+    editing.propose(second);
+    expect(editing.unanswered()).toBe(true);
+    expect(sent[1]).toEqual(sent[0]);
+    editing.propose(third);
+    expect(editing.unanswered()).toBe(true);
+    expect(sent[2]).toEqual({ revision: 4, from_block: 0, entries: third });
+    confirm(5);
+    expect(editing.unanswered()).toBe(true);
+    expect(sent.length).toBe(3);
+    expect(editing.plan).toEqual(third);
+  });
+
+  it("whose answer was lost is not sent again, and those made meanwhile follow", () => {
+    editing.propose(second);
+    editing.propose(third);
+    editing.follow(state(5, second), terms);
+    expect(editing.unanswered()).toBe(true);
+    expect(sent[1]).toEqual({ revision: 5, from_block: 0, entries: third });
+    editing.follow(state(6, third), later);
+    expect(editing.unanswered()).toBe(true);
+    expect(sent.length).toBe(2);
+    expect(editing.plan).toEqual(third);
+  });
+
+  it("that was lost is given up where the timeline has changed meanwhile", () => {
+    editing.propose(second);
+    editing.follow(state(5, third), terms);
+    expect(editing.unanswered()).toBe(false);
+    expect(sent.length).toBe(1);
+    expect(editing.plan).toEqual(third);
+  });
+
+  it("that was lost is given up where its block has begun meanwhile", () => {
+    editing.propose(second);
+    editing.follow(state(4, first), later);
+    expect(editing.unanswered()).toBe(false);
+    expect(sent.length).toBe(1);
+    expect(editing.plan).toEqual(first);
+  });
+
   function accept(plan: Plan, revision: number): void {
     editing.propose(plan);
     confirm(revision);

@@ -45,6 +45,8 @@ export type Board = {
   act: (act: "undo" | "redo") => void;
   /** The kernel's answer to the last edit. */
   answered: (accepted: boolean) => void;
+  /** The kernel has answered what it was asked after the last edit. */
+  heardSince: () => void;
   /** The kernel says how a prompt is read. */
   mark: PromptField["mark"];
   /** Tell the user something, in the line below. */
@@ -137,7 +139,8 @@ export function timelineBoard(
   const sized = new ResizeObserver(() => drawMoving());
   sized.observe(field);
   signal.addEventListener("abort", () => sized.disconnect());
-  return { element, follow, show, come: film.take, fill, act, answered, mark: words.mark, say };
+  const { mark } = words;
+  return { element, follow, show, come: film.take, fill, act, answered, heardSince, mark, say };
 
   function follow(next: State): void {
     if (next.run !== state.run) {
@@ -180,6 +183,13 @@ export function timelineBoard(
     editing.answered(accepted);
     if (!accepted) {
       say("the timeline is as it was");
+    }
+    draw();
+  }
+
+  function heardSince(): void {
+    if (!editing.unanswered()) {
+      say("this edit, or the answer to it, was lost: the timeline is as the kernel has it");
     }
     draw();
   }

@@ -3,7 +3,7 @@
 
 import type { Plan, State } from "../protocol.ts";
 import { edited, type History, historyOf, redone, undone } from "./history.ts";
-import { isOpen, samePlan, type Terms } from "./plan.ts";
+import { blockOf, isOpen, samePlan, type Terms } from "./plan.ts";
 
 /** What the kernel is asked for: `entries` from block `from_block` on. */
 export type Wish = { revision: number; from_block: number; entries: Plan };
@@ -16,6 +16,7 @@ export class Editing {
   /** As the kernel has it. */
   private settled: History = historyOf([]);
   private sent: History | undefined;
+  private asked: Wish = { revision: -1, from_block: 0, entries: [] };
   private wanted: History | undefined;
 
   constructor(private readonly send: (wish: Wish) => void) {}
@@ -78,6 +79,33 @@ export class Editing {
     }
   }
 
+  /**
+   * The kernel has answered what it was asked after the edit that is under way, so that edit or the
+   * answer to it was lost. An edit that the kernel does not have is sent again, or the newest one
+   * after it; false where it is given up, for the timeline has changed meanwhile.
+   */
+  unanswered(): boolean {
+    if (this.sent === undefined) {
+      return true;
+    }
+    if (this.isTaken) {
+      this.answered(true);
+      return true;
+    }
+    const again = this.revision === this.asked.revision ? this.hoped : undefined;
+    this.answered(false);
+    return this.hope(again);
+  }
+
+  /** Whether the kernel has what was asked for. */
+  private get isTaken(): boolean {
+    const { from_block, entries } = this.asked;
+    const coming = this.kernel.filter(
+      (entry) => blockOf(entry.latent_frame, this.terms) >= from_block,
+    );
+    return samePlan(coming, entries);
+  }
+
   /** Whether a prompt was put where a block has begun by now: it would be lost on its way. */
   private isTooLate(plan: Plan): boolean {
     const [oldest] = this.kernel;
@@ -98,11 +126,12 @@ export class Editing {
       return true;
     }
     this.sent = history;
-    this.send({
+    this.asked = {
       revision: this.revision,
       from_block: this.terms.firstOpen,
       entries: history.present.filter((entry) => isOpen(entry, this.terms)),
-    });
+    };
+    this.send(this.asked);
     return true;
   }
 }
