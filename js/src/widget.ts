@@ -297,18 +297,24 @@ function view(
     }
   }
 
-  function takeTime({ asked_ms, kernel_ms, told, run, newest, owed }: TimeMessage): void {
+  function takeTime(message: TimeMessage): void {
+    const { asked_ms, kernel_ms, run, owed } = message;
     if (way.heard(asked_ms, kernel_ms, performance.now()) < FIRST_ANSWERS) {
       askTime();
     }
     if (!attached) {
       attachAgain();
-    } else if (told > state.told || (run === state.run && newest >= state.made)) {
+    } else if (isBehind(message)) {
       catchUp();
     } else if (asked_ms > editedMs) {
       timeline.heardSince();
     }
     player.settle(run, owed);
+  }
+
+  /** Whether the kernel has told of more than has come here. */
+  function isBehind({ told, run, newest }: TimeMessage): boolean {
+    return told > state.told || (run === state.run && newest >= state.made);
   }
 
   /** Messages were lost: attached anew, this view is told the state, what was made and the newest block. */
