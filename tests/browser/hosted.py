@@ -87,7 +87,7 @@ class Line:
     bytes_per_s: float = float("inf")
     cut: Literal["no", "held", "lost"] = "no"
     loses: str | None = None
-    """The kind of the page's next message to be lost, and no other."""
+    """The kind of the next message to be lost, of either side, and no other."""
     heard: list[str] = field(default_factory=list)
     _down: deque[tuple[float, dict]] = field(default_factory=deque)
     _up: deque[dict] = field(default_factory=deque)
@@ -105,8 +105,16 @@ class Line:
         whole = {"state": None, "content": None, "buffers": [], **message}
         size = buffers_bytes + len(json.dumps({**whole, "buffers": None}))
         self._free_s = max(self._free_s, time.monotonic()) + size / self.bytes_per_s
+        if whole["content"] is not None and self._is_lost(whole["content"]):
+            return
         if self.cut != "lost":
             self._down.append((self._free_s, whole))
+
+    def _is_lost(self, content: dict) -> bool:
+        lost = content["type"] == self.loses
+        if lost:
+            self.loses = None
+        return lost
 
     @property
     def on_the_way(self) -> list[dict]:
@@ -123,9 +131,7 @@ class Line:
     def to_kernel(self, text: str) -> None:
         """A page sends something."""
         content = json.loads(text)
-        if content["type"] == self.loses:
-            self.loses = None
-        elif self.cut != "lost":
+        if not self._is_lost(content) and self.cut != "lost":
             self._up.append(content)
         while self._up and self.cut == "no":
             content = self._up.popleft()

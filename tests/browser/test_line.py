@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Page, expect
 
-from longlive_widget import LongLiveWidget
+from longlive_widget import LongLiveWidget, Timeline
 from longlive_widget.geometry import Geometry
 from tests.browser.hosted import hosted
 from tests.unit.painted_engine import PaintedEngine
@@ -126,6 +126,34 @@ def test_a_page_whose_word_was_lost_says_it_again_and_is_shown_the_video(chromiu
             wait_on(page, lambda: line.loses is None and studio.viewers == "1 of 1 views look")
             studio.start()
             page.wait_for_function(SHOWS, arg=sum(one.pictures for one in studio.history) + 9)
+            assert said == []
+    finally:
+        studio.close()
+
+
+@pytest.mark.fault(
+    "The page and its messages",
+    "an edit of the timeline is lost, or the answer to it",
+    "within 4 s it is made again, once, and so are those that were made after it",
+)
+@pytest.mark.parametrize("lost", ["edit", "edited"])
+def test_an_edit_that_was_lost_is_made_again_with_those_after_it(chromium, lost):
+    plan = Timeline.of("a red ball", (24, "a blue star"))
+    studio = LongLiveWidget(PaintedEngine(), plan, seed=1)
+    try:
+        with hosted(chromium, studio) as (page, line, said):
+            player = page.locator(".longlive")
+            expect(player).to_have_attribute("data-looking", "true")
+            line.loses = lost
+            player.locator(".ll-segment", has_text="a blue star").click()
+            for key in ("Shift+ArrowRight", "Shift+ArrowRight"):
+                page.keyboard.press(key)
+            later = Timeline.of("a red ball", (30, "a blue star"))
+            wait_on(page, lambda: line.loses is None and studio.timeline == later)
+            page.keyboard.press("Shift+ArrowRight")
+            last = Timeline.of("a red ball", (33, "a blue star"))
+            wait_on(page, lambda: studio.timeline == last)
+            assert studio.errors == ()
             assert said == []
     finally:
         studio.close()
