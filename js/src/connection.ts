@@ -11,6 +11,7 @@ import {
 } from "./protocol.ts";
 
 const PATIENCE_MS = 300;
+const LOST = "a click, or the word that it was heard, was lost: if nothing came of it, click again";
 /** What a page sends of itself: nobody waits for its effect. The others are controls. */
 const unasked: ReadonlySet<Command["type"]> = new Set([
   "credit",
@@ -81,6 +82,12 @@ export function connect(
       case "heard":
         controls.heard(message);
         break;
+      case "time":
+        if (message.view === view && controls.lostBefore(message.asked_ms)) {
+          listener.onError(LOST);
+        }
+        listener.onMessage(message);
+        break;
       default:
         listener.onMessage(message);
     }
@@ -99,7 +106,7 @@ export function connect(
     view,
     state: () => newest,
     send(command) {
-      const asked = { view, number: unasked.has(command.type) ? 0 : controls.sent() };
+      const asked = { view, number: unasked.has(command.type) ? 0 : controls.sent(command.type) };
       model.send(asked.number === 0 ? command : { ...command, asked });
     },
   };
@@ -108,6 +115,7 @@ export function connect(
 /** The controls that were sent, and which of them the kernel has come to. */
 class Controls {
   private number = 0;
+  private newest: { type: Command["type"]; sentMs: number } | undefined;
   private timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
@@ -116,8 +124,9 @@ class Controls {
   ) {}
 
   /** The number of one more control; if nothing is heard of it in time, it waits. */
-  sent(): number {
+  sent(type: Command["type"]): number {
     this.timer ??= setTimeout(() => this.tell(true), PATIENCE_MS);
+    this.newest = { type, sentMs: performance.now() };
     this.number += 1;
     return this.number;
   }
@@ -130,9 +139,25 @@ class Controls {
     }
   }
 
+  /**
+   * The kernel has answered what it was asked at `askedMs`: a control that it has not come to by
+   * then was lost, or its word was. An edit is made again by the timeline, of another the user is to
+   * hear: then it is true.
+   */
+  lostBefore(askedMs: number): boolean {
+    if (this.newest === undefined || askedMs <= this.newest.sentMs) {
+      return false;
+    }
+    const { type } = this.newest;
+    this.forget();
+    this.tell(false);
+    return type !== "edit";
+  }
+
   forget(): void {
     clearTimeout(this.timer);
     this.timer = undefined;
+    this.newest = undefined;
   }
 }
 

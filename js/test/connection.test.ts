@@ -29,6 +29,9 @@ function host(kernel: string) {
     /** The kernel has come to a control of this page, or of another one. */
     hears: (control: number, view = sent[control]?.asked?.view) =>
       listeners.get("msg:custom")?.({ type: "heard", view, number: control + 1 }, []),
+    /** The kernel answers a question of that time. */
+    answers: (asked_ms: number, view: string) =>
+      listeners.get("msg:custom")?.({ ...fixtures.to_page.time, asked_ms, view }, []),
     message: (told: number, run: number) =>
       listeners.get("msg:custom")?.({ type: "state", state: state(told, run) }, []),
     trait: (told: number, run: number) => {
@@ -50,8 +53,8 @@ function connected(kernel = "idle", known?: State) {
     onError: (message: string) => errors.push(message),
     onWait: (words: string) => waits.push(words),
   };
-  const { send, state } = connect(page.model, end.signal, listener, known);
-  return { ...page, runs, errors, waits, end, send, first: state() };
+  const { send, state, view } = connect(page.model, end.signal, listener, known);
+  return { ...page, runs, errors, waits, end, send, view, first: state() };
 }
 
 describe("a connection", () => {
@@ -132,6 +135,34 @@ describe("a control that was sent", () => {
     page.hears(1, "another view");
     vi.advanceTimersByTime(300);
     expect(page.waits).toEqual(["queued until the cell ends"]);
+  });
+
+  it("is told to be lost once the kernel answers what it was asked after it", () => {
+    const page = connected();
+    page.send({ type: "pause" });
+    vi.advanceTimersByTime(300);
+    page.answers(performance.now() - 300, page.view);
+    page.answers(performance.now(), "another view");
+    expect(page.errors).toEqual([]);
+    page.answers(performance.now(), page.view);
+    page.answers(performance.now(), page.view);
+    expect(page.errors).toEqual([
+      "a click, or the word that it was heard, was lost: if nothing came of it, click again",
+    ]);
+    expect(page.waits).toEqual(["waits for the kernel", ""]);
+  });
+
+  it("is not lost where it was heard, nor told of where the timeline makes it again", () => {
+    const page = connected();
+    page.send({ type: "pause" });
+    page.hears(0);
+    vi.advanceTimersByTime(300);
+    page.answers(performance.now(), page.view);
+    page.send({ type: "edit", view: page.view, revision: 0, from_block: 0, entries: [] });
+    vi.advanceTimersByTime(300);
+    page.answers(performance.now(), page.view);
+    expect(page.errors).toEqual([]);
+    expect(page.waits.at(-1)).toBe("");
   });
 
   it("is a click at Copy as Python too", () => {

@@ -46,6 +46,9 @@ def test_a_page_that_was_cut_off_catches_up_by_itself_and_nothing_is_lost(chromi
             line.cut = "no"
             page.wait_for_function(SHOWS, arg=sum(one.pictures for one in studio.history) - 12)
             expect(player).to_have_attribute("data-status", "done")
+            expect(player.locator(".ll-waiting")).to_have_text("")
+            told = "" if cut == "held" else "a click, or the word that it was heard, was lost"
+            expect(player.locator(".ll-errors")).to_contain_text(told)
             with page.expect_download() as saved:
                 player.get_by_role("button", name="CSV", exact=True).click()
             rows = saved.value.path().read_text().splitlines()
