@@ -2,10 +2,10 @@
 
 import time
 from pathlib import Path
-from statistics import median
 
 import numpy as np
 import pytest
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from longlive_widget import Engine, Preset
 from longlive_widget.engine import decode as decoding
@@ -96,20 +96,38 @@ def test_throughput_is_by_the_clock_on_the_wall(monkeypatch: pytest.MonkeyPatch)
     assert measured.facts["throughput_pictures_per_s"] == pytest.approx(24, rel=0.05)
 
 
-def test_the_parts_of_a_block_are_the_block_within_2_percent(found: tuple[Measured, ...]):
-    """Each by marks of its own; of what decodes behind they lie over each other."""
-    for measured in found:
-        assert 0 <= median(measured.samples["unnamed_percent"]) < 2
-        assert 0 <= median(measured.samples["switch_unnamed_percent"]) < 2
-    samples = found[0].samples
-    in_parts_ms = map(sum, zip(*(samples[f"{part}_ms"] for part in PARTS), strict=True))
-    assert (
-        median(
-            abs(parts_ms / block_ms - 1)
-            for parts_ms, block_ms in zip(in_parts_ms, samples["block_ms"], strict=True)
+class Operators(TorchDispatchMode):
+    """A clock by which each of torch's operators takes a millisecond, and nothing else any time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None) -> object:
+        self.count += 1
+        return func(*args, **(kwargs or {}))
+
+    def seconds(self) -> float:
+        return 1e-3 * self.count
+
+
+def test_what_is_computed_for_a_block_is_in_its_parts_but_for_2_percent(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """Counted, not timed: so no other process has a say in it."""
+    clock = Operators()
+    monkeypatch.setattr(time, "perf_counter", clock.seconds)
+    with clock:
+        (measured,) = benchmark(
+            [DRAFT], load, Plan(blocks=7, switches=3, turns=2, size_px=(64, 48))
         )
-        < 0.02
-    )
+    samples = measured.samples
+    assert min(samples["block_ms"]) > 100
+    assert 0 <= max(samples["unnamed_percent"]) < 2
+    assert 0 <= max(samples["switch_unnamed_percent"]) < 2
+    in_parts_ms = map(sum, zip(*(samples[f"{part}_ms"] for part in PARTS), strict=True))
+    for parts_ms, block_ms in zip(in_parts_ms, samples["block_ms"], strict=True):
+        assert parts_ms == pytest.approx(block_ms, rel=0.02)
 
 
 @pytest.mark.parametrize("behind", [False, True])
