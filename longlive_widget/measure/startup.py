@@ -35,8 +35,9 @@ _PLACES = (
     "CUDA_CACHE_PATH",
     "PYTORCH_KERNEL_CACHE_PATH",
     "LONGLIVE_CACHE",
+    "PYTHONPYCACHEPREFIX",
 )
-"""What names the folders in which torch, Triton, CUDA and this package keep things."""
+"""What names the folders in which torch, Triton, CUDA, this package and Python keep things."""
 
 
 def startup(
@@ -57,13 +58,15 @@ def startup(
         places = {place: folder / place.lower() for place in _PLACES}
         for place in places.values():
             place.mkdir()
+        env = os.environ | {name: str(place) for name, place in places.items()}
+        env.pop("PYTHONDONTWRITEBYTECODE", None)  # the warm process is to find what Python compiled
         for caches in ("cold", "warm"):
             told(f"a new process, {caches}")
             out = folder / f"{caches}.jsonl"
             own = ["--caches", caches, "--began", str(time.monotonic()), "--out", str(out)]
             process = subprocess.run(
                 [sys.executable, "-m", "longlive_widget", "startup", *arguments, *own],
-                env=os.environ | {name: str(place) for name, place in places.items()},
+                env=env,
                 capture_output=True,
                 text=True,
                 check=False,

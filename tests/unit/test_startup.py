@@ -19,7 +19,7 @@ from tests.soak import smallest_engine
 DRAFT = Preset("draft", "", denoise_steps=(1000,), window_frames=6)
 LOAD = ["start_to_checked_s", "start_to_weights_s"]
 STAGES = ["start_to_torch_s", *LOAD, "start_to_engine_s", "start_to_picture_s"]
-PLACES = ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "CUDA_CACHE_PATH")
+PLACES = ("TORCHINDUCTOR_CACHE_DIR", "TRITON_CACHE_DIR", "CUDA_CACHE_PATH", "PYTHONPYCACHEPREFIX")
 
 
 class Processes:
@@ -32,6 +32,7 @@ class Processes:
         python, how, module, *said = command
         assert (python, how) == (sys.executable, "-m")
         assert find_spec(f"{module}.__main__"), f"python -m {module} runs nothing"
+        assert "PYTHONDONTWRITEBYTECODE" not in env, "Python leaves nothing for the second process"
         caches = [Path(env[place]) for place in PLACES]
         self.found.append([[mark.name for mark in cache.iterdir()] for cache in caches])
         for cache in caches:
@@ -55,6 +56,7 @@ def test_the_first_process_finds_caches_empty_and_the_second_one_what_that_left(
 
         return load
 
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     monkeypatch.setattr(measuring, "_loader", loader)
     monkeypatch.setattr(module, "subprocess", processes)
     out, preset = tmp_path / "records.jsonl", tmp_path / "draft.yaml"
@@ -64,7 +66,7 @@ def test_the_first_process_finds_caches_empty_and_the_second_one_what_that_left(
     began_s = time.monotonic()
     assert main(["startup", *given]) == 0
     taken_s = time.monotonic() - began_s
-    assert processes.found == [[[]] * 3, [["mark"]] * 3]
+    assert processes.found == [[[]] * 4, [["mark"]] * 4]
     assert asked == [("a model", "random", "cpu", True)] * 2
     printed = capsys.readouterr()
     assert printed.err == "a new process, cold\na new process, warm\n"
