@@ -97,6 +97,15 @@ describe("what happened lately", () => {
     expect(lately.vitals(0)).toMatchObject({ credits: 2, blockMs: 750, dropped: 0, codec: "h264" });
   });
 
+  it("one block that compiles makes no slow video", () => {
+    const lately = new Lately(16);
+    for (let block = 0; block < 8; block += 1) {
+      const latency_ms = block === 0 ? 20_000 : 400;
+      lately.came({ ...recordOf(block), latency_ms, encode_ms: 80, pictures: 12 });
+    }
+    expect(lately.vitals(0).made).toBe(25);
+  });
+
   it("counts what was not sent to those who looked, and dry moments for ten seconds", () => {
     const lately = new Lately(16);
     lately.came({ ...recordOf(1), displayed: false, credits: 0 });

@@ -90,6 +90,7 @@ export class Player {
   private lately: Lately;
   /** Undefined while nobody looks. */
   private lookedSinceMs: number | undefined = performance.now();
+  private looksBack = false;
   private drawnAtMs: number[] = [];
 
   constructor(
@@ -131,6 +132,13 @@ export class Player {
   look(looking: boolean): void {
     this.lookedSinceMs = looking ? performance.now() : undefined;
     this.lately = new Lately(this.picturesPerSecond);
+  }
+
+  /** After a break, what was drawn before it says nothing. */
+  private settleAnew(): void {
+    if (this.lookedSinceMs !== undefined) {
+      this.lookedSinceMs = performance.now();
+    }
   }
 
   private lookedMs(nowMs: number): number | undefined {
@@ -185,6 +193,7 @@ export class Player {
       return;
     }
     this.status = state.status;
+    this.settleAnew();
     const nowMs = performance.now();
     switch (state.status) {
       case "paused":
@@ -414,6 +423,7 @@ export class Player {
     this.buffer = this.freshBuffer();
     this.back.begin();
     this.run = run;
+    this.settleAnew();
     this.newest = -1;
     this.opening = undefined;
     this.asked = undefined;
@@ -440,8 +450,15 @@ export class Player {
     this.payBack();
     this.land(live);
     const looking = this.back.review !== undefined;
+    if (looking !== this.looksBack) {
+      this.looksBack = looking;
+      this.settleAnew();
+    }
     const shown = looking ? this.back.at(nowMs) : live;
     if (shown !== undefined && shown.number !== this.shownNumber) {
+      if (this.shownNumber < 0) {
+        this.settleAnew(); // a first block may be long in coming
+      }
       this.shownNumber = shown.number;
       this.shownSinceMs = nowMs;
       this.stood = false;
