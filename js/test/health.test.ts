@@ -5,6 +5,7 @@ import { recordOf } from "./video.ts";
 const WELL: Vitals = {
   status: "running",
   live: true,
+  first: undefined,
   lookedMs: 60_000,
   codec: "h264",
   wanted: 16,
@@ -34,6 +35,18 @@ describe("the diagnosis", () => {
   it("of a video that does not run is none", () => {
     expect(told({ status: "paused", shown: 0 })).toEqual({ verdict: "still", words: "" });
     expect(told({ blocks: 2, made: 4 }).verdict).toBe("still");
+  });
+
+  it("of a video whose first block is being made is that, and why it takes so long", () => {
+    const first = { ms: 3900, compiles: false };
+    expect(told({ first, lookedMs: undefined, blocks: 0 })).toEqual({
+      verdict: "still",
+      words: "Making the first block: 3 s",
+    });
+    expect(told({ first: { ...first, compiles: true } }).words).toMatch(
+      /3 s; the preset compiles at its first use, later/,
+    );
+    expect(told({ first, status: "paused" }).words).toBe("");
   });
 
   it("while nobody looks is that nothing is sent, however badly all went", () => {

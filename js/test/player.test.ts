@@ -172,6 +172,25 @@ describe("a player", () => {
     expect(player.vitals.lookedMs).toBeGreaterThan(4900);
   });
 
+  it("counts how long the first block of a video is being made, until it or its opening comes", async () => {
+    const { player } = playing();
+    const begin = (run: number, made = 0) =>
+      player.follow({ ...stateOf(run, "running"), made, compiles: true });
+    begin(1);
+    await pass(3000);
+    expect(player.vitals.first?.compiles).toBe(true);
+    expect(player.vitals.first?.ms).toBeGreaterThan(2900);
+    player.take(blockOf(1, 0, { displayed: false }));
+    expect(player.vitals.first).toBeUndefined();
+    begin(2);
+    await pass(100);
+    expect(player.vitals.first?.ms).toBeLessThan(200);
+    player.open(inParts(2, 0)[0]);
+    expect(player.vitals.first).toBeUndefined();
+    begin(3, 7);
+    expect(player.vitals.first).toBeUndefined();
+  });
+
   it.each<[string, (player: Player) => Promise<void>]>([
     [
       "the first picture of another video, whose first block compiles",

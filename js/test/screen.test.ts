@@ -21,5 +21,7 @@ describe("a screen without a picture", () => {
     expect(words()).toBe("press start");
     shown.follow("running");
     expect(words()).toBe("the first picture is on its way");
+    shown.follow("running", "Making the first block: 3 s");
+    expect(words()).toBe("Making the first block: 3 s");
   });
 });

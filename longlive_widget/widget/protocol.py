@@ -437,7 +437,8 @@ class State:
     `entries` are those of the timeline, the newest ones of its past and all that is to come; what
     lands before block `begun` can no longer be changed. `revision` counts the timeline's changes.
     `library` are prompts to begin with. `tiles` is set where each picture shows several videos,
-    `sweep` where these are made one after the other.
+    `sweep` where these are made one after the other. What is made by a preset that `compiles` takes
+    longer at its first use.
     """
 
     told: int
@@ -464,6 +465,7 @@ class State:
     library: tuple[str, ...]
     tiles: Tiles | None = None
     sweep: SweepState | None = None
+    compiles: bool = False
 
     @classmethod
     def blank(

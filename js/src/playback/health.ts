@@ -17,6 +17,8 @@ export type Vitals = {
   status: Status;
   /** False while somebody looks back. */
   live: boolean;
+  /** For how long the first block is being made by now; undefined once it is there. */
+  first: { ms: number; compiles: boolean } | undefined;
   /** How long somebody has looked at a video that runs, without a break; undefined while nobody looks. */
   lookedMs: number | undefined;
   codec: Codec;
@@ -45,9 +47,12 @@ export type Diagnosis = { verdict: "smooth" | "choppy" | "still"; words: string 
 
 /** The first of the reasons, from the model to the eye, that explains it. */
 export function diagnose(vitals: Vitals): Diagnosis {
-  const { status, lookedMs, blocks } = vitals;
+  const { status, first, lookedMs, blocks } = vitals;
   if (status !== "running") {
     return { verdict: "still", words: "" };
+  }
+  if (first !== undefined) {
+    return { verdict: "still", words: makingFirst(vitals) };
   }
   if (lookedMs === undefined) {
     return { verdict: "still", words: "Not looked at: nothing is sent" };
@@ -59,6 +64,17 @@ export function diagnose(vitals: Vitals): Diagnosis {
   return reason === undefined
     ? { verdict: "smooth", words: `Smooth: ${figures(vitals)}` }
     : { verdict: "choppy", words: `Choppy: ${reason} (${figures(vitals)})` };
+}
+
+/** That the first block is being made, and for how long; "" where it is not. */
+export function makingFirst({ status, first }: Pick<Vitals, "status" | "first">): string {
+  if (status !== "running" || first === undefined) {
+    return "";
+  }
+  const why = first.compiles
+    ? "; the preset compiles at its first use, later blocks are faster"
+    : "";
+  return `Making the first block: ${Math.floor(first.ms / 1000)} s${why}`;
 }
 
 function late({ made, wanted, inStep, encodeMs, blockMs }: Vitals): string | undefined {
@@ -137,7 +153,9 @@ export class Lately {
   }
 
   /** The part of the vitals that is known from here. */
-  vitals(nowMs: number): Omit<Vitals, "status" | "live" | "lookedMs" | "shown" | "ahead"> {
+  vitals(
+    nowMs: number,
+  ): Omit<Vitals, "status" | "live" | "first" | "lookedMs" | "shown" | "ahead"> {
     this.driedAtMs = this.driedAtMs.filter((atMs) => atMs >= nowMs - WINDOW_MS);
     const newest = this.records.at(-1);
     // not the mean: a single block that compiles would be in it for twenty blocks

@@ -91,6 +91,8 @@ export class Player {
   /** Undefined while nobody looks. */
   private lookedSinceMs: number | undefined = performance.now();
   private looksBack = false;
+  /** Since when the first block is being made, as far as this page knows. */
+  private first: { sinceMs: number; compiles: boolean } | undefined;
   private drawnAtMs: number[] = [];
 
   constructor(
@@ -153,6 +155,7 @@ export class Player {
       ...this.lately.vitals(nowMs),
       status: this.status,
       live: this.back.review === undefined,
+      first: this.first && { ms: nowMs - this.first.sinceMs, compiles: this.first.compiles },
       lookedMs: this.lookedMs(nowMs),
       shown: (this.drawnAtMs.length * 1000) / RATE_WINDOW_MS,
       ahead: this.buffer.aheadSeconds(nowMs),
@@ -193,6 +196,10 @@ export class Player {
       return;
     }
     this.status = state.status;
+    this.first =
+      state.status === "running" && state.made === 0 && this.newest < 0
+        ? { sinceMs: performance.now(), compiles: state.compiles }
+        : undefined;
     this.settleAnew();
     const nowMs = performance.now();
     switch (state.status) {
@@ -241,6 +248,7 @@ export class Player {
   private takeNew(take: Take, given: number): void {
     const { record, pictures } = take;
     this.lately.came(record);
+    this.first = undefined;
     if (record.landed !== null && record.block > this.lastLanding) {
       this.lastLanding = record.block;
       this.landing.push(record);
@@ -273,6 +281,7 @@ export class Player {
       return;
     }
     this.opening = opening;
+    this.first = undefined;
     this.newest = block - 1; // one before it comes back into the film alone
     this.decoder
       .decode(opening)
@@ -423,6 +432,7 @@ export class Player {
     this.buffer = this.freshBuffer();
     this.back.begin();
     this.run = run;
+    this.first = undefined;
     this.settleAnew();
     this.newest = -1;
     this.opening = undefined;

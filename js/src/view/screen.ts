@@ -18,8 +18,8 @@ const CAMERA = "M5.5 3h5l1 1.5H14v8.5H2V4.5h2.5zM8 6a2.6 2.6 0 1 0 0 5.2A2.6 2.6
 export type Screen = {
   element: HTMLElement;
   tools: HTMLElement;
-  /** Say why no picture is there yet. */
-  follow: (status: Status) => void;
+  /** Say why no picture is there yet: with `waits`, in these words. */
+  follow: (status: Status, waits?: string) => void;
   update: (shown: ShownPicture) => void;
   /** Draw the picture on the screen once more, without loss. */
   refine: (exact: ImageBitmap) => void;
@@ -106,8 +106,8 @@ export function screen(
   return {
     element,
     tools,
-    follow: (status) => {
-      invitation.textContent = invitationTo(status);
+    follow: (status, waits = "") => {
+      invitation.textContent = waits || invitationTo(status);
     },
     update({ picture }) {
       invitation.hidden = true;
