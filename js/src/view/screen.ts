@@ -90,7 +90,7 @@ export function screen(
     "picture in picture: a window of its own, above all others",
     INSET,
     () => {
-      floatAbove(canvas, theatre, signal).catch((error) => fail(`picture in picture: ${error}`));
+      floatAbove(canvas, repaint, theatre, signal).catch((error) => fail(whyNotAbove(error)));
     },
   );
   const camera = button(
@@ -130,6 +130,11 @@ export function screen(
     const onto = lens === undefined ? context : memory;
     onto?.drawImage(picture, 0, 0, whole.width, whole.height);
     look();
+  }
+
+  /** The same picture once more. */
+  function repaint(): void {
+    context?.drawImage(canvas, 0, 0);
   }
 
   function look(): void {
@@ -196,6 +201,7 @@ const floating = new WeakMap<HTMLCanvasElement, HTMLVideoElement>();
 /** Show what is drawn on a canvas in a window above all others, or no longer. */
 async function floatAbove(
   canvas: HTMLCanvasElement,
+  repaint: () => void,
   theatre: HTMLElement,
   signal: AbortSignal,
 ): Promise<void> {
@@ -222,6 +228,15 @@ async function floatAbove(
     await document.exitPictureInPicture();
     return;
   }
-  await video.play();
+  const plays = video.play();
+  repaint(); // a stream has no picture before one is drawn, and a paused video draws none
+  await inTime(plays, tooLate("its first picture"));
   await video.requestPictureInPicture();
+}
+
+/** What the browser says of it is for developers. */
+function whyNotAbove(error: unknown): string {
+  return error instanceof DOMException && error.name === "NotAllowedError"
+    ? "picture in picture: the browser allows it only right after a click, so click once more; or the site forbids it"
+    : `picture in picture did not open, click once more (${error instanceof Error ? error.message : error})`;
 }
