@@ -28,7 +28,7 @@ export const statuses = [
   "closed",
   "recorded",
 ] as const;
-const topics = ["prompt", "code", "other"] as const;
+const topics = ["prompt", "remark", "code", "other"] as const;
 export const codecs = ["h264", "jpeg"] as const;
 export type Codec = (typeof codecs)[number];
 export type Topic = (typeof topics)[number];

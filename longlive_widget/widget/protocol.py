@@ -26,7 +26,7 @@ from longlive_widget.widget.panel import Panel
 
 Status = Literal["idle", "running", "paused", "done", "stopped", "failed", "closed", "recorded"]
 AssetName = Literal["plotly"]
-Topic = Literal["prompt", "code", "other"]
+Topic = Literal["prompt", "remark", "code", "other"]
 Codec = Literal["h264", "jpeg"]
 WantedCodec = Literal["auto", "h264", "jpeg"]
 Unseen = Literal["go on", "pause"]
@@ -564,8 +564,9 @@ class Receipt:
 class Failure:
     """Something went wrong: a sentence for the user and, where there is one, the traceback.
 
-    What is said of a prompt holds until a later prompt is taken; of code, that no cell can say what
-    a recording's page wanted one of. With a `view`, it is about what that view alone wanted.
+    What is said of a prompt holds until a later prompt is taken, and so does a remark: the prompt
+    was taken, but not read in full. Of code it is that no cell can say what a recording's page
+    wanted one of. With a `view`, it is about what that view alone wanted.
     """
 
     message: str
