@@ -28,7 +28,7 @@ export const statuses = [
   "closed",
   "recorded",
 ] as const;
-const topics = ["prompt", "code", "other"] as const;
+const topics = ["prompt", "remark", "code", "other"] as const;
 export const codecs = ["h264", "jpeg"] as const;
 export type Codec = (typeof codecs)[number];
 export type Topic = (typeof topics)[number];
@@ -206,6 +206,8 @@ export type State = {
   /** Set where each picture shows several videos. */
   tiles: Tiles | null;
   sweep: SweepState | null;
+  /** What it is made with is compiled at its first use. */
+  compiles: boolean;
 };
 
 export type BlockMessage = {
@@ -495,6 +497,7 @@ export function parseState(value: unknown): State {
     library: texts(fields, "library"),
     tiles: fields["tiles"] === null ? null : parseTiles(fields["tiles"]),
     sweep: fields["sweep"] === null ? null : parseSweep(fields["sweep"]),
+    compiles: boolean(fields, "compiles"),
   };
 }
 

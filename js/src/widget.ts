@@ -5,7 +5,7 @@ import { chartPanel } from "./charts/panel.ts";
 import { loadPlotly, sharedPlotly } from "./charts/plotly.ts";
 import { connect, expected, type Message } from "./connection.ts";
 import { decodable } from "./playback/decoder.ts";
-import { isDropped } from "./playback/health.ts";
+import { isDropped, makingFirst } from "./playback/health.ts";
 import { Player, type ShownPicture } from "./playback/player.ts";
 import { Way } from "./playback/way.ts";
 import {
@@ -505,7 +505,7 @@ function view(
     state = next;
     player.follow(state);
     status.update(state);
-    display.follow(state.status);
+    display.follow(state.status, makingFirst(player.vitals));
     buttons.update(state);
     prompts.update(state);
     timeline.follow(state);
@@ -563,7 +563,9 @@ function view(
   }
 
   function measure(): void {
-    status.measure(player.vitals, state.dropped);
+    const { vitals } = player;
+    status.measure(vitals, state.dropped);
+    display.follow(state.status, makingFirst(vitals));
     film.update(player.place);
     root.dataset["queue"] = String(player.waiting);
   }

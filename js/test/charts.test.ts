@@ -111,6 +111,16 @@ it("the latency chart says what half and nearly all blocks keep to, profiled one
   expect(data[0]).toMatchObject({ marker: { symbol: expect.arrayContaining(["circle-open"]) } });
 });
 
+it("the latency chart ends below a first block that towers above the others, and says what it took", () => {
+  const blocks = [6600, 400, 420].map((latency_ms, block) => ({ ...recordOf(block), latency_ms }));
+  expect(latencyChart.figure(viewOf(blocks)).layout).toMatchObject({
+    title: { text: expect.stringContaining("the first: 6.6 s") },
+    yaxis: { range: [0, 504], autorange: false },
+  });
+  const { layout } = latencyChart.figure(viewOf(blocks.slice(1)));
+  expect(layout).not.toMatchObject({ yaxis: { autorange: false } });
+});
+
 it("presets are not mixed: quantiles are of the one in force, and where it began is marked", () => {
   const latencies = [100, 200, 300];
   const before = latencies.map((latency_ms, block) => ({ ...recordOf(block), latency_ms }));
@@ -169,6 +179,7 @@ it("a profile shows its longest parts, all others as one, and the gaps", () => {
   expect(toldOverhead({ ...found, unprofiled_ms: null })).not.toContain("before");
   expect(kernelsChart.figure(viewOf([])).layout).toMatchObject({
     title: { text: "no block was profiled yet" },
+    yaxis: { dtick: 1 },
   });
 });
 

@@ -25,3 +25,9 @@ describe("the button of the film bar", () => {
     expect(sign()).toBe(toPlay);
   });
 });
+
+it("the scrubber stands at its beginning before there is a picture", () => {
+  const events = { seek: () => {}, step: () => {}, playOrStand: () => {}, loop: () => {} };
+  const { element } = filmBar(16, events, new AbortController().signal);
+  expect(element.querySelector("input")?.value).toBe("0");
+});

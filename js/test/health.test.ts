@@ -5,6 +5,7 @@ import { recordOf } from "./video.ts";
 const WELL: Vitals = {
   status: "running",
   live: true,
+  first: undefined,
   lookedMs: 60_000,
   codec: "h264",
   wanted: 16,
@@ -34,6 +35,18 @@ describe("the diagnosis", () => {
   it("of a video that does not run is none", () => {
     expect(told({ status: "paused", shown: 0 })).toEqual({ verdict: "still", words: "" });
     expect(told({ blocks: 2, made: 4 }).verdict).toBe("still");
+  });
+
+  it("of a video whose first block is being made is that, and why it takes so long", () => {
+    const first = { ms: 3900, compiles: false };
+    expect(told({ first, lookedMs: undefined, blocks: 0 })).toEqual({
+      verdict: "still",
+      words: "Making the first block: 3 s",
+    });
+    expect(told({ first: { ...first, compiles: true } }).words).toMatch(
+      /3 s; the preset compiles at its first use, later/,
+    );
+    expect(told({ first, status: "paused" }).words).toBe("");
   });
 
   it("while nobody looks is that nothing is sent, however badly all went", () => {
@@ -95,6 +108,15 @@ describe("what happened lately", () => {
     }
     expect(lately.vitals(0)).toMatchObject({ made: 25, encodeMs: 80, decodeMs: 10, blocks: 20 });
     expect(lately.vitals(0)).toMatchObject({ credits: 2, blockMs: 750, dropped: 0, codec: "h264" });
+  });
+
+  it("one block that compiles makes no slow video", () => {
+    const lately = new Lately(16);
+    for (let block = 0; block < 8; block += 1) {
+      const latency_ms = block === 0 ? 20_000 : 400;
+      lately.came({ ...recordOf(block), latency_ms, encode_ms: 80, pictures: 12 });
+    }
+    expect(lately.vitals(0).made).toBe(25);
   });
 
   it("counts what was not sent to those who looked, and dry moments for ten seconds", () => {

@@ -49,7 +49,14 @@ describe("somebody who looks back", () => {
     expect(back.review?.playing).toBe(false);
     back.film.forget(3);
     expect(back.goTo(recordOf(3))).toBe(
-      "the pictures of block 3 have not come to this page yet: try again in a moment",
+      "the pictures of block 3 are being fetched: click once more in a moment",
+    );
+    back.film.forget(4);
+    expect(back.goTo(recordOf(3))).toBe(
+      "the pictures of block 3 are being fetched, after those of 1 later block: click once more in a moment",
+    );
+    expect(back.goTo(recordOf(9))).toBe(
+      "the pictures of block 9 were not sent to this page: they are once the player is in sight, or the video goes on",
     );
     back.film.forget(0);
     back.film.lose(0);

@@ -172,6 +172,61 @@ describe("a player", () => {
     expect(player.vitals.lookedMs).toBeGreaterThan(4900);
   });
 
+  it("counts how long the first block of a video is being made, until it or its opening comes", async () => {
+    const { player } = playing();
+    const begin = (run: number, made = 0) =>
+      player.follow({ ...stateOf(run, "running"), made, compiles: true });
+    begin(1);
+    await pass(3000);
+    expect(player.vitals.first?.compiles).toBe(true);
+    expect(player.vitals.first?.ms).toBeGreaterThan(2900);
+    player.take(blockOf(1, 0, { displayed: false }));
+    expect(player.vitals.first).toBeUndefined();
+    begin(2);
+    await pass(100);
+    expect(player.vitals.first?.ms).toBeLessThan(200);
+    player.open(inParts(2, 0)[0]);
+    expect(player.vitals.first).toBeUndefined();
+    begin(3, 7);
+    expect(player.vitals.first).toBeUndefined();
+  });
+
+  it.each<[string, (player: Player) => Promise<void>]>([
+    [
+      "the first picture of another video, whose first block compiles",
+      async (player) => {
+        player.follow(stateOf(2, "running"));
+        await pass(5000);
+        player.take(blockOf(2, 0));
+      },
+    ],
+    [
+      "it goes on",
+      async (player) => {
+        player.follow(stateOf(1, "paused"));
+        await pass(5000);
+        player.follow(stateOf(1, "running"));
+      },
+    ],
+    [
+      "somebody looks back no longer",
+      async (player) => {
+        player.back.stand();
+        await pass(5000);
+        player.back.leave();
+      },
+    ],
+  ])("judges by nothing that was drawn before %s", async (_, breaks) => {
+    const { player } = playing();
+    player.follow(stateOf(1, "running"));
+    player.take(blockOf(1, 0));
+    await pass(5000);
+    expect(player.vitals.lookedMs).toBeGreaterThan(4500);
+    await breaks(player);
+    await pass(500);
+    expect(player.vitals.lookedMs).toBeLessThan(600);
+  });
+
   it("gives a block of a video that it does not know of back too", async () => {
     const { player, credits, drawn } = playing();
     player.follow(stateOf(1, "running"));

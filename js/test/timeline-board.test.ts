@@ -148,6 +148,24 @@ describe("the timeline", () => {
     expect(page.note()).toBe("the timeline is as it was");
   });
 
+  it("takes down what it said of a timeline that others have changed since, and nothing else", () => {
+    const bare = { ...idle, entries: [entry(0, "a ball")] };
+    const page = opened(bare);
+    page.board.element.querySelector<HTMLElement>(".ll-segment")?.focus();
+    page.press("Delete");
+    expect(page.note()).toBe("a timeline needs a prompt: change the words of this one");
+    page.board.follow({ ...bare, status: "running", begun: 1 });
+    expect(page.note()).toBe("a timeline needs a prompt: change the words of this one");
+    page.board.follow({ ...bare, revision: 2, entries: [entry(0, "a star")] });
+    expect(page.note()).toBe("");
+    page.tool("add").click();
+    page.press("Enter", page.type("a ring"));
+    const said = page.note();
+    page.accept();
+    expect(page.note()).toBe(said);
+    expect(said).not.toBe("");
+  });
+
   it("follows what others do to it, and takes that back when asked to", () => {
     const page = opened();
     page.board.follow({ ...idle, revision: 2, entries: [entry(0, "from Python")] });

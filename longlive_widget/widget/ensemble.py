@@ -218,6 +218,13 @@ def tiles_of(engine: object) -> Tiles | None:
     return engine.tiles if isinstance(engine, Ensemble) else None
 
 
+def compiles(engine: object, preset: Preset) -> bool:
+    """Whether that engine compiles at its first use; of several videos, whether any does."""
+    sides = engine.sides if isinstance(engine, Ensemble) else ()
+    presets = [side.engine.preset for side in sides] or [preset]
+    return any(one.compiled is not None for one in presets)
+
+
 def sides_of(block: Block) -> tuple[SideRecord, ...]:
     """What each side of a block took; none of a block of a single video."""
     return block.sides if isinstance(block, TiledBlock) else ()

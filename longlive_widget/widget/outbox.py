@@ -68,6 +68,11 @@ class Outbox:
         topic: Topic = "prompt" if isinstance(error, TimelineError) else "other"
         self.say(Failure(sentence(error), details, topic, view))
 
+    def remark(self, error: Exception) -> None:
+        """As `tell`, of a prompt that was taken all the same."""
+        self.keep(error)
+        self.say(Failure(sentence(error), "", "remark"))
+
     def keep(self, error: Exception) -> None:
         """Have an error in `errors`, and tell no view."""
         with self._changed:

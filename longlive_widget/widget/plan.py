@@ -197,13 +197,12 @@ class Plan:
         return self._video.about.block_frames
 
     def _read_later(self, prompt: str) -> None:
-        self._outbox.post(partial(_require_read, self._video.engine, prompt))
+        self._outbox.post(partial(self._read_in_full, self._video.engine, prompt))
 
-
-def _require_read(engine: "Engine", prompt: str) -> None:
-    """A prompt of which the model does not read all is a `TimelineError`."""
-    if remark := engine.unheeded(prompt):
-        raise TimelineError(remark)
+    def _read_in_full(self, engine: "Engine", prompt: str) -> None:
+        """Remark on a prompt of which the model does not read all."""
+        if remark := engine.unheeded(prompt):
+            self._outbox.remark(TimelineError(remark))
 
 
 def _with_switch(asked: tuple[Landing, ...], switch: Landing) -> tuple[Landing, ...]:

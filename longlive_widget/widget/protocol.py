@@ -26,7 +26,7 @@ from longlive_widget.widget.panel import Panel
 
 Status = Literal["idle", "running", "paused", "done", "stopped", "failed", "closed", "recorded"]
 AssetName = Literal["plotly"]
-Topic = Literal["prompt", "code", "other"]
+Topic = Literal["prompt", "remark", "code", "other"]
 Codec = Literal["h264", "jpeg"]
 WantedCodec = Literal["auto", "h264", "jpeg"]
 Unseen = Literal["go on", "pause"]
@@ -437,7 +437,8 @@ class State:
     `entries` are those of the timeline, the newest ones of its past and all that is to come; what
     lands before block `begun` can no longer be changed. `revision` counts the timeline's changes.
     `library` are prompts to begin with. `tiles` is set where each picture shows several videos,
-    `sweep` where these are made one after the other.
+    `sweep` where these are made one after the other. What is made by a preset that `compiles` takes
+    longer at its first use.
     """
 
     told: int
@@ -464,6 +465,7 @@ class State:
     library: tuple[str, ...]
     tiles: Tiles | None = None
     sweep: SweepState | None = None
+    compiles: bool = False
 
     @classmethod
     def blank(
@@ -562,8 +564,9 @@ class Receipt:
 class Failure:
     """Something went wrong: a sentence for the user and, where there is one, the traceback.
 
-    What is said of a prompt holds until a later prompt is taken; of code, that no cell can say what
-    a recording's page wanted one of. With a `view`, it is about what that view alone wanted.
+    What is said of a prompt holds until a later prompt is taken, and so does a remark: the prompt
+    was taken, but not read in full. Of code it is that no cell can say what a recording's page
+    wanted one of. With a `view`, it is about what that view alone wanted.
     """
 
     message: str

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from longlive_widget.errors import SessionError
 from longlive_widget.geometry import Geometry
 from longlive_widget.timeline import drawn_seed
-from longlive_widget.widget.ensemble import tiles_of
+from longlive_widget.widget.ensemble import compiles, tiles_of
 from longlive_widget.widget.library import prompts_for
 from longlive_widget.widget.protocol import State, Status
 
@@ -78,4 +78,9 @@ def _about(engine: "Engine", geometry: Geometry, seed: int) -> State:
     video = State.blank(
         engine.name, engine.preset.name, engine.weights, engine.fallbacks, geometry, seed
     )
-    return replace(video, library=prompts_for(engine.name), tiles=tiles_of(engine))
+    return replace(
+        video,
+        library=prompts_for(engine.name),
+        tiles=tiles_of(engine),
+        compiles=compiles(engine, engine.preset),
+    )

@@ -69,6 +69,7 @@ def _branches_by_keys_alone(page, player):
     page.keyboard.press("Enter")
     wait_for_data(page, f"d.run === '2' && d.prompt === '{STAR}' && +d.frame > 45")
     assert _items(player).count() == 2
+    player.locator(".ll-thumbnail[data-block='0']").wait_for()
     _pause(page, player)
 
 

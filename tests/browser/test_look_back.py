@@ -94,8 +94,10 @@ def test_the_picture_fits_or_is_shown_pixel_by_pixel_or_fills_the_screen(
         screenshots.take(page, "fullscreen.png")
         player.locator("[data-action=fullscreen]").click()
         page.wait_for_function("document.fullscreenElement === null")
+        player.locator("[data-action=pause]").click()
+        wait_for_data(page, "d.status === 'paused' && d.exact !== ''")  # nothing is drawn any more
         player.locator("[data-action=inset]").click()
-        page.wait_for_function("document.pictureInPictureElement?.videoWidth === 160")
+        page.wait_for_function("document.pictureInPictureElement?.videoWidth === 160", timeout=4000)
         player.locator("[data-action=inset]").click()
         page.wait_for_function("document.pictureInPictureElement === null")
         assert not player.locator(".ll-errors").is_visible()

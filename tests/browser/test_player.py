@@ -113,9 +113,11 @@ def test_a_video_plays_is_steered_and_holds(lab, notebook_of, screenshots):
         assert not panel.is_visible()
         player.locator(".ll-input").press("Enter")
         panel.get_by_text("prompt '' is empty: write what").wait_for()
+        error = panel.evaluate("element => getComputedStyle(element).borderTopColor")
         player.locator(".ll-input").fill(LONG)
         player.locator(".ll-input").press("Enter")
         panel.get_by_text("'for the sixth time' is left out").wait_for()
+        assert panel.evaluate("element => getComputedStyle(element).borderTopColor") != error
         screenshots.take(page, "too-long-dark.png")
 
         player.locator("[data-action=pause]").click()
@@ -231,6 +233,7 @@ def another_tab(lab, page):
 
 def _shares_all_but_its_place(page, other):
     """Looking back in one tab is nothing to the other; a hold and a prompt are of both."""
+    studio(other).locator(".ll-thumbnail[data-block='0']").wait_for()  # made before it was opened
     studio(other).locator(".ll-theatre").press("ArrowLeft")
     wait_for_data(other, "d.live === 'false'")
     assert data(page)["live"] == "true"

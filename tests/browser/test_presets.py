@@ -49,6 +49,22 @@ def _brings_the_player_into_sight(page):
     page.evaluate("() => [...document.querySelectorAll('.ll-theatre')].at(-1).scrollIntoView()")
 
 
+COMPILING = CELL.replace('load("tiny")', 'load("tiny", preset="balanced")')
+
+
+def test_a_first_block_that_compiles_is_told_of_until_it_is_there(lab, notebook_of, screenshots):
+    with lab.opened(notebook_of(COMPILING)) as page:
+        run_all_cells(page)
+        player = studio(page)
+        told = "Making the first block: {} s; the preset compiles at its first use"
+        for place in (".ll-health", ".ll-invitation"):
+            expect(player.locator(place)).to_contain_text(told.format(1))
+        screenshots.take(player, "first-block-compiles.png")
+        wait_for_data(page, "+d.frame > 0")
+        expect(player.locator(".ll-health")).not_to_contain_text("Making the first block")
+        expect(player.locator(".ll-invitation")).to_be_hidden()
+
+
 def test_a_person_changes_how_a_playing_video_is_made(lab, notebook_of, screenshots):
     with lab.opened(notebook_of(CELL)) as page:
         page.set_viewport_size(TALL)  # so that the player stays in sight of the open panel

@@ -51,6 +51,13 @@ def test_a_difference_is_so_many_times_as_large_and_never_wraps_round():
     assert difference(one, other, 8).tolist() == [24, 255, 80]
 
 
+def test_the_page_knows_that_one_of_the_sides_compiles(engine: Engine, comparison):
+    assert not comparison.page_state["compiles"]
+    compiled = Comparison(engine, "balanced", TIMELINE, size_px=SMALL_PX)
+    assert compiled.page_state["compiles"]
+    compiled.close()
+
+
 def test_both_sides_are_told_of_block_by_block(comparison):
     comparison.run(blocks=2)
     table = comparison.metrics

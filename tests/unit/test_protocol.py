@@ -132,6 +132,7 @@ IN_STEP = replace(
     STATE,
     tiles=Tiles(3, 1, ("reference", "turbo <b>"), 8, compared=True),
     sweep=SweepState(FIGURES, making=True, told="2 of 4 videos are made"),
+    compiles=True,
 )
 CUT = {"blocks": 0, "blend": "linear", "recache": True}
 ROWS = [{"latent_frame": 33, "prompt": "eine gelbe Kugel ⭐ <b>", "transition": CUT}]

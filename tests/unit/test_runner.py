@@ -537,7 +537,7 @@ def test_of_a_prompt_that_is_too_long_the_page_is_told_what_is_not_read(begin):
     runner.plan.switch("a blue star that spins")
     runner.make(1).result(PATIENCE_S)
     assert "' that spins' is left out" in page.of(Failure)[0].message
-    assert page.of(Failure)[0].topic == "prompt"
+    assert page.of(Failure)[0].topic == "remark"
     assert (runner.delivery.history[-1].prompt, len(runner.outbox.errors)) == (
         "a blue star that spins",
         1,

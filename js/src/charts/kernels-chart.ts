@@ -39,6 +39,7 @@ export const kernelsChart: Drawing = {
           ...axis(look),
           automargin: true,
           autorange: "reversed",
+          dtick: 1, // a name for each
           fixedrange: true,
           showgrid: false,
           tickfont: { size: 10, color: look.ink },

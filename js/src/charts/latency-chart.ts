@@ -2,7 +2,7 @@
 
 import type { BlockRecord } from "../protocol.ts";
 import type { Drawing, LegendEntry, View } from "./drawing.ts";
-import { overBlocks, realTime } from "./layout.ts";
+import { belowFirst, overBlocks, realTime, toldOfFirst } from "./layout.ts";
 import { asText, byPreset, latencyQuantiles, switches } from "./series.ts";
 
 /** Of presets, in the order in which they came; the first one has the accent. */
@@ -30,6 +30,7 @@ export const latencyChart: Drawing = {
       ],
       layout: {
         ...chart,
+        yaxis: { ...chart.yaxis, ...belowFirst(view, latency) },
         shapes: [...chart.shapes, ...limit.shape],
         annotations: limit.annotations,
       },
@@ -53,7 +54,8 @@ function told({ profiled, landed, block, prompt, preset }: BlockRecord): string 
 }
 
 /** The quantiles are those of the preset in force: what others took is no measure of it. */
-function title({ records }: View): string {
+function title(view: View): string {
+  const { records } = view;
   const presets = byPreset(records);
   const preset = records.at(-1)?.preset ?? "";
   const what = presets.size > 1 ? "latency, ms" : "latency of a block, ms";
@@ -63,7 +65,11 @@ function title({ records }: View): string {
   }
   const [p50, p95, max] = [found.p50, found.p95, found.max].map((ms) => ms.toFixed(0));
   const under = presets.size > 1 ? ` under ${asText(preset)}` : ""; // last: a long one is cut off
-  return `${what}: p50 ${p50}, p95 ${p95}, longest ${max}${under}`;
+  return `${what}: p50 ${p50}, p95 ${p95}, longest ${max}${toldOfFirst(view, latency)}${under}`;
+}
+
+function latency({ latency_ms }: BlockRecord): number {
+  return latency_ms;
 }
 
 function legend({ records }: View, shade: (preset: string) => string): LegendEntry[] {

@@ -1,5 +1,6 @@
 // What all charts look like, and what is marked in those over blocks, in Plotly's words. Pure.
 
+import type { BlockRecord } from "../protocol.ts";
 import type { View } from "./drawing.ts";
 import { presetChanges, realTimeMs, switches } from "./series.ts";
 import type { Colours } from "./theme.ts";
@@ -52,6 +53,36 @@ export function overBlocks(title: string, view: View, yaxis: object = {}): OverB
     },
     yaxis: { ...axis(look), rangemode: "tozero", nticks: 5, fixedrange: true, ...yaxis },
     shapes: [...litBlock(view), ...marked],
+  };
+}
+
+/** How many times as long as all others a first block takes to tower above them. */
+const TOWERS = 3;
+
+type Took = (record: BlockRecord) => number;
+
+/** The first block may compile: where it towers above the others, the chart ends below it. */
+export function belowFirst(
+  view: View,
+  took: Took,
+): { range?: [number, number]; autorange?: false } {
+  const { towers, others } = firstAndOthers(view, took);
+  return towers ? { range: [0, 1.2 * others], autorange: false } : {};
+}
+
+/** The end of a title, which says how long a first block took that is not to be seen whole. */
+export function toldOfFirst(view: View, took: Took): string {
+  const { towers, first } = firstAndOthers(view, took);
+  return towers ? `; the first: ${(first / 1000).toFixed(1)} s` : "";
+}
+
+function firstAndOthers({ inRange }: View, took: Took) {
+  const [first = 0, ...rest] = inRange.map(took);
+  const others = Math.max(0, ...rest);
+  return {
+    first,
+    others,
+    towers: inRange[0]?.block === 0 && others > 0 && first > TOWERS * others,
   };
 }
 

@@ -2,7 +2,7 @@
 
 import type { BlockRecord, SideRecord } from "../protocol.ts";
 import type { Drawing, Figure, View } from "./drawing.ts";
-import { overBlocks, realTime } from "./layout.ts";
+import { belowFirst, overBlocks, realTime, toldOfFirst } from "./layout.ts";
 import { asText } from "./series.ts";
 
 /** As in the kernel's measure/colours.py. */
@@ -17,9 +17,6 @@ const colours = [
   "#1fa0b5",
   "#8f5a3c",
 ];
-
-/** How many times as long as all others a first block takes to tower above them. */
-const TOWERS = 3;
 
 type Get = (side: SideRecord) => number | null;
 type Line = { label: string; colour: string; values: (number | null)[] };
@@ -36,7 +33,7 @@ export const sidesChart: Drawing = {
     const found = lines(view, ({ latency_ms }) => latency_ms);
     const layout = {
       ...chart,
-      yaxis: { ...chart.yaxis, ...top(view) },
+      yaxis: { ...chart.yaxis, ...belowFirst(view, slowest) },
       shapes: [...chart.shapes, ...limit.shape],
       annotations: limit.annotations,
     };
@@ -65,21 +62,12 @@ export const ssimChart: Drawing = {
   },
 };
 
-/** The first block may compile: where it towers above the others, the chart ends below it. */
-function top({ inRange }: View): { range?: [number, number]; autorange?: false } {
-  const [first, others] = [highest(inRange.slice(0, 1)), highest(inRange.slice(1))];
-  const towers = inRange[0]?.block === 0 && others > 0 && first > TOWERS * others;
-  return towers ? { range: [0, 1.2 * others], autorange: false } : {};
-}
-
 function title(view: View): string {
-  const first = highest(view.inRange.slice(0, 1)) / 1000;
-  const told = top(view).range === undefined ? "" : `; the first: ${first.toFixed(1)} s`;
-  return `latency, own work of each side, ms${told}`;
+  return `latency, own work of each side, ms${toldOfFirst(view, slowest)}`;
 }
 
-function highest(records: readonly BlockRecord[]): number {
-  return Math.max(0, ...records.flatMap(({ sides }) => sides.map(({ latency_ms }) => latency_ms)));
+function slowest({ sides }: BlockRecord): number {
+  return Math.max(0, ...sides.map(({ latency_ms }) => latency_ms));
 }
 
 function likeness(view: View, title: string, told: string, get: Get): Figure {

@@ -34,6 +34,12 @@ export class Film {
     return next > this.lost ? next : undefined;
   }
 
+  /** How many later blocks are missing; undefined of a block after the newest one that is here. */
+  missingAfter(block: number): number | undefined {
+    const newest = this.takes.at(-1)?.record.block ?? -1;
+    return block > newest ? undefined : newest - block - this.from(block + 1).length;
+  }
+
   /** The blocks from one on, oldest first. */
   from(block: number): readonly Take[] {
     return this.takes.filter(({ record }) => record.block >= block);

@@ -7,7 +7,7 @@ const BLOCKS = 20;
 /** The first blocks of a video, which warm up, say little. */
 const FEWEST_BLOCKS = 3;
 const WINDOW_MS = 10_000;
-/** For so long after somebody looks again, what is seen comes of the time in which nobody did. */
+/** For so long after a break, what is seen comes of the time before. */
 export const SETTLES_MS = 3000;
 /** Shares of the video's own rate above which all is well, or nearly. */
 const MADE_ENOUGH = 0.98;
@@ -17,7 +17,9 @@ export type Vitals = {
   status: Status;
   /** False while somebody looks back. */
   live: boolean;
-  /** How long somebody has looked by now; undefined while nobody does. */
+  /** For how long the first block is being made by now; undefined once it is there. */
+  first: { ms: number; compiles: boolean } | undefined;
+  /** How long somebody has looked at a video that runs, without a break; undefined while nobody looks. */
   lookedMs: number | undefined;
   codec: Codec;
   /** The video's own pictures a second, those made and those drawn. */
@@ -45,9 +47,12 @@ export type Diagnosis = { verdict: "smooth" | "choppy" | "still"; words: string 
 
 /** The first of the reasons, from the model to the eye, that explains it. */
 export function diagnose(vitals: Vitals): Diagnosis {
-  const { status, lookedMs, blocks } = vitals;
+  const { status, first, lookedMs, blocks } = vitals;
   if (status !== "running") {
     return { verdict: "still", words: "" };
+  }
+  if (first !== undefined) {
+    return { verdict: "still", words: makingFirst(vitals) };
   }
   if (lookedMs === undefined) {
     return { verdict: "still", words: "Not looked at: nothing is sent" };
@@ -59,6 +64,17 @@ export function diagnose(vitals: Vitals): Diagnosis {
   return reason === undefined
     ? { verdict: "smooth", words: `Smooth: ${figures(vitals)}` }
     : { verdict: "choppy", words: `Choppy: ${reason} (${figures(vitals)})` };
+}
+
+/** That the first block is being made, and for how long; "" where it is not. */
+export function makingFirst({ status, first }: Pick<Vitals, "status" | "first">): string {
+  if (status !== "running" || first === undefined) {
+    return "";
+  }
+  const why = first.compiles
+    ? "; the preset compiles at its first use, later blocks are faster"
+    : "";
+  return `Making the first block: ${Math.floor(first.ms / 1000)} s${why}`;
 }
 
 function late({ made, wanted, inStep, encodeMs, blockMs }: Vitals): string | undefined {
@@ -137,14 +153,18 @@ export class Lately {
   }
 
   /** The part of the vitals that is known from here. */
-  vitals(nowMs: number): Omit<Vitals, "status" | "live" | "lookedMs" | "shown" | "ahead"> {
+  vitals(
+    nowMs: number,
+  ): Omit<Vitals, "status" | "live" | "first" | "lookedMs" | "shown" | "ahead"> {
     this.driedAtMs = this.driedAtMs.filter((atMs) => atMs >= nowMs - WINDOW_MS);
     const newest = this.records.at(-1);
-    const tookMs = sum(this.records.map((record) => record.latency_ms + record.encode_ms));
-    const pictures = sum(this.records.map((record) => record.pictures));
+    // not the mean: a single block that compiles would be in it for twenty blocks
+    const pictureMs = median(
+      this.records.map((record) => (record.latency_ms + record.encode_ms) / record.pictures),
+    );
     return {
       wanted: this.picturesPerSecond,
-      made: tookMs > 0 ? (1000 * pictures) / tookMs : 0,
+      made: pictureMs > 0 ? 1000 / pictureMs : 0,
       inStep: newest?.sides.length ?? 0,
       codec: this.codec,
       credits: newest?.credits ?? 0,
@@ -156,6 +176,12 @@ export class Lately {
       blockMs: ((newest?.pictures ?? 0) * 1000) / this.picturesPerSecond,
     };
   }
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((one, other) => one - other);
+  const half = sorted.length / 2;
+  return ((sorted[Math.ceil(half) - 1] ?? 0) + (sorted[Math.floor(half)] ?? 0)) / 2;
 }
 
 function sum(values: readonly number[]): number {

@@ -55,10 +55,20 @@ export class LookBack<Picture extends Disposable> {
       });
       return undefined;
     }
-    const pictures = `the pictures of block ${block}`;
-    return this.film.isLost(block)
-      ? `${pictures} are no longer kept: choose a later block`
-      : `${pictures} have not come to this page yet: try again in a moment`;
+    return `the pictures of block ${block} ${this.whyMissing(block)}`;
+  }
+
+  private whyMissing(block: number): string {
+    const later = this.film.missingAfter(block);
+    if (this.film.isLost(block)) {
+      return "are no longer kept: choose a later block";
+    }
+    if (later === undefined) {
+      return "were not sent to this page: they are once the player is in sight, or the video goes on";
+    }
+    const first =
+      later === 0 ? "" : `, after those of ${later} later block${later === 1 ? "" : "s"}`;
+    return `are being fetched${first}: click once more in a moment`;
   }
 
   /** Stand on the picture before or after the present one. */

@@ -90,6 +90,9 @@ export class Player {
   private lately: Lately;
   /** Undefined while nobody looks. */
   private lookedSinceMs: number | undefined = performance.now();
+  private looksBack = false;
+  /** Since when the first block is being made, as far as this page knows. */
+  private first: { sinceMs: number; compiles: boolean } | undefined;
   private drawnAtMs: number[] = [];
 
   constructor(
@@ -133,6 +136,13 @@ export class Player {
     this.lately = new Lately(this.picturesPerSecond);
   }
 
+  /** After a break, what was drawn before it says nothing. */
+  private settleAnew(): void {
+    if (this.lookedSinceMs !== undefined) {
+      this.lookedSinceMs = performance.now();
+    }
+  }
+
   private lookedMs(nowMs: number): number | undefined {
     return this.lookedSinceMs === undefined ? undefined : nowMs - this.lookedSinceMs;
   }
@@ -145,6 +155,7 @@ export class Player {
       ...this.lately.vitals(nowMs),
       status: this.status,
       live: this.back.review === undefined,
+      first: this.first && { ms: nowMs - this.first.sinceMs, compiles: this.first.compiles },
       lookedMs: this.lookedMs(nowMs),
       shown: (this.drawnAtMs.length * 1000) / RATE_WINDOW_MS,
       ahead: this.buffer.aheadSeconds(nowMs),
@@ -185,6 +196,11 @@ export class Player {
       return;
     }
     this.status = state.status;
+    this.first =
+      state.status === "running" && state.made === 0 && this.newest < 0
+        ? { sinceMs: performance.now(), compiles: state.compiles }
+        : undefined;
+    this.settleAnew();
     const nowMs = performance.now();
     switch (state.status) {
       case "paused":
@@ -232,6 +248,7 @@ export class Player {
   private takeNew(take: Take, given: number): void {
     const { record, pictures } = take;
     this.lately.came(record);
+    this.first = undefined;
     if (record.landed !== null && record.block > this.lastLanding) {
       this.lastLanding = record.block;
       this.landing.push(record);
@@ -264,6 +281,7 @@ export class Player {
       return;
     }
     this.opening = opening;
+    this.first = undefined;
     this.newest = block - 1; // one before it comes back into the film alone
     this.decoder
       .decode(opening)
@@ -414,6 +432,8 @@ export class Player {
     this.buffer = this.freshBuffer();
     this.back.begin();
     this.run = run;
+    this.first = undefined;
+    this.settleAnew();
     this.newest = -1;
     this.opening = undefined;
     this.asked = undefined;
@@ -440,8 +460,15 @@ export class Player {
     this.payBack();
     this.land(live);
     const looking = this.back.review !== undefined;
+    if (looking !== this.looksBack) {
+      this.looksBack = looking;
+      this.settleAnew();
+    }
     const shown = looking ? this.back.at(nowMs) : live;
     if (shown !== undefined && shown.number !== this.shownNumber) {
+      if (this.shownNumber < 0) {
+        this.settleAnew(); // a first block may be long in coming
+      }
       this.shownNumber = shown.number;
       this.shownSinceMs = nowMs;
       this.stood = false;

@@ -22,7 +22,16 @@ import {
 import { type Grip, landingEntry, pulled } from "./gesture.ts";
 import { type Act, actOf, keysInWords, keysToLook } from "./keys.ts";
 import { lane } from "./lane.ts";
-import { added, blockOf, type Edit, isOpen, retyped, type Terms, takingOver } from "./plan.ts";
+import {
+  added,
+  blockOf,
+  type Edit,
+  isOpen,
+  retyped,
+  samePlan,
+  type Terms,
+  takingOver,
+} from "./plan.ts";
 import { ruler } from "./ruler.ts";
 import { editTools, lookTools, toolbar } from "./toolbar.ts";
 import { typing } from "./typing.ts";
@@ -148,7 +157,11 @@ export function timelineBoard(
       shown = undefined;
     }
     state = next;
+    const before = editing.plan;
     editing.follow(state, terms());
+    if (!samePlan(before, editing.plan)) {
+      say(""); // others have changed it: what was said of it was said of another one
+    }
     draw();
   }
 

@@ -1,4 +1,4 @@
-// What went wrong, in a sentence, with the traceback folded below it.
+// What went wrong, or is worth a remark, in a sentence, with the traceback folded below it.
 
 import type { Topic } from "../protocol.ts";
 import { make } from "./elements.ts";
@@ -6,7 +6,7 @@ import { make } from "./elements.ts";
 export type ErrorPanel = {
   element: HTMLElement;
   show: (message: string, details?: string, topic?: Topic) => void;
-  /** Take down what was said of this topic, for it holds no longer. */
+  /** Take down what was said of this topic, for it holds no longer; remarks are on prompts. */
   settle: (topic: Topic) => void;
 };
 
@@ -17,7 +17,6 @@ export function errorPanel(dismissed: () => void, signal: AbortSignal): ErrorPan
   const folded = make("details", "ll-error-details");
   const traceback = make("pre", "ll-traceback");
   const dismiss = make("button", "ll-button ll-quiet", "Dismiss");
-  message.setAttribute("role", "alert");
   element.hidden = true;
   dismiss.type = "button";
   dismiss.addEventListener(
@@ -35,13 +34,15 @@ export function errorPanel(dismissed: () => void, signal: AbortSignal): ErrorPan
     element,
     show(text, details = "", topic = "other") {
       shown = topic;
+      element.dataset["topic"] = topic;
+      message.setAttribute("role", topic === "remark" ? "status" : "alert"); // which interrupts
       message.textContent = text;
       traceback.textContent = details;
       folded.hidden = details === "";
       element.hidden = false;
     },
     settle(topic) {
-      if (shown === topic) {
+      if (shown === topic || (shown === "remark" && topic === "prompt")) {
         element.hidden = true;
       }
     },

@@ -44,6 +44,7 @@ export function filmBar(
   const label = goLive ? "Look back while the video goes on" : "The recording";
   element.setAttribute("aria-label", label);
   track.type = "range";
+  track.value = "0";
   track.step = "1";
   track.setAttribute("aria-label", "Picture that is shown");
   live.type = "button";

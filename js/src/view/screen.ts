@@ -18,8 +18,8 @@ const CAMERA = "M5.5 3h5l1 1.5H14v8.5H2V4.5h2.5zM8 6a2.6 2.6 0 1 0 0 5.2A2.6 2.6
 export type Screen = {
   element: HTMLElement;
   tools: HTMLElement;
-  /** Say why no picture is there yet. */
-  follow: (status: Status) => void;
+  /** Say why no picture is there yet: with `waits`, in these words. */
+  follow: (status: Status, waits?: string) => void;
   update: (shown: ShownPicture) => void;
   /** Draw the picture on the screen once more, without loss. */
   refine: (exact: ImageBitmap) => void;
@@ -90,7 +90,7 @@ export function screen(
     "picture in picture: a window of its own, above all others",
     INSET,
     () => {
-      floatAbove(canvas, theatre, signal).catch((error) => fail(`picture in picture: ${error}`));
+      floatAbove(canvas, repaint, theatre, signal).catch((error) => fail(whyNotAbove(error)));
     },
   );
   const camera = button(
@@ -106,8 +106,8 @@ export function screen(
   return {
     element,
     tools,
-    follow: (status) => {
-      invitation.textContent = invitationTo(status);
+    follow: (status, waits = "") => {
+      invitation.textContent = waits || invitationTo(status);
     },
     update({ picture }) {
       invitation.hidden = true;
@@ -130,6 +130,11 @@ export function screen(
     const onto = lens === undefined ? context : memory;
     onto?.drawImage(picture, 0, 0, whole.width, whole.height);
     look();
+  }
+
+  /** The same picture once more. */
+  function repaint(): void {
+    context?.drawImage(canvas, 0, 0);
   }
 
   function look(): void {
@@ -196,6 +201,7 @@ const floating = new WeakMap<HTMLCanvasElement, HTMLVideoElement>();
 /** Show what is drawn on a canvas in a window above all others, or no longer. */
 async function floatAbove(
   canvas: HTMLCanvasElement,
+  repaint: () => void,
   theatre: HTMLElement,
   signal: AbortSignal,
 ): Promise<void> {
@@ -222,6 +228,15 @@ async function floatAbove(
     await document.exitPictureInPicture();
     return;
   }
-  await video.play();
+  const plays = video.play();
+  repaint(); // a stream has no picture before one is drawn, and a paused video draws none
+  await inTime(plays, tooLate("its first picture"));
   await video.requestPictureInPicture();
+}
+
+/** What the browser says of it is for developers. */
+function whyNotAbove(error: unknown): string {
+  return error instanceof DOMException && error.name === "NotAllowedError"
+    ? "picture in picture: the browser allows it only right after a click, so click once more; or the site forbids it"
+    : `picture in picture did not open, click once more (${error instanceof Error ? error.message : error})`;
 }
