@@ -37,7 +37,7 @@ STICKING_OUT = """() => {
     && (getComputedStyle(each).overflowX !== 'visible' || cut(each.parentElement));
   return [...root.querySelectorAll('*')].filter(each => {
     const box = each.getBoundingClientRect();
-    const out = box.right > right + 1 || box.left < left - 1;
+    const out = each.checkVisibility() && (box.right > right + 1 || box.left < left - 1);
     return box.width > 1 && out && !cut(each.parentElement);
   }).map(each => each.outerHTML.slice(0, 120));
 }"""
