@@ -50,14 +50,26 @@ const MEASURE_MS = 250;
 const ASK_TIME_MS = 4000;
 const FIRST_ANSWERS = 3;
 
+/** Beside a view that goes with its studio, and would leave a blank; JupyterLab hides the output of one. */
+function leaveWord(gone: HTMLElement): void {
+  const output = gone.closest<HTMLElement>(".jp-OutputArea-output");
+  const place = output !== null && gone.parentElement === output ? output : gone;
+  const word = "This studio is closed. Run its cell again to open a new one.";
+  place.after(make("div", "longlive ll-closed", word));
+}
+
 /** One studio on one page, and all its views there. */
 function widget() {
   const company = new Set<Player>();
   return {
     /** A view, and another one in its place where pictures come in another size. */
     render({ model, el, signal }: RenderProps): void {
-      // JupyterLab keeps the element of a view that has gone: let it be an empty one
-      signal.addEventListener("abort", () => el.replaceChildren());
+      signal.addEventListener("abort", () => {
+        if (el.querySelector('.longlive[data-status="closed"]') !== null) {
+          leaveWord(el);
+        }
+        el.replaceChildren(); // JupyterLab keeps the element of a view that has gone
+      });
       show();
 
       function show(state?: State, open = false): void {

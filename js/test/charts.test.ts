@@ -105,7 +105,7 @@ it("the latency chart says what half and nearly all blocks keep to, profiled one
   const slow = { ...recordOf(5), latency_ms: 9000, profiled: true };
   const { data, layout } = latencyChart.figure(viewOf([...blocks, slow]));
   expect(layout).toMatchObject({
-    title: { text: expect.stringContaining("p50 300, p95 480, longest 500") },
+    title: { text: expect.stringContaining("p50 300, p95 480, max 500") },
   });
   expect(data[0]).toMatchObject({ y: [...latencies, 9000] });
   expect(data[0]).toMatchObject({ marker: { symbol: expect.arrayContaining(["circle-open"]) } });
@@ -127,7 +127,7 @@ it("presets are not mixed: quantiles are of the one in force, and where it began
   const after = [3, 4].map((block) => ({ ...recordOf(block), latency_ms: 40, preset: "quality" }));
   const { data, layout, legend } = latencyChart.figure(viewOf([...before, ...after]));
   expect(layout).toMatchObject({
-    title: { text: "latency, ms: p50 40, p95 40, longest 40 under quality" },
+    title: { text: "latency, ms: p50 40, p95 40, max 40 under quality" },
     shapes: expect.arrayContaining([expect.objectContaining({ x0: 2.5, x1: 2.5 })]),
   });
   expect(legend.map(({ label }) => label)).toEqual(["reference: p50 200 ms", "quality: p50 40 ms"]);

@@ -157,7 +157,8 @@ def recommend(candidates: Sequence[Candidate], limits: Limits) -> Recommendation
     """The fastest preset that keeps to a limit on the picture; without one, the best picture.
 
     Of presets with equally good pictures it is the fastest. Without any limit, it must make as
-    many pictures a second as are played.
+    many pictures a second as are played. Those whose pictures were not compared are taken where
+    there are no others alone, and named.
     """
     places = unbeaten([candidate.costs for candidate in candidates])
     front = sorted((candidates[place] for place in places), key=lambda one: one.block_ms)
@@ -165,14 +166,26 @@ def recommend(candidates: Sequence[Candidate], limits: Limits) -> Recommendation
     fit = [candidate for candidate in front if not candidate.misses(asked)]
     if not fit:
         return Recommendation(None, _nothing(front, asked), tuple(front), tuple(candidates))
-    if asked.worst_db is None:
-        best, why = min(fit, key=_loss_then_time), "the fastest with the best picture"
-    else:
-        best, why = fit[0], "the fastest"
-    keeping = sum(not candidate.misses(asked) for candidate in candidates)
-    among = f"{why} of the {keeping}" if keeping > 1 else "the only one"
-    said = f"{best.name}: {best}; {among} of {len(candidates)} presets {_asked(asked)}"
+    by_picture = asked.worst_db is None and any(one.worst_db is not None for one in fit)
+    best = min(fit, key=_loss_then_time) if by_picture else fit[0]
+    said = f"{best.name}: {best}; {_among(candidates, asked, by_picture=by_picture)}"
     return Recommendation(best, said, tuple(front), tuple(candidates))
+
+
+def _among(candidates: Sequence[Candidate], asked: Limits, *, by_picture: bool) -> str:
+    """What the chosen one is, of how many, and whose pictures nobody has compared."""
+    if len(candidates) == 1:
+        return f"the only preset that was measured, {_asked(asked)}"
+    keeping = [one for one in candidates if not one.misses(replace(asked, worst_db=None))]
+    unknown = [one.name for one in keeping if one.worst_db is None]
+    of = sum(
+        not one.misses(asked) and not (by_picture and one.worst_db is None) for one in candidates
+    )
+    why = "the fastest with the best picture" if by_picture else "the fastest"
+    among = f"{why} of the {of}" if of > 1 else "the only one"
+    known = " whose pictures are known" if by_picture and unknown else ""
+    told = f"; not compared: {', '.join(unknown)} (`likeness` compares them)" if unknown else ""
+    return f"{among} of {len(candidates)} presets {_asked(asked)}{known}{told}"
 
 
 def candidates_in(records: Iterable[Record], *, model: str | None = None) -> tuple[Candidate, ...]:

@@ -31,6 +31,7 @@ print(json.dumps({
 }))
 """
 AGAIN = 20
+LOOKS = 6
 MIB = 2**20
 
 
@@ -47,10 +48,15 @@ def kernel_counts(page: Page) -> dict[str, object]:
     return json.loads(page.locator(".jp-OutputArea-output pre", has_text="threads").inner_text())
 
 
-def page_counts(devtools: CDPSession) -> dict[str, float]:
-    devtools.send("HeapProfiler.collectGarbage")
-    metrics = devtools.send("Performance.getMetrics")["metrics"]
-    return {each["name"]: each["value"] for each in metrics}
+def page_counts(page: Page, devtools: CDPSession) -> dict[str, float]:
+    """The least of several looks: what has just gone is freed a moment later."""
+    looks = []
+    for _ in range(LOOKS):
+        devtools.send("HeapProfiler.collectGarbage")
+        metrics = devtools.send("Performance.getMetrics")["metrics"]
+        looks.append({each["name"]: each["value"] for each in metrics})
+        page.wait_for_timeout(500)
+    return {name: min(look[name] for look in looks) for name in looks[0]}
 
 
 @pytest.mark.fault(
@@ -65,19 +71,20 @@ def test_a_cell_that_runs_twenty_times_more_leaves_nothing_and_is_saved_small(
         devtools = page.context.new_cdp_session(page)
         devtools.send("Performance.enable")
         run_again(page, 3, 0)
-        kernel, shown = kernel_counts(page), page_counts(devtools)
+        kernel, shown = kernel_counts(page), page_counts(page, devtools)
         run_again(page, AGAIN, 3)
         save_notebook(page)
         (saved,) = lab.work.glob("*/player.ipynb")
         assert "application/vnd.jupyter.widget-view+json" in saved.read_text()
         assert saved.stat().st_size < 100_000, "what the widget is made of is not in it"
-        kernel_after, shown_after = kernel_counts(page), page_counts(devtools)
+        kernel_after, shown_after = kernel_counts(page), page_counts(page, devtools)
         assert kernel_after["threads"] == kernel["threads"]
         assert kernel_after["objects"] == kernel["objects"]
         # it sways: by 19, 13 and 31 MiB after 20, 40 and 60 runs more; a reel kept in each is 3
         assert kernel_after["resident"] - kernel["resident"] < 3 * MIB * AGAIN
         more = {name: shown_after[name] - shown[name] for name in shown}
-        assert more["JSEventListeners"] < 20 * AGAIN, "a studio has more than that"
-        assert more["Nodes"] < 60 * AGAIN, "a studio has more than that"
+        # 0 and 1 listeners, 34 and 38 nodes were left; a cell with a mere button leaves 62 nodes
+        assert more["JSEventListeners"] < AGAIN
+        assert more["Nodes"] < 10 * AGAIN
         # anywidget loads the page's text anew for each studio, and browsers forget no module: 0.36
         assert more["JSHeapUsedSize"] < 0.5 * MIB * AGAIN, "the code is there once, its text again"

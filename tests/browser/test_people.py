@@ -1,9 +1,20 @@
 """The studio for everyone: by keyboard, by ear, in the dark, enlarged and in narrow cells."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import pytest
 from playwright.sync_api import Page
 
-from tests.browser.lab import CHANGE_THEME, ROOT, data, run_all_cells, studio, wait_for_data
+from tests.browser.lab import (
+    CHANGE_THEME,
+    ROOT,
+    SETTLES_MS,
+    data,
+    run_all_cells,
+    studio,
+    wait_for_data,
+)
 from tests.browser.test_timeline import wait_for_plan
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -28,6 +39,7 @@ studio
 """
 
 
+NARROW_PX = 480
 PLAN = [[0, "a red ball"], [24, "a yellow star"], [36, "a green ring"]]
 # the visible parts of the studio that stick out of it, and are not cut off or scrolled inside of it
 STICKING_OUT = """() => {
@@ -37,7 +49,7 @@ STICKING_OUT = """() => {
     && (getComputedStyle(each).overflowX !== 'visible' || cut(each.parentElement));
   return [...root.querySelectorAll('*')].filter(each => {
     const box = each.getBoundingClientRect();
-    const out = box.right > right + 1 || box.left < left - 1;
+    const out = each.checkVisibility() && (box.right > right + 1 || box.left < left - 1);
     return box.width > 1 && out && !cut(each.parentElement);
   }).map(each => each.outerHTML.slice(0, 120));
 }"""
@@ -146,15 +158,37 @@ def test_the_studio_has_room_in_narrow_cells_and_enlarged(lab, notebook_of, scre
         player.locator(".ll-errors").wait_for()
         player.locator(".ll-branches-summary").click()
         player.locator(".ll-theatre").press("?")
-        # 640 pixels are what 200 % leaves of a window that is 1280 wide
-        for width_px, name in [(640, "enlarged"), (560, "narrow")]:
-            page.set_viewport_size({"width": width_px, "height": 900})
-            page.wait_for_timeout(700)
+        with zoomed(page, 2):
+            page.wait_for_timeout(SETTLES_MS)
             assert page.evaluate(STICKING_OUT) == []
-            screenshots.take(player, f"people-{name}.png")
+            screenshots.take(page, "people-enlarged.png")
+        page.set_viewport_size({"width": 640, "height": 900})
+        page.wait_for_timeout(SETTLES_MS)
+        beside_px = 640 - round(player.bounding_box()["width"])
+        page.set_viewport_size({"width": NARROW_PX + beside_px, "height": 900})
+        page.wait_for_timeout(SETTLES_MS)
+        assert player.bounding_box()["width"] == pytest.approx(NARROW_PX, abs=1)
+        assert page.evaluate(STICKING_OUT) == []
+        screenshots.take(player, "people-narrow.png")
         player.locator(".ll-theatre").press("?")
-        page.set_viewport_size({"width": 560, "height": 1600})
+        page.set_viewport_size({"width": NARROW_PX + beside_px, "height": 1600})
         screenshots.take(player, "people-narrow-all.png")
+
+
+@contextmanager
+def zoomed(page: Page, times: float) -> Iterator[None]:
+    """Inside, the page is as a browser's own zoom has it: fewer pixels of style, each larger."""
+    size, devtools = page.viewport_size, page.context.new_cdp_session(page)
+    room = {name: round(pixels / times) for name, pixels in size.items()}
+    page.set_viewport_size(room)  # screenshots go by this one
+    told = {**room, "deviceScaleFactor": times, "mobile": False}
+    devtools.send("Emulation.setDeviceMetricsOverride", told)
+    assert page.evaluate("[innerWidth, devicePixelRatio]") == [room["width"], times]
+    try:
+        yield
+    finally:
+        devtools.detach()
+        page.set_viewport_size(size)
 
 
 class Hands:

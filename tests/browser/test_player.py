@@ -363,6 +363,19 @@ def test_a_cell_that_runs_again_on_a_reloaded_page_replaces_the_video_that_went_
         assert page.locator(".longlive").count() == 1
 
 
+def test_a_closed_studio_says_where_it_stood_how_to_open_it_again(lab, notebook_of, screenshots):
+    with lab.opened(notebook_of(PAINTED, "studio.close()")) as page:
+        run_all_cells(page)
+        said = page.locator(".ll-closed")
+        expect(said).to_have_text("This studio is closed. Run its cell again to open a new one.")
+        assert page.locator(".ll-frame").count() == 0
+        screenshots.take(page, "closed.png")
+        page.evaluate(f"() => {{ {RUN_TWO_CELLS.partition('return')[0]} }}")
+        page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-cell') }")
+        wait_for_data(page, "+d.frame > 12")
+        assert said.count() == 0
+
+
 def test_a_failure_is_shown_with_its_traceback_folded(lab, notebook_of, screenshots):
     with lab.opened(notebook_of(FAILING)) as page:
         run_all_cells(page)

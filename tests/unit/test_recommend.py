@@ -80,6 +80,46 @@ def test_how_many_keep_to_the_limits_is_counted_over_all():
     assert "the only one of 5 presets" in recommend(ALL, Limits(pictures_per_s=30)).sentence
 
 
+def test_of_pictures_that_were_not_compared_it_says_so_and_never_that_others_are_better():
+    quick, slow = candidate("quick", 385, None, None), candidate("slow", 700, None, None)
+    found = recommend((candidate("reference", 471, None, math.inf), quick, slow), Limits())
+    assert found.chosen is not None
+    assert found.chosen.name == "reference"
+    assert found.sentence.endswith(
+        "equal pictures; the only one of 3 presets with 16 pictures/s or more whose pictures are "
+        "known; not compared: quick, slow (`likeness` compares them)"
+    )
+    found = recommend((*ALL, quick), Limits(pictures_per_s=20))
+    assert found.sentence.startswith("balanced: ")
+    assert found.sentence.endswith(
+        "the fastest with the best picture of the 3 of 6 presets with 20 pictures/s or more whose "
+        "pictures are known; not compared: quick (`likeness` compares them)"
+    )
+    found = recommend((*ALL, quick), Limits(worst_db=40))
+    assert found.sentence.endswith(
+        "the fastest of the 4 of 6 presets with a worst block of 40 dB or better; "
+        "not compared: quick (`likeness` compares them)"
+    )
+
+
+def test_where_no_pictures_were_compared_at_all_it_takes_the_fastest_and_says_so():
+    quick, slow = candidate("quick", 385, None, None), candidate("slow", 700, None, None)
+    found = recommend((slow, quick), Limits())
+    assert found.chosen == quick
+    assert found.sentence.endswith(
+        "the fastest of the 2 of 2 presets with 16 pictures/s or more; "
+        "not compared: slow, quick (`likeness` compares them)"
+    )
+
+
+def test_of_one_preset_it_says_that_no_other_was_measured():
+    found = recommend((BALANCED,), Limits())
+    assert found.sentence.endswith("the only preset that was measured, with 16 pictures/s or more")
+    alone = recommend((candidate("quick", 385, None, None),), Limits()).sentence
+    assert alone.endswith("the only preset that was measured, with 16 pictures/s or more")
+    assert "pictures not compared" in alone
+
+
 def test_no_memory_at_all_is_not_memory_unknown():
     none = candidate("none", 500, 0, 45)
     assert none.misses(Limits(memory_bytes=1e9)) == []

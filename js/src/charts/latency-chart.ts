@@ -53,19 +53,18 @@ function told({ profiled, landed, block, prompt, preset }: BlockRecord): string 
   return ` under ${asText(preset)}${slow}<br>${landed !== null && block > 0 ? "switch to " : ""}${asText(prompt)}`;
 }
 
-/** The quantiles are those of the preset in force: what others took is no measure of it. */
+/** The quantiles are those of the preset in force: what others took is no measure of it. Short: it stands beside the picture. */
 function title(view: View): string {
   const { records } = view;
   const presets = byPreset(records);
   const preset = records.at(-1)?.preset ?? "";
-  const what = presets.size > 1 ? "latency, ms" : "latency of a block, ms";
   const found = latencyQuantiles(presets.get(preset) ?? []);
   if (found === undefined) {
-    return what;
+    return "latency, ms";
   }
   const [p50, p95, max] = [found.p50, found.p95, found.max].map((ms) => ms.toFixed(0));
   const under = presets.size > 1 ? ` under ${asText(preset)}` : ""; // last: a long one is cut off
-  return `${what}: p50 ${p50}, p95 ${p95}, longest ${max}${toldOfFirst(view, latency)}${under}`;
+  return `latency, ms: p50 ${p50}, p95 ${p95}, max ${max}${toldOfFirst(view, latency)}${under}`;
 }
 
 function latency({ latency_ms }: BlockRecord): number {

@@ -43,6 +43,7 @@ export function statusLine(): StatusLine {
       const { verdict, words } = diagnose(vitals);
       health.dataset["verdict"] = verdict;
       write(health, words);
+      health.title = words; // where there is little room its end is cut off
       write(rate, `${vitals.shown.toFixed(1)} pictures/s`);
       write(ahead, `${vitals.ahead.toFixed(1)} s ahead`);
       write(dropped, `${blocks} dropped`);
