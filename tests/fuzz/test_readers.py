@@ -30,6 +30,7 @@ from longlive_widget.timeline import Transition
 from longlive_widget.timeline_forms import timeline_as, timeline_from
 from longlive_widget.widget.load_times import last_load_s
 from longlive_widget.widget.protocol import parse
+from tests.fuzz.conftest import RECORD
 from tests.fuzz.made_up import as_json, changed_twice, files, numbers, texts, values
 from tests.unit.written_record import record
 
@@ -256,6 +257,13 @@ def test_a_reader_reads_or_refuses_whatever_it_is_handed(known, reader, record_p
     read_or_refused()
     record_property("reader", reader)
     record_property("examples", count)
+
+
+def test_each_reader_was_handed_as_much_as_is_promised():
+    rows = map(json.loads, RECORD.read_text(encoding="utf-8").splitlines())
+    tried = {row["reader"]: row["examples"] for row in rows}
+    assert set(tried) == {*READERS, "messages to a playing studio"}
+    assert min(tried.values()) >= 100_000
 
 
 def test_what_hypothesis_notes_of_draws_that_it_takes_back_is_short():
