@@ -40,7 +40,7 @@ docs: setup ## build the documents into site/: open site/index.html
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 fuzz: setup ## hand each reader 100,000 things that it may not know (hours; FUZZ_EXAMPLES=1000)
-	@FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),100000) $(BIN)/pytest -q tests/fuzz/test_readers.py
+	@FUZZ_EXAMPLES=$(or $(FUZZ_EXAMPLES),100000) $(BIN)/pytest -q tests/fuzz
 	@$(BIN)/python -m tests.reliability
 
 soak: setup ## leave a studio running for 15 minutes, disturbed at random; 1 where anything grows

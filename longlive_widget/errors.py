@@ -10,9 +10,25 @@ from operator import index
 from pathlib import Path
 from reprlib import repr as short
 
+LONGEST = 2000
+"""So many letters has a message at most."""
+_AN_END = LONGEST // 2 - 2
+
 
 class LongLiveError(Exception):
-    """The base of all errors raised on purpose, to catch them and nothing else."""
+    """The base of all errors raised on purpose, to catch them and nothing else.
+
+    A message may quote what a file holds or somebody typed. Letters that would do something to a
+    terminal, or that no file takes, are shown as Python writes them, and of a long message both
+    ends: what is wrong stands at one, the way out at the other.
+    """
+
+    def __str__(self) -> str:
+        told = "".join(
+            letter if letter.isprintable() or letter in "\n\t" else repr(letter)[1:-1]
+            for letter in super().__str__()
+        )
+        return told if len(told) <= LONGEST else f"{told[:_AN_END]} … {told[-_AN_END:]}"
 
 
 class GeometryError(LongLiveError, ValueError):

@@ -29,6 +29,7 @@ from longlive_widget import Engine, LongLiveWidget, Preset, Timeline
 from longlive_widget.engine.model import TOKENIZER, Placement, Sizes, random_parts
 from longlive_widget.errors import LongLiveError
 from longlive_widget.geometry import Geometry
+from longlive_widget.measure.environment import commit
 from longlive_widget.model.tokenizer import load_tokenizer
 from longlive_widget.runs.manifest import picture_hashes
 
@@ -268,7 +269,7 @@ def main() -> int:
         soaked = soak(given.seed, Path(folder), blocks=given.blocks, minutes=minutes)
     verdict = Verdict.of(soaked.held)
     plain = {name: value for name, value in asdict(soaked).items() if name != "held"}
-    row = json.dumps({"seed": given.seed, **plain, **asdict(verdict)})
+    row = json.dumps({"seed": given.seed, "commit": str(commit()), **plain, **asdict(verdict)})
     print(row)  # noqa: T201
     with RECORD.open("a", encoding="utf-8") as file:
         file.write(row + "\n")

@@ -64,7 +64,10 @@ export function connect(
       listener.onError(error instanceof Error ? error.message : String(error));
     }
   };
-  const controls = new Controls(view, (waits) => listener.onWait(waits ? waitingFor(model) : ""));
+  const controls = new Controls(view, {
+    waits: (waits) => listener.onWait(waits ? waitingFor(model) : ""),
+    lost: () => listener.onError(LOST),
+  });
   const now = () => parseState(model.get("page_state"));
   const trait = now();
   let newest = known !== undefined && known.told > trait.told ? known : trait;
@@ -83,9 +86,7 @@ export function connect(
         controls.heard(message);
         break;
       case "time":
-        if (message.view === view && controls.lostBefore(message.asked_ms)) {
-          listener.onError(LOST);
-        }
+        controls.answered(message);
         listener.onMessage(message);
         break;
       default:
@@ -112,52 +113,62 @@ export function connect(
   };
 }
 
-/** The controls that were sent, and which of them the kernel has come to. */
+/** The controls that were sent, and which of them the kernel has not come to. */
 class Controls {
   private number = 0;
-  private newest: { type: Command["type"]; sentMs: number } | undefined;
+  private readonly open = new Map<number, { type: Command["type"]; sentMs: number }>();
   private timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(
     private readonly view: string,
-    private readonly tell: (waits: boolean) => void,
+    private readonly tell: { waits: (waits: boolean) => void; lost: () => void },
   ) {}
 
   /** The number of one more control; if nothing is heard of it in time, it waits. */
   sent(type: Command["type"]): number {
-    this.timer ??= setTimeout(() => this.tell(true), PATIENCE_MS);
-    this.newest = { type, sentMs: performance.now() };
+    this.timer ??= setTimeout(() => this.tell.waits(true), PATIENCE_MS);
     this.number += 1;
+    this.open.set(this.number, { type, sentMs: performance.now() });
     return this.number;
   }
 
-  /** The kernel takes controls in their order, so none before this one waits any longer. */
+  /** The kernel takes controls in their order, and says so of each: one before it was lost. */
   heard({ view, number }: { view: string; number: number }): void {
-    if (view === this.view && number === this.number) {
-      this.forget();
-      this.tell(false);
+    if (view === this.view) {
+      this.open.delete(number);
+      this.loseThose((other) => other < number);
     }
   }
 
-  /**
-   * The kernel has answered what it was asked at `askedMs`: a control that it has not come to by
-   * then was lost, or its word was. An edit is made again by the timeline, of another the user is to
-   * hear: then it is true.
-   */
-  lostBefore(askedMs: number): boolean {
-    if (this.newest === undefined || askedMs <= this.newest.sentMs) {
-      return false;
+  /** The kernel has come to a question, so one that was sent before it and not heard was lost. */
+  answered({ view, asked_ms }: { view: string; asked_ms: number }): void {
+    if (view === this.view) {
+      this.loseThose((_, sentMs) => sentMs < asked_ms);
     }
-    const { type } = this.newest;
-    this.forget();
-    this.tell(false);
-    return type !== "edit";
   }
 
   forget(): void {
     clearTimeout(this.timer);
     this.timer = undefined;
-    this.newest = undefined;
+    this.open.clear();
+  }
+
+  /**
+   * Wait no longer for those of which it is so. An edit is made again by the timeline, of another
+   * the user is to hear: then it is true.
+   */
+  private loseThose(isSo: (number: number, sentMs: number) => boolean): void {
+    const lost = [...this.open].filter(([number, { sentMs }]) => isSo(number, sentMs));
+    for (const [number] of lost) {
+      this.open.delete(number);
+    }
+    if (this.open.size === 0 && this.timer !== undefined) {
+      this.forget();
+      this.tell.waits(false);
+    }
+    if (lost.some(([, { type }]) => type !== "edit")) {
+      this.tell.lost();
+    }
   }
 }
 

@@ -2,7 +2,7 @@ import type { AnyModel } from "@anywidget/types";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import fixtures from "../../tests/fixtures/protocol.json" with { type: "json" };
 import { connect } from "../src/connection.ts";
-import { parseState, type State } from "../src/protocol.ts";
+import { type Command, parseState, type State } from "../src/protocol.ts";
 
 /** A host's model with the two ways on which a state comes. */
 function host(kernel: string) {
@@ -150,6 +150,24 @@ describe("a control that was sent", () => {
       "a click, or the word that it was heard, was lost: if nothing came of it, click again",
     ]);
     expect(page.waits).toEqual(["waits for the kernel", ""]);
+  });
+
+  it.each([
+    ["told to be lost", { type: "pause" }, 1],
+    ["made again", { type: "edit", revision: 0, from_block: 0, entries: [] }, 0],
+  ] as const)("is %s as soon as a later one is heard", (_, lost, told) => {
+    const page = connected();
+    page.send({ view: page.view, ...lost } as Command);
+    page.send({ type: "resume" });
+    page.send({ type: "stop" });
+    page.hears(1);
+    vi.advanceTimersByTime(300);
+    expect(page.errors.length).toBe(told);
+    expect(page.waits).toEqual(["waits for the kernel"]);
+    page.hears(2);
+    page.answers(performance.now(), page.view);
+    expect(page.errors.length).toBe(told);
+    expect(page.waits.at(-1)).toBe("");
   });
 
   it("is not lost where it was heard, nor told of where the timeline makes it again", () => {

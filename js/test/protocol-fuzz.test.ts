@@ -5,7 +5,8 @@ import fixtures from "../../tests/fixtures/protocol.json" with { type: "json" };
 import { ProtocolError } from "../src/fields.ts";
 import { parse, parseState } from "../src/protocol.ts";
 
-const MESSAGES = 4000;
+const MESSAGES = 100_000;
+const PATIENCE = { timeout: 60_000 };
 const ODD: unknown[] = [
   null,
   undefined,
@@ -54,7 +55,7 @@ describe("a message that was changed", () => {
   it.each([
     ["of any kind", kinds, (content: unknown, odd: unknown) => parse(content, [odd])],
     ["a state", [fixtures.to_page.state.state], (content: unknown) => parseState(content)],
-  ])("is read or refused as one: %s", (_, known, read) => {
+  ])("is read or refused as one: %s", PATIENCE, (_, known, read) => {
     const draw = drawing(1);
     let refused = 0;
     for (let count = 0; count < MESSAGES; count += 1) {

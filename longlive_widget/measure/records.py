@@ -4,8 +4,9 @@ Several processes may add to one file. Loads no torch.
 """
 
 import sys
+import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from io import SEEK_END, FileIO
 from pathlib import Path
@@ -20,6 +21,9 @@ if sys.platform == "win32":
 else:
     import fcntl
 
+PATIENCE_S = 5.0
+"""Another process may be stopped while it holds a file: it is waited for no longer than that."""
+_TRY_AGAIN_S = 0.01
 _START = b'{"schema": '
 
 
@@ -89,17 +93,32 @@ def _parsed(path: str | Path, lines: Sequence[bytes]) -> Iterator[Record]:
 def _locked(file: FileIO | BinaryIO, *, alone: bool) -> Iterator[None]:
     """Hold a file against all others, or only against those that write."""
     if sys.platform == "win32":
-        _lock_far_byte(file, msvcrt.LK_LOCK)
+        _take(lambda: _lock_far_byte(file, msvcrt.LK_NBLCK))
         try:
             yield
         finally:
             _lock_far_byte(file, msvcrt.LK_UNLCK)
     else:
-        fcntl.flock(file, fcntl.LOCK_EX if alone else fcntl.LOCK_SH)
+        how = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
+        _take(lambda: fcntl.flock(file, how | fcntl.LOCK_NB))
         try:
             yield
         finally:
             fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def _take(lock: Callable[[], None]) -> None:
+    """Try until nobody else holds it."""
+    until_s = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            lock()
+        except (BlockingIOError, PermissionError):
+            if time.monotonic() >= until_s:
+                raise OSError(f"another process has held it for {PATIENCE_S:g} s") from None
+            time.sleep(_TRY_AGAIN_S)
+        else:
+            return
 
 
 if sys.platform == "win32":
@@ -108,8 +127,10 @@ if sys.platform == "win32":
         """Lock a byte that no file has: on Windows nobody else could read one that it has."""
         place = file.tell()
         file.seek(2**30)
-        msvcrt.locking(file.fileno(), how, 1)
-        file.seek(place)
+        try:
+            msvcrt.locking(file.fileno(), how, 1)
+        finally:
+            file.seek(place)
 
 
 def _mend(path: str | Path, file: FileIO) -> None:

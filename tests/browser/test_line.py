@@ -159,6 +159,35 @@ def test_an_edit_that_was_lost_is_made_again_with_those_after_it(chromium, lost)
         assert studio.errors == ()
 
 
+@pytest.mark.fault(
+    "The page and its messages",
+    "a click is lost, or the word that it was heard",
+    "the page says so within 4 s, or with the next click that is heard, and waits for it no longer",
+)
+@pytest.mark.parametrize("lost", ["pause", "heard"])
+@pytest.mark.parametrize("another", [False, True])
+def test_a_click_that_was_lost_is_told_of_whether_another_follows_or_not(chromium, lost, another):
+    studio = LongLiveWidget(PaintedEngine(), "a red ball", seed=1)
+    try:
+        with hosted(chromium, studio) as (page, line, said):
+            player = page.locator(".longlive")
+            expect(player).to_have_attribute("data-looking", "true")
+            studio.start()
+            page.wait_for_function(SHOWS, arg=9)
+            line.loses = lost
+            player.get_by_role("button", name="Pause").click()
+            if another:
+                player.locator(".ll-input").fill("a blue star")
+                player.locator(".ll-input").press("Enter")
+            wait_on(page, lambda: line.loses is None)
+            expect(player.locator(".ll-errors")).to_contain_text("if nothing came of it, click aga")
+            expect(player.locator(".ll-waiting")).to_have_text("")
+            assert studio.status == ("running" if lost == "pause" else "paused")
+            assert said == []
+    finally:
+        studio.close()
+
+
 @contextmanager
 def frozen(page: Page) -> Iterator[None]:
     """Inside, nothing runs on the page: no timer, no message, no picture.

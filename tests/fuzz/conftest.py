@@ -9,6 +9,8 @@ from pathlib import Path
 
 from hypothesis import HealthCheck, settings
 
+from longlive_widget.measure.environment import commit
+
 ASKED = int(os.environ.get("FUZZ_EXAMPLES", "0"))
 CI_EXAMPLES = 40
 RECORD = Path(__file__).parents[2] / "docs" / "reliability" / "fuzz.jsonl"
@@ -28,7 +30,7 @@ def pytest_runtest_logreport(report):
     told = dict(report.user_properties)
     if not ASKED or report.when != "call" or not report.passed or "reader" not in told:
         return
-    row = told | {"seconds": round(report.duration, 1)}
+    row = told | {"seconds": round(report.duration, 1), "commit": str(commit())}
     lines = RECORD.read_text(encoding="utf-8").splitlines() if RECORD.exists() else []
     rows = {old["reader"]: old for old in map(json.loads, lines)} | {row["reader"]: row}
     RECORD.parent.mkdir(exist_ok=True)

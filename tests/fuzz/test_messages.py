@@ -6,18 +6,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from longlive_widget.errors import LongLiveError
 from longlive_widget.timeline import Timeline
 from longlive_widget.widget.studio import LongLiveWidget
+from tests.fuzz.conftest import ASKED, CI_EXAMPLES
 from tests.fuzz.made_up import changed_twice, values
 from tests.unit.painted_engine import PaintedEngine, paint
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "protocol.json"
 SENT = [*json.loads(FIXTURES.read_text(encoding="utf-8"))["to_kernel"].values()]
 PATIENCE_S = 30
+AT_ONCE = 12
 # What is about a file, the insides of a model or a branch has tests of its own.
 SLOW = {"clip", "still", "record", "use", "change", "branch", "release", "walk", "code", "profile"}
 QUICK = [content for content in SENT if content["type"] not in SLOW]
@@ -48,12 +50,16 @@ def hear_all(studio: LongLiveWidget) -> None:
     "messages are malformed, out of order, lost or there twice",
     "nothing is raised; each is obeyed or told in a sentence, and the video plays on as it would",
 )
-def test_whatever_a_page_sends_the_studio_tells_what_is_wrong_and_makes_its_blocks():
+def test_whatever_a_page_sends_the_studio_tells_what_is_wrong_and_makes_its_blocks(record_property):
     """Errors are all of the package's own: none is a mistake of ours."""
+    count = 0
     studio = LongLiveWidget(PaintedEngine(), Timeline.of("a red ball"), seed=1)
 
-    @given(st.lists(messages, max_size=12))
+    @settings(max_examples=1 + ASKED // AT_ONCE if ASKED else CI_EXAMPLES)
+    @given(st.lists(messages, min_size=AT_ONCE if ASKED else 0, max_size=AT_ONCE))
     def sent(contents):
+        nonlocal count
+        count += len(contents)
         for content in contents:
             studio._handle_custom_msg(content, [])
         hear_all(studio)
@@ -73,3 +79,5 @@ def test_whatever_a_page_sends_the_studio_tells_what_is_wrong_and_makes_its_bloc
         assert threading.active_count() <= threads
     finally:
         studio.close()
+    record_property("reader", "messages to a playing studio")
+    record_property("examples", count)

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from safetensors.torch import save_file
 from longlive_widget import Engine, Timeline
 from longlive_widget.cli.main import _parser
 from longlive_widget.engine.model import Sizes
-from longlive_widget.errors import LongLiveError
+from longlive_widget.errors import LONGEST, LongLiveError
 from longlive_widget.geometry import Geometry
 from longlive_widget.measure.records import append, read
 from longlive_widget.model.checkpoint import read_weights
@@ -29,11 +30,13 @@ from longlive_widget.timeline import Transition
 from longlive_widget.timeline_forms import timeline_as, timeline_from
 from longlive_widget.widget.load_times import last_load_s
 from longlive_widget.widget.protocol import parse
+from tests.fuzz.conftest import RECORD
 from tests.fuzz.made_up import as_json, changed_twice, files, numbers, texts, values
 from tests.unit.written_record import record
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 FORMS = ("json", "yaml", "longlive", "scope", "text")
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 TIMELINE = Timeline.of("a red ball", (9, "a blue star"), (24, "it stops"))
 
 
@@ -224,6 +227,14 @@ def decoded(content: bytes) -> str:
     return content.decode("utf-8", "replace")
 
 
+def require_sentence(told: str) -> None:
+    """What a user can be shown: any terminal and any file takes it, and somebody may read it."""
+    told.encode()
+    assert 0 < len(told) <= LONGEST
+    assert "Traceback" not in told
+    assert not CONTROL.search(told), told
+
+
 @pytest.mark.fault(
     "Files that are read",
     "a file, a message or an argument is anything at all",
@@ -238,12 +249,21 @@ def test_a_reader_reads_or_refuses_whatever_it_is_handed(known, reader, record_p
     def read_or_refused(content):
         nonlocal count
         count += 1
-        with contextlib.suppress(LongLiveError):
+        try:
             reading(known, content)
+        except LongLiveError as error:
+            require_sentence(str(error))
 
     read_or_refused()
     record_property("reader", reader)
     record_property("examples", count)
+
+
+def test_each_reader_was_handed_as_much_as_is_promised():
+    rows = map(json.loads, RECORD.read_text(encoding="utf-8").splitlines())
+    tried = {row["reader"]: row["examples"] for row in rows}
+    assert set(tried) == {*READERS, "messages to a playing studio"}
+    assert min(tried.values()) >= 100_000
 
 
 def test_what_hypothesis_notes_of_draws_that_it_takes_back_is_short():

@@ -2,8 +2,8 @@
 
 import pytest
 
-from longlive_widget import Comparison, Engine, LongLiveWidget, replay
-from longlive_widget.errors import LongLiveError, ManifestError, SessionError
+from longlive_widget import Comparison, Engine, LongLiveWidget, Preset, replay
+from longlive_widget.errors import LONGEST, LongLiveError, ManifestError, OutputError, SessionError
 from longlive_widget.measure.inside import Inside
 
 RED = "a red ball moves right on white"
@@ -34,3 +34,32 @@ def test_bad_input_is_told_in_a_sentence(engine, act, error: type[LongLiveError]
     with pytest.raises(error, match=told) as raised:
         act(engine)
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.fault(
+    "What is asked for",
+    "what an error quotes is a hundred thousand letters long, or has some that steer a terminal",
+    "a message that can be read: both ends of it, and codes for such letters",
+)
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            "x" * 100_000,
+            "^cuda_graphs 'x+ … x+' does not exist: use .*",
+        ),
+        ("\x1b[31m\u202e", r"^cuda_graphs '\\x1b\[31m\\u202e' does not exist: use"),
+        ("\ud800", r"^cuda_graphs '\\ud800' does not exist: use"),
+    ],
+    ids=["long", "steers", "no letter"],
+)
+def test_what_an_error_quotes_can_be_read(said, told):
+    with pytest.raises(LongLiveError, match=told) as raised:
+        Preset("x", "", (1000,), cuda_graphs=said)
+    assert len(str(raised.value).encode()) <= LONGEST + 2
+
+
+@pytest.mark.parametrize("kind", [LongLiveError, OutputError])
+def test_letters_that_no_quote_has_made_harmless_are_shown_by_their_codes(kind):
+    assert str(kind("a\x00b\x1bc\nd é 🔴")) == "a\\x00b\\x1bc\nd é 🔴"
+    assert str(kind()) == ""

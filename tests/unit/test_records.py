@@ -1,5 +1,6 @@
 """A record comes back as it was written, whatever happened to the file meanwhile."""
 
+import fcntl
 import getpass
 import importlib.util
 import json
@@ -23,6 +24,7 @@ import torch
 from longlive_widget import Engine
 from longlive_widget.errors import OutputError, RecordError
 from longlive_widget.geometry import Geometry
+from longlive_widget.measure import records
 from longlive_widget.measure.environment import commit, measured
 from longlive_widget.measure.record import SCHEMA, Commit, Machine
 from longlive_widget.measure.records import append, read
@@ -319,6 +321,28 @@ def test_several_processes_write_to_one_file_and_no_line_is_lost_or_torn(path):
     for name in names:
         written = [one.counts["number"] for one in read(path) if one.model == name]
         assert written == list(range(30))
+
+
+@pytest.mark.fault(
+    "Threads, processes and clocks",
+    "a process is stopped while it holds a file of records",
+    "whoever wants to read or write there is told after 5 s, and the file is as it was",
+)
+@pytest.mark.parametrize(
+    ("work", "error"),
+    [(lambda path: append(path, record()), OutputError), (read, RecordError)],
+    ids=["write", "read"],
+)
+def test_a_file_that_another_process_holds_is_waited_for_5_seconds(path, monkeypatch, work, error):
+    assert records.PATIENCE_S == 5
+    monkeypatch.setattr(records, "PATIENCE_S", 0.1)
+    append(path, record())
+    with path.open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(error, match=r"another process has held it for 0\.1 s"):
+            work(path)
+    assert read(path) == (record(),)
+    work(path)
 
 
 def test_several_threads_mend_a_file_once(path):

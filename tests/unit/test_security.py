@@ -13,13 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from longlive_widget import Manifest, Recording
+from longlive_widget import Engine, LongLiveWidget, Manifest, Recording, Sweep
 from longlive_widget.checkup.browser_page import write_browser_page
 from longlive_widget.checkup.finding import Checkup, Finding
 from longlive_widget.cli import main
 from longlive_widget.measure.log_html import log_html
 from longlive_widget.presets import PRESETS
 from longlive_widget.runs.recording import MANIFEST
+from longlive_widget.timeline_forms import write_timeline
 from tests.unit.written_record import record
 
 ROOT = Path(__file__).parents[2]
@@ -221,7 +222,24 @@ def kept(tmp_path_factory):
             ["doctor", "--page", "browser.html"],
         ):
             assert main(command) == 0
+        _kept_of_cells(out)
     return out
+
+
+def _kept_of_cells(out):
+    engine = Engine.load("tiny", "quality")
+    studio = LongLiveWidget(engine, "a red ball", seed=1)
+    studio.size_px = 64, 48
+    studio.run(blocks=2)
+    studio.save(out / "clip.mp4")
+    studio.snapshot(out / "picture.png")
+    write_timeline(studio.timeline, out / "plan.yaml")
+    studio.close()
+    sweep = Sweep(
+        engine, ["quality"], ["a red ball"], 1, blocks=1, size_px=(64, 48), folder=out / "sweep"
+    )
+    sweep.run()
+    sweep.close()
 
 
 def test_no_file_that_is_handed_on_names_a_user_a_home_or_a_folder(kept):
@@ -230,9 +248,11 @@ def test_no_file_that_is_handed_on_names_a_user_a_home_or_a_folder(kept):
         for path in kept.rglob("*")
         if path.is_file()
     }
-    assert set(files) == {
+    assert {re.sub("[0-9a-f]{16}", "a video", path) for path in files} == {
         *("run/manifest.json", "run/video.mp4", "run.json", "run.mp4", "run.html"),
         *("records.jsonl", "log.html", "log.md", "browser.html"),
+        *("clip.mp4", "picture.png", "plan.yaml", "sweep/records.jsonl"),
+        *("sweep/a video/manifest.json", "sweep/a video/video.mp4"),
     }
     folders = (ROOT, Path.home() / "x", sys.prefix)
     for name in (b"planted", *(str(folder).removesuffix("x").encode() for folder in folders)):

@@ -1,7 +1,9 @@
 """Nothing waits without an end: the source is read for calls that wait, and each has its reason."""
 
 import ast
+import importlib
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ PACKAGE = Path(__file__).parents[2] / "longlive_widget"
 PATIENCE_S = 20
 OWN = "a thread of its own, which waits for work and is a daemon: nobody waits for it"
 ASKED = "what was asked for, in a cell or a program: it ends with that, or with Ctrl-C"
+HUB = "the model hub, in a load that was asked for: its library takes 10 s of silence for an error"
 GATE = "a block or a compiling call on another thread, which says in a `finally` that it has ended"
 WITHOUT_A_LIMIT = {
     ("widget/courier.py", "Courier._work", "self._errands.get"): OWN,
@@ -26,6 +29,13 @@ WITHOUT_A_LIMIT = {
     ("measure/startup.py", "startup", "subprocess.run"): ASKED,
     ("measure/scale.py", "_waited_for", "wait"): ASKED,
     ("measure/scale.py", "_waited_for", "future.result"): ASKED,
+    ("measure/cluster.py", "_Crew.records", "self._ray.wait"): ASKED,
+    ("engine/large_files.py", "fetch_large_files", "get_hf_file_metadata"): HUB,
+    ("engine/large_files.py", "_urls", "HfApi().model_info"): HUB,
+    ("engine/large_files.py", "_bring", "WeakFileLock"): "as `http_get` in the process that has it",
+    ("engine/large_files.py", "_bring", "http_get"): HUB,
+    ("engine/hub.py", "fetched", "snapshot_download"): HUB,
+    ("measure/records.py", "_lock_far_byte", "msvcrt.locking"): "it is only tried: `_take` waits",
     ("engine/ahead.py", "OneAhead.next", "(begun or self._worker.submit(make)).result"): (
         "the block that was begun ahead: it ends with that, as the next block would"
     ),
@@ -39,8 +49,21 @@ WITHOUT_A_LIMIT = {
 """What waits for as long as it takes, and why that ends. All else has a limit."""
 BARE = {"join", "wait", "get", "result", "exception", "acquire", "communicate", "shutdown"}
 """Without an argument these wait for ever; `get` and `join` of other things have one."""
+NEVER_LIMITED = {
+    *("WeakFileLock", "flock", "locking"),
+    *("get_hf_file_metadata", "http_get", "model_info", "snapshot_download"),
+}
+"""What waits and takes no limit, but for a lock that is only tried. A GPU is not in it: what it
+was given nobody can take back."""
+TRIED = ("LOCK_NB", "LOCK_UN")
 LIMITED_BY = {"wait_for": 2, "wait": 2, "as_completed": 2, "select": 4}
 """Of those that take what they wait for, how many arguments they have where a limit is one."""
+COUNTED = {
+    ("widget/courier.py", "patience_s"): "what is left of GOODBYE_S, or all of it",
+    ("widget/runner.py", "_left(until_s)"): "what is left of GOODBYE_S",
+    ("widget/runner.py", "wait_s"): "until a live video's next block is due, on its own thread",
+}
+"""Limits that are no constants of their module."""
 RUNS = {"run", "call", "check_call", "check_output"}
 MOST_S = 5
 
@@ -73,8 +96,24 @@ def _waits(call):
         return name in RUNS
     if of and name in BARE and not call.args:
         return True
-    takes_what_it_waits_for = name != "wait" or not of  # an event's only argument is its limit
+    if name in NEVER_LIMITED:
+        return not any(how in ast.unparse(call) for how in TRIED)
+    # an event's only argument is its limit
+    takes_what_it_waits_for = name != "wait" or not of or of.endswith("ray")
     return takes_what_it_waits_for and 0 < len(call.args) < LIMITED_BY.get(name, 0)
+
+
+def limits(source: str) -> Iterator[str]:
+    """What each wait that has a limit is limited by."""
+    for call in ast.walk(ast.parse(source)):
+        if not isinstance(call, ast.Call) or _waits(call):
+            continue
+        of, _, name = ast.unparse(call.func).rpartition(".")
+        named = {one.arg: one.value for one in call.keywords}
+        if "timeout" in named:
+            yield ast.unparse(named["timeout"])
+        elif name in {"join", "wait", "wait_for"} and of != "tl" and of[-1] not in "\"'":
+            yield from (ast.unparse(last) for last in call.args[-1:])
 
 
 @pytest.mark.fault(
@@ -108,6 +147,9 @@ def test_each_wait_in_the_source_has_a_limit_or_a_reason():
         "subprocess.run(command)",
         "process.communicate()",
         "with ThreadPoolExecutor(1) as pool: pass",
+        "self._ray.wait(answers)",
+        "fcntl.flock(file, fcntl.LOCK_EX)",
+        "with WeakFileLock(path): pass",
     ],
 )
 def test_the_reader_sees_each_of_them(source):
@@ -128,10 +170,45 @@ def test_the_reader_sees_each_of_them(source):
         "wait([future], timeout=1)",
         "subprocess.run(command, timeout=1)",
         "with lock: pass",
+        "fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)",
     ],
 )
 def test_what_has_a_limit_is_none(source):
     assert waits(source) == set()
+
+
+def test_no_limit_is_over_5_seconds():
+    """Numbers, constants of the module, and what is in the list above."""
+    counted = set()
+    for path in PACKAGE.rglob("*.py"):
+        module = path.relative_to(PACKAGE).as_posix()
+        for limit in limits(path.read_text(encoding="utf-8")):
+            if (module, limit) in COUNTED:
+                counted.add((module, limit))
+                continue
+            assert _seconds(limit, module) <= MOST_S, (module, limit)
+    assert counted == set(COUNTED)
+
+
+def _seconds(limit: str, module: str) -> float:
+    if not limit.isidentifier():
+        return ast.literal_eval(limit)
+    name = f"longlive_widget.{module.removesuffix('.py').replace('/', '.')}"
+    return getattr(importlib.import_module(name), limit)
+
+
+@pytest.mark.parametrize(
+    ("source", "limit"),
+    [
+        ("thread.join(60)", "60"),
+        ("done.wait(LONG_S)", "LONG_S"),
+        ("changed.wait_for(ready, LONG_S)", "LONG_S"),
+        ("future.result(timeout=LONG_S)", "LONG_S"),
+        ("subprocess.run(command, timeout=9)", "9"),
+    ],
+)
+def test_the_reader_sees_each_limit(source, limit):
+    assert list(limits(source)) == [limit]
 
 
 def test_all_that_is_closed_is_waited_for_5_seconds_together(monkeypatch):
