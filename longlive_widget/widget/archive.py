@@ -43,10 +43,10 @@ class Archive:
         self._archivist = Courier("longlive-archivist")
 
     @property
-    def recording(self) -> str | None:
+    def recording(self) -> Path | None:
         """The file or folder that is being written."""
         recorder = self._recorder
-        return None if recorder is None else str(recorder.path)
+        return None if recorder is None else recorder.path
 
     def record(self, path: str | Path | None, *, lossless: bool = False) -> Path:
         """Write all that is kept from now on; returns where it will be.
@@ -60,7 +60,7 @@ class Archive:
         """
         with self._lock:
             if self._recorder is not None:
-                raise SessionError(f"{self.recording!r} is being recorded: cut() it first")
+                raise SessionError(f"{str(self.recording)!r} is being recorded: cut() it first")
             name = Path(path or f"longlive-{datetime.now():%Y%m%d-%H%M%S}.mp4")
             if lossless and name.suffix:
                 raise SessionError(

@@ -431,8 +431,8 @@ class State:
     them that were not displayed although somebody looked. `marks` are the prompts of the timeline
     and the live switches, in the order of their blocks; the last one on a block steers it, and the
     others there are `replaced_by` it. `fallbacks` are sentences on what stands in for something
-    that this machine does not have. `recording` is the file that is being written. `h264` is what
-    browsers call the H.264 that is made here, None where there is none; blocks travel as `codec`.
+    that this machine does not have. `recording` names the file that is being written. `h264` is
+    what browsers call the H.264 made here, None where there is none; blocks travel as `codec`.
 
     `entries` are those of the timeline, the newest ones of its past and all that is to come; what
     lands before block `begun` can no longer be changed. `revision` counts the timeline's changes.

@@ -163,6 +163,7 @@ class Runner:
 
     def state(self) -> State:
         """What a view must know to draw itself."""
+        recording = self._archive.recording
         with self._changed:
             return replace(
                 self._video.about,
@@ -171,7 +172,7 @@ class Runner:
                 run=self._video.run,
                 made=self._video.made,
                 dropped=self.delivery.dropped,
-                recording=self._archive.recording,
+                recording=None if recording is None else recording.name,
                 h264=self.delivery.audience.h264,
                 codec=self.delivery.audience.codec,
                 marks=self.plan.marks,
@@ -328,8 +329,8 @@ class Runner:
             raise SessionError("run() is making blocks, and this needs a new video: wait for it")
         if resized and self._archive.recording is not None:
             raise SessionError(
-                f"{self._archive.recording!r} is being recorded, and a file has one size: cut() it "
-                "first"
+                f"{str(self._archive.recording)!r} is being recorded, and a file has one size: "
+                "cut() it first"
             )
 
     def branch(self, block: int, prompt: str | None, transition: Transition = CUT) -> int:

@@ -947,7 +947,7 @@ def test_a_recording_has_every_block_also_those_that_were_not_shown(begin, tmp_p
         runner.record(tmp_path / "y.mp4")
     runner.make(3).result(PATIENCE_S)
     assert [record.displayed for record in runner.delivery.history] == [True, True, False, False]
-    assert page.of(StateMessage)[-1].state.recording == str(path)
+    assert page.of(StateMessage)[-1].state.recording == path.name
     assert runner.cut().result(PATIENCE_S) == path
     made = np.concatenate([block.frames for block in runner.delivery.reel.blocks[1:]])
     seen = pictures_in(path)

@@ -21,6 +21,7 @@ from longlive_widget.measure.log_html import log_html
 from longlive_widget.presets import PRESETS
 from longlive_widget.runs.recording import MANIFEST
 from longlive_widget.timeline_forms import write_timeline
+from tests.unit.waiting import wait_until
 from tests.unit.written_record import record
 
 ROOT = Path(__file__).parents[2]
@@ -240,6 +241,16 @@ def _kept_of_cells(out):
     )
     sweep.run()
     sweep.close()
+
+
+def test_a_notebook_that_is_saved_during_a_recording_names_no_folder(tmp_path):
+    studio = LongLiveWidget(Engine.load("tiny", "quality"), "a red ball")
+    studio.size_px = 64, 48
+    studio.record(tmp_path / "take.mp4")
+    studio.run(blocks=1)
+    wait_until(lambda: "take.mp4" in str(studio.get_state()))
+    assert str(tmp_path) not in str(studio.get_state())
+    studio.close()
 
 
 def test_no_file_that_is_handed_on_names_a_user_a_home_or_a_folder(kept):
