@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,49 @@ def test_the_way_to_a_blocks_first_pictures_is_a_row_of_its_own():
     page = log_page((RECORDS[0], record(preset=PRESETS["balanced"], samples=samples, facts={})))
     row = "| from its noise to its first pictures on the host, ms | 231.5 | 240.0 |"
     assert row in section(page, "balanced")
+
+
+def switched(name: str, block_ms: float, minute: int = 0, **changes: object):
+    samples = {"block_ms": [block_ms] * 5 + [1.1 * block_ms]}
+    samples |= {"switch_ms": [block_ms + 150, block_ms + 160], "text_ms": [30.0, 10.0]}
+    time = record().time + timedelta(minutes=minute)
+    return record(preset=PRESETS[name], samples=samples, facts={}, time=time, **changes)
+
+
+def test_what_a_switch_adds_to_a_block_is_told_without_reading_its_prompt():
+    page = log_page((switched("reference", 800), switched("balanced", 500)))
+    row = "| beyond a block, prompt read, ms | 135.0 | 150.0 | 150.0 | 135.0 | 21.2 | 120.0 |"
+    assert row in section(page, "balanced")
+
+
+@pytest.mark.parametrize("name", ["quality", "balanced"])
+def test_where_that_is_not_known_it_is_not_told(name: str):
+    one = switched(name, 500)
+    if not one.preset.decode_behind:
+        one = replace(one, samples=one.samples | {"text_ms": (30.0,)})
+    assert "beyond" not in section(log_page((switched("reference", 800), one)), name)
+
+
+def test_each_run_stands_by_itself_beside_its_own_reference():
+    here, there = (replace(MACHINE, driver=driver) for driver in ("570.86.15", "580.1"))
+    records = (
+        switched("reference", 800, machine=here),
+        switched("balanced", 400, machine=here),
+        switched("reference", 810, machine=there),
+        switched("balanced", 410, machine=there),
+        switched("balanced", 415, machine=there),
+        switched("balanced", 420, minute=9, machine=there),
+    )
+    runs = log_page(records).split("## Run by run")[1].split("## ")[0]
+    rows = [line for line in runs.splitlines() if line.startswith("| `balanced`")]
+    when = "2026-11-26 12:30, 29f12ca"
+    assert rows == [
+        f"| `balanced` [2] | 1: {when} | 6 | 400.0 | 50.0% | 10.0% | 10.0% | 2 | 135.0 |",
+        f"| `balanced` [4] | 2: {when} | 6 | 410.0 | 50.6% | 10.0% | 10.0% | 2 | 135.0 |",
+        f"| `balanced` [5] | 3: {when} | 6 | 415.0 |  | 10.0% | 10.0% | 2 | 135.0 |",
+        "| `balanced` [6] | 4: 2026-11-26 12:39, 29f12ca | 6 | 420.0 |  | 10.0% | 10.0% | 2 "
+        "| 135.0 |",
+    ]
 
 
 def test_a_table_has_the_standard_deviation_where_there_is_one():
@@ -254,7 +298,8 @@ def test_a_person_may_decide_and_say_why_and_the_rule_is_beside_it(decided, said
     rule = "trade; -62.4% (-62.5% to -62.4%); pictures that differ (20.0 dB)"
     line = f"**Decision**: {what}{why}; decided by a person (by the rule: {rule})."
     assert line in section(page, "ultra").splitlines()
-    (row,) = (row for row in page.splitlines() if row.startswith("| `ultra` "))
+    summary = page.split("## Run by run")[0].splitlines()
+    (row,) = (row for row in summary if row.startswith("| `ultra` "))
     assert row.endswith(f"| {what} (by the rule: trade) |")
     assert page.count("by the rule:") == 2
 
