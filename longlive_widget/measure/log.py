@@ -235,6 +235,8 @@ class _Log:
         if known:
             told = "; ".join(f"{label} {number(fact)}" for label, fact in known)
             yield from ("", f"{self._of([last])}: {told}.")
+        if "attention" in last.facts:
+            yield from ("", f"{self._of([last])}: {_attention(last)}.")
         yield from self._picture(one)
         yield from self._logged(one)
         yield from ("", f"**Decision**: {self._decision(one)}.", "")
@@ -397,6 +399,19 @@ def _network_of(record: Record) -> tuple[object, ...]:
     """What computes: a model at a size, on a GPU or on a processor, whichever it is."""
     kind = record.machine.device_type
     return record.model, record.weights, record.dtype, record.geometry, kind
+
+
+def _attention(record: Record) -> str:
+    """The kernel that attention was given, and the times by which it was, as far as they are."""
+    told = f"attention by {record.facts['attention']}, the fastest here"
+    times_ms = sorted(
+        (float(ms), name.removeprefix("attention_").removesuffix("_ms").replace("_", "-"))
+        for name, ms in record.facts.items()
+        if name.startswith("attention_") and name.endswith("_ms")
+    )
+    if not times_ms:
+        return f"{told}; the times are not in the record"
+    return f"{told}, ms a call: {', '.join(f'{name} {ms:.3f}' for ms, name in times_ms)}"
 
 
 def _likeness(record: Record) -> Iterator[str]:

@@ -129,6 +129,18 @@ def test_each_run_stands_by_itself_beside_its_own_reference():
     ]
 
 
+def test_the_times_by_which_attention_was_chosen_stand_beside_the_choice():
+    facts = {"attention": "fa3", "attention_cudnn_ms": 1.029, "attention_fa3_fp8_ms": 0.9}
+    one = replace(timed("balanced", 500), facts=facts | {"load_s": 1.0, "attention_fa3_ms": 0.857})
+    told = (
+        "[2]: attention by fa3, the fastest here, ms a call: fa3 0.857, fa3-fp8 0.900, cudnn 1.029."
+    )
+    assert told in section(log_page((RECORDS[0], one)), "balanced").splitlines()
+    untimed = replace(one, facts={"attention": "fa3"})
+    told = "[2]: attention by fa3, the fastest here; the times are not in the record."
+    assert told in section(log_page((RECORDS[0], untimed)), "balanced").splitlines()
+
+
 def test_a_table_has_the_standard_deviation_where_there_is_one():
     samples = {"block_ms": [300.0, 302.0, 307.0], "switch_ms": [500.0]}
     page = log_page((RECORDS[0], record(preset=PRESETS["balanced"], samples=samples, facts={})))
