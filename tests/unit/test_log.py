@@ -184,7 +184,8 @@ def test_a_profile_is_a_table_of_its_parts():
     samples |= {"switched_copies_ms": [1.0], "unprofiled_block_ms": [95.0]}
     profiled = record(kind="profile", preset=PRESETS["ultra"], samples=samples, facts={})
     page = log_page((*RECORDS, profiled)).split("## Where the time of `ultra` [11] goes")[1]
-    rows = [row for row in page.split("## ")[0].splitlines() if "%" in row]
+    table = page.split("## ")[0].split("| part |")[1]
+    rows = [row for row in table.splitlines() if "%" in row]
     assert rows == [
         "| feed forward up | 50.0 | 50.0% |  |  |  |  |  |",
         "| self attention | 25.0 | 25.0% |  |  |  |  |  |",
@@ -206,6 +207,36 @@ def test_a_profile_tells_what_adds_up_and_how_near_the_ceilings_parts_are():
     assert "| copies | 25.0 | 25.0% | 12 | 2 | 25% | 1,500 | 50% |" in page
     assert "| gaps | 2.0 | 2.0% |  |  |  |  |  |" in page
     assert "waiting" not in page.split("\n## ")[0]
+
+
+def test_a_profile_says_how_much_of_the_limit_each_group_of_parts_reaches():
+    parts = {
+        "self_attention": 40.0,
+        "cross_attention": 2.0,
+        "self_attention_qkv_projections": 10.0,
+        "feed_forward_up": 10.0,
+        "decoder_stage_4": 20.0,
+        "norms_and_modulation": 8.0,
+        "gaps": 10.0,
+    }
+    samples = {"block_ms": [100.0]} | {f"{name}_ms": [ms] for name, ms in parts.items()}
+    facts = {"ceiling_flop_per_s": 8e14, "ceiling_byte_per_s": 4e12}
+    facts |= {"self_attention_flop_per_s": 6e14, "cross_attention_flop_per_s": 4e14}
+    facts |= {"self_attention_qkv_projections_flop_per_s": 8e14, "feed_forward_up_flop_per_s": 4e14}
+    facts |= {"decoder_stage_4_flop_per_s": 4e14}
+    one = record(kind="profile", preset=PRESETS["ultra"], samples=samples, facts=facts)
+    page = log_page((*RECORDS, one)).split("## Where the time of `ultra` [11] goes")[1]
+    assert [row for row in page.split("\n\n")[2].splitlines() if "---" not in row] == [
+        "| group | ms | of a block | TFLOP | of the most | ms at the most | ms above it |",
+        "| attention | 42.0 | 42.0% | 24.8 | 74% | 31.0 | 11.0 |",
+        "| linears | 20.0 | 20.0% | 12.0 | 75% | 15.0 | 5.0 |",
+        "| decoder | 20.0 | 20.0% | 8.0 | 50% | 10.0 | 10.0 |",
+        "| rest | 8.0 | 8.0% |  |  |  |  |",
+        "| gaps | 10.0 | 10.0% |  |  |  |  |",
+        "| all | 100.0 | 100.0% | 44.8 | 56% | 56.0 | 44.0 |",
+    ]
+    behind = log_page((*RECORDS, replace(one, preset=PRESETS["speed"])))
+    assert "| attention | 42.0 | 42.0% |  |  |  |  |\n" in behind, "parts lie over each other"
 
 
 def test_a_host_that_waits_is_an_ablation_too():
