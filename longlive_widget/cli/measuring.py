@@ -26,7 +26,7 @@ from longlive_widget.cli.arguments import (
     seed,
     size,
 )
-from longlive_widget.presets import Preset
+from longlive_widget.presets import PRESETS, Preset
 
 if TYPE_CHECKING:
     from longlive_widget.engine.engine import Engine
@@ -196,7 +196,7 @@ def rounding(chosen: argparse.Namespace) -> None:
 
     out = path_to_write(chosen.out)
     found = roundings(
-        list(map(preset_of, preset_words(chosen.preset))),
+        [preset_of(name) for name in chosen.preset or PRESETS],
         _loader(chosen, emulate=True),
         Plan(chosen.prompts, chosen.blocks, chosen.seed, chosen.size),
         told=_tell,
