@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from longlive_widget.errors import OutputError, SessionError, choice_of, reachable, require_place
-from longlive_widget.presets import Preset, preset_named
+from longlive_widget.presets import PRESETS, Preset, preset_named
 from longlive_widget.timeline import require_seed
 
 if TYPE_CHECKING:
     from longlive_widget.measure.record import Record
 
 BAD_INPUT = 2
+ALL = "all"
+"""Said in place of the name of a preset: all that have one."""
 GOES_ON = "goes on when called again"
 """What a command says of its work when it is stopped, if it keeps what it has done."""
 
@@ -105,6 +107,22 @@ def preset_of(said: str) -> "Preset":
     """The preset of that name, or the one in that YAML file."""
     is_file = said.lower().endswith((".yaml", ".yml"))
     return Preset.from_yaml(Path(said)) if is_file else preset_named(said)
+
+
+def preset_words(said: Sequence[str] | None) -> list[str]:
+    """Names and files of presets, `all` told as the names that there are; nothing said is `all`."""
+    words = said or (ALL,)
+    return [one for word in words for one in (PRESETS if word == ALL else (word,))]
+
+
+def given_again(chosen: argparse.Namespace, *names: str) -> list[str]:
+    """Options as they were given, for another process; the size and fallbacks among them."""
+    given = [f"--{name}={value}" for name in names if (value := getattr(chosen, name)) is not None]
+    if chosen.size is not None:
+        given.append("--size={}x{}".format(*chosen.size))
+    if chosen.allow_fallback:
+        given.append("--allow-fallback")
+    return given
 
 
 def path_to_write(path: str | None) -> Path | None:

@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import Callable, Sequence
 
-from longlive_widget.cli import checkup, measuring, records, runs, training, videos
+from longlive_widget.cli import checkup, measure_all, measuring, records, runs, training, videos
 from longlive_widget.cli.arguments import BAD_INPUT, Parser
 from longlive_widget.cli.stopping import Stopped
 from longlive_widget.errors import LongLiveError
@@ -21,9 +21,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with these arguments, by default those of the process.
 
     Returns:
-        The exit code: 0 when all went well, 1 when `compare` found a regression or `doctor` what is
-        wrong, 2 for input that cannot be used, 130 after Ctrl-C, as for other signals 128 and the
-        signal's number.
+        The exit code: 0 when all went well, 1 when `compare` found a regression, `doctor` what is
+        wrong, or a part of `measure` failed, 2 for input that cannot be used, 130 after Ctrl-C, as
+        for other signals 128 and the signal's number.
     """
     chosen = _parser().parse_args(arguments)
     run: Callable[[argparse.Namespace], int | None] = chosen.run
@@ -41,6 +41,6 @@ def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog="longlive-widget", description="Videos that are steered while they run.")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     parser.set_defaults(run=lambda _chosen: parser.print_help(), kept="nothing was written")
-    for module in (videos, runs, measuring, records, training, checkup):
+    for module in (videos, runs, measuring, measure_all, records, training, checkup):
         module.add_commands(commands)
     return parser

@@ -19,8 +19,10 @@ from longlive_widget.cli.arguments import (
     add_running,
     at_least_none,
     at_least_one,
+    given_again,
     path_to_write,
     preset_of,
+    preset_words,
     seed,
     size,
 )
@@ -32,6 +34,9 @@ if TYPE_CHECKING:
     from longlive_widget.engine.stages import Tell
     from longlive_widget.measure.benchmark import Measured, Plan
     from longlive_widget.measure.record import Record
+
+_GIVEN = ("preset", "model", "device", "weights", "seed")
+"""What `startup` tells the processes that it begins."""
 
 
 def quality(chosen: argparse.Namespace) -> None:
@@ -59,7 +64,7 @@ def quality(chosen: argparse.Namespace) -> None:
 
 def benchmark(chosen: argparse.Namespace) -> None:
     """Measure presets side by side on this machine."""
-    _measure(chosen, [preset_of(name) for name in chosen.preset or ("reference",)])
+    _measure(chosen, list(map(preset_of, preset_words(chosen.preset or ("reference",)))))
 
 
 def ablate(chosen: argparse.Namespace) -> None:
@@ -130,22 +135,11 @@ def startup(chosen: argparse.Namespace) -> None:
         _keep(out, [first_steady_block(load, chosen.caches, chosen.began, **options)])
         return
     records = []
-    for record in startup(_given(chosen), told=_tell):
+    for record in startup(given_again(chosen, *_GIVEN), told=_tell):
         records.append(record)
         print(f"{record.preset.name} of {record.model}")
         print("\n".join(f"  {name:<20}{number(fact)}" for name, fact in record.facts.items()))
     _keep(out, records)
-
-
-def _given(chosen: argparse.Namespace) -> list[str]:
-    """The options of whatever makes videos, as they were given, for another process."""
-    names = ("preset", "model", "device", "weights", "seed")
-    given = [f"--{name}={value}" for name in names if (value := getattr(chosen, name)) is not None]
-    if chosen.size is not None:
-        given.append("--size={}x{}".format(*chosen.size))
-    if chosen.allow_fallback:
-        given.append("--allow-fallback")
-    return given
 
 
 def profile(chosen: argparse.Namespace) -> None:
@@ -349,7 +343,8 @@ def _add_benchmark(commands: "argparse._SubParsersAction[Any]") -> None:
     parser.add_argument(
         "--preset",
         action="append",
-        help="settings, given again for each that takes turns (default: reference)",
+        help="settings, given again for each that takes turns; `all` are those that have a name "
+        "(default: reference)",
     )
     _add_measuring(parser)
 

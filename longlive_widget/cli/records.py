@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from longlive_widget.cli.arguments import path_to_write, percentage, positive, records_in
+from longlive_widget.errors import reachable, require_place
 
 if TYPE_CHECKING:
     pass
@@ -35,13 +36,21 @@ def log(chosen: argparse.Namespace) -> None:
     """Write the optimisation log from records."""
     from longlive_widget.measure.decision import decisions_in
     from longlive_widget.measure.log import log_page
+    from longlive_widget.measure.series import scale_figures
 
     out = path_to_write(chosen.out)
+    charts = None if chosen.charts is None else reachable(chosen.charts)
+    if charts is not None:
+        require_place(charts / "chart.svg", "file")
     decisions = decisions_in(Path(chosen.decisions)) if chosen.decisions else {}
     form = log_page
     if out is not None and out.suffix == ".html":
         from longlive_widget.measure.log_html import log_html as form
-    written = form(records_in(chosen.records), decisions=decisions)
+    records = records_in(chosen.records)
+    written = form(records, decisions=decisions)
+    if charts is not None:
+        for name, figure, words in scale_figures(records):
+            (charts / f"{name}.svg").write_bytes(figure.svg(words))
     if out is None:
         print(written, end="")
         return
@@ -96,6 +105,11 @@ def _add_log(commands: "argparse._SubParsersAction[Any]") -> None:
     parser.add_argument(
         "--out",
         help="the file to write: Markdown, or with charts if it ends in .html",
+    )
+    parser.add_argument(
+        "--charts",
+        metavar="FOLDER",
+        help="where to write the charts of scale too, an SVG file each",
     )
 
 

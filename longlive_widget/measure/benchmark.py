@@ -23,10 +23,10 @@ from longlive_widget.measure.coverage import Stretch, unnamed_percent
 from longlive_widget.measure.environment import measured
 from longlive_widget.measure.memory import OwnMemory
 from longlive_widget.measure.reading import text_peak_bytes
-from longlive_widget.measure.record import Fact, Record
+from longlive_widget.measure.record import Record
 from longlive_widget.measure.statistics import Summary
 from longlive_widget.measure.synchronised import Synchronised
-from longlive_widget.presets import FASTEST, Preset
+from longlive_widget.presets import Preset
 
 PROMPTS = (
     "a big red ball bounces on a white background",
@@ -102,9 +102,6 @@ class Measured:
     def record(self, kind: str) -> Record:
         """It as a record."""
         plan, engine = self.plan, self.engine
-        facts: dict[str, Fact] = {**self.facts}
-        if engine.preset.attention in FASTEST:
-            facts["attention"] = engine.attention.kernel
         return measured(
             kind,
             engine,
@@ -117,7 +114,7 @@ class Measured:
                 "sessions": plan.sessions,
             },
             samples={name: sample for name, sample in self.samples.items() if sample},
-            facts=facts,
+            facts=self.facts,
         )
 
 

@@ -16,10 +16,12 @@ import psutil
 import torch
 
 import longlive_widget
+from longlive_widget.engine.attention import AttentionChoice
 from longlive_widget.engine.engine import Engine
 from longlive_widget.geometry import Geometry
 from longlive_widget.measure.installed import installed
 from longlive_widget.measure.record import Commit, Fact, Machine, Record, Versions
+from longlive_widget.presets import FASTEST
 
 _PACKAGE = Path(longlive_widget.__file__).parent
 _ANSWER_S = 5
@@ -37,7 +39,8 @@ def measured(
     """A record of what an engine was found to do, here and now.
 
     What stood in for something that this machine has not is told in its facts, and which kernels
-    ran where the preset left that open; where they are our own, no layer is compiled.
+    ran where the preset left that open, of attention with the time of each that was tried; where
+    they are our own, no layer is compiled.
 
     Args:
         kind: which measurement, as "benchmark".
@@ -51,6 +54,8 @@ def measured(
     """
     ran: dict[str, Fact] = {"fallbacks": "; ".join(engine.fallbacks)} if engine.fallbacks else {}
     ours = engine.model.transformer.fused
+    if engine.preset.attention in FASTEST:
+        ran |= _attention(engine.attention)
     if engine.preset.kernels == "fastest":
         ran["kernels"] = "triton" if ours else "torch"
     if engine.preset.compiled is not None and ours:
@@ -70,6 +75,14 @@ def measured(
         samples=samples or {},
         facts={**(facts or {}), **ran},
     )
+
+
+def _attention(choice: AttentionChoice) -> dict[str, Fact]:
+    """The kernel that was taken, and the ms of one call of each by which it was."""
+    times_ms: dict[str, Fact] = {
+        f"attention_{name.replace('-', '_')}_ms": ms for name, ms in choice.elapsed_ms.items()
+    }
+    return {"attention": choice.kernel, **times_ms}
 
 
 def machine(device: torch.device) -> Machine:

@@ -25,6 +25,7 @@ from longlive_widget.measure.recommend import (
     sample_of,
 )
 from longlive_widget.measure.record import Record
+from longlive_widget.measure.runs_log import beyond_block_ms, run_lines
 from longlive_widget.measure.series import scaled, series_lines
 from longlive_widget.measure.statistics import (
     Difference,
@@ -49,9 +50,12 @@ KINDS = (
 """The kinds of record that the log is made from; others are listed and not used."""
 _JUDGED = ("color", "shape", "motion", "ground")
 _COLUMNS = ("p50", "p95", "p99", "mean", "standard deviation", "least", "most", "samples")
+_BEYOND = "beyond_block_ms"
+"""No sample of a record: made of three of them."""
 _SAMPLES = {
     "block_ms": "steady block",
     "switch_ms": "block of a switch",
+    _BEYOND: "beyond a block, prompt read",
     "switch_to_picture_ms": "from a switch to its first pictures on the host",
     "switch_steps_ms": "steps of its block",
     "switch_decode_ms": "decoding of its block",
@@ -136,6 +140,7 @@ class _Log:
         yield from self._environment()
         yield from ("## Summary", "", *self._summary(), "")
         yield from self._whose()
+        yield from self._runs()
         yield from self._findings()
         for candidate in self._candidates:
             yield from self._entry(candidate)
@@ -189,6 +194,19 @@ class _Log:
             yield f"Not measured: {', '.join(f'`{n}`' for n in PRESETS if n in missing)}."
         yield ""
 
+    def _runs(self) -> Iterator[str]:
+        yield from (
+            "## Run by run",
+            "",
+            "A run is one call of `benchmark`, its presets in turns on one machine. The summary is "
+            "over all runs; here each is by itself, beside the `reference` that took turns with it "
+            "if one did. Of fewer than 100 blocks p99 is the longest. Beyond a block: what a "
+            "switch adds to the median steady block, reading its prompt apart; of what decodes "
+            "behind it is not told, for there a switch waits for parts of two blocks.",
+            "",
+            *run_lines(self._records, self._of),
+        )
+
     def _findings(self) -> Iterator[str]:
         """The log's own findings beside what the records of this model say, whatever the GPU."""
         mine = _network_of(self._baseline.timed[0])
@@ -205,8 +223,9 @@ class _Log:
             yield from ("```", "")
         yield f"| {self._of(one.timed)} | {' | '.join(_COLUMNS)} |"
         yield "|---" * (1 + len(_COLUMNS)) + "|"
+        added = [ms for record in one.timed for ms in beyond_block_ms(record)]
         for name, label in _SAMPLES.items():
-            if values := one.samples(name):
+            if values := added if name == _BEYOND else one.samples(name):
                 of = Summary.of(values)
                 figures = (of.p50, of.p95, of.p99, of.mean, of.deviation, of.least, of.most)
                 shown = " | ".join("" if figure is None else f"{figure:.1f}" for figure in figures)
@@ -216,6 +235,8 @@ class _Log:
         if known:
             told = "; ".join(f"{label} {number(fact)}" for label, fact in known)
             yield from ("", f"{self._of([last])}: {told}.")
+        if "attention" in last.facts:
+            yield from ("", f"{self._of([last])}: {_attention(last)}.")
         yield from self._picture(one)
         yield from self._logged(one)
         yield from ("", f"**Decision**: {self._decision(one)}.", "")
@@ -378,6 +399,19 @@ def _network_of(record: Record) -> tuple[object, ...]:
     """What computes: a model at a size, on a GPU or on a processor, whichever it is."""
     kind = record.machine.device_type
     return record.model, record.weights, record.dtype, record.geometry, kind
+
+
+def _attention(record: Record) -> str:
+    """The kernel that attention was given, and the times by which it was, as far as they are."""
+    told = f"attention by {record.facts['attention']}, the fastest here"
+    times_ms = sorted(
+        (float(ms), name.removeprefix("attention_").removesuffix("_ms").replace("_", "-"))
+        for name, ms in record.facts.items()
+        if name.startswith("attention_") and name.endswith("_ms")
+    )
+    if not times_ms:
+        return f"{told}; the times are not in the record"
+    return f"{told}, ms a call: {', '.join(f'{name} {ms:.3f}' for ms, name in times_ms)}"
 
 
 def _likeness(record: Record) -> Iterator[str]:

@@ -2,8 +2,7 @@
 
 import html
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from typing import get_args
+from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 from markdown_it import MarkdownIt
@@ -14,7 +13,7 @@ from longlive_widget.measure.decision import Decision
 from longlive_widget.measure.log import log_page
 from longlive_widget.measure.recommend import Candidate, candidates_in
 from longlive_widget.measure.record import Record
-from longlive_widget.measure.series import Quantity, Series, scaled, series_figure
+from longlive_widget.measure.series import scale_figures
 from longlive_widget.measure.statistics import Summary
 from longlive_widget.measure.trade_chart import trade_figure
 from longlive_widget.page_parts import data_element, standing_alone
@@ -48,20 +47,11 @@ def log_html(records: Sequence[Record], *, decisions: Mapping[str, Decision] | N
         for name, figure in (
             ("times", times_figure(candidates)),
             ("trade", trade_figure(candidates)),
-            *_scale_figures(scaled(records)),
+            *((f"scale-{name}", figure) for name, figure, _ in scale_figures(records)),
         )
     ]
     body = (page.render(head), *charts, page.render(f"## {rest}"))
     return standing_alone("Optimisation log", _STYLE, body, [get_plotlyjs(), _DRAW])
-
-
-def _scale_figures(found: Sequence[Series]) -> Iterator[tuple[str, Chart]]:
-    """A chart of time and one of memory along each axis, of each case, by names of their own."""
-    places = dict.fromkeys((series.axis, series.case) for series in found)
-    for number, place in enumerate(places):
-        along = [series for series in found if (series.axis, series.case) == place]
-        for quantity in get_args(Quantity):
-            yield f"scale-{number}-{quantity}", series_figure(along, quantity)
 
 
 def times_figure(candidates: Sequence[Candidate]) -> Chart:

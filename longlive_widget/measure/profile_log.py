@@ -1,6 +1,6 @@
 """A stored profile as the log tells it: the parts of a block beside what the device can do."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from longlive_widget.measure.recommend import sample_of
 from longlive_widget.measure.record import Record
@@ -9,13 +9,39 @@ from longlive_widget.measure.statistics import Summary
 _NO_PART = ("block_ms", "unprofiled_", "switched_")
 """How the samples of a profile begin that are no part of a steady block."""
 _COLUMNS = ("part", "ms", "of a block", "calls", "TFLOP/s", "of the most", "GB/s", "of the most")
+_GROUP_COLUMNS = (
+    "group",
+    "ms",
+    "of a block",
+    "TFLOP",
+    "of the most",
+    "ms at the most",
+    "ms above it",
+)
+_ATTENTION, _LINEARS, _DECODER, _REST, _GAPS = "attention", "linears", "decoder", "rest", "gaps"
+_LINEAR_PARTS = (
+    "self attention qkv projections",
+    "self attention output projection",
+    "cross attention query projection",
+    "cross attention output projection",
+    "feed forward up",
+    "feed forward down",
+    "fused before self attention",
+    "fused between attentions",
+    "fused around feed forward",
+)
+"""Linear layers, the last three with what torch.compile fuses around them."""
 
 
 def profile_lines(record: Record) -> Iterator[str]:
-    """What adds up, then a table of the parts; medians over blocks, the longest part first."""
+    """What adds up, then tables of groups and of parts: medians over blocks.
+
+    Of the parts the longest is the first.
+    """
     parts, block_ms = part_times(record)
     if told := _sums(record):
         yield from (told, "")
+    yield from group_lines(record)
     yield f"| {' | '.join(_COLUMNS)} |"
     yield "|---" * len(_COLUMNS) + "|"
     for name, ms in sorted(parts.items(), key=lambda part: -part[1]):
@@ -37,6 +63,51 @@ def part_times(record: Record) -> tuple[dict[str, float], float]:
         if name.endswith("_ms") and not name.startswith(_NO_PART)
     }
     return parts, Summary.of(sample_of(record, "block_ms")).p50
+
+
+def group_lines(record: Record) -> Iterator[str]:
+    """A table of attention, linears, decoder, the rest and gaps, and what of the limit each is at.
+
+    "The most" is the rate of a large product on that device, in the model's numbers; operations
+    are those of the shapes. Where parts of two blocks lie over each other no rates are told.
+    """
+    parts, block_ms = part_times(record)
+    groups: dict[str, list[str]] = {
+        name: [] for name in (_ATTENTION, _LINEARS, _DECODER, _REST, _GAPS)
+    }
+    for part in parts:
+        groups[_group_of(part)].append(part)
+    yield f"| {' | '.join(_GROUP_COLUMNS)} |"
+    yield "|---" * len(_GROUP_COLUMNS) + "|"
+    for group, members in (*groups.items(), ("all", list(parts))):
+        if not members:
+            continue
+        ms = sum(parts[part] for part in members)
+        limits = _limits(record, ((part, parts[part]) for part in members), ms)
+        yield f"| {' | '.join((group, f'{ms:.1f}', f'{ms / block_ms:.1%}', *limits))} |"
+    yield ""
+
+
+def _group_of(part: str) -> str:
+    if part in ("self attention", "cross attention"):
+        return _ATTENTION
+    if part in _LINEAR_PARTS:
+        return _LINEARS
+    if part.startswith("decoder"):
+        return _DECODER
+    return _GAPS if part == "gaps" else _REST
+
+
+def _limits(record: Record, parts: Iterable[tuple[str, float]], ms: float) -> tuple[str, ...]:
+    """Operations, the share of the most, and the time at the most and above; empty if unknown."""
+    rates = ((f"{part.replace(' ', '_')}_flop_per_s", taken) for part, taken in parts)
+    known = ((rate, taken) for rate, taken in rates if rate in record.facts)
+    flops = sum(_number(record, rate) * taken / 1e3 for rate, taken in known)
+    if not flops or "ceiling_flop_per_s" not in record.facts or record.preset.decode_behind:
+        return ("",) * 4
+    least_ms = 1e3 * flops / _number(record, "ceiling_flop_per_s")
+    share = least_ms / ms
+    return f"{flops / 1e12:.1f}", f"{share:.0%}", f"{least_ms:.1f}", f"{ms - least_ms:.1f}"
 
 
 def _sums(record: Record) -> str:

@@ -10,7 +10,6 @@ from longlive_widget.measure.breakdown import Breakdown, Part
 from longlive_widget.measure.ceilings import Ceilings
 from longlive_widget.measure.environment import commit, machine, measured, versions
 from longlive_widget.measure.record import Fact, Record
-from longlive_widget.presets import FASTEST
 
 _STEADY, _SWITCHED = "Steady blocks", "Blocks on which a prompt lands"
 _COLUMNS = (
@@ -73,8 +72,6 @@ class Profile:
             "ceiling_flop_per_s": ceilings.flop_per_s,
             "ceiling_byte_per_s": ceilings.byte_per_s,
         }
-        if self.engine.preset.attention in FASTEST:
-            facts["attention"] = self.engine.attention.kernel
         for part in steady.parts:
             facts[f"{_key(part.name)}_calls"] = part.calls
             if part.flop_per_s is not None:

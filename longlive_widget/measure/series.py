@@ -248,6 +248,33 @@ def series_figure(found: Sequence[Series], quantity: Quantity = "time") -> "Char
     )
 
 
+def scale_figures(records: Iterable[Record]) -> "Iterator[tuple[str, Chart, str]]":
+    """A chart of time and one of memory along each axis, of each case, with what it shows in words.
+
+    Each has a name of its own, as "by-size-time". None if neither sizes nor sessions were measured.
+    """
+    found = scaled(records)
+    names: set[str] = set()
+    for axis, case in dict.fromkeys((series.axis, series.case) for series in found):
+        along = [series for series in found if (series.axis, series.case) == (axis, case)]
+        for quantity in get_args(Quantity):
+            name = first = f"by-{axis}-{quantity}"
+            count = 1
+            while name in names:
+                name = f"{first}-{(count := count + 1)}"
+            names.add(name)
+            yield name, series_figure(along, quantity), _in_words(along, quantity)
+
+
+def _in_words(found: Sequence[Series], quantity: Quantity) -> str:
+    title, value = _drawn(found, quantity)
+    lines = (
+        f"{series.name}: {', '.join(f'{one.told} {value(one):.4g}' for one in series.points)}"
+        for series in found
+    )
+    return f"{title}, by {found[0].axis}; {'; '.join(lines)}"
+
+
 def _drawn(found: Sequence[Series], quantity: Quantity) -> tuple[str, Callable[[Point], float]]:
     """What stands at the chart's side, and the number of a point."""
     if quantity == "time":

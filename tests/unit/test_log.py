@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,61 @@ def test_the_way_to_a_blocks_first_pictures_is_a_row_of_its_own():
     assert row in section(page, "balanced")
 
 
+def switched(name: str, block_ms: float, minute: int = 0, **changes: object):
+    samples = {"block_ms": [block_ms] * 5 + [1.1 * block_ms]}
+    samples |= {"switch_ms": [block_ms + 150, block_ms + 160], "text_ms": [30.0, 10.0]}
+    time = record().time + timedelta(minutes=minute)
+    return record(preset=PRESETS[name], samples=samples, facts={}, time=time, **changes)
+
+
+def test_what_a_switch_adds_to_a_block_is_told_without_reading_its_prompt():
+    page = log_page((switched("reference", 800), switched("balanced", 500)))
+    row = "| beyond a block, prompt read, ms | 135.0 | 150.0 | 150.0 | 135.0 | 21.2 | 120.0 |"
+    assert row in section(page, "balanced")
+
+
+@pytest.mark.parametrize("name", ["quality", "balanced"])
+def test_where_that_is_not_known_it_is_not_told(name: str):
+    one = switched(name, 500)
+    if not one.preset.decode_behind:
+        one = replace(one, samples=one.samples | {"text_ms": (30.0,)})
+    assert "beyond" not in section(log_page((switched("reference", 800), one)), name)
+
+
+def test_each_run_stands_by_itself_beside_its_own_reference():
+    here, there = (replace(MACHINE, driver=driver) for driver in ("570.86.15", "580.1"))
+    records = (
+        switched("reference", 800, machine=here),
+        switched("balanced", 400, machine=here),
+        switched("reference", 810, machine=there),
+        switched("balanced", 410, machine=there),
+        switched("balanced", 415, machine=there),
+        switched("balanced", 420, minute=9, machine=there),
+    )
+    runs = log_page(records).split("## Run by run")[1].split("## ")[0]
+    rows = [line for line in runs.splitlines() if line.startswith("| `balanced`")]
+    when = "2026-11-26 12:30, 29f12ca"
+    assert rows == [
+        f"| `balanced` [2] | 1: {when} | 6 | 400.0 | 50.0% | 10.0% | 10.0% | 2 | 135.0 |",
+        f"| `balanced` [4] | 2: {when} | 6 | 410.0 | 50.6% | 10.0% | 10.0% | 2 | 135.0 |",
+        f"| `balanced` [5] | 3: {when} | 6 | 415.0 |  | 10.0% | 10.0% | 2 | 135.0 |",
+        "| `balanced` [6] | 4: 2026-11-26 12:39, 29f12ca | 6 | 420.0 |  | 10.0% | 10.0% | 2 "
+        "| 135.0 |",
+    ]
+
+
+def test_the_times_by_which_attention_was_chosen_stand_beside_the_choice():
+    facts = {"attention": "fa3", "attention_cudnn_ms": 1.029, "attention_fa3_fp8_ms": 0.9}
+    one = replace(timed("balanced", 500), facts=facts | {"load_s": 1.0, "attention_fa3_ms": 0.857})
+    told = (
+        "[2]: attention by fa3, the fastest here, ms a call: fa3 0.857, fa3-fp8 0.900, cudnn 1.029."
+    )
+    assert told in section(log_page((RECORDS[0], one)), "balanced").splitlines()
+    untimed = replace(one, facts={"attention": "fa3"})
+    told = "[2]: attention by fa3, the fastest here; the times are not in the record."
+    assert told in section(log_page((RECORDS[0], untimed)), "balanced").splitlines()
+
+
 def test_a_table_has_the_standard_deviation_where_there_is_one():
     samples = {"block_ms": [300.0, 302.0, 307.0], "switch_ms": [500.0]}
     page = log_page((RECORDS[0], record(preset=PRESETS["balanced"], samples=samples, facts={})))
@@ -128,7 +184,8 @@ def test_a_profile_is_a_table_of_its_parts():
     samples |= {"switched_copies_ms": [1.0], "unprofiled_block_ms": [95.0]}
     profiled = record(kind="profile", preset=PRESETS["ultra"], samples=samples, facts={})
     page = log_page((*RECORDS, profiled)).split("## Where the time of `ultra` [11] goes")[1]
-    rows = [row for row in page.split("## ")[0].splitlines() if "%" in row]
+    table = page.split("## ")[0].split("| part |")[1]
+    rows = [row for row in table.splitlines() if "%" in row]
     assert rows == [
         "| feed forward up | 50.0 | 50.0% |  |  |  |  |  |",
         "| self attention | 25.0 | 25.0% |  |  |  |  |  |",
@@ -150,6 +207,36 @@ def test_a_profile_tells_what_adds_up_and_how_near_the_ceilings_parts_are():
     assert "| copies | 25.0 | 25.0% | 12 | 2 | 25% | 1,500 | 50% |" in page
     assert "| gaps | 2.0 | 2.0% |  |  |  |  |  |" in page
     assert "waiting" not in page.split("\n## ")[0]
+
+
+def test_a_profile_says_how_much_of_the_limit_each_group_of_parts_reaches():
+    parts = {
+        "self_attention": 40.0,
+        "cross_attention": 2.0,
+        "self_attention_qkv_projections": 10.0,
+        "feed_forward_up": 10.0,
+        "decoder_stage_4": 20.0,
+        "norms_and_modulation": 8.0,
+        "gaps": 10.0,
+    }
+    samples = {"block_ms": [100.0]} | {f"{name}_ms": [ms] for name, ms in parts.items()}
+    facts = {"ceiling_flop_per_s": 8e14, "ceiling_byte_per_s": 4e12}
+    facts |= {"self_attention_flop_per_s": 6e14, "cross_attention_flop_per_s": 4e14}
+    facts |= {"self_attention_qkv_projections_flop_per_s": 8e14, "feed_forward_up_flop_per_s": 4e14}
+    facts |= {"decoder_stage_4_flop_per_s": 4e14}
+    one = record(kind="profile", preset=PRESETS["ultra"], samples=samples, facts=facts)
+    page = log_page((*RECORDS, one)).split("## Where the time of `ultra` [11] goes")[1]
+    assert [row for row in page.split("\n\n")[2].splitlines() if "---" not in row] == [
+        "| group | ms | of a block | TFLOP | of the most | ms at the most | ms above it |",
+        "| attention | 42.0 | 42.0% | 24.8 | 74% | 31.0 | 11.0 |",
+        "| linears | 20.0 | 20.0% | 12.0 | 75% | 15.0 | 5.0 |",
+        "| decoder | 20.0 | 20.0% | 8.0 | 50% | 10.0 | 10.0 |",
+        "| rest | 8.0 | 8.0% |  |  |  |  |",
+        "| gaps | 10.0 | 10.0% |  |  |  |  |",
+        "| all | 100.0 | 100.0% | 44.8 | 56% | 56.0 | 44.0 |",
+    ]
+    behind = log_page((*RECORDS, replace(one, preset=PRESETS["speed"])))
+    assert "| attention | 42.0 | 42.0% |  |  |  |  |\n" in behind, "parts lie over each other"
 
 
 def test_a_host_that_waits_is_an_ablation_too():
@@ -254,7 +341,8 @@ def test_a_person_may_decide_and_say_why_and_the_rule_is_beside_it(decided, said
     rule = "trade; -62.4% (-62.5% to -62.4%); pictures that differ (20.0 dB)"
     line = f"**Decision**: {what}{why}; decided by a person (by the rule: {rule})."
     assert line in section(page, "ultra").splitlines()
-    (row,) = (row for row in page.splitlines() if row.startswith("| `ultra` "))
+    summary = page.split("## Run by run")[0].splitlines()
+    (row,) = (row for row in summary if row.startswith("| `ultra` "))
     assert row.endswith(f"| {what} (by the rule: trade) |")
     assert page.count("by the rule:") == 2
 

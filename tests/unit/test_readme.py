@@ -1,4 +1,4 @@
-"""The figures of the README are those of the log that is made from the records."""
+"""The figures of the README, and of the page on GPUs, are those of the log from the records."""
 
 from pathlib import Path
 
@@ -22,3 +22,19 @@ def test_the_table_of_the_readme_says_what_the_log_says():
     assert readme == presets_of(summary.replace(" |  | ", " | - | "), [1, 3, 4, 5])
     assert readme.keys() == PRESETS.keys()
     assert "NVIDIA H200" in summary
+
+
+def test_the_table_of_the_page_on_gpus_has_each_run_as_the_log_has_it():
+    log = (ROOT / "docs" / "optimization-log.md").read_text()
+    runs = log.partition("## Run by run")[2].partition("\n## ")[0]
+    found: dict[str, list[str]] = {}
+    for row in runs.splitlines():
+        if row.startswith("| `") and "of its" not in row:
+            name, _, _, block_ms, of_reference, *_ = row.strip("| ").split(" | ")
+            if of_reference.endswith("%"):  # a run of all presets: `reference` took turns with them
+                found.setdefault(name.split()[0].strip("`"), []).append(block_ms)
+    page = (ROOT / "docs" / "gpu.md").read_text()
+    rows = [row.split("|") for row in page.splitlines() if row.startswith("| `")]
+    told = {row[1].split("`")[1]: row[5].strip().split(", ") for row in rows}
+    assert told == found
+    assert told.keys() == PRESETS.keys() | {"ultra_small"}

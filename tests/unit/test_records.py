@@ -22,6 +22,7 @@ import pytest
 import torch
 
 from longlive_widget import Engine
+from longlive_widget.engine.attention import AttentionChoice
 from longlive_widget.errors import OutputError, RecordError
 from longlive_widget.geometry import Geometry
 from longlive_widget.measure import records
@@ -443,7 +444,7 @@ def test_pandas_reads_a_file_of_records(path):
 def test_a_record_says_which_kernels_ran_and_that_ours_are_not_compiled(
     monkeypatch: pytest.MonkeyPatch,
 ):
-    engine = Engine.load("tiny", "balanced", device="cpu")
+    engine = Engine.load("tiny", PRESETS["balanced"].with_(attention="torch"), device="cpu")
     assert measured("benchmark", engine).facts == {"kernels": "torch"}
     monkeypatch.setattr(engine.model.transformer, "fused", True)
     assert measured("benchmark", engine).facts == {
@@ -452,3 +453,15 @@ def test_a_record_says_which_kernels_ran_and_that_ours_are_not_compiled(
     }
     plain = Engine.load("tiny", device="cpu")
     assert measured("benchmark", plain).facts == {}
+
+
+def test_a_record_has_the_attention_that_was_chosen_and_the_time_of_each_candidate():
+    engine = Engine.load("tiny", "balanced", device="cpu")
+    engine.attention = AttentionChoice("fa3", {"cudnn": 1.029, "fa3": 0.857, "fa3-fp8": 0.9})
+    assert measured("startup", engine).facts == {
+        "kernels": "torch",
+        "attention": "fa3",
+        "attention_cudnn_ms": 1.029,
+        "attention_fa3_ms": 0.857,
+        "attention_fa3_fp8_ms": 0.9,
+    }

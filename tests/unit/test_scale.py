@@ -1,8 +1,10 @@
 """Sizes and sessions at once: what is measured of them, and the series that records hold."""
 
+import re
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +17,7 @@ from longlive_widget.measure.benchmark import Measured
 from longlive_widget.measure.log import log_page
 from longlive_widget.measure.log_html import log_html
 from longlive_widget.measure.record import Record
-from longlive_widget.measure.records import read
+from longlive_widget.measure.records import append, read
 from longlive_widget.measure.scale import Grid, scale
 from longlive_widget.measure.series import series_figure, series_in
 from longlive_widget.presets import PRESETS
@@ -231,6 +233,45 @@ def test_the_log_says_what_sharing_an_engine_spares():
         " A block of each takes 2.00 times as long."
     ) in page
     assert log_html([base, *RECORDS]).count('class="chart"') == 2 + 2 * 4
+
+
+def test_the_charts_of_a_log_are_written_as_files_too(tmp_path, capsys):
+    records, charts = tmp_path / "records.jsonl", tmp_path / "charts"
+    base = point(800, 30, kind="benchmark", preset=PRESETS["reference"])
+    for one in (base, *RECORDS):
+        append(records, one)
+    given = ["log", str(records), "--out", str(tmp_path / "log.md"), "--charts", str(charts)]
+    assert main(given) == 2
+    assert "does not exist: make it first" in capsys.readouterr().err
+    charts.mkdir()
+    assert main(given) == 0
+    axes = ("size", "window", "steps", "sessions")
+    assert sorted(path.name for path in charts.iterdir()) == sorted(
+        f"by-{axis}-{quantity}.svg" for axis in axes for quantity in ("time", "memory")
+    )
+    size = (charts / "by-size-time.svg").read_text()
+    assert "balanced: 480 x 272 100, 832 x 480 300" in size
+    assert ">ms a block</text>" in size
+    assert main(given) == 0
+    assert (charts / "by-size-time.svg").read_text() == size, "the same each time"
+
+
+def test_the_charts_among_the_documents_are_those_of_the_records(tmp_path):
+    docs = Path(__file__).parents[2] / "docs"
+    records = [str(path) for path in sorted((docs / "measured").glob("*.jsonl"))]
+    out = ["--out", str(tmp_path / "log.md"), "--charts", str(tmp_path)]
+    assert main(["log", *records, *out]) == 0
+    said, kept = ({path.name: told_in(path) for path in folder.glob("*.svg")}
+                  for folder in (tmp_path, docs / "pictures" / "scale"))  # fmt: skip
+    command = "longlive-widget log docs/measured/*.jsonl --out docs/optimization-log.md"
+    assert said == kept, f"draw them anew: {command} --charts docs/pictures/scale"
+    pages = (docs / "measure.md").read_text()
+    assert all(f"](pictures/scale/{name})" in pages for name in kept)
+
+
+def told_in(path: Path) -> list[str]:
+    """The words and numbers of a chart: where lines lie is the drawing library's."""
+    return re.findall(r"<(?:text|dc:description)[^>]*>([^<]*)<", path.read_text())
 
 
 def test_an_ablation_alone_is_told_as_one():
