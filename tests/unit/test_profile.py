@@ -27,6 +27,7 @@ from longlive_widget.measure.profile_charts import (
 from longlive_widget.measure.profile_report import Profile
 from longlive_widget.measure.records import read
 from longlive_widget.measure.trace import block_traces, kernel_orders
+from tests.unit.planted_time import slowing
 from tests.unit.written_record import record
 
 DRAFT = Preset("draft", "", denoise_steps=(1000,), window_frames=6, context="always")
@@ -498,6 +499,12 @@ def test_the_command_writes_its_table_and_a_record(tmp_path, run):
         if name not in ("block_ms", "unprofiled_block_ms")
     ]
     assert sum(parts_ms) == pytest.approx(sum(record.samples["block_ms"]), rel=0.03)
+
+
+def test_a_machine_that_slows_down_is_no_overhead(engine: Engine, monkeypatch: pytest.MonkeyPatch):
+    slowing(monkeypatch)
+    steady = profiled(engine, 10, **SMALL).steady
+    assert steady.overhead_share == pytest.approx(0, abs=0.002)
 
 
 def test_the_command_prints_json(run):
