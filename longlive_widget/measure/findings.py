@@ -52,7 +52,16 @@ def compiling_alone(records: Sequence[Record]) -> Seen:
             return "wrong"
         return "confirmed" if abs(change.median - COMPILED_CHANGE) <= NEAR else "differs"
 
-    return _of_one_setting(records, "compiled", verdict)
+    ours = [record for record in records if "compiled" in record.facts]
+    seen = _of_one_setting([r for r in records if "compiled" not in r.facts], "compiled", verdict)
+    if not ours:
+        return seen
+    newest = max(ours, key=lambda record: record.time)
+    told = (
+        f"{seen.told}; with the newest kernels `compiled={newest.preset.compiled}` compiles "
+        f"{newest.facts['compiled']}"
+    )
+    return Seen(seen.verdict, told, (*seen.records, newest))
 
 
 def graphs_run(records: Sequence[Record]) -> Seen:
@@ -186,15 +195,21 @@ def empty_window(records: Sequence[Record]) -> tuple[tuple[Record, tuple[Record,
 def _of_one_setting(
     records: Sequence[Record], setting: str, verdict: Callable[[Sequence[Contrast]], Verdict]
 ) -> Seen:
-    """What records say that differ in it alone; else the nearest, which proves nothing."""
+    """What records say that differ in it alone; else the nearest, which proves nothing.
+
+    The newest engine of which there are such records decides; those of others are told.
+    """
     found = contrasts(records, setting)
     alone = [c for c in found if c.settings == {setting} and c.change.bounded]
     if alone:
-        return Seen(verdict(alone), _listed(alone, setting), _each_once(_of_all(alone)))
+        newest = [contrast for contrast in alone if contrast.commit == alone[0].commit]
+        told = _listed(alone, setting, records)
+        return Seen(verdict(newest), told, _each_once(_of_all(alone)))
     told = f"no records differ in `{setting}` alone"
     if not found:
         return Seen("not measured", told)
-    return Seen("not measured", f"{told}; {found[0].told(setting)}", found[0].records)
+    nearest = _listed(found[:1], setting, records)
+    return Seen("not measured", f"{told}; {nearest}", found[0].records)
 
 
 def _ran(records: Sequence[Record], setting: str, asks: Callable[[Preset], bool]) -> Seen:
@@ -209,7 +224,7 @@ def _ran(records: Sequence[Record], setting: str, asks: Callable[[Preset], bool]
     alone = [c for c in contrasts(records, setting) if c.settings == {setting}]
     alone = [c for c in alone if asks(c.presets[1])]
     if alone:
-        told += f"; {_listed(alone, setting)}"
+        told += f"; {_listed(alone, setting, records)}"
     return Seen("wrong", told, _each_once([*ran, *_of_all(alone)]))
 
 
@@ -220,8 +235,8 @@ def _expected(contrast: Contrast) -> float:
 
 
 def _share_of_steps(records: Sequence[Record]) -> tuple[float, Record] | None:
-    """What all steps of the reference are of its block, and the record that says so."""
-    for record in records:
+    """What all steps of the reference are of its block, and the newest record that says so."""
+    for record in sorted(records, key=lambda record: record.time, reverse=True):
         own = record.preset == PRESETS["reference"] and record.kind == "benchmark"
         if own and "steps_ms" in record.samples:
             medians = (Summary.of(sample_of(record, f"{n}_ms")).p50 for n in ("steps", "block"))
@@ -234,8 +249,15 @@ def _capability(record: Record) -> float:
     return float(record.machine.compute_capability or 0)
 
 
-def _listed(found: Iterable[Contrast], setting: str) -> str:
-    return "; ".join(contrast.told(setting) for contrast in found)
+def _listed(found: Iterable[Contrast], setting: str, records: Iterable[Record]) -> str:
+    """The contrasts in words; those that are not of the newest commit of all these are marked."""
+    commit = max(records, key=lambda record: record.time).commit
+    told, before = [], ""
+    for one in found:
+        over = one.over if one.commit == commit else f"{one.over}, an earlier engine"
+        told.append(one.told(setting, "over the same" if over == before else over))
+        before = over
+    return "; ".join(told)
 
 
 def _of_all(found: Iterable[Contrast]) -> Iterable[Record]:

@@ -12,7 +12,7 @@ from longlive_widget.engine.side_by_side import worst_and_mean_db
 from longlive_widget.errors import RecordError
 from longlive_widget.measure.decision import RULE, Decision, baseline_of, change_of, proposed
 from longlive_widget.measure.distance import Distance
-from longlive_widget.measure.figures import decibels, milliseconds, number, percent
+from longlive_widget.measure.figures import choice, decibels, milliseconds, number, percent
 from longlive_widget.measure.findings_log import finding_lines
 from longlive_widget.measure.profile_log import profile_lines
 from longlive_widget.measure.recommend import (
@@ -32,7 +32,7 @@ from longlive_widget.measure.statistics import (
     difference,
     paired_difference,
 )
-from longlive_widget.presets import PRESETS
+from longlive_widget.presets import PRESETS, Preset
 
 KINDS = (
     "benchmark",
@@ -74,6 +74,8 @@ _STARTS = {
     "cold_start_s": "steady, nothing compiled before",
     "warm_start_s": "steady, compiled before",
 }
+_RAN = ("compiled", "kernels", "attention")
+"""The facts that say what ran where a preset leaves it open."""
 _FACTS = {
     "first_picture_s": "first picture, s",
     "warm_up_s": "warm-up, s",
@@ -212,6 +214,7 @@ class _Log:
                 shown = " | ".join("" if figure is None else f"{figure:.1f}" for figure in figures)
                 unit = "%" if name.endswith("_percent") else "ms"
                 yield f"| {label}, {unit} | {shown} | {of.count} |"
+        yield from self._ran(one)
         known = [(label, last.facts[name]) for name, label in _FACTS.items() if name in last.facts]
         if known:
             told = "; ".join(f"{label} {number(fact)}" for label, fact in known)
@@ -219,6 +222,16 @@ class _Log:
         yield from self._picture(one)
         yield from self._logged(one)
         yield from ("", f"**Decision**: {self._decision(one)}.", "")
+
+    def _ran(self, one: Candidate) -> Iterator[str]:
+        """What stood for what the preset leaves open, with the records that say so."""
+        told: dict[str, list[Record]] = {}
+        for record in one.timed:
+            ran = [f"{name} {record.facts[name]}" for name in _RAN if name in record.facts]
+            if ran:
+                told.setdefault("; ".join(ran), []).append(record)
+        for words, records in told.items():
+            yield from ("", f"Ran {self._of(records)}: {words}.")
 
     def _picture(self, one: Candidate) -> Iterator[str]:
         for record in one.alike:
@@ -307,24 +320,25 @@ class _Log:
         ablations = [r for r in self._records if r.kind in ("ablation", "ablation_synchronised")]
         for case in dict.fromkeys(map(case_of, ablations)):
             yield from (f"## Ablations of {case}", "")
-            yield from ("| | ms a block | what that changes |", "|---|---|---|")
-            bases: dict[str, Record] = {}
-            for record in ablations:
-                if case_of(record) == case:
-                    yield self._ablation(record, bases)
-            yield ""
+            for run in _runs([record for record in ablations if case_of(record) == case]):
+                base = run[0].preset
+                yield from (f"### `{_base(base.name)}`, commit {run[0].commit or 'unknown'}", "")
+                if told := _unlike_today(base):
+                    yield from (told, "")
+                yield from ("| | ms a block | what that changes |", "|---|---|---|")
+                for record in run:
+                    yield self._ablation(record, run[0])
+                yield ""
 
-    def _ablation(self, record: Record, bases: dict[str, Record]) -> str:
-        """One row; `bases` are those that came before, by name: the last one is of the same run."""
-        name, taken = record.preset.name, sample_of(record, "block_ms")
-        before, told = bases.get(_base(name)), ""
-        if name == _base(name):
-            bases[name] = record
-        elif before is not None:
+    def _ablation(self, record: Record, before: Record) -> str:
+        """One row, held against the base of its run."""
+        taken, told = sample_of(record, "block_ms"), ""
+        if record is not before:
             first = sample_of(before, "block_ms")
             pairs = len(first) == len(taken)
             told = milliseconds((paired_difference if pairs else difference)(first, taken))
-        return f"| `{name}` {self._of([record])} | {Summary.of(taken).p50:.1f} | {told} |"
+        row = f"`{record.preset.name}` {self._of([record])} | {Summary.of(taken).p50:.1f}"
+        return f"| {row} | {told} |"
 
     def _scale(self) -> Iterator[str]:
         for at, found in enumerate(scaled(self._records)):
@@ -396,3 +410,28 @@ def _likeness(record: Record) -> Iterator[str]:
 def _base(name: str) -> str:
     """What an ablation of that name is over: see `ablate`."""
     return name.split(", ")[0].split(" without ")[0]
+
+
+def _runs(ablations: Iterable[Record]) -> list[list[Record]]:
+    """The records of ablations by their run: each begins with its base, the first one if any."""
+    runs: dict[str, list[list[Record]]] = {}
+    for record in ablations:
+        base = _base(record.preset.name)
+        if record.preset.name == base or base not in runs:
+            runs.setdefault(base, []).append([])
+        runs[base][-1].append(record)
+    return [run for of_base in runs.values() for run in of_base]
+
+
+def _unlike_today(base: Preset) -> str:
+    """How a base differs from what the preset of its name is now."""
+    today = PRESETS.get(base.name)
+    if today is None:
+        return ""
+    names = base.changes().keys() | today.changes().keys()
+    told = [
+        f"`{name}={choice(getattr(base, name))}` ({choice(getattr(today, name))})"
+        for name in sorted(names)
+        if getattr(base, name) != getattr(today, name)
+    ]
+    return f"Unlike `{base.name}` today: {', '.join(told)}." if told else ""

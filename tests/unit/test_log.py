@@ -12,7 +12,7 @@ from longlive_widget.errors import RecordError
 from longlive_widget.measure.log import log_page
 from longlive_widget.measure.log_html import times_figure
 from longlive_widget.measure.recommend import candidates_in
-from longlive_widget.measure.record import Record
+from longlive_widget.measure.record import Commit, Record
 from longlive_widget.measure.records import append, read
 from tests.unit.written_record import MACHINE, record
 
@@ -213,11 +213,51 @@ def test_ablations_are_held_against_their_own_base():
     other = (ablated("turbo", 300), ablated("turbo without compiled", 450))
     elsewhere = replace(bases[0], model="other", samples={"block_ms": [5.0] * 20})
     whole = log_page((*RECORDS, *bases, *other, elsewhere))
-    page = whole.split("## Ablations of tiny")[1].split("## ")[0]
+    page = whole.split("## Ablations of tiny")[1].split("\n## ")[0]
     assert "| `reference` [15] | 5.0 |  |" in whole.split("## Ablations of other")[1]
     assert "| `reference, window_frames=6` [12] | 701.0 | -100.0 ms" in page
     assert "| `turbo without compiled` [14] | 450.9 | +150.0 ms" in page
     assert "| `turbo` [13] | 300.9 |  |" in page
+
+
+def test_each_base_of_ablations_has_its_commit_and_what_its_preset_is_not_today():
+    def ablated(name: str, block_ms: float, commit: str, **settings: object):
+        preset = PRESETS["balanced"].with_(**settings).with_(name=name)
+        return record(
+            kind="ablation",
+            preset=preset,
+            samples={"block_ms": [block_ms + i / 10 for i in range(20)]},
+            commit=Commit(commit + "0" * 33, dirty=False),
+        )
+
+    earlier = {"cuda_graphs": False, "kernels": "torch"}
+    page = log_page(
+        (
+            *RECORDS,
+            ablated("balanced", 450, "57ab9b4", **earlier),
+            ablated("balanced, window_frames=6", 400, "57ab9b4", **earlier, window_frames=6),
+            ablated("balanced", 340, "dc618ac"),
+        )
+    )
+    page = page.split("## Ablations of tiny")[1].split("\n## ")[0]
+    first, second = page.split("### `balanced`, commit ")[1:]
+    assert first.startswith("57ab9b4\n")
+    assert "Unlike `balanced` today: `cuda_graphs=False` (fastest)" in first
+    assert "`kernels=torch` (fastest)" in first
+    assert "| `balanced, window_frames=6` [12] | 400.9 | -50.0 ms" in first
+    assert second.startswith("dc618ac\n")
+    assert "Unlike" not in second
+
+
+def test_what_a_preset_left_open_is_told_with_what_ran():
+    before = timed("balanced", 500)
+    facts = {"compiled": "no layer: the kernels are our own", "kernels": "triton"}
+    facts |= {"attention": "fa3"}
+    after = replace(before, facts=before.facts | facts)
+    told = section(log_page((RECORDS[0], before, after)), "balanced")
+    assert "Ran [3]: compiled no layer: the kernels are our own; kernels triton; attention" in told
+    assert "attention fa3." in told
+    assert "Ran [2]" not in told
 
 
 @pytest.fixture
