@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from longlive_widget.engine.capability import FP8_LINEARS_CAPABILITY
 from longlive_widget.measure.contrast import Contrast, contrasts
 from longlive_widget.measure.recommend import case_of, sample_of
 from longlive_widget.measure.record import Record
@@ -17,6 +18,8 @@ from longlive_widget.presets import COMPILED_WITHOUT_GRAPHS, PRESETS, Preset
 NEAR = 0.05
 """Two changes that are no further apart than this share of a block count as the same."""
 _HOPPER = 9
+"""What the compute capability of those GPUs begins with."""
+_FP8 = ".".join(map(str, FP8_LINEARS_CAPABILITY))
 Verdict = Literal["confirmed", "wrong", "differs", "not measured"]
 
 
@@ -95,21 +98,18 @@ def window_costs_nothing(records: Sequence[Record]) -> Seen:
 
 
 def fp8_needs_hopper(records: Sequence[Record]) -> Seen:
-    """Whether FP8 gains on GPUs before Hopper; one that was not measured is not told of."""
+    """Whether FP8 gains on Hopper, and there alone; that nothing falls back by itself is known."""
 
     def verdict(found: Sequence[Contrast]) -> Verdict:
-        older = [c for c in found if 0 < _capability(c.before[0]) < _HOPPER]
-        if not older:
+        on_hopper = [c for c in found if int(_capability(c.before[0])) == _HOPPER]
+        if any(c.change.seen and c.change.median < 0 for c in found if c not in on_hopper):
+            return "wrong"
+        if not on_hopper:
             return "not measured"
-        gains = any(c.change.seen and c.change.median < 0 for c in older)
-        return "wrong" if gains else "confirmed"
+        gains = any(c.change.seen and c.change.median < 0 for c in on_hopper)
+        return "differs" if gains else "wrong"
 
-    seen = _of_one_setting(records, "linear_dtype", verdict)
-    if seen.verdict != "not measured":
-        return seen
-    devices = sorted({r.machine.device for r in records if r.machine.compute_capability})
-    only = f"; no GPU before Hopper is among the records, only {', '.join(devices) or 'none'}"
-    return Seen(seen.verdict, f"{seen.told}{only}", seen.records)
+    return _of_one_setting(records, "linear_dtype", verdict)
 
 
 def steps_are_linear(records: Sequence[Record]) -> Seen:
@@ -159,7 +159,8 @@ FINDINGS = (
     Finding(
         5,
         fp8_needs_hopper,
-        "here FP8 asks for compute capability 8.9, which GPUs before Hopper have too",
+        f"here FP8 needs compute capability {_FP8} and is refused elsewhere, unless the model's "
+        "numbers may stand in for it (`--allow-fallback`), which the record says then",
     ),
     Finding(
         6,

@@ -5,8 +5,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+import torch
 
 from longlive_widget import PRESETS, Preset
+from longlive_widget.engine.capability import within_reach
+from longlive_widget.errors import CapabilityError
 from longlive_widget.measure.contrast import contrasts
 from longlive_widget.measure.findings import FINDINGS, Seen, empty_window
 from longlive_widget.measure.log import log_page
@@ -158,16 +161,29 @@ def test_what_the_log_says_to_fail_is_wrong_once_it_ran_on_a_gpu(
     assert seen(number, on_processor).verdict == "not measured"
 
 
-def test_fp8_is_told_of_gpus_that_were_measured():
-    pair = timed(800), other(700, linear_dtype="fp8")
+@pytest.mark.parametrize(
+    ("capability", "block_ms", "verdict"),
+    [
+        ("9.0", 700, "differs"),
+        ("9.0", 800, "wrong"),
+        ("9.0", 900, "wrong"),
+        ("10.0", 700, "wrong"),
+        ("10.0", 900, "not measured"),
+    ],
+)
+def test_fp8_is_told_of_gpus_that_were_measured(capability: str, block_ms: float, verdict: str):
+    gpu = replace(MACHINE, device="NVIDIA X1", compute_capability=capability)
+    pair = (replace(one, machine=gpu) for one in (timed(800), other(block_ms, linear_dtype="fp8")))
     found = seen(5, *pair)
-    assert found.verdict == "not measured"
-    assert "-12.5%" in found.told
-    assert "no GPU before Hopper is among the records, only NVIDIA H100" in found.told
-    older = replace(MACHINE, device="NVIDIA L40S", compute_capability="8.9")
-    assert seen(5, *(replace(one, machine=older) for one in pair)).verdict == "wrong"
-    slower = timed(800), other(900, linear_dtype="fp8")
-    assert seen(5, *(replace(one, machine=older) for one in slower)).verdict == "confirmed"
+    assert found.verdict == verdict
+    assert "on NVIDIA X1" in found.told
+
+
+def test_what_fp8_needs_is_what_the_engine_asks_for():
+    with pytest.raises(CapabilityError, match=r"compute capability 9\.0"):
+        within_reach(PRESETS["turbo_fp8"], torch.device("cpu"), allow_fallback=False)
+    page = log_page([timed(800), other(700, linear_dtype="fp8")])
+    assert "Here FP8 needs compute capability 9.0 and is refused elsewhere, unless" in page
 
 
 def test_what_steps_can_save_is_told_from_their_share_of_a_block():
