@@ -166,16 +166,17 @@ class _Log:
         yield ""
 
     def _summary(self) -> Iterator[str]:
-        yield "| preset | ms a block | change | pictures/s | peak GB | worst block | decision |"
-        yield "|---|---|---|---|---|---|---|"
+        columns = ("preset", "ms a block", "change", "pictures/s", "latent frames/s", "peak GB")
+        yield f"| {' | '.join((*columns, 'worst block', 'decision'))} |"
+        yield "|---" * (len(columns) + 2) + "|"
         for one in self._candidates:
             change = self._change(one)
             memory = "" if one.memory_bytes is None else f"{one.memory_bytes / 1e9:.1f}"
             told = "" if change is None else percent(change)
             yield (
                 f"| `{one.name}` {self._of([*one.timed, *one.alike])} | {one.block_ms:.1f} | "
-                f"{told} | {one.pictures_per_s:.1f} | {memory} | {decibels(one.worst_db)} | "
-                f"{self._decided(one)} |"
+                f"{told} | {one.pictures_per_s:.1f} | {one.latent_frames_per_s:.1f} | {memory} | "
+                f"{decibels(one.worst_db)} | {self._decided(one)} |"
             )
 
     def _whose(self) -> Iterator[str]:
@@ -372,6 +373,7 @@ class _Log:
             "Times are medians of steady blocks, presets in turns; a change is that of the medians "
             f"with its 95 % interval by bootstrap. {RULE}",
             "",
+            *(optimization_log.RATES, ""),
         )
 
     def _sources(self) -> Iterator[str]:

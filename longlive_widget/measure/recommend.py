@@ -66,6 +66,11 @@ class Candidate:
         return [value for record in self.timed for value in record.samples.get(name, ())]
 
     @property
+    def latent_frames_per_s(self) -> float:
+        """What LongLive's log calls FPS."""
+        return self.pictures_per_s / PICTURES_PER_LATENT_FRAME
+
+    @property
     def real_time_ms(self) -> float:
         """How long the pictures of a block are shown."""
         return self.block_ms * self.pictures_per_s / PICTURES_PER_SECOND

@@ -78,6 +78,18 @@ def test_figures_say_which_record_they_are_from():
     assert "LongLive's log, on an H100 and with an empty window: 215 ms" in ultra
 
 
+def test_latent_frames_stand_beside_pictures_and_what_the_logs_fps_are_is_told():
+    page = log_page(RECORDS)
+    summary = page.split("## Summary")[1].split("\n## ")[0]
+    assert "| preset | ms a block | change | pictures/s | latent frames/s |" in summary
+    assert re.search(
+        r"^\| `reference` \[1\] \| 801\.0 \|  \| 15\.0 \| 3\.7 \|", summary, re.MULTILINE
+    )
+    method = page.split("## Method")[1]
+    assert "latent frames a second, 3 by the mean block (3 / 0.7356 s = 4.1)" in method
+    assert "by the longest block (3 / 0.330 s = 9.1, 3 / 0.250 s = 12.0)" in method
+
+
 def test_the_way_to_a_blocks_first_pictures_is_a_row_of_its_own():
     samples = {"block_ms": [300.0] * 6, "noise_to_picture_ms": [230.0, 231.5, 240.0]}
     page = log_page((RECORDS[0], record(preset=PRESETS["balanced"], samples=samples, facts={})))
