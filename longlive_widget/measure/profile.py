@@ -89,6 +89,8 @@ def profiled(
             {} if engine.preset.decode_behind else switched_work
         )  # there it is parts of two blocks
         switched = run.broken_down(switches, run.switched, work)
+    told("what it can do at best, once more")
+    ceilings = ceilings.or_better(measured_ceilings(engine.device, engine.model.dtype))
     return Profile(engine, steady, switched, ceilings, seed, size_px)
 
 

@@ -147,14 +147,17 @@ def test_a_profile_is_a_table_of_its_parts():
     ]
 
 
-def test_a_profile_tells_what_adds_up_and_how_near_the_ceilings_parts_are():
+def test_a_profile_tells_what_parts_and_gaps_take_and_how_near_the_ceilings_parts_are():
     samples = {"block_ms": [100.0], "copies_ms": [25.0], "gaps_ms": [2.0], "waiting_ms": [0.0]}
+    samples["decoder_stage_1_ms"] = [1.0]
     facts = {"sum_percent": 99.5, "unattributed_percent": 0.25, "overhead_percent": 1.5}
+    facts |= {"decoder_stage_1_flop_per_s": 4e12}
     facts |= {"copies_calls": 12.0, "copies_flop_per_s": 2e12, "copies_byte_per_s": 1.5e12}
     facts |= {"ceiling_flop_per_s": 8e12, "ceiling_byte_per_s": 3e12}
     profiled = record(kind="profile", preset=PRESETS["ultra"], samples=samples, facts=facts)
     page = log_page((*RECORDS, profiled)).split("## Where the time of `ultra` [11] goes")[1]
-    assert "1 blocks. Parts and gaps add up to 99.50 % of them, 0.25 % is in no part" in page
+    assert "1 blocks. Parts take 25.75 % of them, gaps 2.00 %, 0.25 % is in no part" in page
+    assert "| decoder stage 1 | 1.0 | 1.0% |  | 4 of direct convolution | 50% |  |  |" in page
     assert "profiling changed the median block by +1.5 %.\n" in page
     more = replace(profiled, facts=facts | {"unnamed_percent": 0.125})
     told = "by +1.5 %. In 0.12 % nothing runs, and the host is in no part.\n"
