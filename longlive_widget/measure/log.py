@@ -22,6 +22,7 @@ from longlive_widget.measure.recommend import (
     candidates_in,
     case_of,
     recommend,
+    remembered,
     sample_of,
 )
 from longlive_widget.measure.record import Record
@@ -47,6 +48,8 @@ KINDS = (
     "startup",
 )
 """The kinds of record that the log is made from; others are listed and not used."""
+ABLATIONS = ("ablation", "ablation_synchronised")
+"""Those that stand in the tables of ablations."""
 _JUDGED = ("color", "shape", "motion", "ground")
 _COLUMNS = ("p50", "p95", "p99", "mean", "standard deviation", "least", "most", "samples")
 _SAMPLES = {
@@ -216,6 +219,11 @@ class _Log:
                 unit = "%" if name.endswith("_percent") else "ms"
                 yield f"| {label}, {unit} | {shown} | {of.count} |"
         yield from self._ran(one)
+        for record in one.timed:
+            if out := len(remembered(record)):
+                switches = f"{out} of {len(record.samples['text_ms'])} switches"
+                told = f"Left out {self._of([record])}: {switches}, to prompts that were"
+                yield from ("", f"{told} remembered.")
         known = [(label, last.facts[name]) for name, label in _FACTS.items() if name in last.facts]
         if known:
             told = "; ".join(f"{label} {number(fact)}" for label, fact in known)
@@ -318,10 +326,10 @@ class _Log:
             yield from profile_lines(record)
 
     def _ablations(self) -> Iterator[str]:
-        ablations = [r for r in self._records if r.kind in ("ablation", "ablation_synchronised")]
+        ablations = [record for record in self._records if record.kind in ABLATIONS]
         for case in dict.fromkeys(map(case_of, ablations)):
             yield from (f"## Ablations of {case}", "")
-            for run in _runs([record for record in ablations if case_of(record) == case]):
+            for run in ablation_runs([record for record in ablations if case_of(record) == case]):
                 base = run[0].preset
                 yield from (f"### `{_base(base.name)}`, commit {run[0].commit or 'unknown'}", "")
                 if told := _unlike_today(base):
@@ -414,7 +422,7 @@ def _base(name: str) -> str:
     return name.split(", ")[0].split(" without ")[0]
 
 
-def _runs(ablations: Iterable[Record]) -> list[list[Record]]:
+def ablation_runs(ablations: Iterable[Record]) -> list[list[Record]]:
     """The records of ablations by their run: each begins with its base, the first one if any."""
     runs: dict[str, list[list[Record]]] = {}
     for record in ablations:

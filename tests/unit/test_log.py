@@ -10,7 +10,7 @@ from longlive_widget import PRESETS
 from longlive_widget.cli import main
 from longlive_widget.errors import RecordError
 from longlive_widget.measure.log import log_page
-from longlive_widget.measure.log_html import times_figure
+from longlive_widget.measure.log_html import log_html, times_figure
 from longlive_widget.measure.recommend import candidates_in
 from longlive_widget.measure.record import Commit, Record
 from longlive_widget.measure.records import append, read
@@ -76,6 +76,20 @@ def test_figures_say_which_record_they_are_from():
     sources = page.split("## Records")[1]
     assert re.search(r"^\| 8 \| likeness \| tiny \| ultra \| NVIDIA H100 \|", sources, re.MULTILINE)
     assert "LongLive's log, on an H100 and with an empty window: 215 ms" in ultra
+
+
+def test_switches_to_prompts_that_were_remembered_are_left_out_and_told():
+    texts, wholes = [30.0, 31.0, 29.0, 0.0], [500.0, 501.0, 502.0, 100.0]
+    samples = {"block_ms": [300.0] * 6, "text_ms": texts, "switch_ms": wholes}
+    remembering = record(preset=PRESETS["balanced"], samples=samples, facts={})
+    told = section(log_page((RECORDS[0], remembering)), "balanced")
+    assert "| reading a prompt, ms | 30.0 | 31.0 | 31.0 | 30.0 | 1.0 | 29.0 | 31.0 | 3 |" in told
+    assert (
+        "| block of a switch, ms | 501.0 | 502.0 | 502.0 | 501.0 | 1.0 | 500.0 | 502.0 | 3 |"
+        in told
+    )
+    assert "Left out [2]: 1 of 4 switches, to prompts that were remembered." in told
+    assert "Left out" not in section(log_page((RECORDS[0], timed("balanced", 500))), "balanced")
 
 
 def test_latent_frames_stand_beside_pictures_and_what_the_logs_fps_are_is_told():
@@ -384,6 +398,31 @@ def test_as_html_it_is_one_file_with_charts_in_which_words_are_text(tmp_path):
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert page.count('<div class="chart"></div>') == 2
     assert "<td>500.9</td>" in page
+
+
+def test_as_html_profiles_and_ablations_have_charts():
+    samples = {"block_ms": [100.0], "copies_ms": [25.0]}
+    facts = {"copies_flop_per_s": 2e12, "copies_byte_per_s": 1.5e12}
+    ceilings = {"ceiling_flop_per_s": 8e12, "ceiling_byte_per_s": 3e12}
+    bare = record(kind="profile", preset=PRESETS["ultra"], samples=samples, facts={})
+    profiled = replace(bare, preset=PRESETS["balanced"], facts=facts | ceilings)
+    base, less = (
+        record(kind="ablation", preset=preset, samples={"block_ms": [block_ms] * 6})
+        for preset, block_ms in (
+            (PRESETS["turbo"], 300.0),
+            (PRESETS["turbo"].with_(name="turbo without <b>", compiled=None), 450.0),
+        )
+    )
+    page = log_html((*RECORDS, profiled, bare, base, less))
+    assert page.count('<div class="chart"></div>') == 2 + 3 + 1
+    headings = re.findall("<h3>(.*)</h3>\n<div class", page)
+    assert headings == [
+        "Parts of balanced [11]",
+        "Roofline of balanced [11]",
+        "Parts of ultra [12]",
+        "Ablations of turbo [13, 14]",
+    ]
+    assert "turbo without <b>" not in page
 
 
 def test_the_chart_of_times_has_a_bar_for_each_preset():
