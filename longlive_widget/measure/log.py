@@ -5,6 +5,7 @@ It says nothing that the records do not hold, and proposes its decisions by rule
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from statistics import mean
 
 from longlive_widget import optimization_log
@@ -101,6 +102,14 @@ _FACTS = {
     "host_first_turn_bytes": "host memory after the first turn, bytes",
     "host_last_turn_bytes": "after the last",
 }
+
+
+_OF_A_START = frozenset(
+    ("first_picture_s", "warm_up_s", "torch_compile_s", "triton_compile_s", "load_s")
+)
+"""What of these depends on what the process has loaded and compiled before."""
+_OF_ONE_PROCESS = timedelta(seconds=1)
+"""Records that are less apart are of one run: it makes them all at its end."""
 
 
 def log_page(records: Sequence[Record], *, decisions: Mapping[str, Decision] | None = None) -> str:
@@ -224,13 +233,26 @@ class _Log:
                 switches = f"{out} of {len(record.samples['text_ms'])} switches"
                 told = f"Left out {self._of([record])}: {switches}, to prompts that were"
                 yield from ("", f"{told} remembered.")
-        known = [(label, last.facts[name]) for name, label in _FACTS.items() if name in last.facts]
+        together = self._in_one_process(last)
+        names = [name for name in _FACTS if together == 1 or name not in _OF_A_START]
+        known = [(_FACTS[name], last.facts[name]) for name in names if name in last.facts]
         if known:
             told = "; ".join(f"{label} {number(fact)}" for label, fact in known)
             yield from ("", f"{self._of([last])}: {told}.")
+        if together > 1 and last.facts.keys() & _OF_A_START:
+            shared = f"{self._of([last])}: {together} presets in one process"
+            yield from (
+                "",
+                f"{shared}: how each starts is not told, for it finds what others loaded.",
+            )
         yield from self._picture(one)
         yield from self._logged(one)
         yield from ("", f"**Decision**: {self._decision(one)}.", "")
+
+    def _in_one_process(self, one: Record) -> int:
+        """How many presets were measured in the process of this benchmark, it among them."""
+        times = [record.time for record in self._records if record.kind == one.kind]
+        return sum(abs(time - one.time) < _OF_ONE_PROCESS for time in times)
 
     def _ran(self, one: Candidate) -> Iterator[str]:
         """What stood for what the preset leaves open, with the records that say so."""

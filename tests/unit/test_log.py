@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from longlive_widget.measure.records import append, read
 from tests.unit.written_record import MACHINE, record
 
 GB = 1e9
+TIME = record().time
 
 
 def timed(name: str, block_ms: float, peak_gb: float = 30):
@@ -90,6 +92,24 @@ def test_switches_to_prompts_that_were_remembered_are_left_out_and_told():
     )
     assert "Left out [2]: 1 of 4 switches, to prompts that were remembered." in told
     assert "Left out" not in section(log_page((RECORDS[0], timed("balanced", 500))), "balanced")
+
+
+def test_how_presets_start_is_told_where_each_had_a_process_of_its_own():
+    """What comes second finds all that the first one has loaded and compiled."""
+    starts = {"first_picture_s": 25.5, "warm_up_s": 30.0, "torch_compile_s": 1.0, "load_s": 4.0}
+    first, second = (
+        replace(timed(name, 500), facts=starts | {"window_bytes": 5.0}, time=TIME + delay)
+        for name, delay in (("reference", timedelta()), ("balanced", timedelta(seconds=0.4)))
+    )
+    page = log_page((first, second))
+    for name in ("reference", "balanced"):
+        assert "window, bytes 5.00" in section(page, name)
+        assert not re.search("first picture, s|warm-up|loading", section(page, name))
+        assert "2 presets in one process: how each starts is not told" in section(page, name)
+    later = replace(second, time=TIME + timedelta(seconds=30))
+    told = section(log_page((first, later)), "balanced")
+    assert "first picture, s 25.50; warm-up, s 30.00" in told
+    assert "in one process" not in told
 
 
 def test_latent_frames_stand_beside_pictures_and_what_the_logs_fps_are_is_told():
