@@ -211,6 +211,12 @@ EXPERIMENTS = {
     )
 }
 """The experiment of the log that each preset has its name from."""
+RATES = (
+    "The FPS of LongLive's log are latent frames a second, 3 by the mean block (3 / 0.7356 s = "
+    "4.1), and each of these is 4 pictures: hold them against latent frames/s here. Of TurboFP8 "
+    "and Ultra they are by the longest block (3 / 0.330 s = 9.1, 3 / 0.250 s = 12.0)."
+)
+"""What it counts as frames, which it does not say."""
 NOTES = {
     1: "torch.compile is the key optimization - provides 21.9% improvement alone",
     2: "CUDA Graphs incompatible - dynamic KV indices break graph capture",

@@ -406,7 +406,7 @@ def _add_scale(commands: "argparse._SubParsersAction[Any]") -> None:
         "--blocks", type=at_least_one, default=20, help="steady ones a session (default: 20)"
     )
     parser.add_argument(
-        "--turns", type=at_least_one, default=3, help="that points take (default: 3)"
+        "--turns", type=at_least_one, default=4, help="that points take (default: 4)"
     )
     parser.add_argument("--seed", type=seed, default=0, help="the noise (default: 0)")
     parser.add_argument("--out", help="a file of records to add to, one JSON line each")
@@ -520,7 +520,7 @@ def _add_measuring(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--blocks", type=at_least_one, help="steady ones a preset (default: 100)")
     parser.add_argument("--switches", type=at_least_none, help="of each preset (default: 10)")
-    parser.add_argument("--turns", type=at_least_one, help="that presets take (default: 5)")
+    parser.add_argument("--turns", type=at_least_one, help="that presets take (default: 10)")
     parser.add_argument("--seed", type=seed, default=0, help="the noise (default: 0)")
     parser.add_argument(
         "--as-the-log",

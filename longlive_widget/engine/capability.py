@@ -21,7 +21,7 @@ _FP8_CAPABILITY = (8, 9)
 
 Source: CUDA C++ Programming Guide, features by compute capability.
 """
-_FP8_ROWS_CAPABILITY = (9, 0)
+FP8_LINEARS_CAPABILITY = (9, 0)
 """The least compute capability of a GPU that torch multiplies FP8 on with a scale for each row."""
 
 
@@ -89,7 +89,7 @@ def _fp8(preset: Preset, device: torch.device) -> Lack | None:
 def _fp8_linears(preset: Preset, device: torch.device) -> Lack | None:
     if preset.linear_dtype != "fp8":
         return None
-    missing = missing_gpu(device, _FP8_ROWS_CAPABILITY)
+    missing = missing_gpu(device, FP8_LINEARS_CAPABILITY)
     if missing is None:
         return None
     emulated = "the linear layers are in FP8 that is emulated, for its pictures"

@@ -2,6 +2,7 @@
 
 A block is steady when the window is full and nothing is left to compile or to record. All presets
 of a run are loaded at once and take turns, so that a machine that slows down slows all of them.
+In every second turn the last one begins: else each would be slowed more than the one before it.
 """
 
 import time
@@ -9,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import gcd
+from typing import TypeVar
 
 import torch
 from torch import nn
@@ -28,6 +30,7 @@ from longlive_widget.measure.statistics import Summary
 from longlive_widget.measure.synchronised import Synchronised
 from longlive_widget.presets import Preset
 
+T = TypeVar("T")
 PROMPTS = (
     "a big red ball bounces on a white background",
     "a yellow star spins slowly in the night sky",
@@ -57,7 +60,7 @@ class Plan:
 
     blocks: int = 100
     switches: int = 10
-    turns: int = 5
+    turns: int = 10
     seed: int = 0
     size_px: tuple[int, int] | None = None
     sessions: int = 1
@@ -65,7 +68,7 @@ class Plan:
 
 
 QUICK = Plan()
-FULL = Plan(blocks=1000, switches=50, turns=10, throughput_s=60.0)
+FULL = Plan(blocks=1000, switches=50, throughput_s=60.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,7 +154,7 @@ def benchmark(
         watched = Synchronised if preset in waiting else _as_it_is
         runs.append(_Run(preset, load, plan, [run.engine for run in runs], watched))
     for turn in range(plan.turns):
-        for run in runs:
+        for run in in_turn(runs, turn):
             told(f"{run.engine.preset.name}: turn {turn + 1} of {plan.turns}")
             run.take_turn(turn)
     if plan.throughput_s:
@@ -171,7 +174,7 @@ def as_the_log(
     """Measure as the optimisation log did: each sample is the first block of a new video.
 
     Its window is empty, so attention sees a quarter of what it sees in a steady block. Presets take
-    turns, block by block.
+    turns, block by block, as in `benchmark`.
     """
     engines: list[Engine] = []
     for preset in presets:
@@ -180,7 +183,7 @@ def as_the_log(
     samples: list[list[float]] = [[] for _ in engines]
     for number in range(plan.blocks + 1):  # the first one of each warms up
         told(f"first blocks of new videos: {number} of {plan.blocks}")
-        for engine, sample in zip(engines, samples, strict=True):
+        for engine, sample in in_turn(list(zip(engines, samples, strict=True)), number):
             session = engine.session(PROMPTS[0], plan.seed + number, size_px=plan.size_px)
             began = time.perf_counter()
             next(session.blocks(1))
@@ -412,6 +415,11 @@ def weight_bytes(parts: Iterable[nn.Module], device_type: str) -> int:
 def new_prompt(number: int) -> str:
     """The prompt of switch `number`: one that no preset remembers, however many it keeps."""
     return PROMPTS[number % len(PROMPTS)] + ", again" * (number // len(PROMPTS))
+
+
+def in_turn(them: Sequence[T], turn: int) -> Sequence[T]:
+    """Their order in a turn: there and back, so that what drifts steadily moves all alike."""
+    return them[::-1] if turn % 2 else them
 
 
 def share_of(total: int, parts: int, part: int) -> int:

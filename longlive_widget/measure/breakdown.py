@@ -83,12 +83,14 @@ class Breakdown:
         return sum(ms) / sum(self.block_ms)
 
     @property
-    def sum_share(self) -> float:
-        """All parts and gaps, by the profiler's clock, of the block by the host's: 1.
+    def parts_share(self) -> float:
+        """All parts but what is unattributed."""
+        return sum(self.share(part.ms) for part in self.parts if part.name != UNATTRIBUTED)
 
-        Gaps are all time that is no part's: `unnamed_share` says of how much nothing is known.
-        """
-        return self.share(self.gaps_ms) + sum(self.share(part.ms) for part in self.parts)
+    @property
+    def gaps_share(self) -> float:
+        """All time that is no part's: `unnamed_share` says of how much nothing is known."""
+        return self.share(self.gaps_ms)
 
     @property
     def unattributed_share(self) -> float:

@@ -1,7 +1,7 @@
 """What this very device can do at best: how fast it multiplies, and how fast it moves bytes."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -37,6 +37,14 @@ class Ceilings(Roof):
     side: int
     copied_bytes: int
     dtype: str
+
+    def or_better(self, again: Roof) -> "Ceilings":
+        """The higher one of each, of two measurements: a busy machine is only ever slower."""
+        return replace(
+            self,
+            flop_per_s=max(self.flop_per_s, again.flop_per_s),
+            byte_per_s=max(self.byte_per_s, again.byte_per_s),
+        )
 
 
 def measured_ceilings(device: torch.device, dtype: torch.dtype) -> Ceilings:

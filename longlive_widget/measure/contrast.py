@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
-from itertools import groupby
+from datetime import datetime
+from itertools import chain, groupby
 
 from longlive_widget.measure.figures import choice, percent
 from longlive_widget.measure.recommend import case_of, sample_of
-from longlive_widget.measure.record import Record
+from longlive_widget.measure.record import Commit, Record
 from longlive_widget.measure.statistics import Difference, Summary, difference
 from longlive_widget.presets import PRESETS, Preset
 
@@ -33,28 +34,45 @@ class Contrast:
         return self.before + self.after
 
     @property
+    def commit(self) -> Commit | None:
+        """The one that both were measured on; None is unknown."""
+        return self.before[-1].commit
+
+    @property
+    def over(self) -> str:
+        """The first of the two in words, where it was measured, and of which commit."""
+        base, record = self.presets[0], self.before[-1]
+        today = PRESETS.get(base.name)
+        settings = {} if today and today.changes() == base.changes() else base.changes()
+        said = ", ".join(f"{name}={choice(value)}" for name, value in settings.items())
+        of = f"`{base.name}` ({said})" if said else f"`{base.name}`"
+        return f"over {of} on {record.machine.device}, commit {record.commit or 'unknown'}"
+
+    @property
     def presets(self) -> tuple[Preset, Preset]:
         """The two."""
         return self.before[-1].preset, self.after[-1].preset
 
-    def told(self, setting: str) -> str:
-        """The change in words: the setting's two values, what else differs, on which device."""
+    def told(self, setting: str, over: str) -> str:
+        """The change in words: the setting's two values, what else differs, and over what."""
         one, other = self.presets
         values = " to ".join(choice(getattr(preset, setting)) for preset in (one, other))
         besides = ", ".join(f"`{name}`" for name in sorted(self.settings - {setting}))
-        more = f", and {besides} differ too (`{other.name}` against `{one.name}`)"
-        over = f" over `{one.name}`"
-        on = f" on {self.before[-1].machine.device}"
-        return f"`{setting}` {values}{more if besides else over}{on}: {percent(self.change)}"
+        more = f", and {besides} differ too in `{other.name}`," if besides else ""
+        return f"`{setting}` {values}{more} {over}: {percent(self.change)}"
 
 
 def contrasts(records: Iterable[Record], setting: str) -> tuple[Contrast, ...]:
     """The pairs of presets that differ in a setting, those that differ in little else first.
 
-    Held against each other are presets of one kind of measurement, model, device and so on.
+    Of those that differ in as much the newest come first. Held against each other are presets of
+    one kind of measurement, commit, model, device and so on.
     """
-    found = []
-    for together in measured_alike(records):
+    found, by_commit = [], dict[Commit | None, list[Record]]()
+    for record in records:
+        by_commit.setdefault(record.commit, []).append(record)
+    newest_first = sorted(by_commit.values(), key=_newest, reverse=True)
+    for together in chain.from_iterable(map(measured_alike, newest_first)):
         for before in together:
             for after in together:
                 settings = _differing(before[0].preset, after[0].preset)
@@ -73,6 +91,10 @@ def measured_alike(records: Iterable[Record]) -> list[list[tuple[Record, ...]]]:
             by_preset.setdefault(replace(record.preset, **_LABELS), []).append(record)  # type: ignore[arg-type]  # two words
         found.append([tuple(of_one) for of_one in by_preset.values()])
     return found
+
+
+def _newest(records: Iterable[Record]) -> datetime:
+    return max(record.time for record in records)
 
 
 def _alike(record: Record) -> tuple[str, str]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from longlive_widget.engine.capability import FP8_LINEARS_CAPABILITY
 from longlive_widget.measure.contrast import Contrast, contrasts
 from longlive_widget.measure.recommend import case_of, sample_of
 from longlive_widget.measure.record import Record
@@ -17,6 +18,8 @@ from longlive_widget.presets import COMPILED_WITHOUT_GRAPHS, PRESETS, Preset
 NEAR = 0.05
 """Two changes that are no further apart than this share of a block count as the same."""
 _HOPPER = 9
+"""What the compute capability of those GPUs begins with."""
+_FP8 = ".".join(map(str, FP8_LINEARS_CAPABILITY))
 Verdict = Literal["confirmed", "wrong", "differs", "not measured"]
 
 
@@ -52,7 +55,16 @@ def compiling_alone(records: Sequence[Record]) -> Seen:
             return "wrong"
         return "confirmed" if abs(change.median - COMPILED_CHANGE) <= NEAR else "differs"
 
-    return _of_one_setting(records, "compiled", verdict)
+    ours = [record for record in records if "compiled" in record.facts]
+    seen = _of_one_setting([r for r in records if "compiled" not in r.facts], "compiled", verdict)
+    if not ours:
+        return seen
+    newest = max(ours, key=lambda record: record.time)
+    told = (
+        f"{seen.told}; with the newest kernels `compiled={newest.preset.compiled}` compiles "
+        f"{newest.facts['compiled']}"
+    )
+    return Seen(seen.verdict, told, (*seen.records, newest))
 
 
 def graphs_run(records: Sequence[Record]) -> Seen:
@@ -86,21 +98,18 @@ def window_costs_nothing(records: Sequence[Record]) -> Seen:
 
 
 def fp8_needs_hopper(records: Sequence[Record]) -> Seen:
-    """Whether FP8 gains on GPUs before Hopper; one that was not measured is not told of."""
+    """Whether FP8 gains on Hopper, and there alone; that nothing falls back by itself is known."""
 
     def verdict(found: Sequence[Contrast]) -> Verdict:
-        older = [c for c in found if 0 < _capability(c.before[0]) < _HOPPER]
-        if not older:
+        on_hopper = [c for c in found if int(_capability(c.before[0])) == _HOPPER]
+        if any(c.change.seen and c.change.median < 0 for c in found if c not in on_hopper):
+            return "wrong"
+        if not on_hopper:
             return "not measured"
-        gains = any(c.change.seen and c.change.median < 0 for c in older)
-        return "wrong" if gains else "confirmed"
+        gains = any(c.change.seen and c.change.median < 0 for c in on_hopper)
+        return "differs" if gains else "wrong"
 
-    seen = _of_one_setting(records, "linear_dtype", verdict)
-    if seen.verdict != "not measured":
-        return seen
-    devices = sorted({r.machine.device for r in records if r.machine.compute_capability})
-    only = f"; no GPU before Hopper is among the records, only {', '.join(devices) or 'none'}"
-    return Seen(seen.verdict, f"{seen.told}{only}", seen.records)
+    return _of_one_setting(records, "linear_dtype", verdict)
 
 
 def steps_are_linear(records: Sequence[Record]) -> Seen:
@@ -150,7 +159,8 @@ FINDINGS = (
     Finding(
         5,
         fp8_needs_hopper,
-        "here FP8 asks for compute capability 8.9, which GPUs before Hopper have too",
+        f"here FP8 needs compute capability {_FP8} and is refused elsewhere, unless the model's "
+        "numbers may stand in for it (`--allow-fallback`), which the record says then",
     ),
     Finding(
         6,
@@ -186,15 +196,21 @@ def empty_window(records: Sequence[Record]) -> tuple[tuple[Record, tuple[Record,
 def _of_one_setting(
     records: Sequence[Record], setting: str, verdict: Callable[[Sequence[Contrast]], Verdict]
 ) -> Seen:
-    """What records say that differ in it alone; else the nearest, which proves nothing."""
+    """What records say that differ in it alone; else the nearest, which proves nothing.
+
+    The newest engine of which there are such records decides; those of others are told.
+    """
     found = contrasts(records, setting)
     alone = [c for c in found if c.settings == {setting} and c.change.bounded]
     if alone:
-        return Seen(verdict(alone), _listed(alone, setting), _each_once(_of_all(alone)))
+        newest = [contrast for contrast in alone if contrast.commit == alone[0].commit]
+        told = _listed(alone, setting, records)
+        return Seen(verdict(newest), told, _each_once(_of_all(alone)))
     told = f"no records differ in `{setting}` alone"
     if not found:
         return Seen("not measured", told)
-    return Seen("not measured", f"{told}; {found[0].told(setting)}", found[0].records)
+    nearest = _listed(found[:1], setting, records)
+    return Seen("not measured", f"{told}; {nearest}", found[0].records)
 
 
 def _ran(records: Sequence[Record], setting: str, asks: Callable[[Preset], bool]) -> Seen:
@@ -209,7 +225,7 @@ def _ran(records: Sequence[Record], setting: str, asks: Callable[[Preset], bool]
     alone = [c for c in contrasts(records, setting) if c.settings == {setting}]
     alone = [c for c in alone if asks(c.presets[1])]
     if alone:
-        told += f"; {_listed(alone, setting)}"
+        told += f"; {_listed(alone, setting, records)}"
     return Seen("wrong", told, _each_once([*ran, *_of_all(alone)]))
 
 
@@ -220,8 +236,8 @@ def _expected(contrast: Contrast) -> float:
 
 
 def _share_of_steps(records: Sequence[Record]) -> tuple[float, Record] | None:
-    """What all steps of the reference are of its block, and the record that says so."""
-    for record in records:
+    """What all steps of the reference are of its block, and the newest record that says so."""
+    for record in sorted(records, key=lambda record: record.time, reverse=True):
         own = record.preset == PRESETS["reference"] and record.kind == "benchmark"
         if own and "steps_ms" in record.samples:
             medians = (Summary.of(sample_of(record, f"{n}_ms")).p50 for n in ("steps", "block"))
@@ -234,8 +250,15 @@ def _capability(record: Record) -> float:
     return float(record.machine.compute_capability or 0)
 
 
-def _listed(found: Iterable[Contrast], setting: str) -> str:
-    return "; ".join(contrast.told(setting) for contrast in found)
+def _listed(found: Iterable[Contrast], setting: str, records: Iterable[Record]) -> str:
+    """The contrasts in words; those that are not of the newest commit of all these are marked."""
+    commit = max(records, key=lambda record: record.time).commit
+    told, before = [], ""
+    for one in found:
+        over = one.over if one.commit == commit else f"{one.over}, an earlier engine"
+        told.append(one.told(setting, "over the same" if over == before else over))
+        before = over
+    return "; ".join(told)
 
 
 def _of_all(found: Iterable[Contrast]) -> Iterable[Record]:

@@ -5,6 +5,7 @@ It says nothing that the records do not hold, and proposes its decisions by rule
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from statistics import mean
 
 from longlive_widget import optimization_log
@@ -12,7 +13,7 @@ from longlive_widget.engine.side_by_side import worst_and_mean_db
 from longlive_widget.errors import RecordError
 from longlive_widget.measure.decision import RULE, Decision, baseline_of, change_of, proposed
 from longlive_widget.measure.distance import Distance
-from longlive_widget.measure.figures import decibels, milliseconds, number, percent
+from longlive_widget.measure.figures import choice, decibels, milliseconds, number, percent
 from longlive_widget.measure.findings_log import finding_lines
 from longlive_widget.measure.profile_log import profile_lines
 from longlive_widget.measure.recommend import (
@@ -22,6 +23,7 @@ from longlive_widget.measure.recommend import (
     candidates_in,
     case_of,
     recommend,
+    remembered,
     sample_of,
 )
 from longlive_widget.measure.record import Record
@@ -33,7 +35,7 @@ from longlive_widget.measure.statistics import (
     difference,
     paired_difference,
 )
-from longlive_widget.presets import PRESETS
+from longlive_widget.presets import PRESETS, Preset
 
 KINDS = (
     "benchmark",
@@ -48,6 +50,8 @@ KINDS = (
     "startup",
 )
 """The kinds of record that the log is made from; others are listed and not used."""
+ABLATIONS = ("ablation", "ablation_synchronised")
+"""Those that stand in the tables of ablations."""
 _JUDGED = ("color", "shape", "motion", "ground")
 _COLUMNS = ("p50", "p95", "p99", "mean", "standard deviation", "least", "most", "samples")
 _BEYOND = "beyond_block_ms"
@@ -78,6 +82,8 @@ _STARTS = {
     "cold_start_s": "steady, nothing compiled before",
     "warm_start_s": "steady, compiled before",
 }
+_RAN = ("compiled", "kernels")
+"""The facts that say what ran where a preset leaves it open; attention has its own line."""
 _FACTS = {
     "first_picture_s": "first picture, s",
     "warm_up_s": "warm-up, s",
@@ -100,6 +106,14 @@ _FACTS = {
     "host_first_turn_bytes": "host memory after the first turn, bytes",
     "host_last_turn_bytes": "after the last",
 }
+
+
+_OF_A_START = frozenset(
+    ("first_picture_s", "warm_up_s", "torch_compile_s", "triton_compile_s", "load_s")
+)
+"""What of these depends on what the process has loaded and compiled before."""
+_OF_ONE_PROCESS = timedelta(seconds=1)
+"""Records that are less apart are of one run: it makes them all at its end."""
 
 
 def log_page(records: Sequence[Record], *, decisions: Mapping[str, Decision] | None = None) -> str:
@@ -169,16 +183,17 @@ class _Log:
         yield ""
 
     def _summary(self) -> Iterator[str]:
-        yield "| preset | ms a block | change | pictures/s | peak GB | worst block | decision |"
-        yield "|---|---|---|---|---|---|---|"
+        columns = ("preset", "ms a block", "change", "pictures/s", "latent frames/s", "peak GB")
+        yield f"| {' | '.join((*columns, 'worst block', 'decision'))} |"
+        yield "|---" * (len(columns) + 2) + "|"
         for one in self._candidates:
             change = self._change(one)
             memory = "" if one.memory_bytes is None else f"{one.memory_bytes / 1e9:.1f}"
             told = "" if change is None else percent(change)
             yield (
                 f"| `{one.name}` {self._of([*one.timed, *one.alike])} | {one.block_ms:.1f} | "
-                f"{told} | {one.pictures_per_s:.1f} | {memory} | {decibels(one.worst_db)} | "
-                f"{self._decided(one)} |"
+                f"{told} | {one.pictures_per_s:.1f} | {one.latent_frames_per_s:.1f} | {memory} | "
+                f"{decibels(one.worst_db)} | {self._decided(one)} |"
             )
 
     def _whose(self) -> Iterator[str]:
@@ -231,15 +246,48 @@ class _Log:
                 shown = " | ".join("" if figure is None else f"{figure:.1f}" for figure in figures)
                 unit = "%" if name.endswith("_percent") else "ms"
                 yield f"| {label}, {unit} | {shown} | {of.count} |"
-        known = [(label, last.facts[name]) for name, label in _FACTS.items() if name in last.facts]
+        yield from self._ran(one)
+        for record in one.timed:
+            if out := len(remembered(record)):
+                switches = f"{out} of {len(record.samples['text_ms'])} switches"
+                told = f"Left out {self._of([record])}: {switches}, to prompts that were"
+                yield from ("", f"{told} remembered.")
+        yield from self._facts(last)
+        yield from self._picture(one)
+        yield from self._logged(one)
+        yield from ("", f"**Decision**: {self._decision(one)}.", "")
+
+    def _facts(self, last: Record) -> Iterator[str]:
+        """What a record has beside samples: starts only if its process had no other preset."""
+        together = self._in_one_process(last)
+        names = [name for name in _FACTS if together == 1 or name not in _OF_A_START]
+        known = [(_FACTS[name], last.facts[name]) for name in names if name in last.facts]
         if known:
             told = "; ".join(f"{label} {number(fact)}" for label, fact in known)
             yield from ("", f"{self._of([last])}: {told}.")
         if "attention" in last.facts:
             yield from ("", f"{self._of([last])}: {_attention(last)}.")
-        yield from self._picture(one)
-        yield from self._logged(one)
-        yield from ("", f"**Decision**: {self._decision(one)}.", "")
+        if together > 1 and last.facts.keys() & _OF_A_START:
+            shared = f"{self._of([last])}: {together} presets in one process"
+            yield from (
+                "",
+                f"{shared}: how each starts is not told, for it finds what others loaded.",
+            )
+
+    def _in_one_process(self, one: Record) -> int:
+        """How many presets were measured in the process of this benchmark, it among them."""
+        times = [record.time for record in self._records if record.kind == one.kind]
+        return sum(abs(time - one.time) < _OF_ONE_PROCESS for time in times)
+
+    def _ran(self, one: Candidate) -> Iterator[str]:
+        """What stood for what the preset leaves open, with the records that say so."""
+        told: dict[str, list[Record]] = {}
+        for record in one.timed:
+            ran = [f"{name} {record.facts[name]}" for name in _RAN if name in record.facts]
+            if ran:
+                told.setdefault("; ".join(ran), []).append(record)
+        for words, records in told.items():
+            yield from ("", f"Ran {self._of(records)}: {words}.")
 
     def _picture(self, one: Candidate) -> Iterator[str]:
         for record in one.alike:
@@ -325,27 +373,28 @@ class _Log:
             yield from profile_lines(record)
 
     def _ablations(self) -> Iterator[str]:
-        ablations = [r for r in self._records if r.kind in ("ablation", "ablation_synchronised")]
+        ablations = [record for record in self._records if record.kind in ABLATIONS]
         for case in dict.fromkeys(map(case_of, ablations)):
             yield from (f"## Ablations of {case}", "")
-            yield from ("| | ms a block | what that changes |", "|---|---|---|")
-            bases: dict[str, Record] = {}
-            for record in ablations:
-                if case_of(record) == case:
-                    yield self._ablation(record, bases)
-            yield ""
+            for run in ablation_runs([record for record in ablations if case_of(record) == case]):
+                base = run[0].preset
+                yield from (f"### `{_base(base.name)}`, commit {run[0].commit or 'unknown'}", "")
+                if told := _unlike_today(base):
+                    yield from (told, "")
+                yield from ("| | ms a block | what that changes |", "|---|---|---|")
+                for record in run:
+                    yield self._ablation(record, run[0])
+                yield ""
 
-    def _ablation(self, record: Record, bases: dict[str, Record]) -> str:
-        """One row; `bases` are those that came before, by name: the last one is of the same run."""
-        name, taken = record.preset.name, sample_of(record, "block_ms")
-        before, told = bases.get(_base(name)), ""
-        if name == _base(name):
-            bases[name] = record
-        elif before is not None:
+    def _ablation(self, record: Record, before: Record) -> str:
+        """One row, held against the base of its run."""
+        taken, told = sample_of(record, "block_ms"), ""
+        if record is not before:
             first = sample_of(before, "block_ms")
             pairs = len(first) == len(taken)
             told = milliseconds((paired_difference if pairs else difference)(first, taken))
-        return f"| `{name}` {self._of([record])} | {Summary.of(taken).p50:.1f} | {told} |"
+        row = f"`{record.preset.name}` {self._of([record])} | {Summary.of(taken).p50:.1f}"
+        return f"| {row} | {told} |"
 
     def _scale(self) -> Iterator[str]:
         for at, found in enumerate(scaled(self._records)):
@@ -379,6 +428,7 @@ class _Log:
             "Times are medians of steady blocks, presets in turns; a change is that of the medians "
             f"with its 95 % interval by bootstrap. {RULE}",
             "",
+            *(optimization_log.RATES, ""),
         )
 
     def _sources(self) -> Iterator[str]:
@@ -430,3 +480,28 @@ def _likeness(record: Record) -> Iterator[str]:
 def _base(name: str) -> str:
     """What an ablation of that name is over: see `ablate`."""
     return name.split(", ")[0].split(" without ")[0]
+
+
+def ablation_runs(ablations: Iterable[Record]) -> list[list[Record]]:
+    """The records of ablations by their run: each begins with its base, the first one if any."""
+    runs: dict[str, list[list[Record]]] = {}
+    for record in ablations:
+        base = _base(record.preset.name)
+        if record.preset.name == base or base not in runs:
+            runs.setdefault(base, []).append([])
+        runs[base][-1].append(record)
+    return [run for of_base in runs.values() for run in of_base]
+
+
+def _unlike_today(base: Preset) -> str:
+    """How a base differs from what the preset of its name is now."""
+    today = PRESETS.get(base.name)
+    if today is None:
+        return ""
+    names = base.changes().keys() | today.changes().keys()
+    told = [
+        f"`{name}={choice(getattr(base, name))}` ({choice(getattr(today, name))})"
+        for name in sorted(names)
+        if getattr(base, name) != getattr(today, name)
+    ]
+    return f"Unlike `{base.name}` today: {', '.join(told)}." if told else ""

@@ -89,6 +89,8 @@ def profiled(
             {} if engine.preset.decode_behind else switched_work
         )  # there it is parts of two blocks
         switched = run.broken_down(switches, run.switched, work)
+    told("what it can do at best, once more")
+    ceilings = ceilings.or_better(measured_ceilings(engine.device, engine.model.dtype))
     return Profile(engine, steady, switched, ceilings, seed, size_px)
 
 
@@ -160,12 +162,16 @@ class _Run:
         unprofiled_ms: list[float] = []
         block_ms: list[float] = []
         traces: list[BlockTrace] = []
-        while len(block_ms) < count:
-            turn = min(_AT_ONCE, count - len(block_ms))
-            unprofiled_ms += [make() for _ in range(turn)]
+        for began in range(0, count, _AT_ONCE):
+            turn = min(_AT_ONCE, count - began)
+            profiled_first = began // _AT_ONCE % 2  # so what drifts is in neither
+            if not profiled_first:
+                unprofiled_ms += [make() for _ in range(turn)]
             took_ms, found = self._traced(turn, make)
             block_ms += took_ms
             traces += found
+            if profiled_first:
+                unprofiled_ms += [make() for _ in range(turn)]
         parts = frozenset(name for trace in traces for name in trace.parts)
         known = _work_of(parts, work, with_fused_code(self._engine))
         return breakdown(block_ms, unprofiled_ms, traces, known)

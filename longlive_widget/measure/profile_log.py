@@ -34,7 +34,7 @@ _LINEAR_PARTS = (
 
 
 def profile_lines(record: Record) -> Iterator[str]:
-    """What adds up, then tables of groups and of parts: medians over blocks.
+    """What parts and gaps take, then tables of groups and of parts: medians over blocks.
 
     Of the parts the longest is the first.
     """
@@ -59,8 +59,7 @@ def part_times(record: Record) -> tuple[dict[str, float], float]:
     """
     parts = {
         name.removesuffix("_ms").replace("_", " "): Summary.of(sample).p50
-        for name, sample in record.samples.items()
-        if name.endswith("_ms") and not name.startswith(_NO_PART)
+        for name, sample in ((name, record.samples[name]) for name in _parts_of(record))
     }
     return parts, Summary.of(sample_of(record, "block_ms")).p50
 
@@ -110,16 +109,31 @@ def _limits(record: Record, parts: Iterable[tuple[str, float]], ms: float) -> tu
     return f"{flops / 1e12:.1f}", f"{share:.0%}", f"{least_ms:.1f}", f"{ms - least_ms:.1f}"
 
 
+def counted_as(part: str) -> str:
+    """What the operations of a part are counted as, where it may be computed with fewer."""
+    return " of direct convolution" if part.startswith("decoder") else ""
+
+
+def _parts_of(record: Record) -> list[str]:
+    """The names of its samples of parts and gaps of a steady block."""
+    names = (name for name in record.samples if not name.startswith(_NO_PART))
+    return [name for name in names if name.endswith("_ms")]
+
+
 def _sums(record: Record) -> str:
-    """Whether the parts are the block, and what profiling costs, as far as the record says."""
-    names = ("sum_percent", "unattributed_percent", "overhead_percent")
+    """How much is in parts, and what profiling costs, as far as the record says."""
+    names = ("unattributed_percent", "overhead_percent")
     if not all(name in record.facts for name in names):
         return ""
-    sums, unattributed, overhead = (_number(record, name) for name in names)
-    blocks = len(sample_of(record, "block_ms"))
+    unattributed, overhead = (_number(record, name) for name in names)
+    block_ms = sample_of(record, "block_ms")
+    gaps = sum(record.samples.get("gaps_ms", ()))
+    parts = sum(sum(record.samples[name]) for name in _parts_of(record)) - gaps
+    parts, gaps = (100 * ms / sum(block_ms) for ms in (parts, gaps))
     told = (
-        f"{blocks} blocks. Parts and gaps add up to {sums:.2f} % of them, {unattributed:.2f} % is "
-        f"in no part, and profiling changed the median block by {overhead:+.1f} %."
+        f"{len(block_ms)} blocks. Parts take {max(parts - unattributed, 0):.2f} % of them, gaps "
+        f"{gaps:.2f} %, {unattributed:.2f} % is in no part, and profiling changed the median block "
+        f"by {overhead:+.1f} %."
     )
     if "unnamed_percent" not in record.facts:
         return told
@@ -137,7 +151,9 @@ def _of(record: Record, part: str) -> tuple[str, ...]:
             continue
         rate, most = (_number(record, name) for name in (f"{part}_{kind}", f"ceiling_{kind}"))
         shown = rate / unit
-        cells += [f"{shown:,.0f}" if shown >= 100 else f"{shown:.3g}", f"{rate / most:.0%}"]
+        mark = counted_as(part) if kind == "flop_per_s" else ""
+        figure = f"{shown:,.0f}" if shown >= 100 else f"{shown:.3g}"
+        cells += [f"{figure}{mark}", f"{rate / most:.0%}"]
     return tuple(cells)
 
 

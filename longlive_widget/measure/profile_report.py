@@ -9,6 +9,7 @@ from longlive_widget.geometry import Geometry
 from longlive_widget.measure.breakdown import Breakdown, Part
 from longlive_widget.measure.ceilings import Ceilings
 from longlive_widget.measure.environment import commit, machine, measured, versions
+from longlive_widget.measure.profile_log import counted_as
 from longlive_widget.measure.record import Fact, Record
 
 _STEADY, _SWITCHED = "Steady blocks", "Blocks on which a prompt lands"
@@ -65,7 +66,8 @@ class Profile:
         """It as a record of kind "profile": a sample of each part for each steady block."""
         steady, ceilings = self.steady, self.ceilings
         facts: dict[str, Fact] = {
-            "sum_percent": 100 * steady.sum_share,
+            "parts_percent": 100 * steady.parts_share,
+            "gaps_percent": 100 * steady.gaps_share,
             "unattributed_percent": 100 * steady.unattributed_share,
             "unnamed_percent": 100 * steady.unnamed_share,
             "overhead_percent": 100 * steady.overhead_share,
@@ -125,9 +127,9 @@ def _sums(found: Breakdown) -> str:
         f"{len(found.block_ms)} of {mean(found.block_ms):.1f} ms on average "
         f"(by the medians, {100 * found.overhead_share:+.1f} % to as many without a profiler, of "
         f"{mean(found.unprofiled_ms):.1f} ms on average). "
-        f"The parts add up to {100 * found.sum_share:.2f} % of that, "
-        f"{100 * found.unattributed_share:.2f} % is unattributed, and in "
-        f"{100 * found.unnamed_share:.2f} % nothing runs and the host is in no part."
+        f"The parts take {100 * found.parts_share:.2f} % of that, gaps "
+        f"{100 * found.gaps_share:.2f} %, {100 * found.unattributed_share:.2f} % is unattributed, "
+        f"and in {100 * found.unnamed_share:.2f} % nothing runs and the host is in no part."
     )
 
 
@@ -148,7 +150,7 @@ def _cells(part: Part, found: Breakdown, ceilings: Ceilings) -> tuple[str, ...]:
         f"{100 * found.share(part.ms):.1f} %",
         f"{part.calls:.0f}",
         f"{mean(part.gap_ms):.2f}",
-        f"{work.flops / 1e9:.3g}" if work and work.flops else _UNKNOWN,
+        f"{work.flops / 1e9:.3g}{counted_as(part.name)}" if work and work.flops else _UNKNOWN,
         f"{work.nbytes / 1e6:.3g}" if work and work.nbytes else _UNKNOWN,
         _UNKNOWN if flop_per_s is None else _giga(flop_per_s),
         _UNKNOWN if flop_per_s is None else f"{100 * flop_per_s / ceilings.flop_per_s:.1f} %",
@@ -170,7 +172,8 @@ def _breakdown_json(found: Breakdown) -> dict[str, object]:
         "block_ms": mean(found.block_ms),
         "unprofiled_block_ms": mean(found.unprofiled_ms),
         "gaps_ms": mean(found.gaps_ms),
-        "sum_share": found.sum_share,
+        "parts_share": found.parts_share,
+        "gaps_share": found.gaps_share,
         "unattributed_share": found.unattributed_share,
         "unnamed_share": found.unnamed_share,
         "parts": {

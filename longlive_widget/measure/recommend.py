@@ -18,6 +18,10 @@ from longlive_widget.presets import PRESETS, Preset
 UNSEEN_DB = 40.0
 """A preset whose worst block, from one history, has this PSNR or more shows no difference."""
 
+READ = 0.01
+"""A prompt of which reading took less than this share of the median was remembered, not read."""
+_OF_A_SWITCH = ("text_ms", "re_cache_ms")
+
 JUDGED = "adherence_whole"
 """Under this name a record of `quality` has the share of clips that show all of their prompt."""
 
@@ -62,8 +66,13 @@ class Candidate:
         return self.preset.name
 
     def samples(self, name: str) -> list[float]:
-        """The numbers of that name of all its benchmarks."""
-        return [value for record in self.timed for value in record.samples.get(name, ())]
+        """The numbers of that name of all its benchmarks, but of switches that read nothing."""
+        return [value for record in self.timed for value in _kept(record, name)]
+
+    @property
+    def latent_frames_per_s(self) -> float:
+        """What LongLive's log calls FPS."""
+        return self.pictures_per_s / PICTURES_PER_LATENT_FRAME
 
     @property
     def real_time_ms(self) -> float:
@@ -239,6 +248,25 @@ def case_of(record: Record) -> str:
     threads = record.machine.threads
     machine = f"{record.machine.device}, {threads} thread{'s' if threads > 1 else ''}"
     return f"{model} on {machine}, torch {record.versions.torch}"
+
+
+def remembered(record: Record) -> frozenset[int]:
+    """The switches of a benchmark that were to prompts which the preset remembered, by place."""
+    text_ms = record.samples.get("text_ms", ())
+    if not text_ms:
+        return frozenset()
+    nothing_ms = READ * Summary.of(text_ms).p50
+    return frozenset(place for place, ms in enumerate(text_ms) if ms < nothing_ms)
+
+
+def _kept(record: Record, name: str) -> Sequence[float]:
+    """The numbers of that name of a record, but of switches that read nothing."""
+    sample = record.samples.get(name, ())
+    of_switches = name.startswith("switch_") or name in _OF_A_SWITCH
+    if not of_switches or len(sample) != len(record.samples.get("text_ms", ())):
+        return sample
+    out = remembered(record)
+    return [value for place, value in enumerate(sample) if place not in out]
 
 
 def sample_of(record: Record, name: str) -> Sequence[float]:

@@ -2,7 +2,7 @@
 
 Sessions at work at once have a thread each, as the studios of one kernel have; a block holds the
 weights while it is begun on a GPU, and computed on a processor, so none is changed under it. All
-points of a run take turns, so that a machine that slows down slows all of them.
+points of a run take turns, there and back, so that a machine that slows down slows all of them.
 """
 
 import time
@@ -20,6 +20,7 @@ from longlive_widget.measure.benchmark import (
     Measured,
     Plan,
     blocks_until_steady,
+    in_turn,
     share_of,
     weight_bytes,
 )
@@ -41,7 +42,7 @@ class Grid:
     sizes_px: Sequence[Size] = (None,)
     sessions: int = 1
     blocks: int = 20
-    turns: int = 3
+    turns: int = 4
     seed: int = 0
 
 
@@ -75,7 +76,7 @@ def scale(
                 point.warm_up(whole.own)
                 points.append(point)
         for turn in range(grid.turns):
-            for point in points:
+            for point in in_turn(points, turn):
                 told(f"{point}: turn {turn + 1} of {grid.turns}")
                 point.take_turn(turn)
         return tuple(point.measured() for point in points)

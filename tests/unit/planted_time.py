@@ -1,7 +1,12 @@
 """A clock that a test moves."""
 
 import threading
+import time
 from collections.abc import Callable
+
+import pytest
+
+from longlive_widget.engine import decode as decoding
 
 SLOW_S = 50.0
 
@@ -27,3 +32,16 @@ class PlantedTime:
             return function(*given)
 
         return slow
+
+
+def slowing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have each block take a millisecond longer than the one before it, by a clock of our own."""
+    planted, decode_now, decoded = PlantedTime(), decoding.decode_now, []
+
+    def slower_and_slower(*given: object) -> object:
+        decoded.append(given)
+        planted.wait(1 + len(decoded) / 1000)
+        return decode_now(*given)
+
+    monkeypatch.setattr(time, "perf_counter", planted)
+    monkeypatch.setattr(decoding, "decode_now", slower_and_slower)

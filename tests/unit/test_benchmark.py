@@ -1,6 +1,7 @@
 """What a benchmark samples, and where it says that time went."""
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from longlive_widget.engine import decode as decoding
 from longlive_widget.engine.session import Session
 from longlive_widget.engine.steering import Steering
 from longlive_widget.engine.windows import new_window
+from longlive_widget.measure.ablate import effects
 from longlive_widget.measure.benchmark import (
     FULL,
     PROMPTS,
@@ -25,7 +27,7 @@ from longlive_widget.measure.benchmark import (
 )
 from longlive_widget.measure.memory import bytes_in_graphs, host_bytes, host_peak_bytes
 from longlive_widget.presets import PRESETS, WindowCache
-from tests.unit.planted_time import SLOW_S, PlantedTime
+from tests.unit.planted_time import SLOW_S, PlantedTime, slowing
 
 SMALL = Plan(blocks=7, switches=3, turns=2, size_px=(64, 48))
 OF_A_BLOCK = (
@@ -240,20 +242,40 @@ def test_a_full_window_lies_in_as_many_ways_as_are_warmed_up(kind: WindowCache, 
     assert seen == (seen[:states] * 60)[: len(seen)]
 
 
-def test_presets_take_turns():
+def test_presets_take_turns_the_last_one_first_in_every_second_one():
     told: list[str] = []
     benchmark(
         [DRAFT, DRAFT.with_(name="other")],
         load,
-        Plan(blocks=2, switches=0, turns=2, size_px=(64, 48)),
+        Plan(blocks=4, switches=0, turns=4, size_px=(64, 48)),
         told=told.append,
     )
     assert told[2:] == [
-        "draft: turn 1 of 2",
-        "other: turn 1 of 2",
-        "draft: turn 2 of 2",
-        "other: turn 2 of 2",
+        "draft: turn 1 of 4",
+        "other: turn 1 of 4",
+        "other: turn 2 of 4",
+        "draft: turn 2 of 4",
+        "draft: turn 3 of 4",
+        "other: turn 3 of 4",
+        "other: turn 4 of 4",
+        "draft: turn 4 of 4",
     ]
+
+
+def test_each_way_through_the_presets_has_as_many_turns():
+    assert [plan.turns % 2 for plan in (QUICK, FULL)] == [0, 0]
+
+
+@pytest.mark.parametrize("measure", [benchmark, as_the_log])
+def test_a_machine_that_slows_down_makes_no_difference_between_presets(
+    monkeypatch: pytest.MonkeyPatch, measure: Callable[..., tuple[Measured, ...]]
+):
+    slowing(monkeypatch)
+    plan = Plan(blocks=8, switches=0, turns=4, size_px=(64, 48))
+    found = measure([DRAFT, DRAFT.with_(name="the same")], load, plan)
+    (sample,) = found[0].samples.keys() & {"block_ms", "first_block_ms"}
+    (_, same) = effects(found, sample)
+    assert "no difference seen" in str(same)
 
 
 def test_only_what_was_loaded_whole_tells_how_long_that_took():
@@ -368,7 +390,7 @@ def test_the_logs_way_measures_first_blocks():
 
 
 def test_in_the_logs_way_too_presets_take_turns(monkeypatch):
-    made = []
+    made: list[int] = []
     session = Engine.session
 
     def noted(engine: Engine, prompt, seed, size_px):
@@ -377,7 +399,7 @@ def test_in_the_logs_way_too_presets_take_turns(monkeypatch):
 
     monkeypatch.setattr(Engine, "session", noted)
     as_the_log([DRAFT, DRAFT.with_(window_frames=9)], load, Plan(blocks=2, size_px=(64, 48)))
-    assert made == [6, 9] * 3
+    assert made == [6, 9, 9, 6, 6, 9]
 
 
 def test_the_built_in_prompts_are_read_whole_by_the_embedded_model():

@@ -103,5 +103,5 @@ def test_what_is_compiled_runs_compiled_and_its_linears_are_told_apart():
     assert parts["feed-forward up"].flop_per_s is not None
     assert parts["decoder stage 1"].byte_per_s is None
     assert parts["rotary positions"].byte_per_s is None
-    assert steady.sum_share == pytest.approx(1, abs=0.03)
     assert steady.unattributed_share <= 0.03
+    assert steady.unnamed_share <= 0.03

@@ -2,14 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
+import torch
 
 from longlive_widget import PRESETS, Preset
+from longlive_widget.engine.capability import within_reach
+from longlive_widget.errors import CapabilityError
 from longlive_widget.measure.contrast import contrasts
 from longlive_widget.measure.findings import FINDINGS, Seen, empty_window
 from longlive_widget.measure.log import log_page
-from longlive_widget.measure.record import Record
+from longlive_widget.measure.record import Commit, Record
 from tests.unit.written_record import MACHINE, record
 
 REFERENCE = PRESETS["reference"]
@@ -89,6 +93,48 @@ def test_records_of_other_machines_and_other_ways_are_not_held_against_each_othe
         assert contrasts([before, other(400, window_frames=6)], "window_frames") == ()
 
 
+EARLIER = {
+    "commit": Commit("57ab9b4" + "0" * 33, dirty=False),
+    "time": datetime(2026, 11, 25, tzinfo=UTC),
+}
+
+
+def test_what_an_earlier_engine_took_is_marked_and_the_newest_one_decides():
+    before = timed(800, **EARLIER), replace(other(500, compiled="default"), **EARLIER)
+    found = seen(1, *before, timed(800))
+    assert found.verdict == "differs"
+    assert "over `reference` on NVIDIA H100, commit 57ab9b4, an earlier engine: -37." in found.told
+    now = timed(800), other(625, compiled="default")
+    found = seen(1, *before, *now)
+    assert found.verdict == "confirmed"
+    newest, earlier = found.told.split("; ")
+    assert "commit 29f12ca: -21.8%" in newest
+    assert "commit 57ab9b4, an earlier engine: -37." in earlier
+
+
+def test_engines_of_two_commits_are_not_held_against_each_other():
+    found = contrasts([timed(800, **EARLIER), other(425.95, window_frames=6)], "window_frames")
+    assert found == ()
+
+
+def test_where_no_layer_is_compiled_nothing_is_told_of_compiling():
+    ours = {"facts": {"compiled": "no layer: the kernels are our own"}}
+    nothing = replace(other(800, compiled="default"), **ours)
+    found = seen(1, timed(800), nothing)
+    assert found.verdict == "not measured"
+    told = "with the newest kernels `compiled=default` compiles no layer: the kernels are our own"
+    assert told in found.told
+    assert found.records[-1] == nothing
+
+
+def test_a_base_that_is_no_preset_of_today_is_told_with_its_settings():
+    base = other(800, window_cache="ring", prompt_cache=8)
+    by_name = replace(base, preset=base.preset.with_(name="balanced"))
+    less = replace(base, preset=base.preset.with_(name="less", window_frames=6))
+    found = seen(4, by_name, replace(less, samples={"block_ms": [400.0] * 20}))
+    assert "over `balanced` (window_cache=ring, prompt_cache=8) on NVIDIA H100" in found.told
+
+
 def test_a_contrast_takes_all_records_of_a_preset():
     base = [timed(800), timed(900)]
     (found,) = contrasts([*base, other(425.95, window_frames=6)], "window_frames")
@@ -115,16 +161,29 @@ def test_what_the_log_says_to_fail_is_wrong_once_it_ran_on_a_gpu(
     assert seen(number, on_processor).verdict == "not measured"
 
 
-def test_fp8_is_told_of_gpus_that_were_measured():
-    pair = timed(800), other(700, linear_dtype="fp8")
+@pytest.mark.parametrize(
+    ("capability", "block_ms", "verdict"),
+    [
+        ("9.0", 700, "differs"),
+        ("9.0", 800, "wrong"),
+        ("9.0", 900, "wrong"),
+        ("10.0", 700, "wrong"),
+        ("10.0", 900, "not measured"),
+    ],
+)
+def test_fp8_is_told_of_gpus_that_were_measured(capability: str, block_ms: float, verdict: str):
+    gpu = replace(MACHINE, device="NVIDIA X1", compute_capability=capability)
+    pair = (replace(one, machine=gpu) for one in (timed(800), other(block_ms, linear_dtype="fp8")))
     found = seen(5, *pair)
-    assert found.verdict == "not measured"
-    assert "-12.5%" in found.told
-    assert "no GPU before Hopper is among the records, only NVIDIA H100" in found.told
-    older = replace(MACHINE, device="NVIDIA L40S", compute_capability="8.9")
-    assert seen(5, *(replace(one, machine=older) for one in pair)).verdict == "wrong"
-    slower = timed(800), other(900, linear_dtype="fp8")
-    assert seen(5, *(replace(one, machine=older) for one in slower)).verdict == "confirmed"
+    assert found.verdict == verdict
+    assert "on NVIDIA X1" in found.told
+
+
+def test_what_fp8_needs_is_what_the_engine_asks_for():
+    with pytest.raises(CapabilityError, match=r"compute capability 9\.0"):
+        within_reach(PRESETS["turbo_fp8"], torch.device("cpu"), allow_fallback=False)
+    page = log_page([timed(800), other(700, linear_dtype="fp8")])
+    assert "Here FP8 needs compute capability 9.0 and is refused elsewhere, unless" in page
 
 
 def test_what_steps_can_save_is_told_from_their_share_of_a_block():
@@ -160,7 +219,7 @@ def test_what_another_gpu_says_of_the_same_model_counts_and_is_told_as_its_own()
     ]
     page = log_page([timed(800), *pair])
     assert "**confirmed** [2, 3]" in page
-    assert "over `reference` on NVIDIA H200: +28" in page
+    assert "over `reference` on NVIDIA H200, commit 29f12ca: +28" in page
     on_processor = [replace(one, machine=replace(elsewhere, device_type="cpu")) for one in pair]
     assert "**confirmed**" not in log_page([timed(800), *on_processor])
 

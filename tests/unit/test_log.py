@@ -11,13 +11,14 @@ from longlive_widget import PRESETS
 from longlive_widget.cli import main
 from longlive_widget.errors import RecordError
 from longlive_widget.measure.log import log_page
-from longlive_widget.measure.log_html import times_figure
+from longlive_widget.measure.log_html import log_html, times_figure
 from longlive_widget.measure.recommend import candidates_in
-from longlive_widget.measure.record import Record
+from longlive_widget.measure.record import Commit, Record
 from longlive_widget.measure.records import append, read
 from tests.unit.written_record import MACHINE, record
 
 GB = 1e9
+TIME = record().time
 
 
 def timed(name: str, block_ms: float, peak_gb: float = 30):
@@ -77,6 +78,50 @@ def test_figures_say_which_record_they_are_from():
     sources = page.split("## Records")[1]
     assert re.search(r"^\| 8 \| likeness \| tiny \| ultra \| NVIDIA H100 \|", sources, re.MULTILINE)
     assert "LongLive's log, on an H100 and with an empty window: 215 ms" in ultra
+
+
+def test_switches_to_prompts_that_were_remembered_are_left_out_and_told():
+    texts, wholes = [30.0, 31.0, 29.0, 0.0], [500.0, 501.0, 502.0, 100.0]
+    samples = {"block_ms": [300.0] * 6, "text_ms": texts, "switch_ms": wholes}
+    remembering = record(preset=PRESETS["balanced"], samples=samples, facts={})
+    told = section(log_page((RECORDS[0], remembering)), "balanced")
+    assert "| reading a prompt, ms | 30.0 | 31.0 | 31.0 | 30.0 | 1.0 | 29.0 | 31.0 | 3 |" in told
+    assert (
+        "| block of a switch, ms | 501.0 | 502.0 | 502.0 | 501.0 | 1.0 | 500.0 | 502.0 | 3 |"
+        in told
+    )
+    assert "Left out [2]: 1 of 4 switches, to prompts that were remembered." in told
+    assert "Left out" not in section(log_page((RECORDS[0], timed("balanced", 500))), "balanced")
+
+
+def test_how_presets_start_is_told_where_each_had_a_process_of_its_own():
+    """What comes second finds all that the first one has loaded and compiled."""
+    starts = {"first_picture_s": 25.5, "warm_up_s": 30.0, "torch_compile_s": 1.0, "load_s": 4.0}
+    first, second = (
+        replace(timed(name, 500), facts=starts | {"window_bytes": 5.0}, time=TIME + delay)
+        for name, delay in (("reference", timedelta()), ("balanced", timedelta(seconds=0.4)))
+    )
+    page = log_page((first, second))
+    for name in ("reference", "balanced"):
+        assert "window, bytes 5.00" in section(page, name)
+        assert not re.search("first picture, s|warm-up|loading", section(page, name))
+        assert "2 presets in one process: how each starts is not told" in section(page, name)
+    later = replace(second, time=TIME + timedelta(seconds=30))
+    told = section(log_page((first, later)), "balanced")
+    assert "first picture, s 25.50; warm-up, s 30.00" in told
+    assert "in one process" not in told
+
+
+def test_latent_frames_stand_beside_pictures_and_what_the_logs_fps_are_is_told():
+    page = log_page(RECORDS)
+    summary = page.split("## Summary")[1].split("\n## ")[0]
+    assert "| preset | ms a block | change | pictures/s | latent frames/s |" in summary
+    assert re.search(
+        r"^\| `reference` \[1\] \| 801\.0 \|  \| 15\.0 \| 3\.7 \|", summary, re.MULTILINE
+    )
+    method = page.split("## Method")[1]
+    assert "latent frames a second, 3 by the mean block (3 / 0.7356 s = 4.1)" in method
+    assert "by the longest block (3 / 0.330 s = 9.1, 3 / 0.250 s = 12.0)" in method
 
 
 def test_the_way_to_a_blocks_first_pictures_is_a_row_of_its_own():
@@ -192,14 +237,17 @@ def test_a_profile_is_a_table_of_its_parts():
     ]
 
 
-def test_a_profile_tells_what_adds_up_and_how_near_the_ceilings_parts_are():
+def test_a_profile_tells_what_parts_and_gaps_take_and_how_near_the_ceilings_parts_are():
     samples = {"block_ms": [100.0], "copies_ms": [25.0], "gaps_ms": [2.0], "waiting_ms": [0.0]}
+    samples["decoder_stage_1_ms"] = [1.0]
     facts = {"sum_percent": 99.5, "unattributed_percent": 0.25, "overhead_percent": 1.5}
+    facts |= {"decoder_stage_1_flop_per_s": 4e12}
     facts |= {"copies_calls": 12.0, "copies_flop_per_s": 2e12, "copies_byte_per_s": 1.5e12}
     facts |= {"ceiling_flop_per_s": 8e12, "ceiling_byte_per_s": 3e12}
     profiled = record(kind="profile", preset=PRESETS["ultra"], samples=samples, facts=facts)
     page = log_page((*RECORDS, profiled)).split("## Where the time of `ultra` [11] goes")[1]
-    assert "1 blocks. Parts and gaps add up to 99.50 % of them, 0.25 % is in no part" in page
+    assert "1 blocks. Parts take 25.75 % of them, gaps 2.00 %, 0.25 % is in no part" in page
+    assert "| decoder stage 1 | 1.0 | 1.0% |  | 4 of direct convolution | 50% |  |  |" in page
     assert "profiling changed the median block by +1.5 %.\n" in page
     more = replace(profiled, facts=facts | {"unnamed_percent": 0.125})
     told = "by +1.5 %. In 0.12 % nothing runs, and the host is in no part.\n"
@@ -300,11 +348,51 @@ def test_ablations_are_held_against_their_own_base():
     other = (ablated("turbo", 300), ablated("turbo without compiled", 450))
     elsewhere = replace(bases[0], model="other", samples={"block_ms": [5.0] * 20})
     whole = log_page((*RECORDS, *bases, *other, elsewhere))
-    page = whole.split("## Ablations of tiny")[1].split("## ")[0]
+    page = whole.split("## Ablations of tiny")[1].split("\n## ")[0]
     assert "| `reference` [15] | 5.0 |  |" in whole.split("## Ablations of other")[1]
     assert "| `reference, window_frames=6` [12] | 701.0 | -100.0 ms" in page
     assert "| `turbo without compiled` [14] | 450.9 | +150.0 ms" in page
     assert "| `turbo` [13] | 300.9 |  |" in page
+
+
+def test_each_base_of_ablations_has_its_commit_and_what_its_preset_is_not_today():
+    def ablated(name: str, block_ms: float, commit: str, **settings: object):
+        preset = PRESETS["balanced"].with_(**settings).with_(name=name)
+        return record(
+            kind="ablation",
+            preset=preset,
+            samples={"block_ms": [block_ms + i / 10 for i in range(20)]},
+            commit=Commit(commit + "0" * 33, dirty=False),
+        )
+
+    earlier = {"cuda_graphs": False, "kernels": "torch"}
+    page = log_page(
+        (
+            *RECORDS,
+            ablated("balanced", 450, "57ab9b4", **earlier),
+            ablated("balanced, window_frames=6", 400, "57ab9b4", **earlier, window_frames=6),
+            ablated("balanced", 340, "dc618ac"),
+        )
+    )
+    page = page.split("## Ablations of tiny")[1].split("\n## ")[0]
+    first, second = page.split("### `balanced`, commit ")[1:]
+    assert first.startswith("57ab9b4\n")
+    assert "Unlike `balanced` today: `cuda_graphs=False` (fastest)" in first
+    assert "`kernels=torch` (fastest)" in first
+    assert "| `balanced, window_frames=6` [12] | 400.9 | -50.0 ms" in first
+    assert second.startswith("dc618ac\n")
+    assert "Unlike" not in second
+
+
+def test_what_a_preset_left_open_is_told_with_what_ran():
+    before = timed("balanced", 500)
+    facts = {"compiled": "no layer: the kernels are our own", "kernels": "triton"}
+    facts |= {"attention": "fa3"}
+    after = replace(before, facts=before.facts | facts)
+    told = section(log_page((RECORDS[0], before, after)), "balanced")
+    assert "Ran [3]: compiled no layer: the kernels are our own; kernels triton." in told
+    assert "attention by fa3" in told
+    assert "Ran [2]" not in told
 
 
 @pytest.fixture
@@ -417,6 +505,31 @@ def test_as_html_it_is_one_file_with_charts_in_which_words_are_text(tmp_path):
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert page.count('<div class="chart"></div>') == 2
     assert "<td>500.9</td>" in page
+
+
+def test_as_html_profiles_and_ablations_have_charts():
+    samples = {"block_ms": [100.0], "copies_ms": [25.0]}
+    facts = {"copies_flop_per_s": 2e12, "copies_byte_per_s": 1.5e12}
+    ceilings = {"ceiling_flop_per_s": 8e12, "ceiling_byte_per_s": 3e12}
+    bare = record(kind="profile", preset=PRESETS["ultra"], samples=samples, facts={})
+    profiled = replace(bare, preset=PRESETS["balanced"], facts=facts | ceilings)
+    base, less = (
+        record(kind="ablation", preset=preset, samples={"block_ms": [block_ms] * 6})
+        for preset, block_ms in (
+            (PRESETS["turbo"], 300.0),
+            (PRESETS["turbo"].with_(name="turbo without <b>", compiled=None), 450.0),
+        )
+    )
+    page = log_html((*RECORDS, profiled, bare, base, less))
+    assert page.count('<div class="chart"></div>') == 2 + 3 + 1
+    headings = re.findall("<h3>(.*)</h3>\n<div class", page)
+    assert headings == [
+        "Parts of balanced [11]",
+        "Roofline of balanced [11]",
+        "Parts of ultra [12]",
+        "Ablations of turbo [13, 14]",
+    ]
+    assert "turbo without <b>" not in page
 
 
 def test_the_chart_of_times_has_a_bar_for_each_preset():

@@ -59,7 +59,8 @@ def test_points_take_turns(found: tuple[Measured, ...], told: list[str]):
     points = ["48 x 32, 1 session", "48 x 32, 2 sessions", "32 x 32, 1 session"]
     points.append("32 x 32, 2 sessions")
     assert len(found) == 4
-    assert told[-8:] == [f"{point}: turn {turn} of 2" for turn in (1, 2) for point in points]
+    there = [f"{point}: turn 1 of 2" for point in points]
+    assert told[-8:] == [*there, *(f"{point}: turn 2 of 2" for point in reversed(points))]
 
 
 def test_sessions_share_the_weights_and_have_windows_of_their_own(found: tuple[Measured, ...]):
