@@ -417,7 +417,13 @@ class _Log:
 
     def _sweet_spots(self) -> Iterator[str]:
         yield from ("## Sweet spot", "")
-        for limits in (Limits(), Limits(worst_db=UNSEEN_DB), Limits(pictures_per_s=25)):
+        asked = (
+            Limits(),
+            Limits(worst_db=UNSEEN_DB),
+            Limits(pictures_per_s=25),
+            Limits(memory_bytes=24e9),
+        )
+        for limits in asked:
             yield f"- {recommend(self._candidates, limits).sentence}."
         yield ""
 

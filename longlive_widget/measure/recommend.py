@@ -165,7 +165,8 @@ class Recommendation:
 def recommend(candidates: Sequence[Candidate], limits: Limits) -> Recommendation:
     """The fastest preset that keeps to a limit on the picture; without one, the best picture.
 
-    Of presets with equally good pictures it is the fastest. Without any limit, it must make as
+    Pictures without visible loss (`UNSEEN_DB`) are equally good; of presets with equally good ones
+    it is the fastest. Without any limit, it must make as
     many pictures a second as are played. Those whose pictures were not compared are taken where
     there are no others alone, and named.
     """
@@ -190,7 +191,9 @@ def _among(candidates: Sequence[Candidate], asked: Limits, *, by_picture: bool) 
     of = sum(
         not one.misses(asked) and not (by_picture and one.worst_db is None) for one in candidates
     )
-    why = "the fastest with the best picture" if by_picture else "the fastest"
+    best = max((one.worst_db for one in keeping if one.worst_db is not None), default=0.0)
+    good = "without visible loss" if best >= UNSEEN_DB else "with the best picture"
+    why = f"the fastest {good}" if by_picture else "the fastest"
     among = f"{why} of the {of}" if of > 1 else "the only one"
     known = " whose pictures are known" if by_picture and unknown else ""
     told = f"; not compared: {', '.join(unknown)} (`likeness` compares them)" if unknown else ""
@@ -353,7 +356,7 @@ def _of_pictures(model: str, geometry: Geometry, alike: Sequence[Record]) -> lis
 def _loss_then_time(one: Candidate) -> tuple[float, float]:
     """Memory need not be in it: where both are equal, only the least memory is in the front."""
     block_ms, _, loss = one.costs
-    return loss, block_ms
+    return max(loss, -UNSEEN_DB), block_ms
 
 
 def _nothing(front: Sequence[Candidate], limits: Limits) -> str:

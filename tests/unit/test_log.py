@@ -220,7 +220,8 @@ def test_the_environment_has_the_driver_of_a_gpu():
 
 def test_the_sweet_spot_is_what_recommend_says():
     spots = log_page(RECORDS).split("## Sweet spot")[1].split("##")[0]
-    assert spots.count("\n- ") == 3
+    assert spots.count("\n- ") == 4
+    assert "with 24 GB or less" in spots
     assert "- balanced: 500.9 ms a block" in spots
 
 
