@@ -1,7 +1,7 @@
 """The published files: the embedded model written in their layouts, names and types."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,7 @@ from longlive_widget.engine.memory import (
     video_bytes,
     window_bytes,
 )
-from longlive_widget.engine.model import Placement
+from longlive_widget.engine.model import Placement, Sizes
 from longlive_widget.engine.official import longlive_sizes
 from longlive_widget.engine.source import FolderSource, FullSizeSource, source_of
 from longlive_widget.errors import (
@@ -511,6 +511,27 @@ def test_the_way_out_of_too_little_room_is_one_that_this_machine_has(
     assert "'speed'" not in way_out
     assert "'turbo_fp8'" not in way_out
     assert "'low_memory'" in way_out
+
+
+@pytest.mark.parametrize("attention", ["torch", "math"])
+@pytest.mark.parametrize("window_frames", [10**9, 10**12])
+def test_a_window_that_has_no_room_by_itself_is_told_with_no_dry_run_of_it(
+    monkeypatch: pytest.MonkeyPatch, window_frames: int, attention: str
+):
+    """One writes down a number for each frame: so many take more memory than a host has."""
+    monkeypatch.setattr(memory, "free_bytes", lambda _: 10**9)
+    monkeypatch.setattr(memory, "passing_bytes", _no_dry_run_of_more(12))
+    huge = PRESETS["reference"].with_(window_frames=window_frames, attention=attention)
+    with pytest.raises(CapabilityError, match=r"needs more than \d+\.\d GB on .* use window_f"):
+        Engine.load("tiny", huge, device="cpu")
+
+
+def _no_dry_run_of_more(most_frames: int) -> Callable[[Preset, Sizes, torch.dtype], int]:
+    def counted(preset: Preset, sizes: Sizes, dtype: torch.dtype) -> int:
+        assert preset.window_frames <= most_frames
+        return passing_bytes(preset, sizes, dtype)
+
+    return counted
 
 
 @pytest.mark.parametrize(
