@@ -2,6 +2,7 @@
 
 from dataclasses import fields
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -13,7 +14,22 @@ from longlive_widget.measure.decision import proposed_for
 from longlive_widget.measure.distance import distances_in
 from longlive_widget.measure.record import Record
 from longlive_widget.measure.records import read
-from longlive_widget.presets import PRESETS, UNSEEN, Preset, preset_named
+from longlive_widget.presets import (
+    PRESETS,
+    UNSEEN,
+    Attention,
+    CompileMode,
+    Context,
+    Decoder,
+    Kernels,
+    LinearDtype,
+    OnGpus,
+    Preset,
+    Recache,
+    WindowCache,
+    WindowDtype,
+    preset_named,
+)
 from longlive_widget.presets_page import PICTURE, page
 from tests.unit.written_record import record
 
@@ -309,17 +325,82 @@ def test_what_the_page_shows_of_the_log_stands_there(name):
         ({"memory_pool": True}, "replay window_cache 'rolling'.*use window_cache='ring' or 's"),
         (
             {"memory_pool": True, "window_cache": "ring", "compiled": "reduce-overhead"},
-            "compiled 'reduce-overhead' records .*: use compiled='default', or cuda_graphs=False",
+            "of compiled 'reduce-overhead' .*: use compiled='default', or cuda_graphs=False",
         ),
         (
             {"memory_pool": True, "window_cache": "static", "compiled": "max-autotune"},
-            "graphs True: use compiled='max-autotune-no-cudagraphs', or cuda_graphs=False",
+            "inside its own: use compiled='max-autotune-no-cudagraphs', or cuda_graphs=False",
         ),
     ],
 )
 def test_a_preset_that_contradicts_itself_says_how_not_to(settings, told):
     with pytest.raises(PresetError, match=told):
         PRESETS["reference"].with_(cuda_graphs=True, **settings)
+
+
+LEGAL: dict[str, tuple[object, ...]] = {
+    "denoise_steps": ((1000, 250), (1000,)),
+    "window_frames": (1, 6, 8, 12, 100),
+    "window_cache": get_args(WindowCache),
+    "window_dtype": get_args(WindowDtype),
+    "prompt_cache": (0, 1, 8),
+    "context": get_args(Context),
+    "recache": get_args(Recache),
+    "memory_pool": (False, True),
+    "cuda_graphs": get_args(OnGpus),
+    "decoder": get_args(Decoder),
+    "decode_frames": (None, 1, 3),
+    "decode_first": get_args(OnGpus),
+    "decode_behind": (False, True),
+    "offload_text_encoder": (False, True),
+    "compiled": (None, *get_args(CompileMode)),
+    "linear_dtype": get_args(LinearDtype),
+    "attention": get_args(Attention),
+    "kernels": get_args(Kernels),
+}
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_setting_of_every_preset_may_have_every_value_by_itself(name: str):
+    """But for what graphs that must be, True, cannot do without; "fastest" does without them."""
+    assert LEGAL.keys() == PICTURE.keys()
+    preset, refused = PRESETS[name], set()
+    for setting, value in ((one, value) for one, values in LEGAL.items() for value in values):
+        try:
+            changed = preset.with_(**{setting: value})
+        except PresetError:
+            refused.add((setting, value))
+            continue
+        assert getattr(changed, setting) == value
+        for device in ("cuda", "cpu"):
+            there = changed.on(device)
+            assert there.on(device) == there
+            assert there.cuda_graphs == changed.replays(device)
+    graphs_need = {
+        ("window_cache", "rolling"),
+        ("memory_pool", False),
+        ("compiled", "reduce-overhead"),
+        ("compiled", "max-autotune"),
+    }
+    if preset.cuda_graphs is True:
+        assert refused == graphs_need
+    else:
+        assert refused <= {("cuda_graphs", True)}
+
+
+def test_graphs_that_are_to_be_the_fastest_are_off_where_another_setting_rules_them_out():
+    balanced = PRESETS["balanced"]
+    assert balanced.replays("cuda")
+    for change in (
+        {"window_cache": "rolling"},
+        {"memory_pool": False},
+        {"compiled": "reduce-overhead"},
+        {"compiled": "max-autotune"},
+    ):
+        changed = balanced.with_(**change)
+        assert changed.cuda_graphs == "fastest"
+        assert not changed.replays("cuda")
+        assert changed.on("cuda").cuda_graphs is False
 
 
 @pytest.mark.parametrize(
