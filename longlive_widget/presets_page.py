@@ -69,7 +69,10 @@ def _section(preset: Preset, distances: _Distances, decisions: _Decisions) -> It
         yield f"| `{name}` | {_shown(before)} | {_shown(value)} | {told} |"
     yield from ("", "```yaml", *_yaml(changes), "```", "")
     if found := distances.get(preset.as_seen()):
-        yield from (f"Its pictures, on {_case(found)}: {found}.", "")
+        yield f"Its pictures, on {_case(found)}: {found}."
+        if found.stood_in:
+            yield f"What stood in for something else there: {found.stood_in}."
+        yield ""
     if preset.name in optimization_log.EXPERIMENTS:
         yield from _logged(preset, optimization_log.EXPERIMENTS[preset.name])
     if decision := decisions.get(preset.name):
@@ -96,7 +99,7 @@ def _parts(distances: _Distances) -> Iterator[str]:
 def _case(found: "Distance") -> str:
     record = found.record
     size = f"{record.geometry.width_px} x {record.geometry.height_px}"
-    emulated = ", FP8 emulated" if "emulated" in str(record.facts.get("fallbacks", "")) else ""
+    emulated = ", FP8 emulated" if "emulated" in found.stood_in else ""
     return f"{record.model} at {size}, {record.dtype}{emulated}, {record.machine.device}"
 
 

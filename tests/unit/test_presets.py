@@ -281,6 +281,16 @@ def test_the_page_says_how_far_a_setting_is_by_the_last_record_of_it_alone():
     assert "| `denoise_steps` | 1000, 750, 500, 250 | 1000, 250 | another picture |" in told
 
 
+def test_the_page_says_what_stood_in_as_pictures_were_made():
+    speed, stood_in = PRESETS["speed"], "the linear layers are in FP8 that is emulated: why"
+    ran = of_likeness(speed.with_(cuda_graphs=False), 6.5025, fallbacks=stood_in)
+    section = page(distances_in([ran]), {}).split("## speed")[1].split("\n## ")[0]
+    assert "Its pictures, on tiny at 160 x 96, float32, FP8 emulated, " in section
+    assert f"\nWhat stood in for something else there: {stood_in}.\n" in section
+    plain = page(distances_in([of_likeness(speed, 6.5025)]), {})
+    assert "stood in" not in plain
+
+
 def test_without_records_the_page_says_no_figure():
     plain = page({}, {})
     assert "worst block" not in plain
@@ -288,7 +298,7 @@ def test_without_records_the_page_says_no_figure():
     assert "## How far" not in plain
 
 
-def of_likeness(preset: Preset, error: float) -> Record:
+def of_likeness(preset: Preset, error: float, **facts: str) -> Record:
     samples = {"squared_error": (error,), "free_squared_error": (error,)}
     return record(
         kind="likeness",
@@ -296,7 +306,7 @@ def of_likeness(preset: Preset, error: float) -> Record:
         weights="trained",
         model="tiny",
         samples=samples,
-        facts={"against": "reference"},
+        facts={"against": "reference", **facts},
     )
 
 
