@@ -48,6 +48,7 @@ def page(distances: _Distances, decisions: _Decisions) -> str:
         [
             _HEAD,
             *(line for one in PRESETS.values() for line in _section(one, distances, decisions)),
+            *_given_up(),
             *_parts(distances),
         ]
     )
@@ -77,6 +78,23 @@ def _section(preset: Preset, distances: _Distances, decisions: _Decisions) -> It
         yield from _logged(preset, optimization_log.EXPERIMENTS[preset.name])
     if decision := decisions.get(preset.name):
         yield from (f"Our decision: {decision}.", "")
+
+
+def _given_up() -> Iterator[str]:
+    """The experiments of the log that failed, and what is asked for here instead."""
+    yield from ("## What the log gave up on", "")
+    yield (
+        "Both are settings here, and run; what they were measured to do is in the "
+        "[optimisation log](optimization-log.md#what-longlives-log-found), findings 2 and 6."
+    )
+    yield from ("", "| experiment | in the log | its error | its decision | here |")
+    yield "|---|---|---|---|---|"
+    for number, given_up in optimization_log.GIVEN_UP.items():
+        said = ", ".join(_yaml(given_up.settings))
+        here = Preset("log", "", **optimization_log.settings_of(given_up.settings)).changes()  # type: ignore[arg-type]
+        ours = ", ".join(f"`{name}` {_shown(value)}" for name, value in here.items())
+        yield f'| {number} | {said} | "{given_up.error}" | "{given_up.decision}" | {ours} |'
+    yield ""
 
 
 def _parts(distances: _Distances) -> Iterator[str]:

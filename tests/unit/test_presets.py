@@ -1,5 +1,6 @@
 """A preset is complete, possible and found by its name."""
 
+import re
 from dataclasses import fields
 from pathlib import Path
 from typing import get_args
@@ -308,6 +309,56 @@ def of_likeness(preset: Preset, error: float, **facts: str) -> Record:
         samples=samples,
         facts={"against": "reference", **facts},
     )
+
+
+SENTENCES = (FIXTURES / "optimization-log.md").read_text(encoding="utf-8")
+"""What the log says, verbatim: of each experiment what it took, showed, met and decided; notes."""
+OF_EXPERIMENT = {
+    int(said.partition(":")[0]): said
+    for said in re.split(r"^### Experiment |^## ", SENTENCES, flags=re.MULTILINE)
+    if said[:1].isdigit()
+}
+
+
+def said(pattern: str, text: str) -> str:
+    """What stands at the pattern's group, in one line and without what makes it bold or ticked."""
+    found = re.search(pattern, text, re.DOTALL)
+    assert found, f"{pattern} in {text}"
+    return " ".join(found[1].replace("**", "").split())
+
+
+@pytest.mark.parametrize(
+    "experiment", optimization_log.EXPERIMENTS.values(), ids=lambda e: e.number
+)
+def test_an_experiment_is_what_the_log_says_of_it(experiment: optimization_log.Experiment):
+    its = OF_EXPERIMENT[experiment.number]
+    before, after = re.findall(r"([\d.]+) ms", said(r"\| (SS Mean [^\n]*)", its))
+    assert (float(before), float(after)) == (optimization_log.BASELINE_MS, experiment.block_ms)
+    assert experiment.picture == said(r"\*\*Quality\*\*: ([^\n]*)", its)
+    assert experiment.decision == said(r"\*\*Decision\*\*: \[[x ]\] ([^\n]*)", its)
+
+
+def test_what_the_log_gave_up_on_is_what_it_says_and_a_row_of_the_page():
+    failed = {number for number, its in OF_EXPERIMENT.items() if "(Failed)" in its}
+    assert optimization_log.GIVEN_UP.keys() == failed
+    assert {
+        one.number for one in optimization_log.EXPERIMENTS.values()
+    } == OF_EXPERIMENT.keys() - failed
+    for number, given_up in optimization_log.GIVEN_UP.items():
+        its = OF_EXPERIMENT[number]
+        assert given_up.error == said(r"\*\*Error\*\*:\s```(.*?)```", its)
+        assert given_up.decision == said(r"\*\*Decision\*\*: \[ \] ([^\n]*)", its)
+        block = LOGGED[{8: "graphs", 9: "9"}[number]]
+        assert given_up.settings == yaml.safe_load(f"#{block}")
+        (row,) = (line for line in page({}, {}).splitlines() if line.startswith(f"| {number} | "))
+        assert f'"{given_up.error}" | "{given_up.decision}"' in row
+        assert {8: "`cuda_graphs` True", 9: "`compiled` reduce-overhead"}[number] in row
+
+
+def test_the_notes_are_those_of_the_log():
+    notes = re.findall(r"^(\d+)\. (.*)$", SENTENCES, re.MULTILINE)
+    assert {int(n): said.replace("**", "") for n, said in notes} == optimization_log.NOTES
+    assert f"| SS Mean | {optimization_log.BASELINE_MS} ms |" in SENTENCES
 
 
 @pytest.mark.parametrize("experiment", optimization_log.EXPERIMENTS.values(), ids=str)
