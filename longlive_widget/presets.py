@@ -161,7 +161,7 @@ class Preset:
                 f"denoise_steps {list(steps)} must be some that go down: for example "
                 "[1000, 750, 500, 250]"
             )
-        self._require_a_place_for_graphs()
+        self._require_what_goes_together()
 
     def _require_words(self) -> None:
         for label in _LABELS:
@@ -170,10 +170,16 @@ class Preset:
         if not self.name.strip():
             raise PresetError(f"name {self.name!r} is empty: give the preset one")
 
-    def _require_a_place_for_graphs(self) -> None:
+    def _require_what_goes_together(self) -> None:
         why = self._rules_graphs_out()
         if self.cuda_graphs is True and why:
             raise PresetError(f"cuda_graphs True {why}, or cuda_graphs=False")
+        if self.kernels == "triton" and self.compiled not in (None, "default"):
+            raise PresetError(
+                f"kernels 'triton' stand where torch would compile layers, and compiled "
+                f"{self.compiled!r} would be of none: use compiled='default' or None, or "
+                "kernels='torch'"
+            )
 
     def _rules_graphs_out(self) -> str:
         """What leaves no place for CUDA graphs, and the way out; "" if they can be.

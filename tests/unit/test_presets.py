@@ -421,6 +421,16 @@ LEGAL: dict[str, tuple[object, ...]] = {
 }
 
 
+@pytest.mark.parametrize("mode", ["max-autotune-no-cudagraphs", "reduce-overhead", "max-autotune"])
+def test_our_own_kernels_are_compiled_in_no_mode_of_torchs(mode: CompileMode):
+    told = f"kernels 'triton' stand .* compiled '{mode}' .*: use compiled='default' or None, or ke"
+    with pytest.raises(PresetError, match=told):
+        PRESETS["reference"].with_(kernels="triton", compiled=mode)
+    for compiled in (None, "default"):
+        PRESETS["reference"].with_(kernels="triton", compiled=compiled)
+    PRESETS["reference"].with_(kernels="fastest", compiled=mode)
+
+
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_setting_of_every_preset_may_have_every_value_by_itself(name: str):
     """But for what graphs that must be, True, cannot do without; "fastest" does without them."""
