@@ -12,7 +12,14 @@ from typing import Literal, get_args
 import yaml
 
 from longlive_widget import optimization_log
-from longlive_widget.errors import PresetError, choice_of, one_of, true_or_false, whole_number
+from longlive_widget.errors import (
+    PresetError,
+    choice_of,
+    near_name,
+    one_of,
+    true_or_false,
+    whole_number,
+)
 from longlive_widget.plain_data import NotPlainError, yaml_in
 
 TRAINING_STEPS = 1000
@@ -226,8 +233,7 @@ class Preset:
         What a setting has already changes neither. A setting that does not exist, or a value that
         is not one for it, is a `PresetError`.
         """
-        for name in changes:
-            _require_setting(name, _own_settings())
+        _require_settings(changes, _own_settings())
         others = {
             name: value
             for name, value in changes.items()
@@ -270,10 +276,9 @@ class Preset:
                 twice, has no such value, or asks for a part that is not here yet.
         """
         said, own = _yaml_settings(source), _own_settings()
-        for key in said:
-            _require_setting(
-                key, (*own, *optimization_log.KEYS), "; or update longlive-widget, if that wrote it"
-            )
+        _require_settings(
+            said, (*own, *optimization_log.KEYS), "; or update longlive-widget, if that wrote it"
+        )
         settings = {key: value for key, value in said.items() if key in own}
         logged = {key: value for key, value in said.items() if key not in own}
         for name, value in optimization_log.settings_of(logged).items():
@@ -319,9 +324,20 @@ def _yaml_settings(source: str | Path) -> dict[str, object]:
     return said
 
 
-def _require_setting(name: str, settings: tuple[str, ...], or_else: str = "") -> None:
-    if name not in settings:
-        raise PresetError(f"no setting is called {name!r}: {choice_of(name, settings)}{or_else}")
+def _require_settings(
+    names: Iterable[object], settings: tuple[str, ...], or_else: str = ""
+) -> None:
+    """Tell all that do not exist at once; those that do only where none is near."""
+    near = {name: near_name(name, settings) for name in names if name not in settings}
+    told = [
+        f"no setting is called {name!r}: did you mean {meant!r}?"
+        for name, meant in near.items()
+        if meant is not None
+    ]
+    if strange := " or ".join(repr(name) for name, meant in near.items() if meant is None):
+        told.append(f"no setting is called {strange}: there are {', '.join(settings)}")
+    if told:
+        raise PresetError(f"{'; '.join(told)}{or_else}")
 
 
 def _whole_steps(steps: object) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from longlive_widget import Engine, OfficialFiles
-from longlive_widget.engine import memory, source
+from longlive_widget.engine import memory, official, source
 from longlive_widget.engine.decode import decode_now
 from longlive_widget.engine.dry_run import passing_bytes
 from longlive_widget.engine.memory import (
@@ -31,6 +31,7 @@ from longlive_widget.errors import (
     PresetError,
 )
 from longlive_widget.measure.records import read
+from longlive_widget.model.checkpoint import rank_of
 from longlive_widget.model.config import TransformerConfig
 from longlive_widget.model.text_encoder import TextEncoder
 from longlive_widget.model.tiny_decoder import WIDTHS, TinyDecoder, Widths
@@ -467,6 +468,26 @@ def test_plenty_is_more_than_is_needed_on_any_device(preset: Preset, window_fram
 def test_where_attention_keeps_its_scores_no_number_is_plenty():
     preset = PRESETS["reference"].with_(attention="math")
     assert plenty_bytes(preset, longlive_sizes(), torch.bfloat16) == float("inf")
+
+
+def test_an_adapter_of_a_rank_that_longlives_has_not_is_refused_as_its_strength_is_not_known(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    """`lora.pt` says no alpha. LongLive's has its rank for one; a model of other sizes has no such
+    rank, and its adapter the strength 1.
+    """
+    folder = Files().write(tmp_path)
+    assert Engine.load(folder, device="cpu").adapters == {"own": 1.0}
+    monkeypatch.setattr(official, "NAME", "longlive")  # the sizes of these files are its own now
+    told = (
+        r"lora\.pt is of rank \d+, and 'longlive' has an adapter of rank 256 and alpha 256: .* "
+        r"leave it out of OfficialFiles .* engine\.add_adapter\(.*, scale=alpha / \d+\)"
+    )
+    with pytest.raises(CheckpointError, match=told):
+        Engine.load(folder, device="cpu")
+    rank = rank_of(Files().adapter, LORA)
+    monkeypatch.setattr(official, "ADAPTER_RANK", rank)
+    assert Engine.load(folder, device="cpu").adapters == {"own": 1.0}
 
 
 def test_low_memory_says_that_12_gb_are_enough():

@@ -227,6 +227,22 @@ def test_a_block_of_the_log_is_a_preset(experiment, settings):
     assert Preset.from_yaml(block) == Preset("custom", "", **said | settings)
 
 
+def test_all_settings_that_do_not_exist_are_told_at_once_and_those_that_do_where_none_is_near():
+    with pytest.raises(PresetError) as told:
+        Preset.from_yaml("window_frame: 8\nuse_static_vk: true")
+    assert str(told.value) == (
+        "no setting is called 'window_frame': did you mean 'window_frames'?; "
+        "no setting is called 'use_static_vk': did you mean 'use_static_kv'?; "
+        "or update longlive-widget, if that wrote it"
+    )
+    with pytest.raises(PresetError) as told:
+        PRESETS["turbo"].with_(window_frame=6, zebra=1, giraffe=2)
+    assert str(told.value).startswith(
+        "no setting is called 'window_frame': did you mean 'window_frames'?; "
+        "no setting is called 'zebra' or 'giraffe': there are name, summary, denoise_steps, "
+    )
+
+
 @pytest.mark.fault("Files that are read", "YAML says no preset", "a sentence")
 @pytest.mark.parametrize(
     ("text", "told"),
