@@ -114,9 +114,15 @@ def known_version(
 def choice_of(name: object, known: Iterable[str]) -> str:
     """What might have been meant by a name that does not exist, and all that do."""
     known = tuple(known)
-    close = difflib.get_close_matches(str(name), known, n=1)
-    hint = f"did you mean {close[0]!r}? " if close else ""
+    near = near_name(name, known)
+    hint = "" if near is None else f"did you mean {near!r}? "
     return f"{hint}there are {', '.join(known)}"
+
+
+def near_name(name: object, known: Iterable[str]) -> str | None:
+    """The name that might have been meant by one that does not exist; None if none is near."""
+    close = difflib.get_close_matches(str(name), tuple(known), n=1)
+    return close[0] if close else None
 
 
 def one_of(name: str, value: object, choices: Sequence[object], error: type[LongLiveError]) -> None:

@@ -217,6 +217,32 @@ RATES = (
     "and Ultra they are by the longest block (3 / 0.330 s = 9.1, 3 / 0.250 s = 12.0)."
 )
 """What it counts as frames, which it does not say."""
+
+
+@dataclass(frozen=True)
+class GivenUp:
+    """An experiment of the log that failed: what it set, its error, what was decided."""
+
+    settings: Mapping[str, object]
+    error: str
+    decision: str
+
+
+GIVEN_UP = {
+    8: GivenUp(
+        {"use_cuda_graphs": True, "use_torch_compile": False},
+        "RuntimeError: Attempting to capture a graph with tensors whose sizes can change from "
+        "iteration to iteration is not allowed.",
+        "Drop",
+    ),
+    9: GivenUp(
+        {"use_torch_compile": True, "compile_mode": "reduce-overhead"},
+        "RuntimeError: Error: accessing tensor output of CUDAGraphs that has been overwritten by a "
+        "subsequent run.",
+        "Drop",
+    ),
+}
+"""By its number, each experiment that the log gave up on."""
 NOTES = {
     1: "torch.compile is the key optimization - provides 21.9% improvement alone",
     2: "CUDA Graphs incompatible - dynamic KV indices break graph capture",

@@ -12,7 +12,14 @@ from typing import Literal, get_args
 import yaml
 
 from longlive_widget import optimization_log
-from longlive_widget.errors import PresetError, choice_of, one_of, true_or_false, whole_number
+from longlive_widget.errors import (
+    PresetError,
+    choice_of,
+    near_name,
+    one_of,
+    true_or_false,
+    whole_number,
+)
 from longlive_widget.plain_data import NotPlainError, yaml_in
 
 TRAINING_STEPS = 1000
@@ -87,14 +94,14 @@ class Preset:
     are made once: over a "static" or "ring" window a steady block keeps nothing that it allocates.
     What a pass computes with is still allocated and given back, on a GPU out of what torch keeps.
     `cuda_graphs` has a GPU replay whole blocks, and then nothing at all is allocated; "fastest"
-    does so where there is a GPU, and where blocks are alike. `decoder` turns latents into pictures:
-    the model's own, or a second one that is quicker and less exact;
-    `decode_frames` is how many latent frames it takes at once, None a whole block, and
-    `decode_first` has it take a block's first one alone, so that there are pictures of it before
-    the rest is decoded; "fastest" does so where there is a GPU. `decode_behind` begins the next
-    block while the last one is decoded. `offload_text_encoder` leaves the text encoder's weights on
-    the host: a prompt takes longer to read. `compiled` has torch compile the networks at their
-    first use, in that mode of its.
+    does so where there is a GPU, where blocks are alike, and where pool, window and `compiled`
+    leave it a place. `decoder` turns latents into pictures: the model's own, or a second one that
+    is quicker and less exact; `decode_frames` is how many latent frames it takes at once, None a
+    whole block, and `decode_first` has it take a block's first one alone, so that there are
+    pictures of it before the rest is decoded; "fastest" does so where there is a GPU.
+    `decode_behind` begins the next block while the last one is decoded. `offload_text_encoder`
+    leaves the text encoder's weights on the host: a prompt takes longer to read. `compiled` has
+    torch compile the networks at their first use, in that mode of its.
     `linear_dtype` is the type in which the transformer's linear layers multiply: the model's own,
     or FP8 with a scale for each token and for each row of a weight. `attention` is the kernel that
     computes it: the one that torch chooses, one by name, or the one that is found the fastest as
@@ -161,7 +168,7 @@ class Preset:
                 f"denoise_steps {list(steps)} must be some that go down: for example "
                 "[1000, 750, 500, 250]"
             )
-        self._require_what_graphs_need()
+        self._require_what_goes_together()
 
     def _require_words(self) -> None:
         for label in _LABELS:
@@ -170,36 +177,47 @@ class Preset:
         if not self.name.strip():
             raise PresetError(f"name {self.name!r} is empty: give the preset one")
 
-    def _require_what_graphs_need(self) -> None:
-        """CUDA graphs replay a block in the memory that it was recorded in."""
-        if not self.cuda_graphs:
-            return
-        if not self.memory_pool:
+    def _require_what_goes_together(self) -> None:
+        why = self._rules_graphs_out()
+        if self.cuda_graphs is True and why:
+            raise PresetError(f"cuda_graphs True {why}, or cuda_graphs=False")
+        if self.kernels == "triton" and self.compiled not in (None, "default"):
             raise PresetError(
-                f"cuda_graphs {self.cuda_graphs!r} needs noise in its place, and memory_pool is "
-                "False: use memory_pool=True, or cuda_graphs=False"
+                f"kernels 'triton' stand where torch would compile layers, and compiled "
+                f"{self.compiled!r} would be of none: use compiled='default' or None, or "
+                "kernels='torch'"
             )
+
+    def _rules_graphs_out(self) -> str:
+        """What leaves no place for CUDA graphs, and the way out; "" if they can be.
+
+        They replay a block in the memory that it was recorded in.
+        """
+        if not self.memory_pool:
+            return "needs noise in its place, and memory_pool is False: use memory_pool=True"
         if self.window_cache == "rolling":
-            raise PresetError(
-                f"cuda_graphs {self.cuda_graphs!r} cannot replay window_cache 'rolling', which "
-                "lies elsewhere after each block: use window_cache='ring' or 'static', or "
-                "cuda_graphs=False"
+            return (
+                "cannot replay window_cache 'rolling', which lies elsewhere after each block: use "
+                "window_cache='ring' or 'static'"
             )
         if self.compiled in COMPILED_WITHOUT_GRAPHS:
-            raise PresetError(
-                f"compiled {self.compiled!r} records graphs of its own, inside those of "
-                f"cuda_graphs {self.cuda_graphs!r}: use "
-                f"compiled={COMPILED_WITHOUT_GRAPHS[self.compiled]!r}, or cuda_graphs=False"
+            return (
+                f"would record those of compiled {self.compiled!r} inside its own: use "
+                f"compiled={COMPILED_WITHOUT_GRAPHS[self.compiled]!r}"
             )
+        return ""
 
     def on(self, device_type: str) -> "Preset":
         """This preset with its switches as they are on such a device: "cuda" or another."""
-        switches = {name: _is_on(getattr(self, name), device_type) for name in _ON_GPUS}
-        return replace(self, **switches)  # type: ignore[arg-type]  # switches that are no words
+        return replace(
+            self,
+            cuda_graphs=self.replays(device_type),
+            decode_first=_is_on(self.decode_first, device_type),
+        )
 
     def replays(self, device_type: str) -> bool:
         """Whether blocks are replayed as CUDA graphs on such a device: "cuda" or another."""
-        return _is_on(self.cuda_graphs, device_type)
+        return _is_on(self.cuda_graphs, device_type) and not self._rules_graphs_out()
 
     def decoded_parts(self, frames: int, device_type: str) -> tuple[int, ...]:
         """How a block of so many latent frames, which `decode_frames` divides, is decoded there."""
@@ -215,8 +233,7 @@ class Preset:
         What a setting has already changes neither. A setting that does not exist, or a value that
         is not one for it, is a `PresetError`.
         """
-        for name in changes:
-            _require_setting(name, _own_settings())
+        _require_settings(changes, _own_settings())
         others = {
             name: value
             for name, value in changes.items()
@@ -259,10 +276,9 @@ class Preset:
                 twice, has no such value, or asks for a part that is not here yet.
         """
         said, own = _yaml_settings(source), _own_settings()
-        for key in said:
-            _require_setting(
-                key, (*own, *optimization_log.KEYS), "; or update longlive-widget, if that wrote it"
-            )
+        _require_settings(
+            said, (*own, *optimization_log.KEYS), "; or update longlive-widget, if that wrote it"
+        )
         settings = {key: value for key, value in said.items() if key in own}
         logged = {key: value for key, value in said.items() if key not in own}
         for name, value in optimization_log.settings_of(logged).items():
@@ -308,9 +324,20 @@ def _yaml_settings(source: str | Path) -> dict[str, object]:
     return said
 
 
-def _require_setting(name: str, settings: tuple[str, ...], or_else: str = "") -> None:
-    if name not in settings:
-        raise PresetError(f"no setting is called {name!r}: {choice_of(name, settings)}{or_else}")
+def _require_settings(
+    names: Iterable[object], settings: tuple[str, ...], or_else: str = ""
+) -> None:
+    """Tell all that do not exist at once; those that do only where none is near."""
+    near = {name: near_name(name, settings) for name in names if name not in settings}
+    told = [
+        f"no setting is called {name!r}: did you mean {meant!r}?"
+        for name, meant in near.items()
+        if meant is not None
+    ]
+    if strange := " or ".join(repr(name) for name, meant in near.items() if meant is None):
+        told.append(f"no setting is called {strange}: there are {', '.join(settings)}")
+    if told:
+        raise PresetError(f"{'; '.join(told)}{or_else}")
 
 
 def _whole_steps(steps: object) -> tuple[int, ...]:

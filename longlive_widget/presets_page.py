@@ -48,6 +48,7 @@ def page(distances: _Distances, decisions: _Decisions) -> str:
         [
             _HEAD,
             *(line for one in PRESETS.values() for line in _section(one, distances, decisions)),
+            *_given_up(),
             *_parts(distances),
         ]
     )
@@ -69,11 +70,31 @@ def _section(preset: Preset, distances: _Distances, decisions: _Decisions) -> It
         yield f"| `{name}` | {_shown(before)} | {_shown(value)} | {told} |"
     yield from ("", "```yaml", *_yaml(changes), "```", "")
     if found := distances.get(preset.as_seen()):
-        yield from (f"Its pictures, on {_case(found)}: {found}.", "")
+        yield f"Its pictures, on {_case(found)}: {found}."
+        if found.stood_in:
+            yield f"What stood in for something else there: {found.stood_in}."
+        yield ""
     if preset.name in optimization_log.EXPERIMENTS:
         yield from _logged(preset, optimization_log.EXPERIMENTS[preset.name])
     if decision := decisions.get(preset.name):
         yield from (f"Our decision: {decision}.", "")
+
+
+def _given_up() -> Iterator[str]:
+    """The experiments of the log that failed, and what is asked for here instead."""
+    yield from ("## What the log gave up on", "")
+    yield (
+        "Both are settings here, and run; what they were measured to do is in the "
+        "[optimisation log](optimization-log.md#what-longlives-log-found), findings 2 and 6."
+    )
+    yield from ("", "| experiment | in the log | its error | its decision | here |")
+    yield "|---|---|---|---|---|"
+    for number, given_up in optimization_log.GIVEN_UP.items():
+        said = ", ".join(_yaml(given_up.settings))
+        here = Preset("log", "", **optimization_log.settings_of(given_up.settings)).changes()  # type: ignore[arg-type]
+        ours = ", ".join(f"`{name}` {_shown(value)}" for name, value in here.items())
+        yield f'| {number} | {said} | "{given_up.error}" | "{given_up.decision}" | {ours} |'
+    yield ""
 
 
 def _parts(distances: _Distances) -> Iterator[str]:
@@ -96,7 +117,7 @@ def _parts(distances: _Distances) -> Iterator[str]:
 def _case(found: "Distance") -> str:
     record = found.record
     size = f"{record.geometry.width_px} x {record.geometry.height_px}"
-    emulated = ", FP8 emulated" if "emulated" in str(record.facts.get("fallbacks", "")) else ""
+    emulated = ", FP8 emulated" if "emulated" in found.stood_in else ""
     return f"{record.model} at {size}, {record.dtype}{emulated}, {record.machine.device}"
 
 

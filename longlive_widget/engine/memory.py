@@ -69,12 +69,15 @@ def require_room(preset: Preset, sizes: Sizes, where: Placement, *, beside: bool
     free = free_bytes(where.device)
     if free is None or plenty_bytes(preset, sizes, where.dtype) <= free:
         return
-    needed = _needed_there(preset, sizes, where)
+    needed, more = window_bytes(preset, sizes, where.dtype), "more than "
+    # of a larger one no dry run is made: it keeps a number for each frame, on the host
+    if needed <= free or preset.window_frames <= sizes.window_frames:
+        needed, more = _needed_there(preset, sizes, where), ""
     if needed <= free:
         return
     there = " beside what is loaded" if beside else ""
     raise CapabilityError(
-        f"{sizes.name!r} under preset {preset.name!r} needs {said_bytes(needed)} on device "
+        f"{sizes.name!r} under preset {preset.name!r} needs {more}{said_bytes(needed)} on device "
         f"'{where.device}', and {said_bytes(free)} are free{there}: "
         f"{_way_out(preset, sizes, where, free)}"
     )

@@ -30,6 +30,7 @@ from longlive_widget.model.checkpoint import (
     check_fit,
     load_checked,
     part_of,
+    rank_of,
     read_checkpoint,
     read_json,
     read_weights,
@@ -68,6 +69,8 @@ _WAN_PLACES = ("", "Wan2.1-T2V-1.3B", "wan_models/Wan2.1-T2V-1.3B")
 GEOMETRY = Geometry(832, 480)
 FILES_BYTES = 20_000_000_000
 """What the published files take on a disk together, about."""
+ADAPTER_RANK = 256
+"""The rank of LongLive-1.3B's adapter, and its alpha, which no file of it says."""
 _WINDOW_FRAMES, _SINK_FRAMES = 12, 3
 
 
@@ -201,7 +204,8 @@ class OfficialSource:
                 getattr(self, part)
         with _noted(faults):
             if files.adapter is not None:
-                unwrap_lora(read_checkpoint(files.adapter, checked=False), files.adapter)
+                lora = unwrap_lora(read_checkpoint(files.adapter, checked=False), files.adapter)
+                _require_known_strength(self.sizes, lora, files.adapter)
         with _noted(faults):
             load_tokenizer(files.tokenizer)
         if faults:
@@ -230,6 +234,7 @@ class OfficialSource:
             if files.adapter is not None:
                 lora = unwrap_lora(read_checkpoint(files.adapter), files.adapter)
                 pairs = Adapters(transformer).pairs_in(lora, files.adapter, whole=True)
+                _require_known_strength(sizes, lora, files.adapter)
         with _noted(faults):
             require_autoencoder(sizes.autoencoder, self._autoencoder, files.autoencoder)
         with _noted(faults):
@@ -293,6 +298,25 @@ def _found(
         if there is not None:
             found[part] = there
     return found
+
+
+def _require_known_strength(sizes: Sizes, lora: Mapping[str, Tensor], path: Path) -> None:
+    """Make sure that it is LongLive's adapter: no alpha is in the file, and its own is its rank.
+
+    Of a model of other sizes it is taken at the strength 1, whatever its rank.
+
+    Raises:
+        CheckpointError: it is of another rank, so how much of it belongs to the model is not known.
+    """
+    rank = rank_of(lora, path)
+    if sizes.name != NAME or rank == ADAPTER_RANK:
+        return
+    raise CheckpointError(
+        f"{path} is of rank {rank}, and {NAME!r} has an adapter of rank {ADAPTER_RANK} and alpha "
+        f"{ADAPTER_RANK}: how strong this one is its file does not say, so leave it out of "
+        "OfficialFiles and give it its strength, engine.add_adapter('own', path, scale=alpha / "
+        f"{rank})"
+    )
 
 
 @contextmanager

@@ -35,8 +35,8 @@ def alone(base: Preset, settings: Sequence[str]) -> tuple[Preset, ...]:
 def taken_back(preset: Preset) -> tuple[Preset, ...]:
     """The preset, then with each of its settings as the reference has it, and nothing else changed.
 
-    What the others cannot do without is left as it is. The reference itself is a
-    `PresetError`.
+    What the others cannot do without is left as it is, and CUDA graphs that are "fastest" go with
+    what they need. The reference itself is a `PresetError`.
     """
     _require_changes(preset)
     reference, found = PRESETS["reference"], [preset]
@@ -75,10 +75,17 @@ def _with_what_it_needs(preset: Preset, name: str) -> Preset:
             label = f"{reference.name}, {name}={choice(settings[name])}{besides}"
             chosen = {one: settings[one] for one in (*needed, name)}
             try:
-                return reference.with_(**chosen, name=label)
+                made = reference.with_(**chosen, name=label)
             except PresetError:
                 continue
+            if _does_something(made, name):
+                return made
     raise PresetError(f"nothing lets {name} be set over {reference.name!r}")
+
+
+def _does_something(preset: Preset, name: str) -> bool:
+    """Whether a setting is not the reference's where there is a GPU: "fastest" may be off."""
+    return bool(getattr(preset.on("cuda"), name) != getattr(PRESETS["reference"], name))
 
 
 def synchronised(preset: Preset) -> tuple[Preset, Preset]:
@@ -105,9 +112,11 @@ def _with_one_more(made: Preset, left: Mapping[str, object]) -> tuple[Preset, st
     first = sorted(left, key=lambda name: not PICTURE[name].startswith("the same picture"))
     for name in first:
         try:
-            return made.with_(**{name: left[name]}), name
+            more = made.with_(**{name: left[name]})
         except PresetError:
             continue
+        if _does_something(more, name):
+            return more, name
     raise PresetError(
         f"there is no order in which {', '.join(first)} can be set over {made.name!r} one by one"
     )

@@ -34,6 +34,11 @@ class Distance:
             f"{decibels(self.mean_db)}; running free {decibels(self.free_db)}"
         )
 
+    @property
+    def stood_in(self) -> str:
+        """What stood in for something else as the pictures were made; "" if nothing did."""
+        return str(self.record.facts.get("fallbacks", ""))
+
 
 def distances_in(records: Iterable[Record]) -> dict[Preset, Distance]:
     """By the preset as it is seen, how far its pictures are; the last record counts."""

@@ -293,7 +293,10 @@ class _Log:
         for record in one.alike:
             against = f"Against `{record.facts['against']}` on {record.model} {self._of([record])}"
             yield ""
-            yield "; ".join([f"{against}: {Distance.of(record)}", *_likeness(record)]) + "."
+            found = Distance.of(record)
+            yield "; ".join([f"{against}: {found}", *_likeness(record)]) + "."
+            if found.stood_in:
+                yield f"What stood in for something else there: {found.stood_in}."
 
     def _logged(self, one: Candidate) -> Iterator[str]:
         theirs = optimization_log.EXPERIMENTS.get(one.name)

@@ -172,7 +172,7 @@ def check_fit(
     if faults:
         raise CheckpointError(
             f"{path} does not fit {what}, it has {len(weights)} tensors where {len(expected)} "
-            f"belong: {'; '.join(faults)}. Give the file that belongs to this model"
+            f"belong: {'; '.join(faults)}: give the file that belongs to this model"
         )
     broken = [name for name, tensor in weights.items() if not tensor.isfinite().all()]
     if broken:
@@ -244,7 +244,7 @@ def rank_of(weights: Mapping[str, Tensor], path: Path | str) -> int:
     """The rank of an adapter.
 
     Raises:
-        CheckpointError: it has none, or several.
+        CheckpointError: it has none, or several, as where all A are of one and all B of another.
     """
     halves = {name: w for name, w in weights.items() if name.endswith("lora_A.weight")}
     flat = [name for name, half in halves.items() if half.ndim != 2]
@@ -253,6 +253,13 @@ def rank_of(weights: Mapping[str, Tensor], path: Path | str) -> int:
         fault = f"{_some(flat)} without a rank" if flat else f"adapters of ranks {ranks}"
         raise CheckpointError(
             f"{path} has {fault}: one rank for all is needed, give the adapter's own file"
+        )
+    others = [half for name, half in weights.items() if name.endswith("lora_B.weight")]
+    of_b = sorted({half.shape[1] for half in others if half.ndim == 2})
+    if len(of_b) == 1 and of_b != ranks:
+        raise CheckpointError(
+            f"{path} has A of rank {ranks[0]} and B of rank {of_b[0]}: one rank for all is needed, "
+            "give the adapter's own file"
         )
     return ranks[0]
 

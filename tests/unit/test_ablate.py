@@ -72,6 +72,12 @@ def test_each_setting_is_taken_back_alone_unless_another_needs_it():
     assert not names & {"speed without memory_pool", "speed without window_cache"}
 
 
+@pytest.mark.parametrize("name", ["balanced", "turbo", "ultra"])
+def test_where_graphs_need_not_be_pool_and_ring_are_taken_back_too(name: str):
+    preset = PRESETS[name]
+    assert len(taken_back(preset)) == 1 + len(preset.changes())
+
+
 def test_a_preset_with_nothing_to_take_back_is_told():
     for ways in (taken_back, each_alone):
         with pytest.raises(PresetError, match="'reference' has no setting to try without: name an"):

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,8 @@ from torch import Tensor, nn
 from longlive_widget import PRESETS, Engine, Preset
 from longlive_widget.errors import CheckpointError, LongLiveError
 from longlive_widget.model.adapters import PEFT_FILE, Adapters, peft_adapter
+from longlive_widget.model.transformer import Transformer
+from tests.unit.official_files import Files
 from tests.unit.small_network import RANK, Network, adapter_for
 
 PROMPT = "a red ball moves right on black"
@@ -267,6 +270,14 @@ def test_an_adapter_without_a_rank_is_refused(network: Network, changes, said: s
         Adapters(network).add("one", adapter, "lora.pt")
 
 
+def test_halves_of_two_ranks_are_told_with_both(network: Network):
+    """Each would fit by itself: 8 tensors are there where 8 belong."""
+    one, other = adapter_for(network, rank=2), adapter_for(network, rank=3)
+    mixed = {name: (one if "lora_A" in name else other)[name] for name in one}
+    with pytest.raises(CheckpointError, match=r"has A of rank 2 and B of rank 3: one rank for all"):
+        Adapters(network).add("one", mixed, "lora.pt")
+
+
 # In running videos
 
 
@@ -326,12 +337,19 @@ def test_bad_input_leaves_a_running_session_as_it_was(tmp_path: Path):
     for name, tensors in ("half", half), ("mixed", mixed):
         save_file(tensors, tmp_path / f"{name}.safetensors")
     reference, model = engine.preset, engine.model
+    ours = Files().generator
+    wider = Transformer(replace(model.sizes.transformer, dim=2 * model.sizes.transformer.dim))
+    of_another = Files(generator=wider.state_dict()).write(tmp_path / "of another dim")
+    first_half = Files(generator=dict(list(ours.items())[: len(ours) // 2]))
+    half_model = first_half.write(tmp_path / "half a model")
     faults: list[Callable[[], object]] = [
         lambda: reference.with_(cuda_graphs=True),
         lambda: Preset.from_yaml("use_static_vk: true"),
         lambda: Engine(model, reference.with_(window_frames=5)),
         lambda: Engine(model, reference.with_(window_dtype="fp8")),
         lambda: Engine.load(tmp_path, beside=[engine]),
+        lambda: Engine.load(of_another, beside=[engine], device="cpu"),
+        lambda: Engine.load(half_model, beside=[engine], device="cpu"),
         lambda: engine.add_adapter("half", tmp_path / "half.safetensors"),
         lambda: engine.add_adapter("mixed", tmp_path / "mixed.safetensors"),
         lambda: engine.use_adapters({"other": 1.0}),
@@ -340,10 +358,15 @@ def test_bad_input_leaves_a_running_session_as_it_was(tmp_path: Path):
     ]
     session = engine.session(PROMPT, seed=2, size_px=SIZE_PX)
     made = [pictures(session, 1)]
+    sentences = []
     for fault in faults:
         with pytest.raises(LongLiveError) as told:
             fault()
-        assert "\n" not in str(told.value)
+        sentences.append(str(told.value))
+        assert "\n" not in sentences[-1]
+        assert ". " not in sentences[-1].replace(" ... ", ""), "one sentence"
+    assert f"of another shape (patch_embedding.weight is [{wider.config.dim}, " in sentences[5]
+    assert f"it has {len(ours) // 2} tensors where {len(ours)} belong" in sentences[6]
     made.append(pictures(session, 2))
     plain = pictures(engine.session(PROMPT, seed=2, size_px=SIZE_PX), 3)
     assert np.array_equal(np.concatenate(made), plain)

@@ -103,6 +103,15 @@ def test_graphs_where_they_are_fastest_stand_in_no_way_where_there_is_no_gpu():
     assert changeover(*pair, device_type="cuda").how == "next video"
 
 
+def test_what_rules_graphs_out_that_are_to_be_the_fastest_is_for_a_new_video_on_a_gpu():
+    """A pool by itself is of any block; with it graphs go, which a video keeps."""
+    pair = PRESETS["balanced"], PRESETS["balanced"].with_(memory_pool=False)
+    assert changeover(*pair, device_type="cpu").how == "live"
+    on_a_gpu = changeover(*pair, device_type="cuda")
+    assert on_a_gpu.how == "next video"
+    assert [reason.partition(" ")[0] for reason in on_a_gpu.reasons] == ["cuda_graphs"]
+
+
 def test_a_preset_gives_way_to_itself_at_once():
     way = changeover(PRESETS["turbo"], PRESETS["turbo"])
     assert (way.how, way.goes_on, way.reasons) == ("live", True, ())

@@ -193,6 +193,8 @@ def test_all_faults_of_a_file_are_told_at_once_and_nothing_is_loaded(network):
     assert "1 missing (embedding.bias)" in message
     assert "1 unexpected (stranger)" in message
     assert "blocks.0.q.weight is [6, 7] where [6, 6] belongs" in message
+    assert message.endswith("): give the file that belongs to this model")
+    assert ". " not in message, "it is one sentence"
     assert all(torch.equal(network.state_dict()[name], value) for name, value in before.items())
 
 

@@ -211,6 +211,14 @@ def test_pictures_have_their_ssim_and_flicker():
     assert "flicker" not in without
 
 
+def test_what_stood_in_as_pictures_were_made_is_told_beside_them():
+    seen, stood_in = compared("ultra", 1.0), "the linear layers are in FP8 that is emulated: why"
+    ran = replace(seen, facts=seen.facts | {"fallbacks": stood_in})
+    told = section(log_page((*RECORDS[:3], ran)), "ultra")
+    assert f"\nWhat stood in for something else there: {stood_in}.\n" in told
+    assert "stood in" not in section(log_page((*RECORDS[:3], seen)), "ultra")
+
+
 def test_the_environment_has_the_driver_of_a_gpu():
     assert "| device | NVIDIA H100 (cuda), driver 570.86.15 |" in log_page(RECORDS)
     machine = replace(MACHINE, device_type="cpu", device="AMD EPYC", driver=None)

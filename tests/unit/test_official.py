@@ -1,7 +1,7 @@
 """The published files: the embedded model written in their layouts, names and types."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from longlive_widget import Engine, OfficialFiles
-from longlive_widget.engine import memory, source
+from longlive_widget.engine import memory, official, source
 from longlive_widget.engine.decode import decode_now
 from longlive_widget.engine.dry_run import passing_bytes
 from longlive_widget.engine.memory import (
@@ -21,7 +21,7 @@ from longlive_widget.engine.memory import (
     video_bytes,
     window_bytes,
 )
-from longlive_widget.engine.model import Placement
+from longlive_widget.engine.model import Placement, Sizes
 from longlive_widget.engine.official import longlive_sizes
 from longlive_widget.engine.source import FolderSource, FullSizeSource, source_of
 from longlive_widget.errors import (
@@ -31,6 +31,7 @@ from longlive_widget.errors import (
     PresetError,
 )
 from longlive_widget.measure.records import read
+from longlive_widget.model.checkpoint import rank_of
 from longlive_widget.model.config import TransformerConfig
 from longlive_widget.model.text_encoder import TextEncoder
 from longlive_widget.model.tiny_decoder import WIDTHS, TinyDecoder, Widths
@@ -469,6 +470,26 @@ def test_where_attention_keeps_its_scores_no_number_is_plenty():
     assert plenty_bytes(preset, longlive_sizes(), torch.bfloat16) == float("inf")
 
 
+def test_an_adapter_of_a_rank_that_longlives_has_not_is_refused_as_its_strength_is_not_known(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    """`lora.pt` says no alpha. LongLive's has its rank for one; a model of other sizes has no such
+    rank, and its adapter the strength 1.
+    """
+    folder = Files().write(tmp_path)
+    assert Engine.load(folder, device="cpu").adapters == {"own": 1.0}
+    monkeypatch.setattr(official, "NAME", "longlive")  # the sizes of these files are its own now
+    told = (
+        r"lora\.pt is of rank \d+, and 'longlive' has an adapter of rank 256 and alpha 256: .* "
+        r"leave it out of OfficialFiles .* engine\.add_adapter\(.*, scale=alpha / \d+\)"
+    )
+    with pytest.raises(CheckpointError, match=told):
+        Engine.load(folder, device="cpu")
+    rank = rank_of(Files().adapter, LORA)
+    monkeypatch.setattr(official, "ADAPTER_RANK", rank)
+    assert Engine.load(folder, device="cpu").adapters == {"own": 1.0}
+
+
 def test_low_memory_says_that_12_gb_are_enough():
     sizes = longlive_sizes(small_decoder=WIDTHS)
     assert needed_bytes(PRESETS["low_memory"], sizes, torch.bfloat16, torch.device("cuda")) < 12e9
@@ -511,6 +532,27 @@ def test_the_way_out_of_too_little_room_is_one_that_this_machine_has(
     assert "'speed'" not in way_out
     assert "'turbo_fp8'" not in way_out
     assert "'low_memory'" in way_out
+
+
+@pytest.mark.parametrize("attention", ["torch", "math"])
+@pytest.mark.parametrize("window_frames", [10**9, 10**12])
+def test_a_window_that_has_no_room_by_itself_is_told_with_no_dry_run_of_it(
+    monkeypatch: pytest.MonkeyPatch, window_frames: int, attention: str
+):
+    """One writes down a number for each frame: so many take more memory than a host has."""
+    monkeypatch.setattr(memory, "free_bytes", lambda _: 10**9)
+    monkeypatch.setattr(memory, "passing_bytes", _no_dry_run_of_more(12))
+    huge = PRESETS["reference"].with_(window_frames=window_frames, attention=attention)
+    with pytest.raises(CapabilityError, match=r"needs more than \d+\.\d GB on .* use window_f"):
+        Engine.load("tiny", huge, device="cpu")
+
+
+def _no_dry_run_of_more(most_frames: int) -> Callable[[Preset, Sizes, torch.dtype], int]:
+    def counted(preset: Preset, sizes: Sizes, dtype: torch.dtype) -> int:
+        assert preset.window_frames <= most_frames
+        return passing_bytes(preset, sizes, dtype)
+
+    return counted
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,9 @@
 """A preset is complete, possible and found by its name."""
 
+import re
 from dataclasses import fields
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -13,7 +15,22 @@ from longlive_widget.measure.decision import proposed_for
 from longlive_widget.measure.distance import distances_in
 from longlive_widget.measure.record import Record
 from longlive_widget.measure.records import read
-from longlive_widget.presets import PRESETS, UNSEEN, Preset, preset_named
+from longlive_widget.presets import (
+    PRESETS,
+    UNSEEN,
+    Attention,
+    CompileMode,
+    Context,
+    Decoder,
+    Kernels,
+    LinearDtype,
+    OnGpus,
+    Preset,
+    Recache,
+    WindowCache,
+    WindowDtype,
+    preset_named,
+)
 from longlive_widget.presets_page import PICTURE, page
 from tests.unit.written_record import record
 
@@ -210,6 +227,22 @@ def test_a_block_of_the_log_is_a_preset(experiment, settings):
     assert Preset.from_yaml(block) == Preset("custom", "", **said | settings)
 
 
+def test_all_settings_that_do_not_exist_are_told_at_once_and_those_that_do_where_none_is_near():
+    with pytest.raises(PresetError) as told:
+        Preset.from_yaml("window_frame: 8\nuse_static_vk: true")
+    assert str(told.value) == (
+        "no setting is called 'window_frame': did you mean 'window_frames'?; "
+        "no setting is called 'use_static_vk': did you mean 'use_static_kv'?; "
+        "or update longlive-widget, if that wrote it"
+    )
+    with pytest.raises(PresetError) as told:
+        PRESETS["turbo"].with_(window_frame=6, zebra=1, giraffe=2)
+    assert str(told.value).startswith(
+        "no setting is called 'window_frame': did you mean 'window_frames'?; "
+        "no setting is called 'zebra' or 'giraffe': there are name, summary, denoise_steps, "
+    )
+
+
 @pytest.mark.fault("Files that are read", "YAML says no preset", "a sentence")
 @pytest.mark.parametrize(
     ("text", "told"),
@@ -265,6 +298,16 @@ def test_the_page_says_how_far_a_setting_is_by_the_last_record_of_it_alone():
     assert "| `denoise_steps` | 1000, 750, 500, 250 | 1000, 250 | another picture |" in told
 
 
+def test_the_page_says_what_stood_in_as_pictures_were_made():
+    speed, stood_in = PRESETS["speed"], "the linear layers are in FP8 that is emulated: why"
+    ran = of_likeness(speed.with_(cuda_graphs=False), 6.5025, fallbacks=stood_in)
+    section = page(distances_in([ran]), {}).split("## speed")[1].split("\n## ")[0]
+    assert "Its pictures, on tiny at 160 x 96, float32, FP8 emulated, " in section
+    assert f"\nWhat stood in for something else there: {stood_in}.\n" in section
+    plain = page(distances_in([of_likeness(speed, 6.5025)]), {})
+    assert "stood in" not in plain
+
+
 def test_without_records_the_page_says_no_figure():
     plain = page({}, {})
     assert "worst block" not in plain
@@ -272,7 +315,7 @@ def test_without_records_the_page_says_no_figure():
     assert "## How far" not in plain
 
 
-def of_likeness(preset: Preset, error: float) -> Record:
+def of_likeness(preset: Preset, error: float, **facts: str) -> Record:
     samples = {"squared_error": (error,), "free_squared_error": (error,)}
     return record(
         kind="likeness",
@@ -280,8 +323,58 @@ def of_likeness(preset: Preset, error: float) -> Record:
         weights="trained",
         model="tiny",
         samples=samples,
-        facts={"against": "reference"},
+        facts={"against": "reference", **facts},
     )
+
+
+SENTENCES = (FIXTURES / "optimization-log.md").read_text(encoding="utf-8")
+"""What the log says, verbatim: of each experiment what it took, showed, met and decided; notes."""
+OF_EXPERIMENT = {
+    int(said.partition(":")[0]): said
+    for said in re.split(r"^### Experiment |^## ", SENTENCES, flags=re.MULTILINE)
+    if said[:1].isdigit()
+}
+
+
+def said(pattern: str, text: str) -> str:
+    """What stands at the pattern's group, in one line and without what makes it bold or ticked."""
+    found = re.search(pattern, text, re.DOTALL)
+    assert found, f"{pattern} in {text}"
+    return " ".join(found[1].replace("**", "").split())
+
+
+@pytest.mark.parametrize(
+    "experiment", optimization_log.EXPERIMENTS.values(), ids=lambda e: e.number
+)
+def test_an_experiment_is_what_the_log_says_of_it(experiment: optimization_log.Experiment):
+    its = OF_EXPERIMENT[experiment.number]
+    before, after = re.findall(r"([\d.]+) ms", said(r"\| (SS Mean [^\n]*)", its))
+    assert (float(before), float(after)) == (optimization_log.BASELINE_MS, experiment.block_ms)
+    assert experiment.picture == said(r"\*\*Quality\*\*: ([^\n]*)", its)
+    assert experiment.decision == said(r"\*\*Decision\*\*: \[[x ]\] ([^\n]*)", its)
+
+
+def test_what_the_log_gave_up_on_is_what_it_says_and_a_row_of_the_page():
+    failed = {number for number, its in OF_EXPERIMENT.items() if "(Failed)" in its}
+    assert optimization_log.GIVEN_UP.keys() == failed
+    assert {
+        one.number for one in optimization_log.EXPERIMENTS.values()
+    } == OF_EXPERIMENT.keys() - failed
+    for number, given_up in optimization_log.GIVEN_UP.items():
+        its = OF_EXPERIMENT[number]
+        assert given_up.error == said(r"\*\*Error\*\*:\s```(.*?)```", its)
+        assert given_up.decision == said(r"\*\*Decision\*\*: \[ \] ([^\n]*)", its)
+        block = LOGGED[{8: "graphs", 9: "9"}[number]]
+        assert given_up.settings == yaml.safe_load(f"#{block}")
+        (row,) = (line for line in page({}, {}).splitlines() if line.startswith(f"| {number} | "))
+        assert f'"{given_up.error}" | "{given_up.decision}"' in row
+        assert {8: "`cuda_graphs` True", 9: "`compiled` reduce-overhead"}[number] in row
+
+
+def test_the_notes_are_those_of_the_log():
+    notes = re.findall(r"^(\d+)\. (.*)$", SENTENCES, re.MULTILINE)
+    assert {int(n): said.replace("**", "") for n, said in notes} == optimization_log.NOTES
+    assert f"| SS Mean | {optimization_log.BASELINE_MS} ms |" in SENTENCES
 
 
 @pytest.mark.parametrize("experiment", optimization_log.EXPERIMENTS.values(), ids=str)
@@ -309,17 +402,92 @@ def test_what_the_page_shows_of_the_log_stands_there(name):
         ({"memory_pool": True}, "replay window_cache 'rolling'.*use window_cache='ring' or 's"),
         (
             {"memory_pool": True, "window_cache": "ring", "compiled": "reduce-overhead"},
-            "compiled 'reduce-overhead' records .*: use compiled='default', or cuda_graphs=False",
+            "of compiled 'reduce-overhead' .*: use compiled='default', or cuda_graphs=False",
         ),
         (
             {"memory_pool": True, "window_cache": "static", "compiled": "max-autotune"},
-            "graphs True: use compiled='max-autotune-no-cudagraphs', or cuda_graphs=False",
+            "inside its own: use compiled='max-autotune-no-cudagraphs', or cuda_graphs=False",
         ),
     ],
 )
 def test_a_preset_that_contradicts_itself_says_how_not_to(settings, told):
     with pytest.raises(PresetError, match=told):
         PRESETS["reference"].with_(cuda_graphs=True, **settings)
+
+
+LEGAL: dict[str, tuple[object, ...]] = {
+    "denoise_steps": ((1000, 250), (1000,)),
+    "window_frames": (1, 6, 8, 12, 100),
+    "window_cache": get_args(WindowCache),
+    "window_dtype": get_args(WindowDtype),
+    "prompt_cache": (0, 1, 8),
+    "context": get_args(Context),
+    "recache": get_args(Recache),
+    "memory_pool": (False, True),
+    "cuda_graphs": get_args(OnGpus),
+    "decoder": get_args(Decoder),
+    "decode_frames": (None, 1, 3),
+    "decode_first": get_args(OnGpus),
+    "decode_behind": (False, True),
+    "offload_text_encoder": (False, True),
+    "compiled": (None, *get_args(CompileMode)),
+    "linear_dtype": get_args(LinearDtype),
+    "attention": get_args(Attention),
+    "kernels": get_args(Kernels),
+}
+
+
+@pytest.mark.parametrize("mode", ["max-autotune-no-cudagraphs", "reduce-overhead", "max-autotune"])
+def test_our_own_kernels_are_compiled_in_no_mode_of_torchs(mode: CompileMode):
+    told = f"kernels 'triton' stand .* compiled '{mode}' .*: use compiled='default' or None, or ke"
+    with pytest.raises(PresetError, match=told):
+        PRESETS["reference"].with_(kernels="triton", compiled=mode)
+    for compiled in (None, "default"):
+        PRESETS["reference"].with_(kernels="triton", compiled=compiled)
+    PRESETS["reference"].with_(kernels="fastest", compiled=mode)
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_setting_of_every_preset_may_have_every_value_by_itself(name: str):
+    """But for what graphs that must be, True, cannot do without; "fastest" does without them."""
+    assert LEGAL.keys() == PICTURE.keys()
+    preset, refused = PRESETS[name], set()
+    for setting, value in ((one, value) for one, values in LEGAL.items() for value in values):
+        try:
+            changed = preset.with_(**{setting: value})
+        except PresetError:
+            refused.add((setting, value))
+            continue
+        assert getattr(changed, setting) == value
+        for device in ("cuda", "cpu"):
+            there = changed.on(device)
+            assert there.on(device) == there
+            assert there.cuda_graphs == changed.replays(device)
+    graphs_need = {
+        ("window_cache", "rolling"),
+        ("memory_pool", False),
+        ("compiled", "reduce-overhead"),
+        ("compiled", "max-autotune"),
+    }
+    if preset.cuda_graphs is True:
+        assert refused == graphs_need
+    else:
+        assert refused <= {("cuda_graphs", True)}
+
+
+def test_graphs_that_are_to_be_the_fastest_are_off_where_another_setting_rules_them_out():
+    balanced = PRESETS["balanced"]
+    assert balanced.replays("cuda")
+    for change in (
+        {"window_cache": "rolling"},
+        {"memory_pool": False},
+        {"compiled": "reduce-overhead"},
+        {"compiled": "max-autotune"},
+    ):
+        changed = balanced.with_(**change)
+        assert changed.cuda_graphs == "fastest"
+        assert not changed.replays("cuda")
+        assert changed.on("cuda").cuda_graphs is False
 
 
 @pytest.mark.parametrize(
