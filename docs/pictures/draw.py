@@ -18,7 +18,10 @@ TIMELINE = Timeline.of(
 
 
 def main() -> None:
-    """Two clips, a strip of pictures, and two charts."""
+    """Two clips, two strips of pictures, and two charts."""
+    samples = Image.open(HERE.parent / "tiny" / "samples" / "black.jpg")
+    first_row = (0, 0, samples.width, samples.height // 3)
+    samples.crop(first_row).save(HERE / "sample.jpg", quality=90)
     engine = Engine.load("tiny")
     studio = LongLiveWidget(engine, timeline=TIMELINE, seed=1)
     studio.run(blocks=16)

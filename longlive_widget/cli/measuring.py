@@ -56,8 +56,7 @@ def quality(chosen: argparse.Namespace) -> None:
         Plan(chosen.prompts, chosen.long_prompts, chosen.unusual_prompts, chosen.seed),
         watched=lambda cases: tqdm(cases, unit=" prompts", disable=not cases),
     )
-    found = judgement.found
-    print(json.dumps(found, indent=2) if chosen.json else "\n".join(judgement.lines()))
+    print(json.dumps(judgement.json, indent=2) if chosen.json else "\n".join(judgement.lines()))
     if out is not None:
         append(out, judgement.record())
 

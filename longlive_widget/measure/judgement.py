@@ -6,8 +6,10 @@ from dataclasses import asdict, dataclass
 
 from longlive_widget.engine.engine import Engine
 from longlive_widget.measure.environment import measured
+from longlive_widget.measure.quality_bars import TIMED_PRESET, Bar, bars_of
 from longlive_widget.measure.record import Fact, Record
 from longlive_widget.model.video_decoder import VideoEncoder
+from longlive_widget.presets import PRESETS
 from longlive_widget.tiny.evaluate import (
     Case,
     evaluate,
@@ -33,11 +35,20 @@ class Plan:
 
 @dataclass(frozen=True, eq=False)
 class Judgement:
-    """What was found; `found` is as JSON has it, None for what nothing was judged of."""
+    """What was found; `found` is as JSON has it, None for what nothing was judged of.
+
+    `bars` are what the embedded model is to reach, under their names.
+    """
 
     engine: Engine
     plan: Plan
     found: dict[str, object]
+    bars: dict[str, Bar]
+
+    @property
+    def json(self) -> dict[str, object]:
+        """All of it, the bars too."""
+        return {**self.found, "bars": {name: bar.as_json() for name, bar in self.bars.items()}}
 
     def lines(self) -> Iterator[str]:
         """All of it, to read: one thing a line, the parts of a mapping beside each other."""
@@ -47,6 +58,9 @@ class Judgement:
                 f"{part} {_shown(one)}" if part else _shown(one) for part, one in parts
             )
             yield f"{name.replace('_', ' '):<26}{said}"
+        yield "bars"
+        for name, bar in self.bars.items():
+            yield f"  {name.replace('_', ' '):<30}{bar}"
 
     def record(self) -> Record:
         """It as a record: each share under its name, the PSNR of fewer steps as samples."""
@@ -89,6 +103,7 @@ def judge(
         fewer_steps_psnr_db(engine, prompts=min(plan.prompts, MOST_COMPARED), seed=seed)
         for seed in range(plan.seed, plan.seed + COMPARED_SEEDS)
     ]
+    psnr_db = {steps: [round(of_seed[steps], 2) for of_seed in compared] for steps in compared[0]}
     found: dict[str, object] = {
         "model": engine.name,
         "preset": engine.preset.name,
@@ -103,13 +118,30 @@ def judge(
         "adherence_at_block_200": asdict(report.late) if plan.long_prompts else None,
         "adherence_in_unusual_words": asdict(report.unusual) if plan.unusual_prompts else None,
         "said_probability": report.said_probability,
-        "fewer_steps_psnr_db": {
-            steps: [round(of_seed[steps], 2) for of_seed in compared] for steps in compared[0]
-        },
+        "fewer_steps_psnr_db": psnr_db,
         "autoencoder_psnr_db": asdict(autoencoder),
         "pictures_per_second": pictures_per_second(engine),
     }
-    return Judgement(engine, plan, found)
+    bars = bars_of(
+        start=asdict(report.start),
+        switched=asdict(report.switched),
+        ground_kept=_known(report.ground_kept),
+        place_kept=_known(report.place_kept),
+        early=_known(report.early.whole),
+        late=_known(report.late.whole),
+        long_prompts=plan.long_prompts,
+        reconstruction_db=autoencoder.psnr_db,
+        fewer_steps_db={steps: [of_seed[steps] for of_seed in compared] for steps in psnr_db},
+        pictures_per_second=_timed(engine),
+    )
+    return Judgement(engine, plan, found, bars)
+
+
+def _timed(engine: Engine) -> float | None:
+    """The rate of the preset that has a bar; None where it cannot run."""
+    if engine.why_not(PRESETS[TIMED_PRESET]):
+        return None
+    return pictures_per_second(engine.under(TIMED_PRESET))
 
 
 def _known(share: float) -> float | None:

@@ -22,6 +22,7 @@ from longlive_widget.measure.environment import measured
 from longlive_widget.measure.figures import decibels
 from longlive_widget.measure.metrics import clip_score, flicker, given, lpips, ssim, vmaf
 from longlive_widget.measure.record import Fact, Record
+from longlive_widget.measure.said import prompt_said
 from longlive_widget.presets import Preset
 from longlive_widget.timeline import Timeline
 
@@ -34,6 +35,8 @@ PARTS = (
     "attention=math,efficient,flash,cudnn,fa3,fa3-fp8",
 )
 """What changes the picture, or how sums are rounded, one part after the other: as for `alone`."""
+DRAWN = "tiny"
+"""The model of drawn scenes, whose pictures the judge reads."""
 PICTURES_FOR_METRICS = 24
 """LPIPS and CLIP look at so many pictures of a video, evenly spaced."""
 
@@ -189,7 +192,9 @@ def _compared(videos: _Videos, engine: Engine, plan: Plan) -> Likeness:
         free, right_free = _running(engine, timeline, plan), videos.free(index)
         for seen, right in zip(free, right_free, strict=True):
             _add(samples, "free_", seen, right)
-        for name, value in _of_videos(torch.cat(free), torch.cat(right_free), timeline):
+        drawn = engine.name == DRAWN and engine.weights == "trained"
+        whole = torch.cat(free), torch.cat(right_free)
+        for name, value in _of_videos(*whole, timeline, drawn_scenes=drawn):
             metrics.setdefault(name, []).append(value)
     return Likeness(
         engine,
@@ -211,7 +216,7 @@ def _add(samples: dict[str, list[float]], prefix: str, seen: Tensor, right: Tens
 
 
 def _of_videos(
-    seen_FHWC: Tensor, right_FHWC: Tensor, timeline: Timeline
+    seen_FHWC: Tensor, right_FHWC: Tensor, timeline: Timeline, *, drawn_scenes: bool
 ) -> Iterator[tuple[str, float | str]]:
     """What is computed of whole videos that ran free."""
     some = torch.linspace(0, len(seen_FHWC) - 1, PICTURES_FOR_METRICS).long()
@@ -220,6 +225,11 @@ def _of_videos(
     yield "vmaf", given(lambda: vmaf(seen_FHWC, right_FHWC))
     yield "lpips", given(lambda: lpips(seen_FHWC[some], right_FHWC[some]))
     yield "clip_score", given(lambda: clip_score(seen_FHWC[some[some < end]], first.prompt))
+    before_FHWC = seen_FHWC[:end]
+    yield (
+        "said_probability",
+        given(lambda: prompt_said(before_FHWC, first.prompt, drawn_scenes=drawn_scenes)),
+    )
     yield "flicker", flicker(seen_FHWC)
     yield "flicker_against", flicker(right_FHWC)
 

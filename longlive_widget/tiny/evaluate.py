@@ -11,12 +11,14 @@ from itertools import islice
 from statistics import mean, median
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from longlive_widget.engine.engine import Engine
 from longlive_widget.engine.side_by_side import psnr_db, side_by_side, squared_error
 from longlive_widget.errors import GeometryError
-from longlive_widget.geometry import pictures_before
+from longlive_widget.geometry import PICTURES_PER_LATENT_FRAME, pictures_before
+from longlive_widget.model.stream import to_bytes
 from longlive_widget.presets import PRESETS
 from longlive_widget.timeline import Timeline
 from longlive_widget.tiny.captions import caption, switch_caption, unusual_caption
@@ -37,9 +39,11 @@ from longlive_widget.tiny.scenes import (
     Change,
     Scene,
     Vocabulary,
+    draw,
     random_change,
     random_scene,
 )
+from longlive_widget.tiny.sightings import look
 
 START_BLOCKS = 6
 """So many blocks are made before the first judgement and the switch."""
@@ -57,6 +61,7 @@ SWITCH_PICTURE = pictures_before(START_BLOCKS * _BLOCK_FRAMES)
 FEWER_STEPS: dict[str, tuple[int, ...]] = {
     "3 steps": (1000, 500, 250),
     "2 steps": (1000, 500),
+    "2 steps of ultra": PRESETS["ultra"].denoise_steps,
 }
 
 Pictures = NDArray[np.uint8]
@@ -152,7 +157,7 @@ class Report:
 
     @property
     def place_kept(self) -> float:
-        """Of the switches that leave the motion alone, over which the thing does not jump."""
+        """Of the switches that leave the motion alone, over which the thing stays where it is."""
         return _share(v.place_kept for v in self.verdicts if v.place_kept is not None)
 
     @property
@@ -282,7 +287,10 @@ def judged(case: Case, pictures: Pictures) -> Verdict:
     soonest = after[: SWITCHED_BLOCKS * BLOCK_PICTURES]
     change = case.change
     keeps_ground = change.ground is None and began.ground
-    keeps_place = change.motion is None and change.size is None
+    place = None
+    if change.motion is None and change.size is None:
+        leaves = _leaves(case.switched, SWITCH_PICTURE)
+        place = stays_in_place(before[-2 * BLOCK_PICTURES :], after, may_leave=leaves)
     return Verdict(
         case,
         start=began,
@@ -290,7 +298,7 @@ def judged(case: Case, pictures: Pictures) -> Verdict:
         switched=Adherence(soon.color, shape, size, moving.motion, soon.ground),
         outlines_seen=whole,
         ground_kept=soon.ground and moving.ground if keeps_ground else None,
-        place_kept=stays_in_place(before[-2 * BLOCK_PICTURES :], after) if keeps_place else None,
+        place_kept=place,
         blocks_until_shown=blocks_until_shown(soonest, case.switched, change),
     )
 
@@ -324,6 +332,16 @@ def fewer_steps_psnr_db(
             for name, pictures in zip(schedules, others, strict=True):
                 errors[name].append(squared_error(pictures, right))
     return {name: psnr_db(mean(found)) for name, found in errors.items()}
+
+
+def _leaves(scene: Scene, first_picture: int) -> bool:
+    """Whether a thing of the drawn scene is not seen in each picture of a latent frame from there.
+
+    It is beyond an edge, or behind another one.
+    """
+    drawn = draw([scene], first_picture, PICTURES_PER_LATENT_FRAME + 1, torch.device("cpu"))
+    seen = look(to_bytes(drawn)[0].numpy()).things
+    return len(seen) < len(scene.things) or not all(thing.seen_F.all() for thing in seen)
 
 
 def _reworded(case: Case, rng: random.Random) -> Case:

@@ -30,6 +30,8 @@ _SHAPE_PICTURES = 16
 _Name = TypeVar("_Name", Shape, Motion)
 _JUMP_SHARE = 0.05
 """Of the picture's width: how far a thing may jump at a switch that leaves its motion alone."""
+_TWIN_SHARE = 0.25
+"""In so many of the pictures a second part of a thing's colour makes two of it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,6 +51,8 @@ class ReadThing:
     area_px: NDArray[np.float64]
     whole: bool
     """Whether it is seen whole in any picture: else neither shape nor size can be relied on."""
+    twin: bool
+    """Whether it is there twice: another part of its colour, not much smaller, apart from it."""
     color_probability: Mapping[Color, float]
     shape_probability: Mapping[Shape, float]
     motion_probability: Mapping[Motion, float]
@@ -65,7 +69,10 @@ class Reading:
 
 @dataclass(frozen=True)
 class Adherence:
-    """Which attributes of a scene were read off pictures; with two things, off both."""
+    """Which attributes of a scene were read off pictures; with two things, off both.
+
+    A thing that is missing has no attribute right, and neither has one that nobody asked for.
+    """
 
     color: bool
     shape: bool
@@ -100,13 +107,16 @@ def adherence(reading: Reading, scene: Scene) -> Adherence:
 
     A ball or a ring looks the same at any turn, so there "spins" and "rests" count as one motion.
     """
+    ground = reading.ground == scene.ground
+    if _extra_things(reading, scene):
+        return Adherence(color=False, shape=False, size=False, motion=False, ground=ground)
     pairs = _matched(reading, scene)
     return Adherence(
         color=all(seen is not None and seen.color == said.color for said, seen in pairs),
         shape=all(seen is not None and seen.shape == said.shape for said, seen in pairs),
         size=all(seen is not None and seen.size == said.size for said, seen in pairs),
         motion=all(seen is not None and seen.motion in _motions_like(said) for said, seen in pairs),
-        ground=reading.ground == scene.ground,
+        ground=ground,
     )
 
 
@@ -114,26 +124,30 @@ def outline_adherence(readings: Sequence[Reading], scene: Scene) -> tuple[bool, 
     """Shape, size, and whether these could be read, off some stretches of pictures in their order.
 
     Each thing of the scene is read in the first stretch that shows it whole; where none does, in
-    the last one that shows it. With two things, what holds for both.
+    the last one that shows it. With two things, what holds for both; a stretch that shows a thing
+    more than the scene has shows none of them right.
     """
-    stretches = [_matched(reading, scene) for reading in readings]
+    stretches = [(_matched(reading, scene), _extra_things(reading, scene)) for reading in readings]
     shape = size = whole = True
     for slot, said in enumerate(scene.things):
-        shown = [seen for pairs in stretches if (seen := pairs[slot][1]) is not None]
-        best = next((seen for seen in shown if seen.whole), shown[-1] if shown else None)
-        shape &= best is not None and best.shape == said.shape
-        size &= best is not None and best.size == said.size
-        whole &= best is not None and best.whole
+        shown = [(seen, more) for pairs, more in stretches if (seen := pairs[slot][1]) is not None]
+        if not shown:
+            return False, False, False
+        best, more = next(((seen, more) for seen, more in shown if seen.whole), shown[-1])
+        shape &= not more and best.shape == said.shape
+        size &= not more and best.size == said.size
+        whole &= best.whole
     return shape, size, whole
 
 
 def said_probability(reading: Reading, scene: Scene) -> float:
     """The mean probability that the judge gives to colour, shape, motion and ground of the scene.
 
-    From 0 to 1; what is not seen has the probability 0. With two things, the mean over both.
+    From 0 to 1; what is not seen has the probability 0. With two things, the mean over both; one
+    that nobody asked for counts as one that is not seen.
     """
     ground = reading.ground_probability.get(scene.ground, 0.0)
-    each = []
+    each = [ground / 4] * _extra_things(reading, scene)
     for said, seen in _matched(reading, scene):
         if seen is None:
             each.append(ground / 4)
@@ -185,28 +199,39 @@ def blocks_until_shown(
 
 
 def stays_in_place(
-    before: NDArray[np.uint8], after: NDArray[np.uint8], probe: Probe | None = None
+    before: NDArray[np.uint8],
+    after: NDArray[np.uint8],
+    probe: Probe | None = None,
+    *,
+    may_leave: bool = False,
 ) -> bool | None:
     """Whether the largest thing goes on from where it is, over a switch that keeps its motion.
 
     In the first latent frame after the switch no step may be longer than the longest one before it
-    by more than 5 % of the picture's width. None where it isn't seen on both sides.
+    by more than 5 % of the picture's width. None where it isn't seen before the switch.
 
     Args:
         before: the pictures up to the switch, about two blocks of them.
         after: the pictures from the switch on.
         probe: the networks; None takes those that come with the package.
+        may_leave: whether its way leads out of the picture there: then one that is gone says
+            nothing, and else it did not stay.
     """
     readings = read_scene(before, probe), read_scene(after[:BLOCK_PICTURES], probe)
-    if not all(reading.things for reading in readings):
+    if not readings[0].things or math.isnan(readings[0].things[0].x_px[-1]):
         return None
+    gone = None if may_leave else False
+    if not readings[1].things:
+        return gone
     old = readings[0].things[0]
     new = min(readings[1].things, key=lambda thing: _gap_px(old, thing))
     x = np.concatenate((old.x_px, new.x_px[: PICTURES_PER_LATENT_FRAME + 1]))
     y = np.concatenate((old.y_px, new.y_px[: PICTURES_PER_LATENT_FRAME + 1]))
     steps = np.hypot(np.diff(x), np.diff(y))
     usual, across = steps[: len(before) - 1], steps[len(before) - 1 :]
-    if np.isnan(across).any() or np.isnan(usual).all():
+    if np.isnan(across).any():
+        return gone
+    if np.isnan(usual).all():
         return None
     return bool(across.max() <= np.nanmax(usual) + _JUMP_SHARE * PICTURE.width_px)
 
@@ -230,6 +255,7 @@ def _read_thing(thing: Sighting, probe: Probe) -> ReadThing:
         y_px=thing.y_px,
         area_px=thing.area_px,
         whole=bool((thing.seen_F & ~thing.cut_F).any()),
+        twin=bool((thing.twin_F & ~thing.cut_F).mean() >= _TWIN_SHARE),
         color_probability=dict(zip(COLORS, thing.color_share_K.tolist(), strict=True)),
         shape_probability=shape_probability,
         motion_probability=motion_probability,
@@ -291,6 +317,12 @@ def _matched(reading: Reading, scene: Scene) -> list[tuple[Thing, ReadThing | No
         (said, pairs[index] if index in pairs else left.pop(0) if left else None)
         for index, said in enumerate(scene.things)
     ]
+
+
+def _extra_things(reading: Reading, scene: Scene) -> int:
+    """How many more things are seen than the scene has; each that is there twice counts as two."""
+    seen = len(reading.things) + sum(thing.twin for thing in reading.things)
+    return max(0, seen - len(scene.things))
 
 
 def _motions_like(said: Thing) -> frozenset[Motion]:

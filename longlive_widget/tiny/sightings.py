@@ -42,6 +42,7 @@ _CROP_REACH = 1.25  # half a crop's side, in square roots of the thing's area
 _INKED, _CROWD = 0.2, 5  # of a coarse square; coarse squares
 _SPREAD_STEPS = 30
 _NEAR = 0.8  # of the sum of the square roots of two areas
+_TWIN = 0.5  # of a thing's area: as large another part of its colour is no crumb of it
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,6 +60,8 @@ class Sighting:
     """Whether an edge of the picture, or another thing, cuts it off."""
     crops_FHW: Tensor
     """How much of each pixel it covers, centred and at one size."""
+    twin_F: NDArray[np.bool_]
+    """Whether another part of its colour, not much smaller, lies apart from it."""
 
     @property
     def seen_F(self) -> NDArray[np.bool_]:
@@ -230,14 +233,31 @@ def _sighting(color: Color, share_K: Tensor, cover_FHW: Tensor) -> Sighting:
         (area_F * seen_F).double().numpy(),
         cut_F.numpy(),
         crops,
+        _twin(cover_FHW).numpy(),
     )
 
 
-def _main_part(cover_FHW: Tensor) -> Tensor:
-    """Where the largest connected part of a cover is, with a margin; small gaps connect."""
+def _twin(cover_FHW: Tensor) -> Tensor:
+    """In which pictures a part of a cover, not much smaller than its main one, lies apart: `F`."""
+    one_FHW = cover_FHW * _main_part(cover_FHW, alone=True)
+    rest_FHW = cover_FHW - one_FHW
+    areas = one_FHW, rest_FHW * _main_part(rest_FHW, alone=True)
+    first_F, second_F = (area.sum((1, 2)) for area in areas)
+    return torch.minimum(first_F, second_F) >= (_TWIN * first_F).clamp(min=SEEN_PX)
+
+
+def _main_part(cover_FHW: Tensor, *, alone: bool = False) -> Tensor:
+    """Where the largest connected part of a cover is, with a margin; small gaps connect.
+
+    Of parts that are as large all, or `alone` the first.
+    """
     inked = (F.avg_pool2d(cover_FHW, _COARSE) > _INKED).float()
     crowd = F.avg_pool2d(inked, _CROWD, 1, _CROWD // 2) * inked
-    part = ((crowd == crowd.amax((1, 2), keepdim=True)) & (crowd > 0)).float()
+    most = (crowd == crowd.amax((1, 2), keepdim=True)) & (crowd > 0)
+    if alone:
+        first = most.flatten(1).cumsum(1) == 1
+        most &= first.view_as(most)
+    part = most.float()
     for _ in range(_SPREAD_STEPS):
         wider = F.max_pool2d(part, 3, 1, 1) * inked
         if torch.equal(wider, part):

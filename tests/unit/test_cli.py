@@ -185,6 +185,7 @@ def test_the_quality_of_a_model_is_printed_as_json_and_kept(tmp_path, capsys, mo
     monkeypatch.setattr(judgement, "fewer_steps_psnr_db", briefly)
     at_once = partial(evaluate.pictures_per_second, warm_up_blocks=1, blocks=1)
     monkeypatch.setattr(judgement, "pictures_per_second", at_once)
+    monkeypatch.setattr(judgement, "TIMED_PRESET", "low_memory")  # nothing is compiled
     quick = tmp_path / "quick.yaml"
     quick.write_text("decoder: small\nname: quick\n", encoding="utf-8")
     given = ["--prompts", 1, "--long-prompts", 0, "--unusual-prompts", 1, "--json"]
@@ -202,8 +203,16 @@ def test_the_quality_of_a_model_is_printed_as_json_and_kept(tmp_path, capsys, mo
     assert 25 < found["autoencoder_psnr_db"]["psnr_db"] < 40
     assert found["adherence_at_block_200"] is None
     assert found["adherence_in_unusual_words"]["ground"] == 1
-    assert [len(of_seeds) for of_seeds in found["fewer_steps_psnr_db"].values()] == [5, 5]
+    assert [len(of_seeds) for of_seeds in found["fewer_steps_psnr_db"].values()] == [5] * 3
     assert found["pictures_per_second"] > 0
+    bars = found["bars"]
+    assert bars["adherence_ground"] == {"figure": 1.0, "bar": 0.97, "held": True}
+    decibels = bars["autoencoder_psnr_db"]
+    assert decibels["figure"] == found["autoencoder_psnr_db"]["psnr_db"]
+    assert decibels["held"] == (decibels["figure"] >= 34)
+    assert bars["block_200_against_10"] == {"figure": None, "bar": 0.97, "held": None, "count": 0}
+    assert bars["pictures_per_second_balanced"]["figure"] != found["pictures_per_second"]
+    assert all(bar.keys() >= {"figure", "bar", "held"} for bar in bars.values())
 
 
 def test_the_command_alone_tells_what_there_is(capsys):

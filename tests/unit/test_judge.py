@@ -30,6 +30,7 @@ from longlive_widget.tiny.judge import (
     BLOCK_PICTURES,
     adherence,
     blocks_until_shown,
+    outline_adherence,
     read_scene,
     said_probability,
     stays_in_place,
@@ -217,7 +218,49 @@ def test_a_thing_that_jumps_at_a_switch_is_seen_to_jump():
     before = drawn(scene, count=24, first=SWITCH_PICTURE - 24)
     assert stays_in_place(before, drawn(switched, count=12, first=SWITCH_PICTURE))
     assert not stays_in_place(before, drawn(switched, count=12, first=SWITCH_PICTURE + 20))
-    assert stays_in_place(before, drawn(replace(scene, things=()), count=12)) is None
+    bare = drawn(replace(scene, things=()), count=24)
+    assert stays_in_place(before, bare[:12]) is False, "it is gone"
+    assert stays_in_place(before, bare[:12], may_leave=True) is None
+    assert stays_in_place(bare, before) is None, "it was not there"
+
+
+@pytest.mark.parametrize(("left_px", "kept"), [(80.0, False), (-30.0, None)])
+def test_a_thing_that_vanishes_at_a_switch_did_not_stay_unless_it_is_to_leave(left_px, kept):
+    scene = scene_of(6, {"colors": "blue", "shapes": "square", "motions": "rests"})
+    (thing,) = scene.things
+    path = replace(thing.path, place_px=(left_px, PICTURE.height_px / 2))
+    change = Change(color="red")
+    twin = replace(scene, things=(replace(thing, path=path),)).switched(change, SWITCH_PICTURE)
+    case = Case("", "", scene, twin, change, seed=0)
+    bare = replace(scene, things=())
+    seen = np.concatenate((drawn(scene, count=SWITCH_PICTURE), drawn(bare, count=72)))
+    assert judged(case, seen).place_kept is kept
+
+
+def test_a_thing_that_nobody_asked_for_is_wrong():
+    draws = random.Random("one too many")
+    for scene in [random_scene(draws, replace(WORLD, two_things=1.0)) for _ in range(8)]:
+        reading, asked = read_scene(drawn(scene)), replace(scene, things=scene.things[:1])
+        read = adherence(reading, asked)
+        assert read.ground
+        assert not (read.color or read.shape or read.size or read.motion)
+        assert outline_adherence([reading], asked)[:2] == (False, False)
+        assert said_probability(reading, asked) < 0.7
+
+
+@pytest.mark.parametrize("shape", ["ball", "star", "heart", "ring"])
+@pytest.mark.parametrize("ground", ["navy", "meadow"])
+def test_the_same_thing_twice_is_wrong(shape, ground):
+    words = {"colors": "orange", "shapes": shape, "grounds": ground}
+    scene = scene_of(9, words)
+    (thing,) = scene.things
+    places = [(40.0, 40.0), (115.0, 55.0)]
+    twice = tuple(replace(thing, path=replace(thing.path, place_px=place)) for place in places)
+    read = adherence(read_scene(drawn(replace(scene, things=twice))), scene)
+    assert read.ground
+    assert not (read.color or read.shape or read.size or read.motion)
+    once = replace(scene, things=twice[:1])
+    assert adherence(read_scene(drawn(once)), once).whole
 
 
 def test_a_drawn_video_does_what_its_prompts_say_and_not_what_others_say():

@@ -7,12 +7,15 @@ import torch
 
 from longlive_widget import PRESETS, Engine
 from longlive_widget.cli import main
-from longlive_widget.errors import PresetError
+from longlive_widget.errors import CapabilityError, PresetError
 from longlive_widget.measure import likeness as module
 from longlive_widget.measure.ablate import alone
 from longlive_widget.measure.likeness import PARTS, Likeness, Plan, _mean_or_reason, likeness
 from longlive_widget.measure.records import read
+from longlive_widget.measure.said import PROMPTS, prompt_said, scene_of
+from longlive_widget.model.stream import to_bytes
 from longlive_widget.presets_page import PICTURE
+from longlive_widget.tiny.scenes import draw
 
 ABLATE = ["ablate", "--preset", "turbo"]
 PLAN = Plan(prompts=1, blocks=2, size_px=(64, 48))
@@ -58,9 +61,23 @@ def test_the_clip_score_is_of_the_pictures_before_the_switch(monkeypatch: pytest
     monkeypatch.setattr(module, "clip_score", lambda pictures, _: seen.append(len(pictures)) or 1.0)
     (timeline,) = Plan(prompts=1, blocks=3).timelines(block_frames=3)
     pictures = torch.zeros(33, 16, 16, 3, dtype=torch.uint8)
-    dict(module._of_videos(pictures, pictures, timeline))
+    told = dict(module._of_videos(pictures, pictures, timeline, drawn_scenes=True))
+    assert told["said_probability"] == "not available: the judge reads 160 x 96"
     shown = torch.linspace(0, 32, module.PICTURES_FOR_METRICS).long()
     assert seen == [int((shown < 9).sum())]
+
+
+def test_what_the_judge_says_of_tiny_stands_beside_the_clip_score():
+    for prompt in PROMPTS:
+        scene = scene_of(prompt)
+        pictures = to_bytes(draw([scene], 0, 48, torch.device("cpu")))[0]
+        assert prompt_said(pictures, prompt, drawn_scenes=True) > 0.85, prompt
+    other = prompt_said(pictures, PROMPTS[0], drawn_scenes=True)
+    assert other < 0.7
+    with pytest.raises(CapabilityError, match="reads drawn scenes alone"):
+        prompt_said(pictures, PROMPTS[0], drawn_scenes=False)
+    (found,) = likeness(PRESETS["reference"], [COARSE], load, Plan(prompts=1, blocks=1))
+    assert 0 <= found.record().facts["said_probability"] <= 1
 
 
 def test_a_file_that_cannot_be_written_is_told_before_any_work(capsys):

@@ -1,10 +1,12 @@
 """The folder of a model: read whole, or refused with the reason."""
 
+import io
 import json
 import pickle
 import re
 import shutil
 from pathlib import Path
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import pytest
 import torch
@@ -42,9 +44,21 @@ def test_a_folder_is_a_model_too(folder: Path):
 
 
 def test_the_embedded_weights_take_at_most_15_megabytes():
-    """As they lie on disk; the wheel packs them a little."""
+    """As they lie on disk."""
     files = [path for path in model_folder("tiny").rglob("*") if path.is_file()]
     assert sum(path.stat().st_size for path in files) <= 15_000_000
+
+
+def test_the_package_zipped_as_a_wheel_takes_at_most_15_megabytes():
+    """All of it, weights and pages; the wheel adds a few kilobytes of its own."""
+    package = model_folder("tiny").parents[1]
+    zipped = io.BytesIO()
+    with ZipFile(zipped, "w", ZIP_DEFLATED) as wheel:
+        for path in package.rglob("*"):
+            if path.is_file() and "__pycache__" not in path.parts:
+                wheel.write(path, path.relative_to(package.parent))
+    assert (package / "static" / "page.js").is_file(), "without the pages it says nothing"
+    assert 12_000_000 < len(zipped.getvalue()) <= 15_000_000
 
 
 def test_the_sizes_are_written_as_they_are_read(folder: Path, tmp_path: Path):

@@ -9,10 +9,11 @@ import torch
 from longlive_widget import Engine, Timeline
 from longlive_widget.engine.model import load_encoder
 from longlive_widget.engine.source import model_folder
+from longlive_widget.tiny.evaluate import FEWER_STEPS, fewer_steps_psnr_db
 from longlive_widget.tiny.judge import Reading, read_scene
 from longlive_widget.tiny.library import LIBRARY
 from longlive_widget.tiny.scenes import LEARNED, draw, random_scene
-from longlive_widget.tiny.train_autoencoder import psnr_db, reconstructed
+from longlive_widget.tiny.train_autoencoder import SCENES, psnr_db, reconstructed
 
 BIG_THINGS = {
     "a big red ball bounces on a white background": ("red", "ball", "bounces", "white"),
@@ -65,7 +66,26 @@ def test_the_small_decoder_makes_nearly_the_pictures_of_the_full_one(engine: Eng
         for decoder in (model.small_decoder, model.decoder)
     )
     assert 30 < small < full
-    assert full > 34
+
+
+@pytest.mark.slow
+@torch.inference_mode()
+def test_unseen_scenes_come_back_through_the_autoencoder_at_34_decibels(engine: Engine):
+    encoder, draws = load_encoder(model_folder("tiny"), CPU), random.Random("eight clips")
+    errors = []
+    for _ in range(8):
+        pictures = draw([random_scene(draws, SCENES)], 0, 33, CPU)
+        seen = reconstructed(encoder, engine.model.decoder, pictures)
+        errors.append((seen - pictures).square().mean())
+    assert psnr_db(torch.stack(errors).mean()) >= 34
+
+
+@pytest.mark.slow
+def test_three_steps_are_nearer_to_four_than_two_in_each_of_five_seeds(engine: Engine):
+    for seed in range(5):
+        found = fewer_steps_psnr_db(engine, prompts=1, blocks=3, seed=seed)
+        assert found.keys() == FEWER_STEPS.keys()
+        assert found["3 steps"] > found["2 steps"], seed
 
 
 def test_a_prompt_with_a_word_that_is_not_known_is_said_to_be_taken_without_it(engine: Engine):
