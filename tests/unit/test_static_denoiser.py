@@ -236,13 +236,18 @@ def test_a_size_that_comes_later_has_the_same_memory_and_place_to_say_whether_it
         assert bool(static.finite) == (number == 0)
 
 
+@pytest.mark.parametrize("window_frames", [12, 8])
 @pytest.mark.parametrize("kind", ["static", "ring"])
-def test_a_steady_block_with_a_pool_keeps_nothing_that_it_allocates(kind: WindowCache):
+def test_a_steady_block_with_a_pool_keeps_nothing_that_it_allocates(
+    kind: WindowCache, window_frames: int
+):
     """By the counters of torch's allocator; without a pool latents and the decoder's past are new.
 
     What is computed with is allocated and given back inside the block.
     """
-    preset = PRESETS["reference"].with_(window_cache=kind, denoise_steps=(1000,), window_frames=6)
+    preset = PRESETS["reference"].with_(
+        window_cache=kind, denoise_steps=(1000, 500), window_frames=window_frames
+    )
     plain = Engine.load("tiny", preset, device="cpu")
     pooled = Engine(plain.model, preset.with_(memory_pool=True))
     assert bytes_kept_by_steady_blocks(plain) > 1e6

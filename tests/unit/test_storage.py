@@ -63,6 +63,7 @@ def test_a_token_of_zeros_stays_zeros(dtype: torch.dtype):
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 @pytest.mark.parametrize("kind", KINDS)
 def test_8_bits_take_52_percent_of_16_or_less(kind: type[Window], dtype: torch.dtype):
+    """With heads of 128; with `tiny`'s of 32 it is 56: 4 bytes of a scale beside 32, not 128."""
     plain, scaled = (
         kind(1, TOKENS, 8, 3, storage=storage) for storage in (PlainStorage(), ScaledStorage(dtype))
     )
