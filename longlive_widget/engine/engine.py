@@ -15,12 +15,7 @@ from longlive_widget.engine.changeover import Changeover, changeover
 from longlive_widget.engine.compiling import compile_model
 from longlive_widget.engine.decode import require_decoder
 from longlive_widget.engine.gpu import begin, current, has_triton
-from longlive_widget.engine.layers import (
-    instead_of_compiled,
-    prepare_layers,
-    require_layers,
-    require_own_layers,
-)
+from longlive_widget.engine.layers import prepare_layers, require_layers, require_own_layers
 from longlive_widget.engine.memory import require_memory, require_room
 from longlive_widget.engine.model import Model, Placement, Weights
 from longlive_widget.engine.official import OfficialFiles
@@ -94,9 +89,8 @@ class Engine:
     """A loaded model and the preset that it runs under; sessions share both.
 
     `prompts` are those that sessions have read last, as many as the preset says. `fallbacks` has a
-    sentence on each thing that stands in for one that this machine does not have, and where kernels
-    of our own stand for compiled layers. `attention` tells the kernel that computes it, and why
-    that one if the preset asks for the fastest.
+    sentence on each thing that stands in for one that this machine does not have. `attention` tells
+    the kernel that computes it, and why that one if the preset asks for the fastest.
 
     A preset that this model cannot run, or whose layers it was not loaded with, is a `PresetError`.
     `origin` is that of an engine that was loaded, None of one that was made in memory.
@@ -118,7 +112,7 @@ class Engine:
         require_own_layers(preset, model)
         self.model = model
         self.preset = preset
-        self.fallbacks = tuple(dict.fromkeys((*fallbacks, *instead_of_compiled(preset, model))))
+        self.fallbacks = tuple(fallbacks)
         self.attention = attention or AttentionChoice(attention_in(model))
         self.prompts = PromptCache(preset.prompt_cache)
         self.origin = origin

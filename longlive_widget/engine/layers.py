@@ -64,14 +64,6 @@ def prepare_layers(
     return choice, replace(preset, attention=choice.kernel), (told,)
 
 
-def instead_of_compiled(preset: Preset, model: Model) -> tuple[str, ...]:
-    """A sentence where kernels of our own stand for what the preset would have torch compile."""
-    if preset.compiled is None or not model.transformer.fused:
-        return ()
-    what = f"kernels of our own stand where torch would compile layers ({preset.compiled!r})"
-    return (what,)
-
-
 def require_own_layers(preset: Preset, model: Model) -> None:
     """Make sure that a model has the layers that the preset asks for.
 

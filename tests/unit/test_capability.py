@@ -79,20 +79,6 @@ def test_the_fastest_kernels_of_a_processor_are_those_of_torch():
     assert not engine.model.transformer.fused
 
 
-def test_where_our_own_kernels_stand_a_session_says_that_no_layer_is_compiled(
-    monkeypatch: pytest.MonkeyPatch,
-):
-    loaded = Engine.load("tiny", "balanced", device="cpu")
-    assert loaded.fallbacks == ()
-    monkeypatch.setattr(loaded.model.transformer, "fused", True)
-    engine = Engine(loaded.model, PRESETS["balanced"].with_(name="ours"))
-    told = "kernels of our own stand where torch would compile layers ('default')"
-    assert engine.fallbacks == (told,)
-    assert engine.under(PRESETS["balanced"]).fallbacks == (told,)
-    assert engine.session(PROMPT).fallbacks == (told,)
-    assert measured("benchmark", engine).facts["fallbacks"] == told
-
-
 @pytest.mark.parametrize(
     ("preset", "told"),
     [
