@@ -293,6 +293,13 @@ class _Log:
                 f"{record.machine.device} | {size.width_px} x {size.height_px} | {len(errors)} | "
                 f"{worst} | {usual} | {latents} |"
             )
+        blind = [one for one in rounded if _hides_errors(one)]
+        if blind:
+            yield ""
+            yield (
+                f"{self._of(blind)}: under random weights of before, whose layers changed little "
+                "of what went through them: an error in them hardly shows in these figures."
+            )
         yield ""
 
     def _profiles(self) -> Iterator[str]:
@@ -378,6 +385,11 @@ def _network_of(record: Record) -> tuple[object, ...]:
     """What computes: a model at a size, on a GPU or on a processor, whichever it is."""
     kind = record.machine.device_type
     return record.model, record.weights, record.dtype, record.geometry, kind
+
+
+def _hides_errors(record: Record) -> bool:
+    """Whether it was made under random weights of before, whose layers did little."""
+    return record.weights == "random" and "random_weights" not in record.facts
 
 
 def _likeness(record: Record) -> Iterator[str]:

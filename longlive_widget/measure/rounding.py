@@ -14,12 +14,13 @@ import torch
 from torch import Tensor
 
 from longlive_widget.engine.engine import Engine
+from longlive_widget.engine.model import RANDOM_WEIGHTS
 from longlive_widget.engine.side_by_side import attempts, squared_error, worst_and_mean_db
 from longlive_widget.errors import PresetError
 from longlive_widget.measure.environment import measured
 from longlive_widget.measure.figures import decibels
 from longlive_widget.measure.likeness import Plan
-from longlive_widget.measure.record import Record
+from longlive_widget.measure.record import Fact, Record
 from longlive_widget.presets import PRESETS, Preset
 
 KIND = "rounding"
@@ -58,13 +59,16 @@ class Rounding:
     def record(self) -> Record:
         """It as a record."""
         plan = self.plan
+        facts: dict[str, Fact] = {"against": EXACT}
+        if self.engine.weights == "random":
+            facts["random_weights"] = RANDOM_WEIGHTS
         return measured(
             KIND,
             self.engine,
             geometry=self.engine.geometry_at(plan.size_px),
             counts=plan.counts,
             samples={"squared_error": self.squared_errors, "latent_error": self.latent_errors},
-            facts={"against": EXACT},
+            facts=facts,
         )
 
 
