@@ -278,8 +278,9 @@ class _Log:
             return
         yield from ("## How far rounding goes", "")
         yield (
-            "Every block from the same history, against the same steps, window and decoder in "
-            "float32 by torch's own kernels; a switch in the middle."
+            "Every block from the same history, each preset against its own steps, window and "
+            "decoder in float32 by torch's own kernels, not against `reference`; a switch in the "
+            "middle."
         )
         columns = ("preset", "device", "pictures", "blocks", "worst block", "all", "latents off")
         yield from ("", f"| {' | '.join(columns)} |", "|---" * len(columns) + "|")

@@ -79,13 +79,32 @@ def test_the_command_tells_and_keeps_what_it_found(tmp_path, capsys):
     plan = ["--prompts", "1", "--blocks", "1", "--size", "64x48", "--device", "cpu"]
     assert main(["rounding", *plan, "--preset", "low_memory", "--out", str(file)]) == 0
     first, *others = capsys.readouterr().out.splitlines()
-    told = "worst block equal, mean equal; latents off by 0.00 % at most"
+    told = (
+        "worst block equal, mean equal; latents off by 0.00 % at most; against 4 steps, 12 latent"
+    )
+    told += " frames, full decoder in float32"
     assert first.split() == ["reference", *told.split()]
     assert any(line.startswith("low_memory ") for line in others)
     plain, low = read(file)
     assert (plain.kind, plain.facts) == ("rounding", {"against": "float32"})
     assert plain.samples == {"squared_error": (0.0,), "latent_error": (0.0,)}
     assert low.preset == PRESETS["low_memory"]
+
+
+def test_a_presets_file_with_the_small_decoder_is_held_against_that(tmp_path, capsys):
+    file = tmp_path / "mine.yaml"
+    own = PRESETS["ultra"].with_(name="mine", decoder="small", compiled=None)
+    file.write_text(own.to_yaml())
+    plan = ["--prompts", "1", "--blocks", "1", "--size", "64x48", "--device", "cpu"]
+    assert main(["rounding", *plan, "--preset", str(file)]) == 0
+    printed = capsys.readouterr()
+    _, mine = printed.out.splitlines()
+    assert mine.startswith("mine ")
+    against = "against 2 steps, 6 latent frames, small decoder in float32"
+    assert mine.endswith(f"; {against}")
+    assert f"reference+denoise_steps=1000,250+window_frames=6+decoder=small, mine {against}" in (
+        printed.err
+    )
 
 
 def test_a_record_says_under_which_random_weights_it_was_made():
