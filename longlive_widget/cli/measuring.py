@@ -189,7 +189,7 @@ def likeness(chosen: argparse.Namespace) -> None:
 
 
 def rounding(chosen: argparse.Namespace) -> None:
-    """Hold the pictures of presets against exact ones of the same steps and window."""
+    """Hold the pictures of presets against exact ones of the same steps, window and decoder."""
     from longlive_widget.measure.likeness import Plan
     from longlive_widget.measure.rounding import roundings
 
@@ -456,7 +456,8 @@ def _add_likeness(commands: "argparse._SubParsersAction[Any]") -> None:
 
 def _add_rounding(commands: "argparse._SubParsersAction[Any]") -> None:
     parser = commands.add_parser(
-        "rounding", help="hold the pictures of presets against those of float32"
+        "rounding",
+        help="hold each preset's pictures against its own steps, window and decoder in float32",
     )
     parser.set_defaults(run=rounding)
     _add_videos(parser, "all that have a name", prompts=1, blocks=20)

@@ -8,7 +8,8 @@ is, if there is one.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from reprlib import repr as short
@@ -29,7 +30,7 @@ from longlive_widget.errors import (
 )
 from longlive_widget.geometry import Geometry
 from longlive_widget.model.adapters import Adapters
-from longlive_widget.model.bare import bare
+from longlive_widget.model.bare import bare, undrawn
 from longlive_widget.model.checkpoint import (
     check_fit,
     load_strictly,
@@ -39,6 +40,11 @@ from longlive_widget.model.checkpoint import (
 )
 from longlive_widget.model.config import TransformerConfig
 from longlive_widget.model.packed import packed, unpacked
+from longlive_widget.model.random_weights import (
+    draw_decoder,
+    draw_small_decoder,
+    draw_transformer,
+)
 from longlive_widget.model.text_encoder import TextEncoder
 from longlive_widget.model.tiny_decoder import WIDTHS, TinyDecoder, Widths
 from longlive_widget.model.tokenizer import PromptTokenizer, load_tokenizer
@@ -49,6 +55,8 @@ from longlive_widget.plain_data import json_in
 
 Weights = Literal["trained", "random"]
 RANDOM_SEED = 0
+RANDOM_WEIGHTS = 2
+"""Goes up when random weights become others: records under them say under which."""
 _Half = TypeVar("_Half", VideoEncoder, VideoDecoder)
 MODEL, TOKENIZER = "model.json", "tokenizer"
 MODEL_VERSION = 1
@@ -255,11 +263,37 @@ def random_model(folder: Path, where: Placement) -> Model:
 
 
 def random_parts(sizes: Sizes, tokenizer: PromptTokenizer, where: Placement) -> Model:
-    """A model of these sizes with random weights, made where it is to compute."""
+    """A model of these sizes with random weights, made where it is to compute.
+
+    What goes through all its layers is of order one, so an error in one of them shows.
+    """
+    with _seeded(where), undrawn():
+        parts = _parts(sizes, tokenizer, where)
+    with _seeded(where):  # anew: a text encoder that is there already was not drawn
+        draw_transformer(parts.transformer)
+        draw_decoder(parts.decoder)
+        if parts.small_decoder is not None:
+            draw_small_decoder(parts.small_decoder)
+    return parts.placed(where)
+
+
+def fresh_model(folder: Path, where: Placement) -> Model:
+    """A model of the sizes in a folder, with the numbers that training begins with.
+
+    A folder without `model.json` or tokenizer is a `CheckpointError`.
+    """
+    tokenizer = load_tokenizer(folder / TOKENIZER)
+    with _seeded(where):
+        return _parts(Sizes.read(folder), tokenizer, where).placed(where)
+
+
+@contextmanager
+def _seeded(where: Placement) -> Iterator[None]:
+    """Inside, the same numbers are drawn each time; those of whoever calls go on as they were."""
     on_gpu = [where.device] if where.device.type == "cuda" else []
     with torch.random.fork_rng(devices=on_gpu):
         torch.manual_seed(RANDOM_SEED)
-        return _parts(sizes, tokenizer, where).placed(where)
+        yield
 
 
 def load_encoder(folder: Path, device: torch.device) -> VideoEncoder:

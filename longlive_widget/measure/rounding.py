@@ -14,12 +14,13 @@ import torch
 from torch import Tensor
 
 from longlive_widget.engine.engine import Engine
+from longlive_widget.engine.model import RANDOM_WEIGHTS
 from longlive_widget.engine.side_by_side import attempts, squared_error, worst_and_mean_db
 from longlive_widget.errors import PresetError
 from longlive_widget.measure.environment import measured
 from longlive_widget.measure.figures import decibels
 from longlive_widget.measure.likeness import Plan
-from longlive_widget.measure.record import Record
+from longlive_widget.measure.record import Fact, Record
 from longlive_widget.presets import PRESETS, Preset
 
 KIND = "rounding"
@@ -53,18 +54,23 @@ class Rounding:
         """It, to read."""
         worst, usual = map(decibels, worst_and_mean_db(self.squared_errors))
         latents = f"latents off by {100 * max(self.latent_errors):.2f} % at most"
-        return f"{self.engine.preset.name:<32}worst block {worst}, mean {usual}; {latents}"
+        preset = self.engine.preset
+        found = f"{preset.name:<32}worst block {worst}, mean {usual}; {latents}"
+        return f"{found}; {_against(preset)}"
 
     def record(self) -> Record:
         """It as a record."""
         plan = self.plan
+        facts: dict[str, Fact] = {"against": EXACT}
+        if self.engine.weights == "random":
+            facts["random_weights"] = RANDOM_WEIGHTS
         return measured(
             KIND,
             self.engine,
             geometry=self.engine.geometry_at(plan.size_px),
             counts=plan.counts,
             samples={"squared_error": self.squared_errors, "latent_error": self.latent_errors},
-            facts={"against": EXACT},
+            facts=facts,
         )
 
 
@@ -92,9 +98,15 @@ def roundings(
     if not presets:
         raise PresetError("nothing is compared with exact pictures: name a preset or more")
     for plain, some in _by_picture(presets).items():
-        told(f"{', '.join(one.name for one in (plain, *some))} against {EXACT}")
+        told(f"{', '.join(one.name for one in (plain, *some))} {_against(plain)}")
         engines = [load(preset) for preset in (plain, *some)]
         yield from _compared(_exactly(engines[0]), engines, plan)
+
+
+def _against(preset: Preset) -> str:
+    """What a preset's pictures are held against, to read: never those of another preset."""
+    steps, window = len(preset.denoise_steps), preset.window_frames
+    return f"against {steps} steps, {window} latent frames, {preset.decoder} decoder in {EXACT}"
 
 
 def _by_picture(presets: Sequence[Preset]) -> dict[Preset, list[Preset]]:

@@ -35,11 +35,18 @@ class _LeftOut(TorchFunctionMode):
 
 
 @contextmanager
+def undrawn() -> Iterator[None]:
+    """Inside, torch draws no first numbers for modules: whoever makes one draws or loads them."""
+    with _LeftOut():
+        yield
+
+
+@contextmanager
 def bare() -> Iterator[None]:
     """Inside, modules are made on the meta device, and torch draws no first numbers for them.
 
     To draw them there would say nothing, and takes a second or more the first time: torch imports
     its compiler for that.
     """
-    with torch.device("meta"), _LeftOut():
+    with torch.device("meta"), undrawn():
         yield

@@ -27,9 +27,9 @@ from longlive_widget.engine.model import (
     Model,
     Placement,
     Sizes,
+    fresh_model,
     load_encoder,
     load_model,
-    random_model,
     save_packed,
     save_weights,
 )
@@ -238,7 +238,7 @@ def train_transformer(plan: Plan) -> bool:
     team = Team.joined()
     device = team.device(plan.device)
     torch.manual_seed(plan.seed)
-    model = random_model(plan.model_folder, Placement(device))
+    model = fresh_model(plan.model_folder, Placement(device))
     if model.text_encoder.vocabulary != tiny_tokenizer().vocabulary:
         raise CheckpointError(
             f"{plan.model_folder / TOKENIZER} has other words than the scenes of today: run the "

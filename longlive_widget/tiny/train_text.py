@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from longlive_widget.engine.model import TEXT_ENCODER, Placement, random_model, save_weights
+from longlive_widget.engine.model import TEXT_ENCODER, Placement, fresh_model, save_weights
 from longlive_widget.model.text_encoder import TextEncoder
 from longlive_widget.tiny.captions import caption, switch_caption
 from longlive_widget.tiny.grounds import GROUNDS
@@ -123,7 +123,7 @@ def train_text(
     team = Team.joined()
     place = team.device(device)
     torch.manual_seed(seed)
-    encoder = random_model(model_folder, Placement(place)).text_encoder
+    encoder = fresh_model(model_folder, Placement(place)).text_encoder
     reader = Reader(encoder).to(place).requires_grad_()
     modules = nn.ModuleDict({"reader": reader})
     learner = Learner(modules, optimizers_for(modules, (), rate=TEXT_RATE), team)

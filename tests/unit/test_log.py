@@ -560,3 +560,17 @@ def test_the_log_among_the_documents_is_that_of_the_records_beside_it():
     assert written == log_page(records), (
         "write it anew: longlive-widget log docs/measured/*.jsonl --out docs/optimization-log.md"
     )
+
+
+def test_rounding_under_random_weights_that_hid_errors_is_marked():
+    samples = {"squared_error": [1.0, 2.0], "latent_error": [0.01, 0.02]}
+    kinds = ("random", {}), ("random", {"random_weights": 2}), ("trained", {})
+    rounded = [
+        record(
+            kind="rounding", weights=weights, samples=samples, facts={"against": "float32"} | own
+        )
+        for weights, own in kinds
+    ]
+    page = log_page([*RECORDS, *rounded])
+    (marked,) = (line for line in page.splitlines() if "under random weights of before" in line)
+    assert marked.startswith(f"[{len(RECORDS) + 1}]: ")

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from longlive_widget.engine.model import TEXT_ENCODER, Placement, Sizes, random_model
+from longlive_widget.engine.model import TEXT_ENCODER, Placement, Sizes, fresh_model
 from longlive_widget.engine.source import model_folder
 from longlive_widget.errors import CheckpointError
 from longlive_widget.model.checkpoint import read_weights
@@ -76,7 +76,7 @@ def test_a_thing_that_is_not_there_has_no_answer():
 
 def test_training_answers_better_than_guessing(begun: train.Plan):
     torch.manual_seed(0)
-    reader = Reader(random_model(begun.model_folder, Placement(CPU)).text_encoder).requires_grad_()
+    reader = Reader(fresh_model(begun.model_folder, Placement(CPU)).text_encoder).requires_grad_()
     optimizer = torch.optim.AdamW(reader.parameters(), 2e-3)
     for step in range(25):
         loss = reader.loss(*train_text._tensors(exam(0, 48, step), reader.text_encoder, CPU))
@@ -90,7 +90,7 @@ def test_training_answers_better_than_guessing(begun: train.Plan):
 def test_the_stage_leaves_what_the_transformer_sets_out_from(begun: train.Plan):
     assert train.train("text", begun)
     left = read_weights(begun.taught_text)
-    fresh = random_model(begun.model_folder, Placement(CPU)).text_encoder.state_dict()
+    fresh = fresh_model(begun.model_folder, Placement(CPU)).text_encoder.state_dict()
     assert left.keys() == fresh.keys()
     assert not all(torch.equal(left[name], fresh[name].half()) for name in left)
     assert set(json.loads((begun.folder / "text_encoder.json").read_text())) == set(QUESTIONS)

@@ -21,8 +21,8 @@ from longlive_widget.engine.model import (
     TRANSFORMER,
     Placement,
     Sizes,
+    fresh_model,
     load_model,
-    random_model,
 )
 from longlive_widget.engine.source import model_folder
 from longlive_widget.errors import CapabilityError
@@ -207,9 +207,9 @@ def test_a_model_that_another_sets_out_from_hands_over_its_weights_and_words(
     save_tokenizer(older / TOKENIZER, Vocabulary(shapes=("ball",)))
     before, random = (
         load_model(older, Placement(CPU)),
-        random_model(plan.model_folder, Placement(CPU)),
+        fresh_model(plan.model_folder, Placement(CPU)),
     )
-    model = random_model(plan.model_folder, Placement(CPU))
+    model = fresh_model(plan.model_folder, Placement(CPU))
     train.take_over(model, older)
     ours, theirs = model.transformer.state_dict(), before.transformer.state_dict()
     assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
