@@ -8,7 +8,7 @@ import { mainAction } from "../src/view/transport.ts";
 describe("a screen without a picture", () => {
   it.each(statuses)("asks for a click on start only where one begins a video: %s", (status) => {
     const begins = status !== "closed" && mainAction(status).label.startsWith("Start");
-    expect(invitationTo(status) === "press start").toBe(begins && status !== "recorded");
+    expect(invitationTo(status).startsWith("press start")).toBe(begins && status !== "recorded");
     expect(invitationTo(status)).not.toBe("");
   });
 

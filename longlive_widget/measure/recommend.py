@@ -196,7 +196,8 @@ def _among(candidates: Sequence[Candidate], asked: Limits, *, by_picture: bool) 
     why = f"the fastest {good}" if by_picture else "the fastest"
     among = f"{why} of the {of}" if of > 1 else "the only one"
     known = " whose pictures are known" if by_picture and unknown else ""
-    told = f"; not compared: {', '.join(unknown)} (`likeness` compares them)" if unknown else ""
+    left = f"; not compared: {', '.join(unknown)} (longlive-widget likeness compares them)"
+    told = left if unknown else ""
     return f"{among} of {len(candidates)} presets {_asked(asked)}{known}{told}"
 
 

@@ -94,18 +94,18 @@ def test_of_pictures_that_were_not_compared_it_says_so_and_never_that_others_are
     assert found.chosen.name == "reference"
     assert found.sentence.endswith(
         "equal pictures; the only one of 3 presets with 16 pictures/s or more whose pictures are "
-        "known; not compared: quick, slow (`likeness` compares them)"
+        "known; not compared: quick, slow (longlive-widget likeness compares them)"
     )
     found = recommend((*ALL, quick), Limits(pictures_per_s=20))
     assert found.sentence.startswith("balanced: ")
     assert found.sentence.endswith(
         "the fastest without visible loss of the 3 of 6 presets with 20 pictures/s or more whose "
-        "pictures are known; not compared: quick (`likeness` compares them)"
+        "pictures are known; not compared: quick (longlive-widget likeness compares them)"
     )
     found = recommend((*ALL, quick), Limits(worst_db=40))
     assert found.sentence.endswith(
         "the fastest of the 4 of 6 presets with a worst block of 40 dB or better; "
-        "not compared: quick (`likeness` compares them)"
+        "not compared: quick (longlive-widget likeness compares them)"
     )
 
 
@@ -115,7 +115,7 @@ def test_where_no_pictures_were_compared_at_all_it_takes_the_fastest_and_says_so
     assert found.chosen == quick
     assert found.sentence.endswith(
         "the fastest of the 2 of 2 presets with 16 pictures/s or more; "
-        "not compared: slow, quick (`likeness` compares them)"
+        "not compared: slow, quick (longlive-widget likeness compares them)"
     )
 
 

@@ -53,9 +53,11 @@ function told({ profiled, landed, block, prompt, preset }: BlockRecord): string 
   return ` under ${asText(preset)}${slow}<br>${landed !== null && block > 0 ? "switch to " : ""}${asText(prompt)}`;
 }
 
-/** The quantiles are those of the preset in force: what others took is no measure of it. Short: it stands beside the picture. */
+/** The quantiles are those of the preset in force: what others took is no measure of it, nor what a first
+ * block did that compiled. Short: it stands beside the picture. */
 function title(view: View): string {
-  const { records } = view;
+  const first = toldOfFirst(view, latency);
+  const records = first === "" ? view.records : view.records.filter(({ block }) => block > 0);
   const presets = byPreset(records);
   const preset = records.at(-1)?.preset ?? "";
   const found = latencyQuantiles(presets.get(preset) ?? []);
@@ -64,7 +66,7 @@ function title(view: View): string {
   }
   const [p50, p95, max] = [found.p50, found.p95, found.max].map((ms) => ms.toFixed(0));
   const under = presets.size > 1 ? ` under ${asText(preset)}` : ""; // last: a long one is cut off
-  return `latency, ms: p50 ${p50}, p95 ${p95}, max ${max}${toldOfFirst(view, latency)}${under}`;
+  return `latency, ms: p50 ${p50}, p95 ${p95}, max ${max}${first}${under}`;
 }
 
 function latency({ latency_ms }: BlockRecord): number {

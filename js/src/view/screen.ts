@@ -161,9 +161,10 @@ export function screen(
 export function invitationTo(status: Status): string {
   switch (status) {
     case "idle":
+      return "press start";
     case "stopped":
     case "failed":
-      return "press start";
+      return "press start over";
     case "running":
     case "done":
     case "recorded":
