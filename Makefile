@@ -6,6 +6,8 @@
 PYTHON ?= python3
 # Installed before all else: this line alone decides which build of torch is used.
 TORCH ?= torch==2.13.0
+# What our kernels are interpreted by where there is no GPU.
+TRITON ?= triton==3.6.0
 
 BIN := .venv/bin
 BUNDLE := longlive_widget/static/widget.js
@@ -16,10 +18,10 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo lab test page docs fuzz soak fix lint audit clean
+.PHONY: help setup demo lab test page docs fuzz soak kernels fix lint audit clean
 
 help: ## list these verbs
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' Makefile
 
 setup: .venv/.packages $(BUNDLE) ## install all that the others need (they do it themselves)
 
@@ -45,6 +47,9 @@ fuzz: setup ## hand each reader 100,000 things that it may not know (hours; FUZZ
 
 soak: setup ## leave a studio running for 15 minutes, disturbed at random; 1 where anything grows
 	@$(BIN)/python -m tests.soak; told=$$?; $(BIN)/python -m tests.reliability; exit $$told
+
+kernels: setup .venv/.triton ## run the GPU's kernels in Triton's interpreter (minutes; LONGLIVE_SEED=1)
+	@TRITON_INTERPRET=1 PYTHONPATH=.venv/triton $(BIN)/pytest -q tests/gpu/test_fused*.py
 
 lint: setup ## look for mistakes without changing anything
 	@$(BIN)/ruff check --quiet
@@ -84,6 +89,11 @@ clean: ## remove all that make has made
 .venv/.packages: .venv/.torch pyproject.toml
 	@echo "==> Python packages (one or two minutes)"
 	@SKIP_JUPYTER_BUILDER=1 $(BIN)/pip install -qq --no-compile --editable '.[dev]'
+	@touch $@
+
+# In a folder of its own: torch would compile by a Triton that it finds installed.
+.venv/.triton: .venv/.packages
+	@$(BIN)/pip install -qq --no-deps --upgrade --target .venv/triton $(TRITON)
 	@touch $@
 
 .venv/.audit: .venv/.packages js/node_modules/.installed

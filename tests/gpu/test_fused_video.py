@@ -17,6 +17,7 @@ from longlive_widget.model.video_decoder import (
     frames_of,
     video_of,
 )
+from tests.gpu.seeds import generator
 
 INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 pytestmark = [
@@ -34,11 +35,11 @@ BATCH, ROWS, COLUMNS, LATENT_FRAMES = 2, 2, 5, (3, 1, 3)
 
 
 def decoder(width: int, dtype: torch.dtype) -> VideoDecoder:
-    """A small decoder, with the same weights each time."""
-    generator = torch.Generator().manual_seed(2)
+    """A small decoder, with the same weights each time in a run."""
+    drawing = generator(2)
     made = VideoDecoder(VideoDecoderConfig(dim=width, num_res_blocks=1))
     for parameter in made.parameters():
-        noise = torch.randn(parameter.shape, generator=generator)
+        noise = torch.randn(parameter.shape, generator=drawing)
         by = 0.2 if parameter.ndim == 1 or parameter[0].numel() == 1 else 1.0
         fan_in = max(1, parameter[0].numel())
         parameter.data = (by * noise / fan_in**0.5 + (by != 1.0)).to(dtype)
@@ -47,8 +48,8 @@ def decoder(width: int, dtype: torch.dtype) -> VideoDecoder:
 
 def pictures(network: VideoDecoder, dtype: torch.dtype) -> list[Tensor]:
     """What a stream makes of some blocks of noise."""
-    generator, stream = torch.Generator().manual_seed(3), network.stream()
-    drawn = (torch.randn(BATCH, n, 16, ROWS, COLUMNS, generator=generator) for n in LATENT_FRAMES)
+    drawing, stream = generator(3), network.stream()
+    drawn = (torch.randn(BATCH, n, 16, ROWS, COLUMNS, generator=drawing) for n in LATENT_FRAMES)
     return [stream.decode(latent.to(DEVICE, dtype)) for latent in drawn]
 
 
@@ -76,11 +77,48 @@ def test_a_convolution_is_as_near_to_float64_as_its_plain_twin(
         near(kept.to(HALF), joined[:, :, -2:], exact[:, :, -2:])
 
 
-def exactly_normed(x: Tensor, bias: Tensor) -> Tensor:
-    """What a norm without weights and SiLU make of the sum of both, in float64 after the sum."""
+def exactly_normed(x: Tensor, bias: Tensor, gamma: Tensor | float = 1.0) -> Tensor:
+    """What a norm and SiLU make of the sum of both, in float64 after the sum."""
     value = (x + bias[:, None, None, None]).double()
     scale = value.shape[1] ** 0.5 / value.square().sum(1, keepdim=True).sqrt()
-    return functional.silu(value * scale)
+    return functional.silu(value * scale * gamma)
+
+
+ODD = ((5, 3, 7, 11), (37, 1, 5, 13), (96, 2, 3, 67))
+"""Channels, frames, rows and columns: a program's last pixels are border, or past it."""
+
+
+@pytest.mark.parametrize(("channels", "frames", "rows", "columns"), ODD)
+@pytest.mark.parametrize("before", [0, 1, 2])
+@torch.inference_mode()
+def test_pixels_normed_behind_a_past_are_as_near_to_float64_as_their_plain_twin(
+    channels: int, frames: int, rows: int, columns: int, before: int
+):
+    x, bias = drawn(BATCH, channels, frames, rows, columns), drawn(channels)
+    past = drawn(BATCH, channels, before, rows, columns)
+    norm = RmsNorm(channels, axes=3, silu=True).to(DEVICE, HALF)
+    norm.gamma.copy_(1 + 0.3 * drawn(channels, 1, 1, 1))
+    given = before, x, norm.gamma
+    for seen in (past, None):
+        made = fused_video.normed_behind(seen, *given, least_square=1e-24, bias=bias)
+        ours = fused_video.within(made)
+        assert functional.pad(ours, (1, 1, 1, 1)).equal(made), "a border of zeros"
+        assert ours[:, :, :before].equal(torch.zeros_like(past) if seen is None else past)
+        biased = x + bias[:, None, None, None]
+        near(ours[:, :, before:], norm(biased), exactly_normed(x, bias, norm.gamma))
+    assert fused_video.bordered(x).equal(functional.pad(x, (1, 1, 1, 1)))
+
+
+@pytest.mark.parametrize(("channels", "frames", "rows", "columns"), ODD)
+@torch.inference_mode()
+def test_a_sum_behind_a_bias_is_as_near_to_float64_as_its_plain_twin(
+    channels: int, frames: int, rows: int, columns: int
+):
+    x, bias = drawn(BATCH, channels, frames, rows, columns), drawn(channels)
+    added = 0.3 * x.flip(-1)
+    column = bias[:, None, None, None]
+    exact = x.double() + column.double() + added.double()
+    near(fused_video.summed(x, bias, added), x + column + added, exact)
 
 
 @pytest.mark.parametrize(("channels", "made"), [(192, 96), (384, 192)])
@@ -152,8 +190,7 @@ def convolved_by_frame(x: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
 
 
 def drawn(*shape: int, by: float = 1.0) -> Tensor:
-    generator = torch.Generator().manual_seed(sum(shape))
-    return (by * torch.randn(shape, generator=generator)).to(DEVICE, HALF)
+    return (by * torch.randn(shape, generator=generator(sum(shape)))).to(DEVICE, HALF)
 
 
 def near(ours: Tensor | None, plain: Tensor, exact: Tensor, *, at_most: float = 1.5) -> None:

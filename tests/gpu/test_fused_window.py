@@ -109,6 +109,30 @@ def test_what_is_written_is_that_of_the_plain_twins_but_for_the_last_bit_of_a_sc
 
 
 @pytest.mark.parametrize("numbers", NUMBERS, ids=str)
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@torch.inference_mode()
+def test_what_is_written_is_as_near_to_float64_as_the_plain_twins(
+    heads: tuple[int, int], dtype: torch.dtype, numbers: torch.dtype
+):
+    from longlive_widget.model.fused_window import KeyTurning
+
+    storage, turn = ScaledStorage(numbers), turn_of(heads[1])
+    given = some(block(heads, dtype, seed=9).unbind())
+    right = storage.pack(*given)
+    packed = tuple(x.new_zeros(BATCH, TOKENS, *x.shape[2:]) for x in right)
+    made = torch.empty((2, BATCH, TOKENS, *heads), dtype=dtype, device=DEVICE).unbind()
+    KeyTurning(turn).pack(given, some(packed), FIRST, some(made))
+    ours = some(packed)
+    for at, exact in zip((0, 2), given, strict=True):  # numbers, then their scales
+        told = right[at].float().frexp().mantissa.abs() != 0.5  # the interpreter's: see above
+        told |= not (INTERPRETED and numbers.is_floating_point)
+        both = (parts[at].double() * parts[at + 1].double() for parts in (ours, right))
+        near(*(of[told] for of in (*both, exact.double())))
+    turns, (keys, _) = turn.of(FIRST, SOME), given
+    near(some(made)[0], turned(keys, turns), exactly(turned, keys.double(), turns))
+
+
+@pytest.mark.parametrize("numbers", NUMBERS, ids=str)
 @torch.inference_mode()
 def test_a_row_with_a_number_that_is_none_stays_without_a_number(
     heads: tuple[int, int], numbers: torch.dtype
