@@ -98,7 +98,7 @@ def test_what_is_written_is_that_of_the_plain_twins_but_for_the_last_bit_of_a_sc
             if INTERPRETED and numbers.is_floating_point:
                 # it halves what it rounds up to a power of two, and takes halves away from zero
                 alike |= plain.float().frexp().mantissa.abs() == 0.5
-                assert alike.float().mean() > 0.999
+                assert alike.float().mean() > 0.997
             else:
                 assert alike.all()
     k, v = given
