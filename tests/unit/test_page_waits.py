@@ -39,7 +39,6 @@ WITHOUT_A_LIMIT = {
     ("view/screen.ts", "document.exitFullscreen"): USER,
     ("view/screen.ts", "document.exitPictureInPicture"): USER,
     ("view/screen.ts", "element.requestFullscreen"): USER,
-    ("view/screen.ts", "video.play"): USER,
     ("view/screen.ts", "video.requestPictureInPicture"): USER,
     ("widget.ts", "source"): PLOTLY,
 }

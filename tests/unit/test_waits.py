@@ -27,6 +27,7 @@ WITHOUT_A_LIMIT = {
     ("measure/metrics.py", "vmaf", "subprocess.run"): ASKED,
     ("measure/cluster.py", "over_cluster.spread", "ray.shutdown"): ASKED,
     ("measure/startup.py", "startup", "subprocess.run"): ASKED,
+    ("cli/measure_all.py", "measure", "subprocess.run"): ASKED,
     ("measure/scale.py", "_waited_for", "wait"): ASKED,
     ("measure/scale.py", "_waited_for", "future.result"): ASKED,
     ("measure/cluster.py", "_Crew.records", "self._ray.wait"): ASKED,
