@@ -5,7 +5,7 @@ It says nothing that the records do not hold, and proposes its decisions by rule
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import timedelta
+from itertools import chain
 from statistics import mean
 
 from longlive_widget import optimization_log
@@ -27,7 +27,7 @@ from longlive_widget.measure.recommend import (
     sample_of,
 )
 from longlive_widget.measure.record import Record
-from longlive_widget.measure.runs_log import beyond_block_ms, run_lines
+from longlive_widget.measure.runs_log import beyond_block_ms, run_lines, runs_in
 from longlive_widget.measure.series import scaled, series_lines
 from longlive_widget.measure.statistics import (
     Difference,
@@ -50,7 +50,7 @@ KINDS = (
     "startup",
 )
 """The kinds of record that the log is made from; others are listed and not used."""
-ABLATIONS = ("ablation", "ablation_synchronised")
+_ABLATIONS = ("ablation", "ablation_synchronised")
 """Those that stand in the tables of ablations."""
 _JUDGED = ("color", "shape", "motion", "ground")
 _COLUMNS = ("p50", "p95", "p99", "mean", "standard deviation", "least", "most", "samples")
@@ -112,8 +112,6 @@ _OF_A_START = frozenset(
     ("first_picture_s", "warm_up_s", "torch_compile_s", "triton_compile_s", "load_s")
 )
 """What of these depends on what the process has loaded and compiled before."""
-_OF_ONE_PROCESS = timedelta(seconds=1)
-"""Records that are less apart are of one run: it makes them all at its end."""
 
 
 def log_page(records: Sequence[Record], *, decisions: Mapping[str, Decision] | None = None) -> str:
@@ -259,7 +257,7 @@ class _Log:
 
     def _facts(self, last: Record) -> Iterator[str]:
         """What a record has beside samples: starts only if its process had no other preset."""
-        together = self._in_one_process(last)
+        together = next(len(run) for run in runs_in(self._records) if last in run)
         names = [name for name in _FACTS if together == 1 or name not in _OF_A_START]
         known = [(_FACTS[name], last.facts[name]) for name in names if name in last.facts]
         if known:
@@ -273,11 +271,6 @@ class _Log:
                 "",
                 f"{shared}: how each starts is not told, for it finds what others loaded.",
             )
-
-    def _in_one_process(self, one: Record) -> int:
-        """How many presets were measured in the process of this benchmark, it among them."""
-        times = [record.time for record in self._records if record.kind == one.kind]
-        return sum(abs(time - one.time) < _OF_ONE_PROCESS for time in times)
 
     def _ran(self, one: Candidate) -> Iterator[str]:
         """What stood for what the preset leaves open, with the records that say so."""
@@ -384,10 +377,9 @@ class _Log:
             yield from profile_lines(record)
 
     def _ablations(self) -> Iterator[str]:
-        ablations = [record for record in self._records if record.kind in ABLATIONS]
-        for case in dict.fromkeys(map(case_of, ablations)):
+        for case, runs in ablation_runs(self._records).items():
             yield from (f"## Ablations of {case}", "")
-            for run in ablation_runs([record for record in ablations if case_of(record) == case]):
+            for run in runs:
                 base = run[0].preset
                 yield from (f"### `{_base(base.name)}`, commit {run[0].commit or 'unknown'}", "")
                 if told := _unlike_today(base):
@@ -504,15 +496,17 @@ def _base(name: str) -> str:
     return name.split(", ")[0].split(" without ")[0]
 
 
-def ablation_runs(ablations: Iterable[Record]) -> list[list[Record]]:
-    """The records of ablations by their run: each begins with its base, the first one if any."""
-    runs: dict[str, list[list[Record]]] = {}
-    for record in ablations:
-        base = _base(record.preset.name)
+def ablation_runs(records: Iterable[Record]) -> dict[str, list[list[Record]]]:
+    """Those of ablations by case, and by run: each begins with its base, the first one if any."""
+    cases: dict[str, dict[str, list[list[Record]]]] = {}
+    for record in records:
+        if record.kind not in _ABLATIONS:
+            continue
+        runs, base = cases.setdefault(case_of(record), {}), _base(record.preset.name)
         if record.preset.name == base or base not in runs:
             runs.setdefault(base, []).append([])
         runs[base][-1].append(record)
-    return [run for of_base in runs.values() for run in of_base]
+    return {case: list(chain.from_iterable(runs.values())) for case, runs in cases.items()}
 
 
 def _unlike_today(base: Preset) -> str:

@@ -3,6 +3,7 @@
 import html
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 
 import plotly.graph_objects as go
 from markdown_it import MarkdownIt
@@ -10,9 +11,9 @@ from plotly.offline import get_plotlyjs
 
 from longlive_widget.measure.chart import Chart
 from longlive_widget.measure.decision import Decision
-from longlive_widget.measure.log import ABLATIONS, ablation_runs, log_page
+from longlive_widget.measure.log import ablation_runs, log_page
 from longlive_widget.measure.profile_charts import stored_roofline_figure, stored_shares_figure
-from longlive_widget.measure.recommend import Candidate, candidates_in, case_of, sample_of
+from longlive_widget.measure.recommend import Candidate, candidates_in, sample_of
 from longlive_widget.measure.record import Record
 from longlive_widget.measure.series import scale_figures
 from longlive_widget.measure.statistics import Summary
@@ -72,18 +73,16 @@ def _profile_figures(records: Sequence[Record]) -> Iterator[tuple[str, str, Char
 def _ablation_figures(records: Sequence[Record]) -> Iterator[tuple[str, str, Chart]]:
     """Of each run of ablations the median block of each preset, with heading and name."""
     numbers = {id(record): number for number, record in enumerate(records, 1)}
-    ablations = [record for record in records if record.kind in ABLATIONS]
-    for case in dict.fromkeys(map(case_of, ablations)):
-        for run in ablation_runs([record for record in ablations if case_of(record) == case]):
-            if len(run) == 1:
-                continue
-            listed = ", ".join(str(numbers[id(record)]) for record in run)
-            found = {
-                f"{record.preset.name} [{numbers[id(record)]}]": sample_of(record, "block_ms")
-                for record in run
-            }
-            heading = f"Ablations of {run[0].preset.name} [{listed}]"
-            yield heading, f"ablation-{numbers[id(run[0])]}", _bars(found)
+    for run in chain.from_iterable(ablation_runs(records).values()):
+        if len(run) == 1:
+            continue
+        listed = ", ".join(str(numbers[id(record)]) for record in run)
+        found = {
+            f"{record.preset.name} [{numbers[id(record)]}]": sample_of(record, "block_ms")
+            for record in run
+        }
+        heading = f"Ablations of {run[0].preset.name} [{listed}]"
+        yield heading, f"ablation-{numbers[id(run[0])]}", _bars(found)
 
 
 def times_figure(candidates: Sequence[Candidate]) -> Chart:

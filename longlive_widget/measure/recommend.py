@@ -166,9 +166,8 @@ def recommend(candidates: Sequence[Candidate], limits: Limits) -> Recommendation
     """The fastest preset that keeps to a limit on the picture; without one, the best picture.
 
     Pictures without visible loss (`UNSEEN_DB`) are equally good; of presets with equally good ones
-    it is the fastest. Without any limit, it must make as
-    many pictures a second as are played. Those whose pictures were not compared are taken where
-    there are no others alone, and named.
+    it is the fastest. Without any limit, it must make as many pictures a second as are played.
+    Those whose pictures were not compared are taken where there are no others alone, and named.
     """
     places = unbeaten([candidate.costs for candidate in candidates])
     front = sorted((candidates[place] for place in places), key=lambda one: one.block_ms)

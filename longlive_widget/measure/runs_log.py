@@ -11,8 +11,8 @@ from longlive_widget.measure.record import Record
 from longlive_widget.measure.statistics import Summary
 from longlive_widget.presets import PRESETS, as_named
 
-_APART = timedelta(minutes=1)
-"""The records of one call are written at once, within seconds."""
+_APART = timedelta(seconds=1)
+"""The records of one call are made at once, at its end."""
 _COLUMNS = (
     "preset",
     "run",

@@ -46,6 +46,18 @@ def block(heads: tuple[int, int], dtype: torch.dtype, seed: int = 3) -> Tensor:
     return both.to(dtype)
 
 
+def written(
+    given: Parts, heads: tuple[int, int], dtype: torch.dtype, storage: ScaledStorage
+) -> tuple[Parts, Parts]:
+    """What our kernel packs of keys and values, and turns, in the midst of 0s and 7s."""
+    from longlive_widget.model.fused_window import KeyTurning
+
+    packed = tuple(x.new_zeros(BATCH, TOKENS, *x.shape[2:]) for x in storage.pack(*given))
+    made = torch.full((2, BATCH, TOKENS, *heads), 7.0, dtype=dtype, device=DEVICE).unbind()
+    KeyTurning(turn_of(heads[1])).pack(given, some(packed), FIRST, some(made))
+    return packed, made
+
+
 def untouched(parts: Parts, number: int) -> None:
     """What lies around the tokens is as it was."""
     for part in parts:
@@ -82,14 +94,10 @@ def test_what_is_read_back_and_turned_is_that_of_the_plain_twins_to_the_bit(
 def test_what_is_written_is_that_of_the_plain_twins_but_for_the_last_bit_of_a_scale(
     heads: tuple[int, int], dtype: torch.dtype, numbers: torch.dtype
 ):
-    from longlive_widget.model.fused_window import KeyTurning
-
     storage, turn = ScaledStorage(numbers), turn_of(heads[1])
     given = some(block(heads, dtype).unbind())
     right = storage.pack(*given)
-    packed = tuple(x.new_zeros(BATCH, TOKENS, *x.shape[2:]) for x in right)
-    made = torch.full((2, BATCH, TOKENS, *heads), 7.0, dtype=dtype, device=DEVICE).unbind()
-    KeyTurning(turn).pack(given, some(packed), FIRST, some(made))
+    packed, made = written(given, heads, dtype, storage)
     for ours, plain in zip(some(packed), right, strict=True):
         if ours.shape[-1] == 1:
             torch.testing.assert_close(ours, plain, rtol=2**-23, atol=0)
@@ -114,14 +122,10 @@ def test_what_is_written_is_that_of_the_plain_twins_but_for_the_last_bit_of_a_sc
 def test_what_is_written_is_as_near_to_float64_as_the_plain_twins(
     heads: tuple[int, int], dtype: torch.dtype, numbers: torch.dtype
 ):
-    from longlive_widget.model.fused_window import KeyTurning
-
     storage, turn = ScaledStorage(numbers), turn_of(heads[1])
     given = some(block(heads, dtype, seed=9).unbind())
     right = storage.pack(*given)
-    packed = tuple(x.new_zeros(BATCH, TOKENS, *x.shape[2:]) for x in right)
-    made = torch.empty((2, BATCH, TOKENS, *heads), dtype=dtype, device=DEVICE).unbind()
-    KeyTurning(turn).pack(given, some(packed), FIRST, some(made))
+    packed, made = written(given, heads, dtype, storage)
     ours = some(packed)
     for at, exact in zip((0, 2), given, strict=True):  # numbers, then their scales
         told = right[at].float().frexp().mantissa.abs() != 0.5  # the interpreter's: see above
@@ -138,14 +142,10 @@ def test_a_row_with_a_number_that_is_none_stays_without_a_number(
     heads: tuple[int, int], numbers: torch.dtype
 ):
     """So that the next block is seen to be broken; all other rows are what they were."""
-    from longlive_widget.model.fused_window import KeyTurning
-
-    storage, turn = ScaledStorage(numbers), turn_of(heads[1])
+    storage = ScaledStorage(numbers)
     given = some(block(heads, DTYPES[1]).unbind())
     given[0][0, 1, 0, 2] = math.nan
-    packed = tuple(x.new_zeros(BATCH, TOKENS, *x.shape[2:]) for x in storage.pack(*given))
-    made = torch.empty((2, BATCH, TOKENS, *heads), dtype=DTYPES[1], device=DEVICE).unbind()
-    KeyTurning(turn).pack(given, some(packed), FIRST, some(made))
+    packed, _ = written(given, heads, DTYPES[1], storage)
     k, v = storage.unpack(some(packed), DTYPES[1])
     lost = k.isnan().flatten(2).any(-1)
     assert lost[0, 1]
