@@ -106,8 +106,9 @@ class Preset:
     or FP8 with a scale for each token and for each row of a weight. `attention` is the kernel that
     computes it: the one that torch chooses, one by name, or the one that is found the fastest as
     the model is loaded, of those in FP8 too where it says so. `kernels` is what computes norms,
-    turns and sums in the transformer's layers, and the decoder: torch, our own kernels in
-    "triton", which need a GPU and are not compiled by torch, or those where they run ("fastest").
+    turns and sums in the transformer's layers, what they see of the prompt, and the decoder: torch,
+    our own kernels in "triton", which need a GPU and are not compiled by torch, or those where they
+    run ("fastest").
 
     Raises:
         PresetError: a setting is of the wrong kind or out of range, the steps do not go down

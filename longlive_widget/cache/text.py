@@ -1,6 +1,6 @@
 """Keys and values of the prompt, for cross attention, and a cache of the prompts read last.
 
-Axes: B batch, T text tokens, H heads, D head size.
+Axes: B batch, L rows of text, H heads, D head size.
 """
 
 import threading
@@ -11,14 +11,19 @@ from dataclasses import dataclass
 from torch import Tensor
 
 LayerText = tuple[Tensor, Tensor]
-"""The keys and values of one layer, `BTHD`."""
+"""The keys and values of one layer, `BLHD`."""
 
 
 @dataclass(frozen=True, eq=False)
 class TextMemory:
-    """What cross attention reads of a prompt, layer by layer."""
+    """What cross attention reads of a prompt, layer by layer.
+
+    `told` is how many rows the longest of the prompts has, one int32 beside the keys: the rows
+    after it are all alike.
+    """
 
     layers: tuple[LayerText, ...]
+    told: Tensor
 
 
 class PromptCache:

@@ -104,10 +104,11 @@ class StaticDenoiser(Denoiser):
         """The prompt's keys and values where every step reads them."""
         if self._text_in_place is None:
             layers = tuple((torch.empty_like(k), torch.empty_like(v)) for k, v in text.layers)
-            self._text_in_place = TextMemory(layers)
+            self._text_in_place = TextMemory(layers, torch.empty_like(text.told))
         if text is not self._text_copied:
             for place, said in zip(self._text_in_place.layers, text.layers, strict=True):
                 torch._foreach_copy_(place, said)
+            self._text_in_place.told.copy_(text.told)
             self._text_copied = text
         return self._text_in_place
 

@@ -219,7 +219,7 @@ class Inside:
         transformer = self._model.transformer
         attend = transformer.attend
         shares = _Shares(attend, self.geometry.tokens_per_frame)
-        transformer.attend_with(shares)
+        transformer.attend_with(shares, rows=attend)
         try:
             yield shares
         finally:
@@ -262,23 +262,17 @@ class _SeenLevel(Level):
 
 
 class _Shares:
-    """Computes attention as before, and keeps how self attention is shared out over latent frames.
-
-    A layer's first call is its self attention, the second one reads the prompt.
-    """
+    """Computes self attention as before, and keeps how it is shared out over latent frames."""
 
     def __init__(self, attend: Attend, tokens_per_frame: int) -> None:
         self.of_layers: list[Tensor] = []
         self._attend = attend
         self._tokens_per_frame = tokens_per_frame
-        self._in_self_attention = True
 
     def __call__(self, q_BTHD: Tensor, k_BTHD: Tensor, v_BTHD: Tensor) -> Tensor:
-        if self._in_self_attention:
-            heads = zip(q_BTHD[0].unbind(1), k_BTHD[0].unbind(1), strict=True)
-            shares = [self._share(q_TD, k_TD) for q_TD, k_TD in heads]
-            self.of_layers.append(torch.stack(shares).mean(dim=0))
-        self._in_self_attention = not self._in_self_attention
+        heads = zip(q_BTHD[0].unbind(1), k_BTHD[0].unbind(1), strict=True)
+        shares = [self._share(q_TD, k_TD) for q_TD, k_TD in heads]
+        self.of_layers.append(torch.stack(shares).mean(dim=0))
         return self._attend(q_BTHD, k_BTHD, v_BTHD)
 
     def _share(self, q_TD: Tensor, k_TD: Tensor) -> Tensor:

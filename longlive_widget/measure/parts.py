@@ -12,11 +12,11 @@ from itertools import chain
 from torch import Tensor, nn
 from torch.profiler import record_function
 
+from longlive_widget.cache.text import TextMemory
 from longlive_widget.engine.decode import decoder_for
 from longlive_widget.engine.engine import Engine
 from longlive_widget.engine.session import Session
 from longlive_widget.engine.watch import SpanName
-from longlive_widget.model.attention import Attend
 from longlive_widget.model.fp8 import Fp8Linear
 from longlive_widget.model.tiny_decoder import BLOCKS_PER_STAGE, FRAMES_PER_FRAME, TinyDecoder
 from longlive_widget.model.transformer import Layer, Transformer
@@ -142,9 +142,8 @@ def marked(
         for owner, name, part in calls:
             undone.enter_context(_replaced(owner, name, _in_part(ranges, owner, name, part)))
         for layer in layers:
-            told = _Attentions(layer, ranges)
-            undone.enter_context(_replaced(layer, "forward", told.forward))
-            undone.enter_context(_replaced(layer, "attend", told.attend))
+            for name, call in _attentions(layer, ranges).items():
+                undone.enter_context(_replaced(layer, name, call))
         yield
 
 
@@ -219,8 +218,7 @@ def _layer_calls(layer: Layer) -> Iterator[_Call]:
     mine, cross = layer.self_attn, layer.cross_attn
     yield mine, "read", ROTARY
     yield layer, "reading", ROTARY
-    for linear in (mine.q, mine.k, mine.v):
-        yield linear, "forward", QKV
+    yield mine, "projected", QKV
     yield mine.o, "forward", OUTPUT
     yield cross.q, "forward", CROSS_QUERY
     yield cross.o, "forward", CROSS_OUTPUT
@@ -231,26 +229,20 @@ def _layer_calls(layer: Layer) -> Iterator[_Call]:
         yield module, "forward", part
 
 
-class _Attentions:
-    """The two attentions of a layer, told apart by what they read: one of them the prompt."""
+def _attentions(layer: Layer, ranges: Ranges) -> dict[str, Callable[..., Tensor]]:
+    """The two attentions of a layer, by the names of its calls."""
+    attend, prompted = layer.attend, layer.prompted
 
-    def __init__(self, layer: Layer, ranges: Ranges) -> None:
-        self._forward: Callable[..., Tensor] = layer.forward
-        self._attend: Attend = layer.attend
-        self._ranges = ranges
-        self._text: tuple[Tensor, ...] = ()
+    def over_window(q_BTHD: Tensor, k_BTHD: Tensor, v_BTHD: Tensor) -> Tensor:
+        with ranges.at(SELF_ATTENTION), ranges.attending(q_BTHD, k_BTHD):
+            return attend(q_BTHD, k_BTHD, v_BTHD)
 
-    def forward(self, *given: object) -> Tensor:
-        """The layer; its prompt is the fifth of what it is given."""
-        self._text = given[4]  # type: ignore[assignment]  # LayerText
-        return self._forward(*given)
+    def over_prompt(q_BTHD: Tensor, text: TextMemory, index: int) -> Tensor:
+        k_BLHD, _ = text.layers[index]
+        with ranges.at(CROSS_ATTENTION), ranges.attending(q_BTHD, k_BLHD):
+            return prompted(q_BTHD, text, index)
 
-    def attend(self, q_BTHD: Tensor, k_BTHD: Tensor, v_BTHD: Tensor) -> Tensor:
-        """One of its attentions."""
-        reads_text = any(k_BTHD is text for text in self._text)
-        part = CROSS_ATTENTION if reads_text else SELF_ATTENTION
-        with self._ranges.at(part), self._ranges.attending(q_BTHD, k_BTHD):
-            return self._attend(q_BTHD, k_BTHD, v_BTHD)
+    return {"attend": over_window, "prompted": over_prompt}
 
 
 def _in_part(ranges: Ranges, owner: object, name: str, part: str) -> Callable[..., object]:

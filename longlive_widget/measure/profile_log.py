@@ -111,7 +111,9 @@ def _limits(record: Record, parts: Iterable[tuple[str, float]], ms: float) -> tu
 
 def counted_as(part: str) -> str:
     """What the operations of a part are counted as, where it may be computed with fewer."""
-    return " of direct convolution" if part.startswith("decoder") else ""
+    if part.startswith("decoder"):
+        return " of direct convolution"
+    return " of every row" if part.replace("_", " ") == "cross attention" else ""
 
 
 def _parts_of(record: Record) -> list[str]:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from longlive_widget.cache.window import Turning
 from longlive_widget.model.config import TransformerConfig
+from longlive_widget.model.fp8 import Fp8Linear, JoinedLinears, Scaled
 from longlive_widget.model.rotary import Turn, turned
 
 Attend = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -88,14 +89,36 @@ class Projections(nn.Module):
 class SelfAttention(Projections):
     """What attention of a block over everything in its memory needs."""
 
+    def __init__(self, config: TransformerConfig) -> None:
+        super().__init__(config)
+        self._joined: JoinedLinears | None = None
+
+    def join(self) -> None:
+        """Make queries, keys and values of one product, where their layers are in FP8.
+
+        In 16 bits three products take no longer than one.
+        """
+        all_three: tuple[nn.Module, ...] = self.q, self.k, self.v
+        linears = [linear for linear in all_three if isinstance(linear, Fp8Linear)]
+        if len(linears) == len(all_three):
+            self._joined = JoinedLinears(linears)
+
+    def projected(self, x_BTC: Tensor | Scaled) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values, `BTC`; those of one product lie beside each other."""
+        if self._joined is not None:
+            q, k, v = self._joined(x_BTC)
+            return q, k, v
+        return self.q(x_BTC), self.k(x_BTC), self.v(x_BTC)
+
     def read(
         self, x_BTC: Tensor, query_turn: Turn, key_turn: Turn | None
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values, `BTHD`; queries turned, keys where a turn is given."""
-        k_BTHD, v_BTHD = self.keys_and_values(x_BTC)
+        q, k, v = self.projected(x_BTC)
+        q_BTHD, k_BTHD = self._split(self.norm_q(q)), self._split(self.norm_k(k))
         if key_turn is not None:
             k_BTHD = turned(k_BTHD, key_turn)
-        return turned(self.queries(x_BTC), query_turn), k_BTHD, v_BTHD
+        return turned(q_BTHD, query_turn), k_BTHD, self._split(v)
 
 
 # The kernels of torch are called each by its own operator: `sdpa_kernel` sets a switch of the whole
@@ -140,21 +163,62 @@ def fa3_attention(q_BTHD: Tensor, k_BTHD: Tensor, v_BTHD: Tensor) -> Tensor:
 
     Source: J. Shah et al., FlashAttention-3 (2024).
     """
-    attend = importlib.import_module(FA3_MODULE).flash_attn_func
-    seen: Tensor = attend(q_BTHD, k_BTHD, v_BTHD, num_splits=_splits(q_BTHD, k_BTHD))
-    return seen
+    return fa3_in_waves(q_BTHD, k_BTHD, v_BTHD)
 
 
-def _splits(q_BTHD: Tensor, k_BTHD: Tensor) -> int:
-    """Into how many parts FlashAttention-3 cuts the keys.
+def fa3_in_waves(q_BTHD: Tensor, k_BTHD: Tensor, v_BTHD: Tensor, **scales_BH: Tensor) -> Tensor:
+    """FlashAttention-3, so that no multiprocessor of the GPU waits for others.
 
-    Two fill the last wave of a GPU's multiprocessors better; under three times as many keys as
-    queries their sum costs as much.
+    A part of the queries keeps all of them busy some times over, each with all keys; for the rest,
+    which would leave most of them idle, the keys are cut into parts. `scales_BH` are those of
+    numbers in FP8, by the names that it has for them; what comes out then is bfloat16.
     """
-    return 2 if k_BTHD.shape[1] >= 3 * q_BTHD.shape[1] else 1
+    attend = importlib.import_module(FA3_MODULE).fa3_fwd_cuda.fwd
+    seen_BTHD = torch.empty_like(q_BTHD, dtype=torch.bfloat16 if scales_BH else None)
+    batch, queries, heads, head_dim = q_BTHD.shape
+    processors = torch.cuda.get_device_properties(q_BTHD.device).multi_processor_count
+    first, parts = in_whole_waves(
+        queries,
+        k_BTHD.shape[1],
+        batch * heads,
+        at_once=192 if head_dim <= 96 else 128,
+        processors=processors,
+    )
+    for some, splits in ((slice(None, first), 1), (slice(first, None), parts)):
+        if q_BTHD[:, some].numel():
+            attend(
+                q_BTHD[:, some],
+                k_BTHD,
+                v_BTHD,
+                out=seen_BTHD[:, some],
+                num_splits=splits,
+                **scales_BH,
+            )
+    return seen_BTHD
 
 
 FA3_MODULE = "fa3_fwd_interface"
+_FEWEST_KEYS = 1024
+"""In a part: making a sum of smaller ones takes longer than it gains."""
+
+
+def in_whole_waves(
+    queries: int, keys: int, heads: int, *, at_once: int, processors: int
+) -> tuple[int, int]:
+    """How queries are shared out so that no multiprocessor waits for others.
+
+    Each takes `at_once` queries of one head at a time. `heads` are those of all videos.
+
+    Returns:
+        How many queries fill all multiprocessors some times over; and into how many parts the keys
+        go for the rest of the queries, so that there is something to do for all once more. All
+        queries and 1 where the rest does that by itself.
+    """
+    tiles = -(-queries // at_once)
+    full = tiles * heads // processors * processors // heads
+    rest = (tiles - full) * heads
+    parts = min(processors // rest, keys // _FEWEST_KEYS) if rest else 1
+    return (full * at_once, parts) if parts > 1 else (queries, 1)
 
 
 def _heads_first(*tensors_BTHD: Tensor) -> tuple[Tensor, ...]:

@@ -5,6 +5,7 @@ Axes: T tokens, K features in, N features out.
 Source: P. Micikevicius et al., FP8 Formats for Deep Learning (2022): e4m3.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -70,20 +71,51 @@ class Fp8Linear(nn.Module):
 
     def forward(self, x: Tensor | Scaled) -> Tensor:
         """The layer over the last axis."""
-        if isinstance(x, Scaled):
-            numbers_TK, scale_T1 = x.numbers_TK, x.scale_T1
-        else:  # no `Scaled` is made here: torch compiles this
-            numbers_TK, scale_T1 = scaled(x.flatten(0, -2).contiguous(), DTYPE)
-        product_TN = torch._scaled_mm(
-            numbers_TK,
-            self.weight.T,
-            scale_a=scale_T1,
-            scale_b=self.scale,
-            bias=None if self.bias is None else self.bias.to(_PRODUCT),
-            out_dtype=_PRODUCT,
-            use_fast_accum=True,
-        )
-        return product_TN.to(x.dtype).unflatten(0, x.shape[:-1])
+        return _product(x, self.weight, self.scale, self.bias)
+
+
+class JoinedLinears:
+    """Linear layers in FP8 that take the same, as one product.
+
+    The layers keep their weights, which lie beside each other from then on: what is written to one
+    of them is multiplied with.
+    """
+
+    def __init__(self, linears: Sequence[Fp8Linear]) -> None:
+        self._features = [linear.out_features for linear in linears]
+        rows = torch.cat([linear.weight.view(torch.uint8) for linear in linears])
+        self._weight_NK = rows.view(DTYPE)
+        self._scale_1N = torch.cat([linear.scale for linear in linears], dim=1)
+        biases = [linear.bias for linear in linears if linear.bias is not None]
+        self._bias_N = torch.cat(biases) if len(biases) == len(linears) else None
+        weights = self._weight_NK.split(self._features)
+        scales = self._scale_1N.split(self._features, dim=1)
+        for linear, weight, scale in zip(linears, weights, scales, strict=True):
+            linear.weight.data, linear.scale.data = weight, scale
+
+    def __call__(self, x: Tensor | Scaled) -> tuple[Tensor, ...]:
+        """What each of the layers gives over the last axis, as views of one tensor."""
+        made = _product(x, self._weight_NK, self._scale_1N, self._bias_N)
+        return made.split(self._features, dim=-1)
+
+
+def _product(
+    x: Tensor | Scaled, weight_NK: Tensor, scale_1N: Tensor, bias_N: Tensor | None
+) -> Tensor:
+    if isinstance(x, Scaled):
+        numbers_TK, scale_T1 = x.numbers_TK, x.scale_T1
+    else:  # no `Scaled` is made here: torch compiles this
+        numbers_TK, scale_T1 = scaled(x.flatten(0, -2).contiguous(), DTYPE)
+    product_TN = torch._scaled_mm(
+        numbers_TK,
+        weight_NK.T,
+        scale_a=scale_T1,
+        scale_b=scale_1N,
+        bias=None if bias_N is None else bias_N.to(_PRODUCT),
+        out_dtype=_PRODUCT,
+        use_fast_accum=True,
+    )
+    return product_TN.to(x.dtype).unflatten(0, x.shape[:-1])
 
 
 def linears_for_fp8(network: nn.Module) -> tuple[str, ...]:

@@ -3,12 +3,10 @@
 Axes: B batch, T tokens, H heads, D head size.
 """
 
-import importlib
-
 import torch
 from torch import Tensor
 
-from longlive_widget.model.attention import FA3_MODULE, fa3_attention
+from longlive_widget.model.attention import fa3_attention, fa3_in_waves
 from longlive_widget.model.fp8 import DTYPE
 
 Numbers = tuple[Tensor, Tensor]
@@ -27,9 +25,8 @@ def fa3_fp8_attention(q_BTHD: Tensor, k_BTHD: Tensor, v_BTHD: Tensor) -> Tensor:
     if k_BTHD.shape[1] < q_BTHD.shape[1]:
         return fa3_attention(q_BTHD, k_BTHD, v_BTHD)
     (q, q_scale), (k, k_scale), (v, v_scale) = in_fp8(q_BTHD, k_BTHD, v_BTHD)
-    attend = importlib.import_module(FA3_MODULE).flash_attn_func
-    seen: Tensor = attend(q, k, v, q_descale=q_scale, k_descale=k_scale, v_descale=v_scale)
-    return seen.type_as(q_BTHD)
+    scales = {"q_descale": q_scale, "k_descale": k_scale, "v_descale": v_scale}
+    return fa3_in_waves(q, k, v, **scales).type_as(q_BTHD)
 
 
 def in_fp8(q_BTHD: Tensor, k_BTHD: Tensor, v_BTHD: Tensor) -> tuple[Numbers, Numbers, Numbers]:

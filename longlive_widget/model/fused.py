@@ -163,6 +163,7 @@ def _heads(
     made_ptr: tl.tensor,
     tokens: tl.tensor,
     batch_stride: tl.tensor,
+    token_stride: tl.tensor,
     made_batch_stride: tl.tensor,
     eps: tl.tensor,
     width: tl.constexpr,
@@ -177,7 +178,8 @@ def _heads(
     column = tl.arange(0, padded)
     inside = column < width
     dtype = x_ptr.dtype.element_ty
-    x = tl.load(x_ptr + batch * batch_stride + token * width + column, mask=inside, other=0.0)
+    x_ptr += batch * batch_stride + token * token_stride
+    x = tl.load(x_ptr + column, mask=inside, other=0.0)
     if NORM:
         value = x.to(tl.float32)
         inverse = tl.rsqrt(tl.sum(value * value, axis=0) / width + eps)
@@ -235,7 +237,7 @@ def before(
     """As `Layer.before`."""
     own = layer.self_attn
     _, normed = _of_rows(layer, x_BTC, time_BF6C, reader=own.q, shift=0)
-    q, k, v = own.q(normed), own.k(normed), own.v(normed)
+    q, k, v = own.projected(normed)
     q_BTHD = normed_heads(q, own.norm_q, own.head_dim, query_turn)
     k_BTHD = normed_heads(k, own.norm_k, own.head_dim, key_turn)
     return q_BTHD, k_BTHD, v.unflatten(-1, (-1, own.head_dim))
@@ -343,7 +345,7 @@ def _of_heads(
     x_BTHD: Tensor, norm: RMSNorm | None, turn: Turn | None, made_BTHD: Tensor | None = None
 ) -> Tensor:
     batch, tokens, heads, head_dim = x_BTHD.shape
-    if not x_BTHD[:1].is_contiguous():  # a window's buffer has room behind its tokens
+    if not x_BTHD[:1, :1].is_contiguous():  # tokens may lie apart, and videos
         x_BTHD = x_BTHD.contiguous()
     if made_BTHD is None:
         made_BTHD = torch.empty(x_BTHD.shape, dtype=x_BTHD.dtype, device=x_BTHD.device)
@@ -355,6 +357,7 @@ def _of_heads(
         made_BTHD,
         tokens,
         x_BTHD.stride(0),
+        x_BTHD.stride(1),
         made_BTHD.stride(0),
         0.0 if norm is None else norm.eps,
         **_sizes(heads * head_dim),

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from longlive_widget.cache.text import LayerText, TextMemory
+from longlive_widget.cache.text import TextMemory
 from longlive_widget.cache.window import Turning
 from longlive_widget.geometry import LATENT_CHANNELS, LATENTS_PER_TOKEN
 from longlive_widget.model.attention import (
@@ -34,14 +34,15 @@ class Layer(nn.Module):
 
     `before`, `between` and `after` are all of a layer but its two attentions, which depend on what
     is in memory, and `reading` is what becomes of that: each of the four may be compiled by itself.
-    `attend` computes both attentions. With `turning` a memory turns its keys as it reads them, and
-    `reading` serves those who ask for it.
+    `attend` computes self attention, and `attend_rows` that to each row of the prompt. With
+    `turning` a memory turns its keys as it reads them, and `reading` serves those who ask for it.
     """
 
     def __init__(self, config: TransformerConfig) -> None:
         super().__init__()
         self.eps = config.eps
         self.attend: Attend = torch_attention
+        self.attend_rows: Attend = torch_attention
         self.turning: Callable[[Turn], Turning] | None = None
         self.self_attn = SelfAttention(config)
         self.cross_attn = Projections(config)  # over every row of the prompt, padded ones too
@@ -60,7 +61,7 @@ class Layer(nn.Module):
         time_BF6C: Tensor,
         layer: int,
         memory: Memory,
-        text: LayerText,
+        text: TextMemory,
         turns: tuple[Turn, Turn],
     ) -> Tensor:
         """One layer over the tokens of a block: it writes keys and values into `memory`.
@@ -72,7 +73,7 @@ class Layer(nn.Module):
         k, v = self._remembered(layer, k, v, memory, turns)
         seen_BTC = self.attend(q, k, v).flatten(2)
         x_BTC, q = self.between(x_BTC, seen_BTC, time_BF6C)
-        return self.after(x_BTC, self.attend(q, *text).flatten(2), time_BF6C)
+        return self.after(x_BTC, self.prompted(q, text, layer).flatten(2), time_BF6C)
 
     def write(
         self,
@@ -119,6 +120,10 @@ class Layer(nn.Module):
         gate = self._time_parts(time_BF6C)[2]
         x_BTC = gated_sum(x_BTC, self.self_attn.o(seen_BTC), gate)
         return x_BTC, self.cross_attn.queries(self.norm3(x_BTC))
+
+    def prompted(self, q_BTHD: Tensor, text: TextMemory, layer: int) -> Tensor:
+        """What queries see of the prompt, `BTHD`."""
+        return self.attend_rows(q_BTHD, *text.layers[layer])
 
     def after(self, x_BTC: Tensor, seen_BTC: Tensor, time_BF6C: Tensor) -> Tensor:
         """`x` with what cross attention saw, then fed forward."""
@@ -183,9 +188,8 @@ class Transformer(nn.Module):
         They depend on the prompt alone, so one call serves all passes until the next switch.
         """
         context_BLC = self.text_embedding(embeds_BLC)
-        return TextMemory(
-            tuple(layer.cross_attn.keys_and_values(context_BLC) for layer in self._layers())
-        )
+        layers = tuple(layer.cross_attn.keys_and_values(context_BLC) for layer in self._layers())
+        return TextMemory(layers, _told(embeds_BLC))
 
     def forward(
         self, latent_BFCHW: Tensor, timestep_BF: Tensor, text: TextMemory, memory: Memory
@@ -233,34 +237,39 @@ class Transformer(nn.Module):
         turns = self.turns(memory, rows, columns, x_BTC.device)
         *earlier, last = enumerate(self._layers())
         for index, layer in earlier:
-            x_BTC = layer(x_BTC, time_BF6C, index, memory, text.layers[index], turns)
+            x_BTC = layer(x_BTC, time_BF6C, index, memory, text, turns)
         index, layer = last
         if to_the_end:
-            x_BTC = layer(x_BTC, time_BF6C, index, memory, text.layers[index], turns)
+            x_BTC = layer(x_BTC, time_BF6C, index, memory, text, turns)
         else:
             layer.write(x_BTC, time_BF6C, index, memory, turns)
         return x_BTC, time_BFC
 
     @property
     def attend(self) -> Attend:
-        """What computes the attentions of all layers."""
+        """What computes self attention in all layers."""
         return self._layers()[0].attend
 
-    def attend_with(self, attend: Attend) -> None:
-        """Compute the attentions of all layers so from now on."""
+    def attend_with(self, attend: Attend, *, rows: Attend | None = None) -> None:
+        """Attend so in all layers from now on; to a prompt's rows otherwise, if that is said.
+
+        Layers that are fused have a way of their own to attend to a prompt.
+        """
         for layer in self._layers():
-            layer.attend = attend
+            layer.attend, layer.attend_rows = attend, rows or attend
 
     def fuse_layers(self) -> None:
         """Have kernels of our own compute the parts of every layer, in place: on a GPU."""
-        from longlive_widget.model import fused, fused_window  # load Triton, which may not be here
+        from longlive_widget.model import fused, fused_prompt, fused_window  # they load Triton
 
         self.fused = True
         for layer in self._layers():
             parts = {part.__name__: partial(part, layer) for part in fused.PARTS}
-            for name, part in (parts | {"reading": fused.turned}).items():
+            others = {"reading": fused.turned, "prompted": fused_prompt.prompted}
+            for name, part in (parts | others).items():
                 setattr(layer, name, part)
             layer.turning = fused_window.KeyTurning
+            layer.self_attn.join()
 
     def compile_layers(self, mode: str = "default") -> None:
         """Compile the parts of every layer, in place: once for all layers and sizes.
@@ -303,6 +312,12 @@ def gated_sum(x_BTC: Tensor, added_BTC: Tensor, gate_BFC: Tensor) -> Tensor:
     """`x` and what is added, as far as each latent frame's gate lets it through."""
     gated = added_BTC.unflatten(1, (gate_BFC.shape[1], -1)) * gate_BFC[:, :, None]
     return x_BTC + gated.flatten(1, 2)
+
+
+def _told(embeds_BLC: Tensor) -> Tensor:
+    """How many rows there are up to the last that is not zero, one int32; nobody waits for it."""
+    rows = torch.arange(1, embeds_BLC.shape[1] + 1, device=embeds_BLC.device, dtype=torch.int32)
+    return (embeds_BLC.any(dim=-1) * rows).amax().unsqueeze(0)
 
 
 def _sinusoid(timestep_BF: Tensor, dim: int) -> Tensor:

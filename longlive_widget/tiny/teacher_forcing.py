@@ -68,13 +68,15 @@ def repeated(text: TextMemory, copies: int) -> TextMemory:
         tuple(
             (k_BTHD.repeat(copies, 1, 1, 1), v_BTHD.repeat(copies, 1, 1, 1))
             for k_BTHD, v_BTHD in text.layers
-        )
+        ),
+        text.told,
     )
 
 
 def first_rows(text: TextMemory, clips: int) -> TextMemory:
     """The prompts of the first clips."""
-    return TextMemory(tuple((k_BTHD[:clips], v_BTHD[:clips]) for k_BTHD, v_BTHD in text.layers))
+    layers = tuple((k_BTHD[:clips], v_BTHD[:clips]) for k_BTHD, v_BTHD in text.layers)
+    return TextMemory(layers, text.told)
 
 
 def after(kept_BTHD: Tensor, written_BTHD: Tensor) -> Tensor:

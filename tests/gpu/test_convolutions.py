@@ -27,4 +27,4 @@ def test_convolutions_of_bfloat16_are_those_of_float64_but_for_the_rounding_of_w
     exact = convolve(channels_last(x).double(), weight.double(), bias.double())
     off = (convolve(channels_last(x), weight, bias).double() - exact).abs()
     assert off.norm() < 0.003 * exact.norm()
-    assert off.max() < 2**-8 * exact.abs().max()
+    assert off.max() < 2**-7 * exact.abs().max()  # rounded before its bias and after

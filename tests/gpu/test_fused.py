@@ -118,7 +118,8 @@ def test_keys_out_of_a_longer_buffer_are_turned_as_their_plain_twin_turns_them_t
 
     turn = turn_at((0, 7, 3), ROWS, COLUMNS, config.head_dim, DEVICE)
     buffer = drawn(BATCH, 2 * TOKENS, config.heads, config.head_dim, seed=6).to(dtype)
-    for keys in (buffer[:, :TOKENS], buffer[:, 7 : 7 + TOKENS], buffer[:, ::2]):
+    beside = buffer.reshape(BATCH, TOKENS, 2 * config.heads, config.head_dim)[:, :, config.heads :]
+    for keys in (buffer[:, :TOKENS], buffer[:, 7 : 7 + TOKENS], buffer[:, ::2], beside):
         assert torch.equal(fused.turned(keys, turn), turned(keys, turn))
 
 
@@ -163,8 +164,9 @@ def read_back(packed: Scaled) -> Tensor:
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("joined", [False, True])
 @torch.inference_mode()
-def test_layers_in_fp8_are_as_far_from_their_own_numbers_as_their_plain_twins():
+def test_layers_in_fp8_are_as_far_from_their_own_numbers_as_their_plain_twins(joined: bool):  # noqa: FBT001
     dtype = torch.bfloat16
     config = CONFIGS[1]
     ours, plain, exact = layers(config, dtype)
@@ -174,6 +176,8 @@ def test_layers_in_fp8_are_as_far_from_their_own_numbers_as_their_plain_twins():
             parent, _, last = name.rpartition(".")
             in_fp8 = Fp8Linear(linear.weight.data, linear.bias)
             setattr(layer.get_submodule(parent), last, in_fp8)
+    if joined:
+        ours.self_attn.join()
     turn = turn_at((2, 3, 4), ROWS, COLUMNS, config.head_dim, DEVICE)
     x = drawn(BATCH, TOKENS, config.dim, seed=3).to(dtype)
     seen = drawn(BATCH, TOKENS, config.dim, seed=4).to(dtype)

@@ -22,7 +22,12 @@ from longlive_widget.engine.attention import (
 from longlive_widget.engine.capability import within_reach
 from longlive_widget.engine.layers import require_layers
 from longlive_widget.errors import CapabilityError, PresetError
-from longlive_widget.model.attention import FA3_MODULE, math_attention, torch_attention
+from longlive_widget.model.attention import (
+    FA3_MODULE,
+    in_whole_waves,
+    math_attention,
+    torch_attention,
+)
 
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
 HERE = [name for name in KERNELS if missing_for(name, CPU) is None]
@@ -69,36 +74,68 @@ def test_a_kernel_that_runs_only_on_a_gpu_is_called_as_torch_wants_it(kernel: st
     assert KERNELS[kernel].attend(q, k, v).shape == q.shape
 
 
-def test_flash_attention_3_gets_heads_where_they_are(monkeypatch: pytest.MonkeyPatch):
-    fake = SimpleNamespace(flash_attn_func=lambda *given, num_splits: (*given, num_splits))
-    monkeypatch.setitem(sys.modules, FA3_MODULE, fake)
-    sample = a_sample(9, 36)
-    *given, _ = KERNELS["fa3"].attend(*sample)
-    assert all(a is b for a, b in zip(given, sample, strict=True))
+@pytest.fixture
+def fa3(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """FlashAttention-3, played by torch: the queries of each call, and the parts of its keys.
+
+    On a device of 32 multiprocessors.
+    """
+    calls: list[tuple[int, int]] = []
+
+    def attended(
+        q: Tensor, k: Tensor, v: Tensor, *, out: Tensor, num_splits: int, **scales: Tensor
+    ) -> None:
+        if scales:
+            assert {x.dtype for x in (q, k, v)} == {torch.float8_e4m3fn}
+            assert {scale.shape for scale in scales.values()} == {(len(q), q.shape[2])}
+            q, k, v = (
+                x.float() * scales[f"{name}_descale"][:, None, :, None]
+                for name, x in (("q", q), ("k", k), ("v", v))
+            )
+        calls.append((q.shape[1], num_splits))
+        out.copy_(torch_attention(q, k, v))
+
+    operators = SimpleNamespace(fwd=attended)
+    monkeypatch.setitem(sys.modules, FA3_MODULE, SimpleNamespace(fa3_fwd_cuda=operators))
+    device = SimpleNamespace(multi_processor_count=32)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _device: device)
+    return calls
 
 
-@pytest.mark.parametrize(("keys", "splits"), [(26, 1), (27, 2), (36, 2)])
-def test_flash_attention_3_cuts_keys_in_two_where_they_are_many(
-    keys: int, splits: int, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("queries", "keys", "calls"),
+    [(9, 36, [(9, 1)]), (1345, 2048, [(1345, 1)]), (1344, 2048, [(960, 1), (384, 2)])],
+)
+def test_flash_attention_3_attends_from_every_query_to_every_key(
+    fa3: list[tuple[int, int]], queries: int, keys: int, calls: list[tuple[int, int]]
 ):
-    fake = SimpleNamespace(flash_attn_func=lambda *_given, num_splits: num_splits)
-    monkeypatch.setitem(sys.modules, FA3_MODULE, fake)
-    assert KERNELS["fa3"].attend(*a_sample(9, keys)) == splits
+    (q, _, _), (_, k, v) = a_sample(queries, keys), a_sample(1, keys)
+    off = KERNELS["fa3"].attend(q, k, v) - torch_attention(q, k, v)
+    assert off.abs().max() < 1e-6
+    assert fa3 == calls
 
 
-def test_flash_attention_3_in_fp8_gets_small_numbers_with_a_scale_for_each_head(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(
+    ("queries", "keys", "shared"),
+    [
+        (4680, 18720, (4224, 2)),
+        (4680, 4680, (4224, 2)),
+        (4680, 512, (4680, 1)),
+        (14040, 14040, (14040, 1)),
+        (1560, 18720, (1408, 5)),
+        (300, 18720, (0, 3)),
+        (700, 18720, (700, 1)),
+    ],
+)
+def test_queries_fill_an_h200_some_times_over_and_the_keys_of_the_rest_are_cut(
+    queries: int, keys: int, shared: tuple[int, int]
 ):
-    def attended(q: Tensor, k: Tensor, v: Tensor, **scales: Tensor) -> Tensor:
-        assert {x.dtype for x in (q, k, v)} == {torch.float8_e4m3fn}
-        assert {scale.shape for scale in scales.values()} == {(len(q), q.shape[2])}
-        whole = (
-            x.float() * scales[f"{name}_descale"][:, None, :, None]
-            for name, x in (("q", q), ("k", k), ("v", v))
-        )
-        return torch_attention(*whole).bfloat16()
+    found = in_whole_waves(queries, keys, 12, at_once=128, processors=132)
+    assert found == shared
 
-    monkeypatch.setitem(sys.modules, FA3_MODULE, SimpleNamespace(flash_attn_func=attended))
+
+@pytest.mark.usefixtures("fa3")
+def test_flash_attention_3_in_fp8_gets_small_numbers_with_a_scale_for_each_head():
     q, k, v = a_sample(90, 360)
     v[:, :, 1] *= 1000
     k[:, :, 2] = 1.0  # nothing is left of these without their mean

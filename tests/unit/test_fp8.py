@@ -19,7 +19,7 @@ from longlive_widget.engine.side_by_side import psnr_db, side_by_side, squared_e
 from longlive_widget.errors import PresetError
 from longlive_widget.model.adapters import Adapters
 from longlive_widget.model.config import TransformerConfig
-from longlive_widget.model.fp8 import DTYPE, KEPT, Fp8Linear, is_in_fp8
+from longlive_widget.model.fp8 import DTYPE, KEPT, Fp8Linear, JoinedLinears, is_in_fp8
 from longlive_widget.model.transformer import Transformer
 from tests.unit.small_network import adapter_for
 
@@ -145,6 +145,34 @@ def test_a_layer_holds_one_byte_a_number_and_four_a_row(network: Transformer):
         assert not list(layer.buffers())
 
 
+def test_layers_joined_are_one_product_of_the_weights_that_each_has_now():
+    torch.manual_seed(4)
+    layers = [Fp8Linear(torch.randn(n, 32), torch.randn(n)) for n in (48, 16, 32)]
+    joined, x = JoinedLinears(layers), torch.randn(2, 5, 32)
+
+    def alike() -> bool:
+        apart = (layer(x) for layer in layers)
+        return all(a.equal(b) for a, b in zip(joined(x), apart, strict=True))
+
+    assert alike()
+    before = layers[1](x)
+    layers[1].write(torch.randn(16, 32))
+    assert not layers[1](x).equal(before)
+    assert alike()
+
+
+def test_self_attention_reads_the_same_from_joined_layers(network: Transformer):
+    Adapters(network).quantize(network)
+    own = network.blocks[0].self_attn
+    x = torch.randn(1, 24, SIZES.dim)
+    apart = own.projected(x)
+    own.join()
+    joined = own.projected(x)
+    places = [part.storage_offset() for part in joined]
+    assert places == [0, SIZES.dim, 2 * SIZES.dim]
+    assert all(a.equal(b) for a, b in zip(joined, apart, strict=True))
+
+
 @pytest.mark.slow
 def test_compiled_layers_in_fp8_give_what_the_others_do(network: Transformer):
     torch.manual_seed(3)
@@ -156,7 +184,7 @@ def test_compiled_layers_in_fp8_give_what_the_others_do(network: Transformer):
         window = RollingWindow(2, 6, 12, 3, relative=True)
         window.open_block(0, frames)
         x, timestep = torch.randn(1, frames, 16, 4, 6), torch.full((1, frames), 500.0)
-        return network(x, timestep, TextMemory(text.layers), window).double()
+        return network(x, timestep, TextMemory(text.layers, text.told), window).double()
 
     plain = [flow(frames) for frames in (3, 5)]
     network.compile_layers()

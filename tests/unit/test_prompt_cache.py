@@ -10,7 +10,7 @@ from longlive_widget.cache.text import PromptCache, TextMemory
 
 def _read(prompt: str) -> TextMemory:
     number = torch.tensor([float(prompt)])
-    return TextMemory(((number, number),))
+    return TextMemory(((number, number),), number)
 
 
 @pytest.mark.parametrize("most", [0, 1, 3])
