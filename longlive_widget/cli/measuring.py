@@ -26,7 +26,7 @@ from longlive_widget.cli.arguments import (
     seed,
     size,
 )
-from longlive_widget.presets import PRESETS, Preset
+from longlive_widget.presets import Preset
 
 if TYPE_CHECKING:
     from longlive_widget.engine.engine import Engine
@@ -174,7 +174,7 @@ def likeness(chosen: argparse.Namespace) -> None:
     from longlive_widget.measure.likeness import PARTS, Plan, likeness
 
     out, against = path_to_write(chosen.out), preset_of(chosen.against)
-    named = [preset_of(name) for name in chosen.preset or ()]
+    named = list(map(preset_of, preset_words(chosen.preset))) if chosen.preset else []
     found = likeness(
         against,
         named or alone(against, PARTS)[1:],
@@ -195,7 +195,7 @@ def rounding(chosen: argparse.Namespace) -> None:
 
     out = path_to_write(chosen.out)
     found = roundings(
-        [preset_of(name) for name in chosen.preset or PRESETS],
+        list(map(preset_of, preset_words(chosen.preset))),
         _loader(chosen, emulate=True),
         Plan(chosen.prompts, chosen.blocks, chosen.seed, chosen.size),
         told=_tell,
@@ -216,7 +216,7 @@ def sweep(chosen: argparse.Namespace) -> None:
 
     grid = Grid(
         model=chosen.model,
-        presets=tuple(map(preset_of, chosen.preset)),
+        presets=tuple(map(preset_of, preset_words(chosen.preset))),
         prompts=tuple(chosen.prompt or PROMPTS),
         seeds=tuple(chosen.seed or (0,)),
         blocks=chosen.blocks,
@@ -470,7 +470,7 @@ def _add_videos(
     parser.add_argument(
         "--preset",
         action="append",
-        help=f"name or YAML file; may be repeated (default: {presets})",
+        help=f"name, YAML file, or `all` that have a name; may be repeated (default: {presets})",
     )
     add_running(parser)
     parser.add_argument(
@@ -490,7 +490,10 @@ def _add_sweep(commands: "argparse._SubParsersAction[Any]") -> None:
     parser = commands.add_parser("sweep", help="make a grid of videos, with a record of each")
     parser.set_defaults(run=sweep, kept=GOES_ON)
     parser.add_argument(
-        "--preset", action="append", required=True, help="name or YAML file; may be repeated"
+        "--preset",
+        action="append",
+        required=True,
+        help="name, YAML file, or `all` that have a name; may be repeated",
     )
     parser.add_argument(
         "--prompt", action="append", help="may be repeated (default: the eight of benchmark)"

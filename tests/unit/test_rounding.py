@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import partial
+from pathlib import Path
 
 import pytest
 import torch
@@ -105,6 +106,18 @@ def test_a_presets_file_with_the_small_decoder_is_held_against_that(tmp_path, ca
     assert f"reference+denoise_steps=1000,250+window_frames=6+decoder=small, mine {against}" in (
         printed.err
     )
+
+
+def test_all_are_those_that_have_a_name_and_others_may_be_beside_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    file, asked = tmp_path / "mine.yaml", []
+    file.write_text(PRESETS["ultra"].with_(name="mine", decoder="small").to_yaml())
+    monkeypatch.setattr(module, "roundings", lambda presets, *_, **__: asked.append(presets) or ())
+    for words in ([], ["all"], ["all", str(file)], ["ultra"]):
+        assert main(["rounding", *(f"--preset={word}" for word in words)]) == 0
+    names = [[preset.name for preset in presets] for presets in asked]
+    assert names == [[*PRESETS], [*PRESETS], [*PRESETS, "mine"], ["ultra"]]
 
 
 def test_a_record_says_under_which_random_weights_it_was_made():
