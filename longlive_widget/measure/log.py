@@ -16,6 +16,7 @@ from longlive_widget.measure.distance import Distance
 from longlive_widget.measure.figures import choice, decibels, milliseconds, number, percent
 from longlive_widget.measure.findings_log import finding_lines
 from longlive_widget.measure.profile_log import profile_lines
+from longlive_widget.measure.random_kind import hides_errors
 from longlive_widget.measure.recommend import (
     UNSEEN_DB,
     Candidate,
@@ -359,7 +360,7 @@ class _Log:
                 f"{record.machine.device} | {size.width_px} x {size.height_px} | {len(errors)} | "
                 f"{worst} | {usual} | {latents} |"
             )
-        blind = [one for one in rounded if _hides_errors(one)]
+        blind = [one for one in rounded if hides_errors(one)]
         if blind:
             yield ""
             yield (
@@ -471,11 +472,6 @@ def _attention(record: Record) -> str:
     if not times_ms:
         return f"{told}; the times are not in the record"
     return f"{told}, ms a call: {', '.join(f'{name} {ms:.3f}' for ms, name in times_ms)}"
-
-
-def _hides_errors(record: Record) -> bool:
-    """Whether it was made under random weights of before, whose layers did little."""
-    return record.weights == "random" and "random_weights" not in record.facts
 
 
 def _likeness(record: Record) -> Iterator[str]:
