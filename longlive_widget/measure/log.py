@@ -13,6 +13,7 @@ from longlive_widget.engine.side_by_side import worst_and_mean_db
 from longlive_widget.errors import RecordError
 from longlive_widget.measure.decision import RULE, Decision, baseline_of, change_of, proposed
 from longlive_widget.measure.distance import Distance
+from longlive_widget.measure.environment_log import environment_lines
 from longlive_widget.measure.figures import choice, decibels, milliseconds, number, percent
 from longlive_widget.measure.findings_log import finding_lines
 from longlive_widget.measure.profile_log import profile_lines
@@ -168,18 +169,9 @@ class _Log:
         yield from self._sources()
 
     def _environment(self) -> Iterator[str]:
-        record = self._baseline.timed[0]
-        machine, versions, size = record.machine, record.versions, record.geometry
-        weights = ", random weights: times are true, pictures mean nothing"
-        yield from ("## Environment", "", "| | |", "|---|---|")
-        yield f"| model | {record.model}{weights if record.weights == 'random' else ''} |"
-        yield f"| pictures | {size.width_px} x {size.height_px}, {record.dtype} |"
-        driver = f", driver {machine.driver}" if machine.driver else ""
-        yield f"| device | {machine.device} ({machine.device_type}){driver} |"
-        yield f"| processor | {machine.processor}, {machine.cores} cores, {machine.system} |"
-        yield f"| torch | {versions.torch}, Python {versions.python}, CUDA {versions.cuda} |"
-        yield f"| source | {versions.package}, commit {record.commit or 'unknown'} |"
-        yield ""
+        summed_up = self._baseline.timed[0]
+        yield from ("## Environment", "")
+        yield from (*environment_lines(self._records, summed_up, self._of), "")
 
     def _summary(self) -> Iterator[str]:
         columns = ("preset", "ms a block", "change", "pictures/s", "latent frames/s", "peak GB")

@@ -219,11 +219,31 @@ def test_what_stood_in_as_pictures_were_made_is_told_beside_them():
     assert "stood in" not in section(log_page((*RECORDS[:3], seen)), "ultra")
 
 
-def test_the_environment_has_the_driver_of_a_gpu():
-    assert "| device | NVIDIA H100 (cuda), driver 570.86.15 |" in log_page(RECORDS)
-    machine = replace(MACHINE, device_type="cpu", device="AMD EPYC", driver=None)
-    on_cpu = log_page([replace(one, machine=machine) for one in RECORDS])
-    assert "| device | AMD EPYC (cpu) |" in on_cpu
+def test_every_machine_driver_torch_and_commit_of_any_record_is_an_environment():
+    first, *others = RECORDS
+    machine = replace(MACHINE, device_type="cpu", device="AMD EPYC", driver=None, threads=1)
+    apart = [
+        replace(others[0], commit=Commit("b" * 40, dirty=True)),
+        replace(others[1], machine=replace(MACHINE, driver="580.1")),
+        replace(compared("turbo", 1.0), machine=machine),
+        replace(
+            compared("turbo", 2.0),
+            machine=machine,
+            versions=replace(first.versions, torch="2.9.0+cpu", cuda=None, triton="3.6.0"),
+        ),
+    ]
+    table = log_page([first, *apart, others[2]]).split("## Environment")[1].split("\n## ")[0]
+    gpu, torch = "16 cores, 8 threads, Linux x86_64", "2.13.0+cu130, CUDA 13.0, Python 3.12.1"
+    on_cpu = "| AMD EPYC (cpu) |  | AMD EPYC, 16 cores, 1 thread, Linux x86_64 |"
+    assert table.splitlines()[-5:] == [
+        f"| NVIDIA H100 (cuda) | 570.86.15 | AMD EPYC, {gpu} | {torch} | 0.1.0, commit 29f12ca | "
+        "[1, 6] |",
+        f"| NVIDIA H100 (cuda) | 570.86.15 | AMD EPYC, {gpu} | {torch} | 0.1.0, commit bbbbbbb "
+        "(changed since) | [2] |",
+        f"| NVIDIA H100 (cuda) | 580.1 | AMD EPYC, {gpu} | {torch} | 0.1.0, commit 29f12ca | [3] |",
+        f"{on_cpu} {torch} | 0.1.0, commit 29f12ca | [4] |",
+        f"{on_cpu} 2.9.0+cpu, Triton 3.6.0, Python 3.12.1 | 0.1.0, commit 29f12ca | [5] |",
+    ]
 
 
 def test_the_sweet_spot_is_what_recommend_says():
