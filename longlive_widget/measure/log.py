@@ -11,6 +11,7 @@ from statistics import mean
 from longlive_widget import optimization_log
 from longlive_widget.engine.side_by_side import worst_and_mean_db
 from longlive_widget.errors import RecordError
+from longlive_widget.measure.changes_log import change_lines
 from longlive_widget.measure.decision import RULE, Decision, baseline_of, change_of, proposed
 from longlive_widget.measure.distance import Distance
 from longlive_widget.measure.environment_log import environment_lines
@@ -237,6 +238,8 @@ class _Log:
                 shown = " | ".join("" if figure is None else f"{figure:.1f}" for figure in figures)
                 unit = "%" if name.endswith("_percent") else "ms"
                 yield f"| {label}, {unit} | {shown} | {of.count} |"
+        if one is not self._baseline:
+            yield from change_lines(one.timed, self._records, self._of)
         yield from self._ran(one)
         for record in one.timed:
             if out := len(remembered(record)):

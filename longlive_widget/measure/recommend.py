@@ -67,7 +67,7 @@ class Candidate:
 
     def samples(self, name: str) -> list[float]:
         """The numbers of that name of all its benchmarks, but of switches that read nothing."""
-        return [value for record in self.timed for value in _kept(record, name)]
+        return [value for record in self.timed for value in kept(record, name)]
 
     @property
     def latent_frames_per_s(self) -> float:
@@ -262,7 +262,7 @@ def remembered(record: Record) -> frozenset[int]:
     return frozenset(place for place, ms in enumerate(text_ms) if ms < nothing_ms)
 
 
-def _kept(record: Record, name: str) -> Sequence[float]:
+def kept(record: Record, name: str) -> Sequence[float]:
     """The numbers of that name of a record, but of switches that read nothing."""
     sample = record.samples.get(name, ())
     of_switches = name.startswith("switch_") or name in _OF_A_SWITCH

@@ -174,6 +174,28 @@ def test_each_run_stands_by_itself_beside_its_own_reference():
     ]
 
 
+def test_each_entry_has_the_change_of_every_figure_against_the_reference_of_its_run():
+    later = timedelta(hours=1)
+    first_run = timed("reference", 800), timed("balanced", 400, peak_gb=33)
+    second_run = [
+        replace(one, time=TIME + later)
+        for one in (timed("balanced", 500), timed("reference", 1000))
+    ]
+    alone = replace(timed("balanced", 1), time=TIME + 2 * later)
+    page = log_page([*first_run, *second_run, alone])
+    entry = section(page, "balanced")
+    assert "| figure | [2] | `reference` [1] | change | [3] | `reference` [4] | change |" in entry
+    half = "-49.9% (-50.0% to -49.9%)"
+    assert f"| steady block, p50, ms | 400.9 | 801.0 | {half} | 500.9 | 1001.0 | " in entry
+    assert "p99, of fewer than 100 the longest, ms | 401.9 | 801.9 | -49.9% | " in entry
+    assert "| block of a switch, p50, ms | 800.0 | 1600.0 | too few samples to tell" in entry
+    assert "| peak of device memory, GB | 33.0 | 30.0 | +10.0% | 30.0 | 30.0 | +0.0% |" in entry
+    assert "| pictures/s, by the mean block | 29.9 | 15.0 | +99.8% | " in entry
+    assert "first pictures, p50" not in entry
+    assert "\n[5]: no `reference` took turns with it, so no change is told.\n" in entry
+    assert "| change |" not in section(page, "reference")
+
+
 def test_the_times_by_which_attention_was_chosen_stand_beside_the_choice():
     facts = {"attention": "fa3", "attention_cudnn_ms": 1.029, "attention_fa3_fp8_ms": 0.9}
     one = replace(timed("balanced", 500), facts=facts | {"load_s": 1.0, "attention_fa3_ms": 0.857})
