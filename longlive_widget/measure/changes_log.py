@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from longlive_widget.geometry import PICTURES_PER_LATENT_FRAME
-from longlive_widget.measure.figures import percent
+from longlive_widget.measure.figures import changed, percent
 from longlive_widget.measure.recommend import kept, sample_of
 from longlive_widget.measure.record import Record
 from longlive_widget.measure.runs_log import reference_in, runs_in
@@ -31,7 +31,7 @@ class _Figure:
 
     def _change(self, record: Record, before: Record, after: float, first: float) -> str:
         if not self.median_of:
-            return f"{after / first - 1:+.1%}" if first else ""
+            return changed(after, first)
         both = (kept(one, self.median_of) for one in (before, record))
         return percent(difference(*both).as_share_of(first))
 

@@ -386,6 +386,73 @@ def test_what_the_judge_said_is_in_it():
     assert row in page
 
 
+def quality_table(*records: Record) -> dict[str, dict[str, str]]:
+    """The row of each preset in the table of quality, by the heads of its columns."""
+    head, _, *rows = (
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in log_page(records).split("## Quality")[1].split("\n## ")[0].splitlines()
+        if line.startswith("|")
+    )
+    names = [
+        f"{head[at - 1]}: change" if name == "change" else name for at, name in enumerate(head)
+    ]
+    return {row[0]: dict(zip(names, row, strict=True)) for row in rows}
+
+
+def judged_as(name: str, whole: float, after: float):
+    facts = {"adherence_whole": whole, "adherence_after_switch_whole": after}
+    return record(
+        kind="quality", preset=PRESETS[name], counts={"prompts": 9}, samples={}, facts=facts
+    )
+
+
+def test_the_table_of_quality_has_every_figure_of_every_preset_beside_the_reference():
+    seen = compared("ultra", 650.25)
+    own = {"ssim": [0.8, 0.9], "squared_error": [10.0, 650.25]}
+    ultra = replace(
+        seen,
+        samples=seen.samples | own,
+        facts=seen.facts | {"flicker": 3.0, "flicker_against": 2.5},
+    )
+    judged = judged_as("reference", 0.9, 0.8), judged_as("ultra", 0.45, 0.6)
+    times = timed("reference", 800), timed("ultra", 300), timed("speed", 480)
+    rows = quality_table(*times, ultra, *judged)
+    assert rows["`ultra` [4, 6]"] == {
+        "preset": "`ultra` [4, 6]",
+        "PSNR, worst block": "20.0 dB",
+        "PSNR, all": "22.9 dB",
+        "PSNR, running free": "10.0 dB",
+        "SSIM, worst block": "0.8000",
+        "SSIM, all": "0.8500",
+        "VMAF": "80.00",
+        "LPIPS": "not available",
+        "flicker": "3.00",
+        "of `reference`": "2.50",
+        "of `reference`: change": "+20.0%",
+        "judge": "45.0%",
+        "judge: change": "-50.0%",
+        "judge, after a switch": "60.0%",
+        "judge, after a switch: change": "-25.0%",
+    }
+    reference, speed = rows["`reference` [5]"], rows["`speed`"]
+    assert (reference["PSNR, worst block"], reference["judge"]) == ("equal", "90.0%")
+    assert {reference[name] for name in reference if "change" in name} == {""}
+    assert (speed["PSNR, worst block"], speed["VMAF"], speed["judge"]) == (
+        "not compared",
+        "not compared",
+        "not judged",
+    )
+
+
+def test_why_a_figure_of_quality_is_not_available_and_what_was_not_compared_is_told():
+    page = log_page((*RECORDS[:3], timed("speed", 480), compared("balanced", 0.0)))
+    quality = page.split("## Quality")[1].split("\n## ")[0]
+    assert "\nLPIPS [5]: not available: torchvision is not.\n" in quality
+    assert "\nNot compared: `ultra`, `speed` (`longlive-widget likeness` does).\n" in quality
+    assert "CLIP" not in quality
+    assert "## Quality" not in log_page(RECORDS[:3])
+
+
 def test_ablations_are_held_against_their_own_base():
     def ablated(name: str, block_ms: float):
         preset = PRESETS["reference"].with_(name=name)
