@@ -38,6 +38,7 @@ from longlive_widget.measure.statistics import (
     difference,
     paired_difference,
 )
+from longlive_widget.measure.uses import uses
 from longlive_widget.presets import PRESETS, Preset
 
 KINDS = (
@@ -165,6 +166,7 @@ class _Log:
         yield from self._scale()
         yield from self._starts()
         yield from self._sweet_spots()
+        yield from self._uses()
         yield from self._method()
         yield from self._sources()
 
@@ -409,6 +411,13 @@ class _Log:
         )
         for limits in asked:
             yield f"- {recommend(self._candidates, limits).sentence}."
+        yield ""
+
+    def _uses(self) -> Iterator[str]:
+        yield from ("## When to use which", "")
+        for use in uses(self._candidates):
+            one = use.candidate
+            yield f"- `{one.name}` {self._of([*one.timed, *one.alike])}: {use}."
         yield ""
 
     def _method(self) -> Iterator[str]:
