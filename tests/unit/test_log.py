@@ -283,9 +283,18 @@ def test_a_profile_is_a_table_of_its_parts():
     table = page.split("## ")[0].split("| part |")[1]
     rows = [row for row in table.splitlines() if "%" in row]
     assert rows == [
-        "| feed forward up | 50.0 | 50.0% |  |  |  |  |  |",
-        "| self attention | 25.0 | 25.0% |  |  |  |  |  |",
+        "| feed forward up | 50.0 | 50.0 | 50.0% |  |  |  |  |  |",
+        "| self attention | 25.0 | 25.0 | 25.0% |  |  |  |  |  |",
     ]
+
+
+def test_a_profile_has_the_p99_of_each_part_or_of_few_blocks_the_longest():
+    for least, told in ((10, "longest"), (298, "p99")):
+        samples = {"block_ms": [100.0] * (least + 2), "copies_ms": [1.0] * least + [2.0, 9.0]}
+        profiled = record(kind="profile", preset=PRESETS["ultra"], samples=samples, facts={})
+        page = log_page((*RECORDS, profiled)).split("## Where the time of `ultra` [11] goes")[1]
+        assert f"| part | p50 ms | {told} ms | of a block |" in page
+        assert f"\n| copies | 1.0 | {9.0 if least == 10 else 1.0} | 1.0% |" in page
 
 
 def test_a_profile_tells_what_parts_and_gaps_take_and_how_near_the_ceilings_parts_are():
@@ -298,13 +307,13 @@ def test_a_profile_tells_what_parts_and_gaps_take_and_how_near_the_ceilings_part
     profiled = record(kind="profile", preset=PRESETS["ultra"], samples=samples, facts=facts)
     page = log_page((*RECORDS, profiled)).split("## Where the time of `ultra` [11] goes")[1]
     assert "1 blocks. Parts take 25.75 % of them, gaps 2.00 %, 0.25 % is in no part" in page
-    assert "| decoder stage 1 | 1.0 | 1.0% |  | 4 of direct convolution | 50% |  |  |" in page
+    assert "| decoder stage 1 | 1.0 | 1.0 | 1.0% |  | 4 of direct convolution | 50% |  |  |" in page
     assert "profiling changed the median block by +1.5 %.\n" in page
     more = replace(profiled, facts=facts | {"unnamed_percent": 0.125})
     told = "by +1.5 %. In 0.12 % nothing runs, and the host is in no part.\n"
     assert told in log_page((*RECORDS, more))
-    assert "| copies | 25.0 | 25.0% | 12 | 2 | 25% | 1,500 | 50% |" in page
-    assert "| gaps | 2.0 | 2.0% |  |  |  |  |  |" in page
+    assert "| copies | 25.0 | 25.0 | 25.0% | 12 | 2 | 25% | 1,500 | 50% |" in page
+    assert "| gaps | 2.0 | 2.0 | 2.0% |  |  |  |  |  |" in page
     assert "waiting" not in page.split("\n## ")[0]
 
 
