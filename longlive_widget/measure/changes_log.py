@@ -30,7 +30,7 @@ class _Figure:
         return _shown(after), _shown(first), change
 
     def _change(self, record: Record, before: Record, after: float, first: float) -> str:
-        if not self.median_of:
+        if not (self.median_of and first):
             return changed(after, first)
         both = (kept(one, self.median_of) for one in (before, record))
         return percent(difference(*both).as_share_of(first))

@@ -196,6 +196,12 @@ def test_each_entry_has_the_change_of_every_figure_against_the_reference_of_its_
     assert "| change |" not in section(page, "reference")
 
 
+def test_from_nothing_no_change_is_told():
+    both = timed("reference", 800), timed("ultra", 300)
+    none = [replace(one, samples=one.samples | {"switch_ms": [0.0] * 6}) for one in both]
+    assert "| block of a switch, p50, ms | 0.0 | 0.0 |  |" in section(log_page(none), "ultra")
+
+
 def test_the_times_by_which_attention_was_chosen_stand_beside_the_choice():
     facts = {"attention": "fa3", "attention_cudnn_ms": 1.029, "attention_fa3_fp8_ms": 0.9}
     one = replace(timed("balanced", 500), facts=facts | {"load_s": 1.0, "attention_fa3_ms": 0.857})
