@@ -24,7 +24,7 @@ YAML below. Decibels are the PSNR against `reference`, from one history unless i
 [log](log.md).
 
 On a processor compiling takes 10 to 40 seconds before the first picture, once: for a short look
-take `reference`, for a long video `balanced`, for a draft `ultra`. On a GPU where kernels of our
+take `quality`, for a long video `balanced`, for a draft `ultra`. On a GPU where kernels of our
 own run (`kernels`), they stand where torch would compile layers. Pictures that were compared on a
 processor are by torch's kernels; how near a GPU's are to float32 is in the
 [optimisation log](optimization-log.md#how-far-rounding-goes).

@@ -2,20 +2,26 @@
 
 import argparse
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from longlive_widget.cli.arguments import path_to_write, percentage, positive, records_in
-from longlive_widget.errors import reachable, require_place
+from longlive_widget.errors import CapabilityError, RecordError, reachable, require_place
 
 if TYPE_CHECKING:
-    pass
+    import torch
+
+    from longlive_widget.presets import Preset
 
 REGRESSED = 1
 
 
 def recommend(chosen: argparse.Namespace) -> None:
-    """Say which preset to take, by what records tell."""
+    """Say which preset to take, by what records tell; without any, which to start with here."""
+    if not chosen.records:
+        _start(chosen)
+        return
     from longlive_widget.measure.recommend import UNSEEN_DB, Limits, candidates_in, recommend
 
     memory = None if chosen.memory is None else chosen.memory * 1e9
@@ -30,6 +36,37 @@ def recommend(chosen: argparse.Namespace) -> None:
         print(f"{mark} {candidate.name:<12}{candidate}")
     print("* is beaten by no other in time, memory and picture at once")
     print(found.sentence)
+
+
+def _start(chosen: argparse.Namespace) -> None:
+    """Say which preset to start with on this machine: none was measured."""
+    from longlive_widget.engine.engine import checked_device
+    from longlive_widget.engine.memory import room_bytes
+    from longlive_widget.engine.official import longlive_sizes
+    from longlive_widget.engine.source import HubSource, source_of
+    from longlive_widget.engine.starting import Place, start_in
+
+    if chosen.no_visible_loss or any((chosen.rate, chosen.memory, chosen.worst_db)):
+        raise RecordError(
+            "what keeps to a limit is measured, and there are no records: run `longlive-widget "
+            "benchmark --preset all --out records.jsonl`, and give that file"
+        )
+    source, device = source_of(chosen.model or "tiny"), checked_device(None)
+    sizes = longlive_sizes() if isinstance(source, HubSource) else source.sizes  # fetches nothing
+    place = Place(sizes, source.dtype, device, room_bytes(device))
+    start = start_in(place, lambda preset: _lack(preset, device))
+    print(json.dumps(asdict(start), indent=2) if chosen.json else start.sentence)
+
+
+def _lack(preset: "Preset", device: "torch.device") -> str:
+    """Why a preset cannot run there, memory aside; "" if it can."""
+    from longlive_widget.engine.capability import within_reach
+
+    try:
+        within_reach(preset, device, allow_fallback=False)
+    except CapabilityError as error:
+        return str(error)
+    return ""
 
 
 def log(chosen: argparse.Namespace) -> None:
@@ -72,8 +109,16 @@ def compare(chosen: argparse.Namespace) -> int:
 def _add_recommend(commands: "argparse._SubParsersAction[Any]") -> None:
     parser = commands.add_parser("recommend", help="say which preset to take, by records")
     parser.set_defaults(run=recommend)
-    parser.add_argument("records", nargs="+", help="files that benchmark and likeness have written")
-    parser.add_argument("--model", help="whose benchmarks, where the files have several")
+    parser.add_argument(
+        "records",
+        nargs="*",
+        help="files that benchmark and likeness have written; without one: what to start with here",
+    )
+    parser.add_argument(
+        "--model",
+        help="whose benchmarks, where the files have several; without a file the model to start "
+        "(default: tiny)",
+    )
     parser.add_argument(
         "--rate", type=positive, help="pictures a second at least (default, if nothing: 16)"
     )

@@ -16,12 +16,13 @@ from longlive_widget.engine.compiling import compile_model
 from longlive_widget.engine.decode import require_decoder
 from longlive_widget.engine.gpu import begin, current, has_triton
 from longlive_widget.engine.layers import prepare_layers, require_layers, require_own_layers
-from longlive_widget.engine.memory import require_memory, require_room
+from longlive_widget.engine.memory import require_memory, require_room, room_bytes
 from longlive_widget.engine.model import Model, Placement, Weights
 from longlive_widget.engine.official import OfficialFiles
 from longlive_widget.engine.session import Means, Session
 from longlive_widget.engine.source import Source, require_fetchable, source_of
 from longlive_widget.engine.stages import Tell, shown
+from longlive_widget.engine.starting import Place, Start, start_in
 from longlive_widget.engine.state import Keeper, SessionState
 from longlive_widget.engine.watch import Watch
 from longlive_widget.engine.windows import Positions, new_window
@@ -262,6 +263,11 @@ class Engine:
         except LongLiveError as error:
             return str(error)
         return ""
+
+    def preset_to_start(self) -> Start:
+        """The preset to start with here where nothing was measured, and why."""
+        room = room_bytes(self.device)
+        return start_in(Place(self.model.sizes, self.model.dtype, self.device, room), self.why_not)
 
     def why_not_take_over(self, session: Session) -> str:
         """Why a session cannot go on under this engine, as the end of a sentence; '' if it can."""

@@ -275,6 +275,16 @@ def free_bytes(device: torch.device) -> int | None:
     return min(available, most - used + remembered)
 
 
+def room_bytes(device: torch.device) -> int | None:
+    """The bytes that this process has or may have on a device; None where it does not tell."""
+    free = free_bytes(device)
+    if free is None:
+        return None
+    if device.type == "cuda":
+        return free + int(torch.cuda.memory_allocated(device))
+    return free + int(psutil.Process().memory_info().rss)
+
+
 def said_bytes(count: int) -> str:
     """So many bytes as a reader takes them: 28.1 GB, or 47 MB."""
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"

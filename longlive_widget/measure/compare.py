@@ -9,6 +9,7 @@ from itertools import product
 
 from longlive_widget.errors import RecordError
 from longlive_widget.geometry import Geometry
+from longlive_widget.measure.random_kind import random_kind
 from longlive_widget.measure.record import Record
 from longlive_widget.measure.statistics import Difference, Summary, difference
 from longlive_widget.presets import Preset
@@ -157,8 +158,8 @@ def compare(
         regression: the share by which they may be, 0.05 for 5 %.
 
     Raises:
-        RecordError: one side has no records, or none with samples or memory, or both have none of
-            the same subject.
+        RecordError: one side has no records, or none with samples or memory, both have none of the
+            same subject, or roundings of one were measured under random weights of several kinds.
     """
     for name, records in (("before", before), ("after", after)):
         if not records:
@@ -171,6 +172,8 @@ def compare(
                 "profile, scale, likeness or rounding"
             )
     first, second = _by_subject(before), _by_subject(after)
+    for subject in first:
+        _require_one_kind(subject, first[subject], second.get(subject, ()))
     pairs = tuple(
         _pair(subject, first[subject], second[subject], regression)
         for subject in first
@@ -184,6 +187,18 @@ def compare(
         tuple(subject for subject in first if subject not in second),
         tuple(subject for subject in second if subject not in first),
     )
+
+
+def _require_one_kind(subject: Subject, before: Iterable[Record], after: Iterable[Record]) -> None:
+    """Make sure that errors are not held against those under weights in which they show less."""
+    kinds = [sorted({random_kind(record) for record in side}) for side in (before, after)]
+    if kinds[1] and len({*kinds[0], *kinds[1]}) > 1:
+        first, second = map(" and ".join, kinds)
+        raise RecordError(
+            f"the {subject.kind} of {subject.preset.name!r} was measured under random weights of "
+            f"kind {first} before and {second} after, in which the same error does not show alike: "
+            "measure both sides under one"
+        )
 
 
 def _by_subject(records: Iterable[Record]) -> dict[Subject, list[Record]]:

@@ -22,6 +22,11 @@ def _changed(change: Difference, form: str, unit: str) -> str:
     return f"{median}{unit} ({low} to {high})"
 
 
+def changed(after: float, before: float) -> str:
+    """What became of a single figure, as a share, with no interval; "" where it was nothing."""
+    return f"{round(after / before - 1, 3) + 0.0:+.1%}" if before else ""  # never -0.0%
+
+
 def decibels(found: float | None) -> str:
     """A PSNR; infinite are equal pictures, None was not compared."""
     if found is None:

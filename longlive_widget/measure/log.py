@@ -6,16 +6,19 @@ It says nothing that the records do not hold, and proposes its decisions by rule
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from statistics import mean
 
 from longlive_widget import optimization_log
 from longlive_widget.engine.side_by_side import worst_and_mean_db
 from longlive_widget.errors import RecordError
+from longlive_widget.measure.changes_log import change_lines
 from longlive_widget.measure.decision import RULE, Decision, baseline_of, change_of, proposed
 from longlive_widget.measure.distance import Distance
+from longlive_widget.measure.environment_log import environment_lines
 from longlive_widget.measure.figures import choice, decibels, milliseconds, number, percent
 from longlive_widget.measure.findings_log import finding_lines
 from longlive_widget.measure.profile_log import profile_lines
+from longlive_widget.measure.quality_log import judged_lines, likeness_line, quality_lines
+from longlive_widget.measure.random_kind import hides_errors
 from longlive_widget.measure.recommend import (
     UNSEEN_DB,
     Candidate,
@@ -35,6 +38,7 @@ from longlive_widget.measure.statistics import (
     difference,
     paired_difference,
 )
+from longlive_widget.measure.uses import uses
 from longlive_widget.presets import PRESETS, Preset
 
 KINDS = (
@@ -52,7 +56,6 @@ KINDS = (
 """The kinds of record that the log is made from; others are listed and not used."""
 _ABLATIONS = ("ablation", "ablation_synchronised")
 """Those that stand in the tables of ablations."""
-_JUDGED = ("color", "shape", "motion", "ground")
 _COLUMNS = ("p50", "p95", "p99", "mean", "standard deviation", "least", "most", "samples")
 _BEYOND = "beyond_block_ms"
 """No sample of a record: made of three of them."""
@@ -156,29 +159,21 @@ class _Log:
         yield from self._findings()
         for candidate in self._candidates:
             yield from self._entry(candidate)
-        yield from self._judged()
+        yield from self._quality()
         yield from self._rounded()
         yield from self._profiles()
         yield from self._ablations()
         yield from self._scale()
         yield from self._starts()
         yield from self._sweet_spots()
+        yield from self._uses()
         yield from self._method()
         yield from self._sources()
 
     def _environment(self) -> Iterator[str]:
-        record = self._baseline.timed[0]
-        machine, versions, size = record.machine, record.versions, record.geometry
-        weights = ", random weights: times are true, pictures mean nothing"
-        yield from ("## Environment", "", "| | |", "|---|---|")
-        yield f"| model | {record.model}{weights if record.weights == 'random' else ''} |"
-        yield f"| pictures | {size.width_px} x {size.height_px}, {record.dtype} |"
-        driver = f", driver {machine.driver}" if machine.driver else ""
-        yield f"| device | {machine.device} ({machine.device_type}){driver} |"
-        yield f"| processor | {machine.processor}, {machine.cores} cores, {machine.system} |"
-        yield f"| torch | {versions.torch}, Python {versions.python}, CUDA {versions.cuda} |"
-        yield f"| source | {versions.package}, commit {record.commit or 'unknown'} |"
-        yield ""
+        summed_up = self._baseline.timed[0]
+        yield from ("## Environment", "")
+        yield from (*environment_lines(self._records, summed_up, self._of), "")
 
     def _summary(self) -> Iterator[str]:
         columns = ("preset", "ms a block", "change", "pictures/s", "latent frames/s", "peak GB")
@@ -244,6 +239,8 @@ class _Log:
                 shown = " | ".join("" if figure is None else f"{figure:.1f}" for figure in figures)
                 unit = "%" if name.endswith("_percent") else "ms"
                 yield f"| {label}, {unit} | {shown} | {of.count} |"
+        if one is not self._baseline:
+            yield from change_lines(one.timed, self._records, self._of)
         yield from self._ran(one)
         for record in one.timed:
             if out := len(remembered(record)):
@@ -284,12 +281,9 @@ class _Log:
 
     def _picture(self, one: Candidate) -> Iterator[str]:
         for record in one.alike:
-            against = f"Against `{record.facts['against']}` on {record.model} {self._of([record])}"
-            yield ""
-            found = Distance.of(record)
-            yield "; ".join([f"{against}: {found}", *_likeness(record)]) + "."
-            if found.stood_in:
-                yield f"What stood in for something else there: {found.stood_in}."
+            yield from ("", likeness_line(record, self._of))
+            if stood_in := Distance.of(record).stood_in:
+                yield f"What stood in for something else there: {stood_in}."
 
     def _logged(self, one: Candidate) -> Iterator[str]:
         theirs = optimization_log.EXPERIMENTS.get(one.name)
@@ -319,23 +313,12 @@ class _Log:
     def _change(self, one: Candidate) -> Difference | None:
         return change_of(one, self._baseline)
 
-    def _judged(self) -> Iterator[str]:
+    def _quality(self) -> Iterator[str]:
+        yield from quality_lines(self._candidates, self._of)
         judged = [record for record in self._records if record.kind == "quality"]
-        if not judged:
-            return
-        yield from ("## What pictures show of their prompts", "")
-        names = " | ".join(_JUDGED)
-        yield f"| preset | prompts | {names} | after a switch: {names} |"
-        yield "|---" * (2 + 2 * len(_JUDGED)) + "|"
-        for record in judged:
-            shares = [
-                number(record.facts.get(f"{stage}_{attribute}", ""))
-                for stage in ("adherence", "adherence_after_switch")
-                for attribute in _JUDGED
-            ]
-            name = f"{record.preset.name} of {record.model} {self._of([record])}"
-            yield f"| {name} | {record.counts['prompts']} | {' | '.join(shares)} |"
-        yield ""
+        if judged:
+            yield from ("## What pictures show of their prompts", "")
+            yield from (*judged_lines(judged, self._of), "")
 
     def _rounded(self) -> Iterator[str]:
         rounded = [record for record in self._records if record.kind == "rounding"]
@@ -359,7 +342,7 @@ class _Log:
                 f"{record.machine.device} | {size.width_px} x {size.height_px} | {len(errors)} | "
                 f"{worst} | {usual} | {latents} |"
             )
-        blind = [one for one in rounded if _hides_errors(one)]
+        blind = [one for one in rounded if hides_errors(one)]
         if blind:
             yield ""
             yield (
@@ -430,6 +413,13 @@ class _Log:
             yield f"- {recommend(self._candidates, limits).sentence}."
         yield ""
 
+    def _uses(self) -> Iterator[str]:
+        yield from ("## When to use which", "")
+        for use in uses(self._candidates):
+            one = use.candidate
+            yield f"- `{one.name}` {self._of([*one.timed, *one.alike])}: {use}."
+        yield ""
+
     def _method(self) -> Iterator[str]:
         yield from (
             "## Method",
@@ -471,24 +461,6 @@ def _attention(record: Record) -> str:
     if not times_ms:
         return f"{told}; the times are not in the record"
     return f"{told}, ms a call: {', '.join(f'{name} {ms:.3f}' for ms, name in times_ms)}"
-
-
-def _hides_errors(record: Record) -> bool:
-    """Whether it was made under random weights of before, whose layers did little."""
-    return record.weights == "random" and "random_weights" not in record.facts
-
-
-def _likeness(record: Record) -> Iterator[str]:
-    """What a record of `likeness` has of pictures beside their PSNR."""
-    for name, history in (("ssim", "from one history"), ("free_ssim", "running free")):
-        if found := record.samples.get(name):
-            yield f"SSIM {history} the worst block {min(found):.4f}, all {mean(found):.4f}"
-    for name in ("vmaf", "lpips", "clip_score"):
-        if name in record.facts:
-            yield f"{name} {number(record.facts[name])}"
-    if {"flicker", "flicker_against"} <= record.facts.keys():
-        seen, other = (number(record.facts[name]) for name in ("flicker", "flicker_against"))
-        yield f"flicker {seen}, of `{record.facts['against']}` {other}"
 
 
 def _base(name: str) -> str:

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator
 
 from longlive_widget.measure.recommend import sample_of
 from longlive_widget.measure.record import Record
-from longlive_widget.measure.statistics import Summary
+from longlive_widget.measure.statistics import Summary, slowest
 
 _NO_PART = ("block_ms", "unprofiled_", "switched_")
 """How the samples of a profile begin that are no part of a steady block."""
-_COLUMNS = ("part", "ms", "of a block", "calls", "TFLOP/s", "of the most", "GB/s", "of the most")
+_COLUMNS = ("of a block", "calls", "TFLOP/s", "of the most", "GB/s", "of the most")
 _GROUP_COLUMNS = (
     "group",
     "ms",
@@ -36,19 +36,23 @@ _LINEAR_PARTS = (
 def profile_lines(record: Record) -> Iterator[str]:
     """What parts and gaps take, then tables of groups and of parts: medians over blocks.
 
-    Of the parts the longest is the first.
+    Of the parts the longest is the first, and beside its median stands the p99 over blocks, or of
+    fewer than 100 the longest.
     """
     parts, block_ms = part_times(record)
     if told := _sums(record):
         yield from (told, "")
     yield from group_lines(record)
-    yield f"| {' | '.join(_COLUMNS)} |"
-    yield "|---" * len(_COLUMNS) + "|"
+    slow = slowest(len(sample_of(record, "block_ms")))
+    columns = "part", "p50 ms", f"{slow} ms", *_COLUMNS
+    yield f"| {' | '.join(columns)} |"
+    yield "|---" * len(columns) + "|"
     for name, ms in sorted(parts.items(), key=lambda part: -part[1]):
         if ms:
             key = name.replace(" ", "_")
-            cells = name, f"{ms:.1f}", f"{ms / block_ms:.1%}", *_of(record, key)
-            yield f"| {' | '.join(cells)} |"
+            most_ms = Summary.of(record.samples[f"{key}_ms"]).p99
+            cells = f"{ms:.1f}", f"{most_ms:.1f}", f"{ms / block_ms:.1%}", *_of(record, key)
+            yield f"| {name} | {' | '.join(cells)} |"
     yield ""
 
 

@@ -1,6 +1,6 @@
 """A profile as a table in Markdown, as what JSON knows, and as a record."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import mean
 
@@ -11,10 +11,11 @@ from longlive_widget.measure.ceilings import Ceilings
 from longlive_widget.measure.environment import commit, machine, measured, versions
 from longlive_widget.measure.profile_log import counted_as
 from longlive_widget.measure.record import Fact, Record
+from longlive_widget.measure.statistics import FEWEST_FOR_P99, Summary, slowest
 
 _STEADY, _SWITCHED = "Steady blocks", "Blocks on which a prompt lands"
 _COLUMNS = (
-    "part", "ms", "share", "calls", "gap ms", "GFLOP", "MB", "GFLOP/s", "of ceiling", "GB/s",
+    "share", "calls", "gap ms", "GFLOP", "MB", "GFLOP/s", "of ceiling", "GB/s",
     "of ceiling",
 )  # fmt: skip
 _UNKNOWN = "-"
@@ -134,19 +135,26 @@ def _sums(found: Breakdown) -> str:
 
 
 def _table(found: Breakdown, ceilings: Ceilings) -> Iterator[str]:
-    yield _row(_COLUMNS)
-    yield _row(("---", *("---:" for _ in _COLUMNS[1:])))
+    columns = "part", "ms", "p50 ms", f"{slowest(len(found.block_ms))} ms", *_COLUMNS
+    yield _row(columns)
+    yield _row(("---", *("---:" for _ in columns[1:])))
     for part in found.parts:
         yield _row(_cells(part, found, ceilings))
-    gaps, share = mean(found.gaps_ms), found.share(found.gaps_ms)
-    yield _row(("gaps", f"{gaps:.2f}", f"{100 * share:.1f} %", "", *[""] * 7))
+    share = found.share(found.gaps_ms)
+    yield _row(("gaps", *_times(found.gaps_ms), f"{100 * share:.1f} %", *[""] * 8))
+
+
+def _times(ms: Sequence[float]) -> tuple[str, str, str]:
+    """The mean over blocks, the median, and the p99 or the longest."""
+    of = Summary.of(ms)
+    return f"{of.mean:.2f}", f"{of.p50:.2f}", f"{of.p99:.2f}"
 
 
 def _cells(part: Part, found: Breakdown, ceilings: Ceilings) -> tuple[str, ...]:
     work, flop_per_s, byte_per_s = part.work, part.flop_per_s, part.byte_per_s
     return (
         part.name,
-        f"{part.mean_ms:.2f}",
+        *_times(part.ms),
         f"{100 * found.share(part.ms):.1f} %",
         f"{part.calls:.0f}",
         f"{mean(part.gap_ms):.2f}",
@@ -179,6 +187,7 @@ def _breakdown_json(found: Breakdown) -> dict[str, object]:
         "parts": {
             part.name: {
                 "ms": part.mean_ms,
+                **_quantiles_json(part.ms),
                 "share": found.share(part.ms),
                 "calls": part.calls,
                 "gap_ms": mean(part.gap_ms),
@@ -190,6 +199,13 @@ def _breakdown_json(found: Breakdown) -> dict[str, object]:
             for part in found.parts
         },
     }
+
+
+def _quantiles_json(ms: Sequence[float]) -> dict[str, float | None]:
+    """Median and longest over blocks; a p99 only of as many as have one."""
+    of = Summary.of(ms)
+    p99 = of.p99 if of.count >= FEWEST_FOR_P99 else None
+    return {"p50_ms": of.p50, "p99_ms": p99, "longest_ms": of.most}
 
 
 def _key(name: str) -> str:

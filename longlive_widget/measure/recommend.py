@@ -67,7 +67,7 @@ class Candidate:
 
     def samples(self, name: str) -> list[float]:
         """The numbers of that name of all its benchmarks, but of switches that read nothing."""
-        return [value for record in self.timed for value in _kept(record, name)]
+        return [value for record in self.timed for value in kept(record, name)]
 
     @property
     def latent_frames_per_s(self) -> float:
@@ -262,7 +262,7 @@ def remembered(record: Record) -> frozenset[int]:
     return frozenset(place for place, ms in enumerate(text_ms) if ms < nothing_ms)
 
 
-def _kept(record: Record, name: str) -> Sequence[float]:
+def kept(record: Record, name: str) -> Sequence[float]:
     """The numbers of that name of a record, but of switches that read nothing."""
     sample = record.samples.get(name, ())
     of_switches = name.startswith("switch_") or name in _OF_A_SWITCH
@@ -318,7 +318,7 @@ def with_pictures(
     compared = _of_pictures(model, geometry, [r for r in same if tells_of_pictures(r)])
     judged = _of_pictures(model, geometry, [r for r in same if is_judged(r)])
     errors = [error for record in compared for error in sample_of(record, "squared_error")]
-    known = bool(errors) or _settings(one.preset) == _settings(PRESETS["reference"])
+    known = bool(errors) or is_reference(one.preset)
     others = [record.model for record in compared if record.model != model]
     return replace(
         one,
@@ -333,6 +333,11 @@ def with_pictures(
 def _settings(preset: Preset) -> Preset:
     """The preset without the words about it."""
     return replace(preset, summary="")
+
+
+def is_reference(preset: Preset) -> bool:
+    """Whether it has all the settings of the reference, whatever its words."""
+    return _settings(preset) == _settings(PRESETS["reference"])
 
 
 def tells_of_pictures(record: Record) -> bool:

@@ -20,6 +20,7 @@ from longlive_widget.errors import PresetError
 from longlive_widget.measure.environment import measured
 from longlive_widget.measure.figures import decibels
 from longlive_widget.measure.likeness import Plan
+from longlive_widget.measure.random_kind import FACT
 from longlive_widget.measure.record import Fact, Record
 from longlive_widget.presets import PRESETS, Preset
 
@@ -63,7 +64,7 @@ class Rounding:
         plan = self.plan
         facts: dict[str, Fact] = {"against": EXACT}
         if self.engine.weights == "random":
-            facts["random_weights"] = RANDOM_WEIGHTS
+            facts[FACT] = RANDOM_WEIGHTS
         return measured(
             KIND,
             self.engine,

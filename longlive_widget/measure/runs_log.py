@@ -39,6 +39,12 @@ def runs_in(records: Iterable[Record]) -> tuple[tuple[Record, ...], ...]:
     return tuple(map(tuple, runs))
 
 
+def reference_in(run: Sequence[Record]) -> Record | None:
+    """The run's own reference, which took turns with the others; None if it had none."""
+    found = [record for record in run if as_named(record.preset) == PRESETS["reference"]]
+    return found[0] if found else None
+
+
 def beyond_block_ms(record: Record) -> list[float]:
     """What each switch adds to a block where its prompt was read before.
 
@@ -89,8 +95,8 @@ def _cells(record: Record, reference_ms: float | None) -> tuple[str, ...]:
 
 def _reference_ms(run: Sequence[Record]) -> float | None:
     """The median block of the run's own reference; None if it had none."""
-    found = [record for record in run if as_named(record.preset) == PRESETS["reference"]]
-    return Summary.of(sample_of(found[0], "block_ms")).p50 if found else None
+    reference = reference_in(run)
+    return None if reference is None else Summary.of(sample_of(reference, "block_ms")).p50
 
 
 def _of_one_run(run: Sequence[Record], record: Record) -> bool:

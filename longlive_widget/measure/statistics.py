@@ -17,6 +17,8 @@ FEWEST = 6
 
 With n samples that chance is 1 - 2 / 2^n: 93.8 % of 5, 96.9 % of 6.
 """
+FEWEST_FOR_P99 = 100
+"""Of fewer samples p99 is the longest of them, and is called so."""
 CONFIDENCE = 0.95
 RESAMPLES = 10_000
 
@@ -58,6 +60,11 @@ class Summary:
             most=float(ordered[-1]),
             deviation=float(ordered.std(ddof=1)) if len(ordered) > 1 else None,
         )
+
+
+def slowest(count: int) -> str:
+    """What the p99 of so many times is called: "longest" where it is nothing else."""
+    return "p99" if count >= FEWEST_FOR_P99 else "longest"
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ Everything comes from `Preset` itself: a setting that is added there is offered 
 """
 
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from types import NoneType
 from typing import TYPE_CHECKING, Literal, cast, get_args, get_origin, get_type_hints
 
@@ -22,6 +23,7 @@ from longlive_widget.widget.panel import (
 
 if TYPE_CHECKING:
     from longlive_widget.engine.engine import Engine
+    from longlive_widget.engine.starting import Start
 
 _TYPES = {name: hint for name, hint in get_type_hints(Preset).items() if name in PICTURE}
 
@@ -40,6 +42,11 @@ class Offers:
         if preset not in self._ways:
             self._ways[preset] = self._way(preset)
         return self._ways[preset]
+
+    @cached_property
+    def start(self) -> "Start":
+        """The preset to start with, where nothing was measured."""
+        return self._engine.preset_to_start()
 
     def presets(
         self, measured: Callable[[Preset], Measured | None], recommended: str | None

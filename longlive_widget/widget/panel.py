@@ -87,7 +87,7 @@ class Panel:
     """All that the panel shows.
 
     The state beside it has the seed and the size as they are now; `own_size` is the model's, width
-    and height. `advice` says which preset to take and why, '' where nothing was measured.
+    and height. `advice` says which preset to take and why.
     """
 
     preset: str

@@ -137,7 +137,8 @@ class Setup:
     def use(self, preset: str | Preset) -> Future[None]:
         """Make videos under this preset: from the next block on, or a new one, once it is loaded.
 
-        "recommended" is the one that `recommendation` has chosen.
+        "recommended" is the one that `recommendation` has chosen, or where nothing was measured the
+        one to start with on such a machine.
 
         Returns:
             What is done once it is so, or has the error for which all is as it was.
@@ -152,16 +153,19 @@ class Setup:
     def _named(self, name: str) -> Preset:
         if name != RECOMMENDED:
             return self._engines().offers.named(name)
-        advice = self.recommendation
-        if advice is None:
-            raise PresetError(
-                "nothing was measured on this machine, so that no preset is recommended: make some "
-                "blocks, or give the studio records of `longlive-widget benchmark`"
-            )
-        if advice.chosen is None:
-            raise PresetError(f"no preset is recommended: {advice.sentence}")
-        name = advice.chosen.name
-        return PRESETS.get(name, advice.chosen.preset)
+        preset, why = self._advice(self._engines())
+        if preset is None:
+            raise PresetError(f"no preset is recommended: {why}")
+        return PRESETS.get(preset.name, preset)
+
+    def _advice(self, engines: _Engines) -> tuple[Preset | None, str]:
+        """The preset to take, by what was measured or else by what is here; and why."""
+        engine = engines.present
+        if measured := self._figures.recommendation(engine, self._geometry(engine)):
+            chosen = measured.chosen
+            return None if chosen is None else chosen.preset, measured.sentence
+        start = engines.offers.start
+        return None if start.preset is None else PRESETS[start.preset], start.sentence
 
     def change(self, setting: str, value: object) -> Future[None]:
         """As `use`, the present preset with another setting."""
@@ -270,11 +274,10 @@ class Setup:
         with self._lock:
             engines, loading = self._engines(), self._loading
         engine, geometry = engines.present, self._geometry(engines.present)
-        advice = self._figures.recommendation(engine, geometry)
-        chosen = advice.chosen if advice else None
+        recommended, why = self._advice(engines)
         presets = engines.offers.presets(
             lambda preset: self._figures.of(preset, engine, geometry),
-            chosen.name if chosen else None,
+            recommended.name if recommended else None,
         )
         return Panel(
             preset=engine.preset.name,
@@ -282,7 +285,7 @@ class Setup:
             own_size=(engine.geometry.width_px, engine.geometry.height_px),
             presets=tuple(presets),
             settings=engines.offers.settings,
-            advice=advice.sentence if advice else "",
+            advice=why,
             loading=None if loading is None else loading.shown(),
         )
 

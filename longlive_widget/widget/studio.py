@@ -147,10 +147,11 @@ class LongLiveWidget(OwnLayout):
       video has begun it is what that begins with;
     - `timeline`, which the video follows: it may be assigned at any time. What has landed on a
       block that was begun can no longer be changed; that is a `TimelineError`;
-    - `preset`, by name ("recommended" asks `recommendation`) or one of your own. The running video
-      goes on under it from its next block where it can, or else begins anew once a model for it is
-      loaded; what it cannot have leaves all as it was. The assignment waits for that, the video
-      does not. Ctrl-C or `cancel_load` gives it up;
+    - `preset`, by name ("recommended" asks `recommendation`, and where nothing was measured takes
+      `Engine.preset_to_start`) or one of your own. The running video goes on under it from its
+      next block where it can, or else begins anew once a model for it is loaded; what it cannot
+      have leaves all as it was. The assignment waits for that, the video does not. Ctrl-C or
+      `cancel_load` gives it up;
     - `seed`: assigning it begins a playing video anew, and None draws one. While `seed_locked` is
       False, every video but a first one begins with a seed that is drawn;
     - `size_px`: width and height, None for the model's own; a playing video begins anew.

@@ -65,6 +65,23 @@ def test_a_first_block_that_compiles_is_told_of_until_it_is_there(lab, notebook_
         expect(player.locator(".ll-invitation")).to_be_hidden()
 
 
+IDLE = CELL.replace("studio.start()\n", "")
+
+
+def test_before_anything_was_made_the_preset_to_start_with_is_marked(lab, notebook_of, screenshots):
+    with lab.opened(notebook_of(IDLE)) as page:
+        run_all_cells(page)
+        player = studio(page)
+        folded = player.locator(".ll-presets > summary")
+        expect(folded).to_contain_text("reference · recommended here: quality")
+        folded.click()
+        expect(player.locator(".ll-badge:visible")).to_have_count(1)
+        expect(preset(player, "quality").locator(".ll-badge")).to_be_visible()
+        told = "quality to start with, as nothing was measured here yet: the same pictures"
+        expect(player.locator(".ll-advice")).to_contain_text(told)
+        screenshots.take(player, "presets-to-start-with.png")
+
+
 def test_a_person_changes_how_a_playing_video_is_made(lab, notebook_of, screenshots):
     with lab.opened(notebook_of(CELL)) as page:
         page.set_viewport_size(TALL)  # so that the player stays in sight of the open panel

@@ -10,6 +10,7 @@ import torch
 from longlive_widget.cache.window import RingWindow
 from longlive_widget.engine.changeover import changeover
 from longlive_widget.engine.session import Block
+from longlive_widget.engine.starting import Start
 from longlive_widget.engine.watch import Unwatched
 from longlive_widget.geometry import Geometry, pictures_before
 from longlive_widget.presets import PRESETS
@@ -62,6 +63,9 @@ class PaintedEngine:
 
     def why_not(self, preset):
         return "" if preset.linear_dtype == "model" else "no FP8 in this paint"
+
+    def preset_to_start(self):
+        return Start("quality", "quality to start with, in any paint")
 
     def why_not_take_over(self, session):
         return "" if session.engine.preset.window_frames == self.preset.window_frames else "window"

@@ -383,6 +383,37 @@ def test_records_that_cannot_be_compared_are_told_in_one_sentence(tmp_path, comm
     )
 
 
+def rounded(kind: int | None, weights: str = "random"):
+    own = {} if kind is None else {"random_weights": kind}
+    samples = {"squared_error": times(1)}
+    return record(
+        kind="rounding", weights=weights, samples=samples, facts={"against": "float32"} | own
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "kinds"),
+    [
+        ([rounded(None)], [rounded(2)], "1 before and 2 after"),
+        ([rounded(3)], [rounded(2)], "3 before and 2 after"),
+        ([rounded(2), rounded(None)], [rounded(2)], "1 and 2 before and 2 after"),
+    ],
+)
+def test_roundings_under_random_weights_of_two_kinds_are_refused(
+    before, after, kinds, command, capsys
+):
+    assert command([record(), *before], [record(), *after]) == 2
+    assert capsys.readouterr().err == (
+        f"longlive-widget: the rounding of 'turbo' was measured under random weights of kind "
+        f"{kinds}, in which the same error does not show alike: measure both sides under one\n"
+    )
+
+
+@pytest.mark.parametrize(("kind", "weights"), [(None, "random"), (2, "random"), (None, "trained")])
+def test_roundings_under_one_kind_of_weights_are_compared(kind, weights, command):
+    assert command([rounded(kind, weights)], [rounded(kind, weights)]) == 0
+
+
 def test_single_figures_but_memory_are_not_compared():
     start = of({}, kind="startup", facts={"cold_start_s": 50.0})
     with pytest.raises(RecordError, match="the records before are of startup, single figures"):

@@ -174,6 +174,34 @@ def test_each_run_stands_by_itself_beside_its_own_reference():
     ]
 
 
+def test_each_entry_has_the_change_of_every_figure_against_the_reference_of_its_run():
+    later = timedelta(hours=1)
+    first_run = timed("reference", 800), timed("balanced", 400, peak_gb=33)
+    second_run = [
+        replace(one, time=TIME + later)
+        for one in (timed("balanced", 500), timed("reference", 1000))
+    ]
+    alone = replace(timed("balanced", 1), time=TIME + 2 * later)
+    page = log_page([*first_run, *second_run, alone])
+    entry = section(page, "balanced")
+    assert "| figure | [2] | `reference` [1] | change | [3] | `reference` [4] | change |" in entry
+    half = "-49.9% (-50.0% to -49.9%)"
+    assert f"| steady block, p50, ms | 400.9 | 801.0 | {half} | 500.9 | 1001.0 | " in entry
+    assert "p99, of fewer than 100 the longest, ms | 401.9 | 801.9 | -49.9% | " in entry
+    assert "| block of a switch, p50, ms | 800.0 | 1600.0 | too few samples to tell" in entry
+    assert "| peak of device memory, GB | 33.0 | 30.0 | +10.0% | 30.0 | 30.0 | +0.0% |" in entry
+    assert "| pictures/s, by the mean block | 29.9 | 15.0 | +99.8% | " in entry
+    assert "first pictures, p50" not in entry
+    assert "\n[5]: no `reference` took turns with it, so no change is told.\n" in entry
+    assert "| change |" not in section(page, "reference")
+
+
+def test_from_nothing_no_change_is_told():
+    both = timed("reference", 800), timed("ultra", 300)
+    none = [replace(one, samples=one.samples | {"switch_ms": [0.0] * 6}) for one in both]
+    assert "| block of a switch, p50, ms | 0.0 | 0.0 |  |" in section(log_page(none), "ultra")
+
+
 def test_the_times_by_which_attention_was_chosen_stand_beside_the_choice():
     facts = {"attention": "fa3", "attention_cudnn_ms": 1.029, "attention_fa3_fp8_ms": 0.9}
     one = replace(timed("balanced", 500), facts=facts | {"load_s": 1.0, "attention_fa3_ms": 0.857})
@@ -219,11 +247,31 @@ def test_what_stood_in_as_pictures_were_made_is_told_beside_them():
     assert "stood in" not in section(log_page((*RECORDS[:3], seen)), "ultra")
 
 
-def test_the_environment_has_the_driver_of_a_gpu():
-    assert "| device | NVIDIA H100 (cuda), driver 570.86.15 |" in log_page(RECORDS)
-    machine = replace(MACHINE, device_type="cpu", device="AMD EPYC", driver=None)
-    on_cpu = log_page([replace(one, machine=machine) for one in RECORDS])
-    assert "| device | AMD EPYC (cpu) |" in on_cpu
+def test_every_machine_driver_torch_and_commit_of_any_record_is_an_environment():
+    first, *others = RECORDS
+    machine = replace(MACHINE, device_type="cpu", device="AMD EPYC", driver=None, threads=1)
+    apart = [
+        replace(others[0], commit=Commit("b" * 40, dirty=True)),
+        replace(others[1], machine=replace(MACHINE, driver="580.1")),
+        replace(compared("turbo", 1.0), machine=machine),
+        replace(
+            compared("turbo", 2.0),
+            machine=machine,
+            versions=replace(first.versions, torch="2.9.0+cpu", cuda=None, triton="3.6.0"),
+        ),
+    ]
+    table = log_page([first, *apart, others[2]]).split("## Environment")[1].split("\n## ")[0]
+    gpu, torch = "16 cores, 8 threads, Linux x86_64", "2.13.0+cu130, CUDA 13.0, Python 3.12.1"
+    on_cpu = "| AMD EPYC (cpu) |  | AMD EPYC, 16 cores, 1 thread, Linux x86_64 |"
+    assert table.splitlines()[-5:] == [
+        f"| NVIDIA H100 (cuda) | 570.86.15 | AMD EPYC, {gpu} | {torch} | 0.1.0, commit 29f12ca | "
+        "[1, 6] |",
+        f"| NVIDIA H100 (cuda) | 570.86.15 | AMD EPYC, {gpu} | {torch} | 0.1.0, commit bbbbbbb "
+        "(changed since) | [2] |",
+        f"| NVIDIA H100 (cuda) | 580.1 | AMD EPYC, {gpu} | {torch} | 0.1.0, commit 29f12ca | [3] |",
+        f"{on_cpu} {torch} | 0.1.0, commit 29f12ca | [4] |",
+        f"{on_cpu} 2.9.0+cpu, Triton 3.6.0, Python 3.12.1 | 0.1.0, commit 29f12ca | [5] |",
+    ]
 
 
 def test_the_sweet_spot_is_what_recommend_says():
@@ -241,9 +289,18 @@ def test_a_profile_is_a_table_of_its_parts():
     table = page.split("## ")[0].split("| part |")[1]
     rows = [row for row in table.splitlines() if "%" in row]
     assert rows == [
-        "| feed forward up | 50.0 | 50.0% |  |  |  |  |  |",
-        "| self attention | 25.0 | 25.0% |  |  |  |  |  |",
+        "| feed forward up | 50.0 | 50.0 | 50.0% |  |  |  |  |  |",
+        "| self attention | 25.0 | 25.0 | 25.0% |  |  |  |  |  |",
     ]
+
+
+def test_a_profile_has_the_p99_of_each_part_or_of_few_blocks_the_longest():
+    for least, told in ((10, "longest"), (298, "p99")):
+        samples = {"block_ms": [100.0] * (least + 2), "copies_ms": [1.0] * least + [2.0, 9.0]}
+        profiled = record(kind="profile", preset=PRESETS["ultra"], samples=samples, facts={})
+        page = log_page((*RECORDS, profiled)).split("## Where the time of `ultra` [11] goes")[1]
+        assert f"| part | p50 ms | {told} ms | of a block |" in page
+        assert f"\n| copies | 1.0 | {9.0 if least == 10 else 1.0} | 1.0% |" in page
 
 
 def test_a_profile_tells_what_parts_and_gaps_take_and_how_near_the_ceilings_parts_are():
@@ -256,13 +313,13 @@ def test_a_profile_tells_what_parts_and_gaps_take_and_how_near_the_ceilings_part
     profiled = record(kind="profile", preset=PRESETS["ultra"], samples=samples, facts=facts)
     page = log_page((*RECORDS, profiled)).split("## Where the time of `ultra` [11] goes")[1]
     assert "1 blocks. Parts take 25.75 % of them, gaps 2.00 %, 0.25 % is in no part" in page
-    assert "| decoder stage 1 | 1.0 | 1.0% |  | 4 of direct convolution | 50% |  |  |" in page
+    assert "| decoder stage 1 | 1.0 | 1.0 | 1.0% |  | 4 of direct convolution | 50% |  |  |" in page
     assert "profiling changed the median block by +1.5 %.\n" in page
     more = replace(profiled, facts=facts | {"unnamed_percent": 0.125})
     told = "by +1.5 %. In 0.12 % nothing runs, and the host is in no part.\n"
     assert told in log_page((*RECORDS, more))
-    assert "| copies | 25.0 | 25.0% | 12 | 2 | 25% | 1,500 | 50% |" in page
-    assert "| gaps | 2.0 | 2.0% |  |  |  |  |  |" in page
+    assert "| copies | 25.0 | 25.0 | 25.0% | 12 | 2 | 25% | 1,500 | 50% |" in page
+    assert "| gaps | 2.0 | 2.0 | 2.0% |  |  |  |  |  |" in page
     assert "waiting" not in page.split("\n## ")[0]
 
 
@@ -342,6 +399,73 @@ def test_what_the_judge_said_is_in_it():
     page = log_page((*RECORDS, judged))
     row = "| turbo of tiny [11] | 200 | 0.99 | 0.90 | 0.92 | 1.00 | 0.89 | 0.80 | 0.82 | 0.90 |"
     assert row in page
+
+
+def quality_table(*records: Record) -> dict[str, dict[str, str]]:
+    """The row of each preset in the table of quality, by the heads of its columns."""
+    head, _, *rows = (
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in log_page(records).split("## Quality")[1].split("\n## ")[0].splitlines()
+        if line.startswith("|")
+    )
+    names = [
+        f"{head[at - 1]}: change" if name == "change" else name for at, name in enumerate(head)
+    ]
+    return {row[0]: dict(zip(names, row, strict=True)) for row in rows}
+
+
+def judged_as(name: str, whole: float, after: float):
+    facts = {"adherence_whole": whole, "adherence_after_switch_whole": after}
+    return record(
+        kind="quality", preset=PRESETS[name], counts={"prompts": 9}, samples={}, facts=facts
+    )
+
+
+def test_the_table_of_quality_has_every_figure_of_every_preset_beside_the_reference():
+    seen = compared("ultra", 650.25)
+    own = {"ssim": [0.8, 0.9], "squared_error": [10.0, 650.25]}
+    ultra = replace(
+        seen,
+        samples=seen.samples | own,
+        facts=seen.facts | {"flicker": 3.0, "flicker_against": 2.5},
+    )
+    judged = judged_as("reference", 0.9, 0.8), judged_as("ultra", 0.45, 0.6)
+    times = timed("reference", 800), timed("ultra", 300), timed("speed", 480)
+    rows = quality_table(*times, ultra, *judged)
+    assert rows["`ultra` [4, 6]"] == {
+        "preset": "`ultra` [4, 6]",
+        "PSNR, worst block": "20.0 dB",
+        "PSNR, all": "22.9 dB",
+        "PSNR, running free": "10.0 dB",
+        "SSIM, worst block": "0.8000",
+        "SSIM, all": "0.8500",
+        "VMAF": "80.00",
+        "LPIPS": "not available",
+        "flicker": "3.00",
+        "of `reference`": "2.50",
+        "of `reference`: change": "+20.0%",
+        "judge": "45.0%",
+        "judge: change": "-50.0%",
+        "judge, after a switch": "60.0%",
+        "judge, after a switch: change": "-25.0%",
+    }
+    reference, speed = rows["`reference` [5]"], rows["`speed`"]
+    assert (reference["PSNR, worst block"], reference["judge"]) == ("equal", "90.0%")
+    assert {reference[name] for name in reference if "change" in name} == {""}
+    assert (speed["PSNR, worst block"], speed["VMAF"], speed["judge"]) == (
+        "not compared",
+        "not compared",
+        "not judged",
+    )
+
+
+def test_why_a_figure_of_quality_is_not_available_and_what_was_not_compared_is_told():
+    page = log_page((*RECORDS[:3], timed("speed", 480), compared("balanced", 0.0)))
+    quality = page.split("## Quality")[1].split("\n## ")[0]
+    assert "\nLPIPS [5]: not available: torchvision is not.\n" in quality
+    assert "\nNot compared: `ultra`, `speed` (`longlive-widget likeness` does).\n" in quality
+    assert "CLIP" not in quality
+    assert "## Quality" not in log_page(RECORDS[:3])
 
 
 def test_ablations_are_held_against_their_own_base():

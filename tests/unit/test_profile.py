@@ -519,7 +519,7 @@ def test_the_command_writes_its_table_and_a_record(tmp_path, run):
     assert "\n| feed-forward up | " in page
     assert "\n| gaps | " in page
     widths = {line.count("|") for line in page.splitlines() if line.startswith("|")}
-    assert widths == {12}
+    assert widths == {14}
     (record,) = read(records)
     assert (record.kind, record.counts["blocks"], record.geometry.width_px) == ("profile", 1, 64)
     parts_ms = [
@@ -538,8 +538,32 @@ def test_a_machine_that_slows_down_is_no_overhead(engine: Engine, monkeypatch: p
 
 def test_the_command_prints_json(run):
     said = json.loads(run("--json"))
-    assert said["steady"]["parts"]["feed-forward up"]["flops"] > 0
+    up = said["steady"]["parts"]["feed-forward up"]
+    assert up["flops"] > 0
+    assert (up["p50_ms"], up["longest_ms"], up["p99_ms"]) == (up["ms"], up["ms"], None)
     assert said["switched"] is None
+
+
+def with_times(found: Profile, ms: list[float]) -> Profile:
+    """The profile as if each block and each part of it had taken so long."""
+    parts = tuple(replace(one, ms=tuple(ms), gap_ms=tuple(ms)) for one in found.steady.parts)
+    taken = replace(found.steady, block_ms=tuple(ms), gaps_ms=tuple(ms), parts=parts)
+    return replace(found, steady=taken, switched=None)
+
+
+def test_each_part_has_its_median_and_its_p99_or_of_few_blocks_the_longest(found: Profile):
+    few, many = (with_times(found, [1.0] * least + [2.0, 9.0]) for least in (10, 298))
+    for profile, head, p99 in ((few, "longest", "9.00"), (many, "p99", "1.00")):
+        table = profile.markdown().split("## Steady blocks")[1]
+        assert f"\n| part | ms | p50 ms | {head} ms | share | calls |" in table
+        for name in ("feed-forward up", "gaps"):
+            row = next(line for line in table.splitlines() if line.startswith(f"| {name} |"))
+            assert row.split(" | ")[2:4] == ["1.00", p99]
+    (up, more) = (
+        profile.as_json()["steady"]["parts"]["feed-forward up"] for profile in (few, many)
+    )
+    assert (up["p99_ms"], up["longest_ms"]) == (None, 9.0)
+    assert (more["p50_ms"], more["p99_ms"], more["longest_ms"]) == (1.0, 1.0, 9.0)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from longlive_widget import PRESETS, Engine, Preset
 from longlive_widget.engine import engine as engine_module
 from longlive_widget.engine import memory
 from longlive_widget.engine.source import FolderSource
+from longlive_widget.engine.starting import Start
 from longlive_widget.errors import (
     CapabilityError,
     GeometryError,
@@ -544,8 +545,6 @@ def test_a_changed_preset_is_the_one_it_was_changed_from_once_all_is_back():
 def test_figures_are_those_of_blocks_made_here_and_of_no_others(painted):
     assert all(one.measured is None for one in painted._setup.panel().presets)
     assert painted.recommendation is None
-    with pytest.raises(PresetError, match="nothing was measured on this machine, so that no"):
-        painted.preset = "recommended"
     painted.run(blocks=6)
     wait_until(lambda: painted.recommendation is not None)
     fewer = PRESETS["reference"].with_(denoise_steps=(1000,))
@@ -559,6 +558,28 @@ def test_figures_are_those_of_blocks_made_here_and_of_no_others(painted):
     advice = painted._setup.panel().advice
     assert advice.startswith(f"reference: {reference.block_ms} ms a block")
     assert "equal pictures" in advice
+
+
+def test_where_nothing_was_measured_the_one_to_start_with_is_recommended(painted, monkeypatch):
+    panel = painted._setup.panel()
+    assert [one.name for one in panel.presets if one.recommended] == ["quality"]
+    assert panel.advice == "quality to start with, in any paint"
+    painted.preset = "recommended"
+    assert painted.preset == PRESETS["quality"]
+    monkeypatch.setattr(
+        PaintedEngine, "preset_to_start", lambda _: Start(None, "none fits in any paint")
+    )
+    painted.preset = "reference"
+    assert not any(one.recommended for one in painted._setup.panel().presets)
+    with pytest.raises(PresetError, match="no preset is recommended: none fits in any paint"):
+        painted.preset = "recommended"
+
+
+def test_a_studio_on_a_processor_starts_with_what_compiles_nothing(studio):
+    panel = studio._setup.panel()
+    assert [one.name for one in panel.presets if one.recommended] == ["quality"]
+    assert "as nothing was measured here yet" in panel.advice
+    assert "this machine has " in panel.advice
 
 
 def test_blocks_that_are_made_beside_a_loading_model_do_not_count(painted, monkeypatch):
