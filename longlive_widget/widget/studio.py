@@ -17,6 +17,7 @@ from longlive_widget.engine.branches import EVERY_BLOCKS
 from longlive_widget.engine.video_file import VideoFile
 from longlive_widget.errors import (
     SessionError,
+    above_zero,
     one_of,
     reachable,
     require_engine,
@@ -526,11 +527,13 @@ class LongLiveWidget(OwnLayout):
         """Write the pictures of `blocks` to an MP4 file, at the video's own rate.
 
         With `seconds` only the newest of them, in whole blocks; large pictures are then copied as
-        they were shown, which reaches further back than `blocks` does.
+        they were shown, which reaches further back than `blocks` does. No time above 0 is a
+        `SessionError`.
         """
         blocks = self._made_blocks()
         height_px, width_px = blocks[0].frames.shape[1:3]
         if seconds is not None:
+            above_zero("seconds", seconds, SessionError)
             write_shots(path, self._runner.delivery.lately(seconds)[1], width_px, height_px)
             return
         with VideoFile(path, width_px, height_px) as video:
