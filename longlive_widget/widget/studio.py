@@ -24,6 +24,7 @@ from longlive_widget.errors import (
     require_place,
     whole_number,
 )
+from longlive_widget.files import write_whole
 from longlive_widget.geometry import pictures_before
 from longlive_widget.measure.memory import reserved_bytes
 from longlive_widget.measure.records import read
@@ -543,7 +544,7 @@ class LongLiveWidget(OwnLayout):
     def snapshot(self, path: str | Path, *, picture: int | None = None) -> None:
         """Write one picture to a PNG file, exactly as it was made: the newest, or number `picture`.
 
-        A place where no file can be is an `OutputError`.
+        A place where no file can be is an `OutputError`, and so is a full disk.
 
         Raises:
             SessionError: it is not kept, or never was made.
@@ -559,7 +560,7 @@ class LongLiveWidget(OwnLayout):
             raise SessionError(f"picture {number} is not kept: use {first} to {last}")
         path = reachable(path)
         require_place(path, "picture")
-        path.write_bytes(encode_png(made))
+        write_whole(path, encode_png(made))
 
     def manifest(self) -> "Manifest":
         """What this video is made by and of, so far, with a hash of each picture.
