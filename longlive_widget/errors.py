@@ -6,6 +6,7 @@ Each message names the value, the limit and the way out.
 import difflib
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from numbers import Real
 from operator import index
 from pathlib import Path
 from reprlib import repr as short
@@ -94,6 +95,12 @@ def whole_number(
     return number
 
 
+def above_zero(name: str, value: object, error: type[LongLiveError]) -> None:
+    """Make sure that `value` is a number above 0; else it is an `error` that calls it `name`."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not float(value) > 0:
+        raise error(f"{name} {value!r} is no number above 0: use one")
+
+
 def known_version(
     what: str, version: object, newest: int, error: type[LongLiveError], *, word: str = "version"
 ) -> int:
@@ -156,7 +163,7 @@ def reachable(path: str | Path) -> Path:
         raise OutputError(
             f"{str(path)!r} cannot be a file ({error.strerror}): give it another name"
         ) from error
-    except (RuntimeError, ValueError) as error:  # no such user's home; a zero byte
+    except (RuntimeError, TypeError, ValueError) as error:  # no such home; a zero byte; None
         raise OutputError(f"{str(path)!r} is no path ({error}): give another one") from error
     return path
 

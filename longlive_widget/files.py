@@ -42,3 +42,21 @@ def whole_text_file(path: Path) -> Iterator[TextIO]:
             unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Have these bytes in the file at `path`, or what was there before.
+
+    A link and a pipe are written through. What a disk refuses is an `OutputError`.
+    """
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        with disk_errors_explained(path):
+            path.write_bytes(content)
+        return
+    unfinished = unfinished_beside(path)
+    try:
+        with disk_errors_explained(path):
+            unfinished.write_bytes(content)
+            unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)

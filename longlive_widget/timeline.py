@@ -105,6 +105,9 @@ class Landing:
         return f"{self.prompt!r} {place}{asked}{lost}"
 
 
+_ARE_NO_ENTRIES = "is no entry of a timeline: write Timeline.of('a red ball', (24, 'a blue star'))"
+
+
 @dataclass(frozen=True)
 class Timeline:
     """Prompts in the order of their latent frames; the first one starts at 0.
@@ -117,13 +120,12 @@ class Timeline:
     entries: tuple[Entry, ...]
 
     def __post_init__(self) -> None:
+        if not isinstance(self.entries, Iterable):
+            raise TimelineError(f"{self.entries!r} {_ARE_NO_ENTRIES}")
         object.__setattr__(self, "entries", tuple(self.entries))
         for entry in self.entries:
             if not isinstance(entry, Entry):
-                raise TimelineError(
-                    f"{entry!r} is no entry of a timeline: write Timeline.of('a red ball', "
-                    "(24, 'a blue star'))"
-                )
+                raise TimelineError(f"{entry!r} {_ARE_NO_ENTRIES}")
         _require_beginning(self.entries)
         for before, after in pairwise(self.entries):
             if after.latent_frame == before.latent_frame:
@@ -162,6 +164,8 @@ class Timeline:
 
     def with_entry(self, entry: Entry) -> "Timeline":
         """The timeline with one entry more, in the place of one that starts at its frame."""
+        if not isinstance(entry, Entry):
+            raise TimelineError(f"{entry!r} {_ARE_NO_ENTRIES}")
         others = (each for each in self.entries if each.latent_frame != entry.latent_frame)
         return Timeline(tuple(sorted((*others, entry), key=lambda each: each.latent_frame)))
 

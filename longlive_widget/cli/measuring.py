@@ -26,6 +26,7 @@ from longlive_widget.cli.arguments import (
     seed,
     size,
 )
+from longlive_widget.files import write_whole
 from longlive_widget.presets import Preset
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ def profile(chosen: argparse.Namespace) -> None:
     if out is None:
         print(page.rstrip())
     else:
-        out.write_text(page, encoding="utf-8")
+        write_whole(out, page.encode())
         print(out)
     if records is not None:
         append(records, found.record())

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from longlive_widget.cli.arguments import path_to_write, percentage, positive, records_in
 from longlive_widget.errors import CapabilityError, RecordError, reachable, require_place
+from longlive_widget.files import write_whole
 
 if TYPE_CHECKING:
     import torch
@@ -87,11 +88,11 @@ def log(chosen: argparse.Namespace) -> None:
     written = form(records, decisions=decisions)
     if charts is not None:
         for name, figure, words in scale_figures(records):
-            (charts / f"{name}.svg").write_bytes(figure.svg(words))
+            write_whole(charts / f"{name}.svg", figure.svg(words))
     if out is None:
         print(written, end="")
         return
-    out.write_text(written, encoding="utf-8")
+    write_whole(out, written.encode())
     print(out)
 
 

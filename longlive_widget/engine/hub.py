@@ -2,8 +2,8 @@
 
 Only files that are asked for by name are fetched. Where a connection breaks it is taken up inside
 the file, from the last whole piece of 10 MiB on, until nothing more has come five times; after a
-fetch that failed for good, the next one goes on from there. With `HF_HUB_OFFLINE=1` in the
-environment nothing but what is already here is used.
+fetch that failed for good, the next one goes on from there. 5 s of silence count as a break. With
+`HF_HUB_OFFLINE=1` in the environment nothing but what is already here is used.
 """
 
 import hashlib
@@ -11,12 +11,21 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Protocol
 
 from longlive_widget.engine.large_files import fetch_large_files
 from longlive_widget.errors import CheckpointError, ModelNotFoundError
 
+SILENCE_S = 5.0
+"""So long is waited for the hub to answer, or for the next bytes of a file."""
 _PIECE_BYTES = 2**20
 _HUB_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*(@[\w.-]+)?")
+
+
+class _Request(Protocol):
+    """What an HTTP client is about to ask, and how long it waits at each stage, None for ever."""
+
+    extensions: dict[str, dict[str, float | None]]
 
 
 def is_hub_id(text: str) -> bool:
@@ -48,7 +57,7 @@ def fetched(hub_id: str, patterns: Sequence[str]) -> Path:
     name, *revisions = hub_id.split("@")
     revision = revisions[0] if revisions else None
     try:
-        with _held_to_hashes(name):
+        with _held_to_hashes(name), _silence_ends():
             fetch_large_files(name, revision, patterns, _storage(name))
             return Path(snapshot_download(name, revision=revision, allow_patterns=list(patterns)))
     except RevisionNotFoundError as error:
@@ -75,6 +84,32 @@ def fetched(hub_id: str, patterns: Sequence[str]) -> Path:
             f"the files of {name} cannot be kept ({_first_line(error)}): make room, or name "
             "another place in HF_HOME"
         ) from error
+
+
+@contextmanager
+def _silence_ends() -> Iterator[None]:
+    """Inside, no request of huggingface_hub waits for more than `SILENCE_S` without a byte.
+
+    Its own limits are 10 and 60 s, and what it asks of a repository has none: a hub that takes
+    connections and says nothing would be waited for without an end. They hold on where it begins
+    anew after a connection that was refused. Looking up a host's name has the system's limit, and
+    what the hub gives by Xet that library's.
+    """
+    from huggingface_hub import get_session
+
+    def hurry(request: _Request) -> None:
+        own = request.extensions.get("timeout", {})
+        request.extensions["timeout"] = {
+            each: min(own.get(each) or SILENCE_S, SILENCE_S)
+            for each in ("connect", "read", "write", "pool")
+        }
+
+    hooks = get_session().event_hooks["request"]
+    hooks.append(hurry)
+    try:
+        yield
+    finally:
+        hooks.remove(hurry)
 
 
 @contextmanager

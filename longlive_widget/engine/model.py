@@ -28,6 +28,7 @@ from longlive_widget.errors import (
     true_or_false,
     whole_number,
 )
+from longlive_widget.files import write_whole
 from longlive_widget.geometry import Geometry
 from longlive_widget.model.adapters import Adapters
 from longlive_widget.model.bare import bare, undrawn
@@ -142,7 +143,7 @@ class Sizes:
         """Write `model.json` into a folder."""
         folder.mkdir(parents=True, exist_ok=True)
         said = {"version": MODEL_VERSION} | asdict(self)
-        (folder / MODEL).write_text(json.dumps(said, indent=2) + "\n")
+        write_whole(folder / MODEL, (json.dumps(said, indent=2) + "\n").encode())
 
 
 @dataclass(frozen=True)

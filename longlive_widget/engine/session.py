@@ -45,7 +45,15 @@ from longlive_widget.geometry import Geometry
 from longlive_widget.model.adapters import Sum
 from longlive_widget.model.stream import DecoderStream
 from longlive_widget.presets import Preset
-from longlive_widget.timeline import CUT, Entry, Landing, Timeline, Transition, require_seed
+from longlive_widget.timeline import (
+    CUT,
+    Entry,
+    Landing,
+    Timeline,
+    Transition,
+    require_seed,
+    timeline_of,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -247,11 +255,12 @@ class Session:
             self.timeline = timeline
         return landing
 
-    def replan(self, timeline: Timeline) -> int:
+    def replan(self, timeline: Timeline | str) -> int:
         """Follow this timeline from the next block on; returns the number of that block.
 
         One that changes what has landed on a block that was begun is a `TimelineError`.
         """
+        timeline = timeline_of(timeline)
         with self._lock:
             self.timeline.require_past(timeline, self._begun, self.geometry.block_frames)
             landings = timeline.landings(self.geometry.block_frames)

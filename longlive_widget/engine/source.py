@@ -1,6 +1,7 @@
 """Where a model comes from: embedded, a folder in either form, single files, or a model hub."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import resources
@@ -197,12 +198,14 @@ def model_folder(model: object, *, besides: Sequence[str] = ()) -> Path:
         return Path(str(resources.files("longlive_widget") / model / "weights"))
     if isinstance(model, str | Path) and model != "":
         path = Path(model)
-        if path.is_dir():
-            return path
-        if path.is_file():
-            raise ModelNotFoundError(
-                f"{path} is a file: give the folder that it is in, or all files in OfficialFiles"
-            )
+        with suppress(OSError):  # no file can have that name
+            if path.is_dir():
+                return path
+            if path.is_file():
+                raise ModelNotFoundError(
+                    f"{path} is a file: give the folder that it is in, or all files in "
+                    "OfficialFiles"
+                )
     known = choice_of(model, (*EMBEDDED, *besides))
     raise ModelNotFoundError(
         f"no model is called {str(model)!r}: {known}, or give the path of a folder that holds one"

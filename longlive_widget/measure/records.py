@@ -47,7 +47,7 @@ def append(path: str | Path, record: Record) -> None:
             _write_whole(file, line)
     except RecordError:
         raise
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, TypeError, ValueError, RuntimeError) as error:
         raise OutputError(
             f"no record can be written to {str(path)!r} ({_reason(error)}): choose another place"
         ) from error
@@ -65,7 +65,7 @@ def read(path: str | Path) -> tuple[Record, ...]:
     try:
         with Path(path).expanduser().open("rb") as file, _locked(file, alone=False):
             lines = file.read().split(b"\n")
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, TypeError, ValueError, RuntimeError) as error:
         raise RecordError(
             f"{str(path)!r} cannot be read ({_reason(error)}): give a file of records"
         ) from error

@@ -327,7 +327,13 @@ def peft_adapter(path: Path | str) -> dict[str, Tensor]:
     if not isinstance(path, str | Path):
         raise CheckpointError(f"{path!r} is no path: give the file or folder of an adapter")
     path = Path(path)
-    path = path / PEFT_FILE if path.is_dir() else path
+    try:
+        path = path / PEFT_FILE if path.is_dir() else path
+    except OSError as error:
+        raise CheckpointError(
+            f"{str(path)!r} cannot be a file ({error.strerror}): give the file or folder of an "
+            "adapter"
+        ) from error
     config_path = path.with_name(PEFT_CONFIG)
     said = _said_by_peft(config_path)
     weights = unwrap_lora(read_checkpoint(path), path)

@@ -379,7 +379,7 @@ def text_in(path: str | Path) -> str:
         return place.read_text(encoding="utf-8")
     except ManifestError:
         raise
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, TypeError, ValueError, RuntimeError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise ManifestError(
             f"{str(path)!r} cannot be read ({reason}): give the manifest of a run"

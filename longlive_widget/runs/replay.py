@@ -160,10 +160,18 @@ def kept(run: str | Path | Manifest | RecordedRun) -> tuple[Manifest, RecordedRu
             raise ManifestError(
                 f"run {run!r} is none: give a manifest, its file, a recording or its folder"
             )
-        if not Path(run).expanduser().is_dir():
+        if not _is_folder(run):
             return Manifest.read(run), None
         run = RecordedRun.open(run)
     return run.manifest, run
+
+
+def _is_folder(path: str | Path) -> bool:
+    """False also of what no file can be called: who reads it says so."""
+    try:
+        return Path(path).expanduser().is_dir()
+    except (OSError, RuntimeError):
+        return False
 
 
 def _psnr_db(block: Block, recording: RecordedRun) -> float:

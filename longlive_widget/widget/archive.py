@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from longlive_widget.errors import OutputError, SessionError
+from longlive_widget.errors import OutputError, SessionError, reachable
 from longlive_widget.geometry import Geometry
 from longlive_widget.widget.courier import Courier, Errand
 from longlive_widget.widget.outbox import Outbox
@@ -61,7 +61,7 @@ class Archive:
         with self._lock:
             if self._recorder is not None:
                 raise SessionError(f"{str(self.recording)!r} is being recorded: cut() it first")
-            name = Path(path or f"longlive-{datetime.now():%Y%m%d-%H%M%S}.mp4")
+            name = reachable(path or f"longlive-{datetime.now():%Y%m%d-%H%M%S}.mp4")
             if lossless and name.suffix:
                 raise SessionError(
                     f"{str(name)!r} is a file, and only a recording in a folder is kept without "

@@ -17,12 +17,14 @@ from longlive_widget.engine.branches import EVERY_BLOCKS
 from longlive_widget.engine.video_file import VideoFile
 from longlive_widget.errors import (
     SessionError,
+    above_zero,
     one_of,
     reachable,
     require_engine,
     require_place,
     whole_number,
 )
+from longlive_widget.files import write_whole
 from longlive_widget.geometry import pictures_before
 from longlive_widget.measure.memory import reserved_bytes
 from longlive_widget.measure.records import read
@@ -527,11 +529,13 @@ class LongLiveWidget(OwnLayout):
         """Write the pictures of `blocks` to an MP4 file, at the video's own rate.
 
         With `seconds` only the newest of them, in whole blocks; large pictures are then copied as
-        they were shown, which reaches further back than `blocks` does.
+        they were shown, which reaches further back than `blocks` does. No time above 0 is a
+        `SessionError`.
         """
         blocks = self._made_blocks()
         height_px, width_px = blocks[0].frames.shape[1:3]
         if seconds is not None:
+            above_zero("seconds", seconds, SessionError)
             write_shots(path, self._runner.delivery.lately(seconds)[1], width_px, height_px)
             return
         with VideoFile(path, width_px, height_px) as video:
@@ -541,7 +545,7 @@ class LongLiveWidget(OwnLayout):
     def snapshot(self, path: str | Path, *, picture: int | None = None) -> None:
         """Write one picture to a PNG file, exactly as it was made: the newest, or number `picture`.
 
-        A place where no file can be is an `OutputError`.
+        A place where no file can be is an `OutputError`, and so is a full disk.
 
         Raises:
             SessionError: it is not kept, or never was made.
@@ -557,7 +561,7 @@ class LongLiveWidget(OwnLayout):
             raise SessionError(f"picture {number} is not kept: use {first} to {last}")
         path = reachable(path)
         require_place(path, "picture")
-        path.write_bytes(encode_png(made))
+        write_whole(path, encode_png(made))
 
     def manifest(self) -> "Manifest":
         """What this video is made by and of, so far, with a hash of each picture.

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from longlive_widget.errors import LongLiveError
 from longlive_widget.timeline import Timeline
+from longlive_widget.widget.protocol import Command
 from longlive_widget.widget.studio import LongLiveWidget
 from tests.fuzz.conftest import ASKED, CI_EXAMPLES
 from tests.fuzz.made_up import changed_twice, values
@@ -45,15 +46,42 @@ def hear_all(studio: LongLiveWidget) -> None:
     assert obeyed.wait(PATIENCE_S)
 
 
+def settings_of(studio: LongLiveWidget) -> tuple:
+    """All that a page may change, but for what a video does by itself."""
+    plan = studio.timeline, studio._runner.plan.revision, studio.preset
+    return *plan, studio.seed, studio.seed_locked, studio.size_px, studio.status
+
+
+def hold_to_words(studio: LongLiveWidget, patch: pytest.MonkeyPatch) -> None:
+    """Have it fail where a command that is refused has changed anything."""
+    obey = studio._obey
+
+    def obeyed(command: Command, view: str | None) -> None:
+        before, errors = settings_of(studio), studio.errors
+        try:
+            obey(command, view)
+        except LongLiveError:
+            assert settings_of(studio) == before, command
+            raise
+        if studio.errors[-1:] != errors[-1:]:  # told, not raised
+            assert settings_of(studio) == before, command
+
+    patch.setattr(studio, "_obey", obeyed)
+
+
 @pytest.mark.fault(
     "The page and its messages",
     "messages are malformed, out of order, lost or there twice",
-    "nothing is raised; each is obeyed or told in a sentence, and the video plays on as it would",
+    "nothing is raised; each is obeyed, or told in a sentence and changes nothing, and the video "
+    "plays on as it would",
 )
-def test_whatever_a_page_sends_the_studio_tells_what_is_wrong_and_makes_its_blocks(record_property):
+def test_whatever_a_page_sends_the_studio_tells_what_is_wrong_and_makes_its_blocks(
+    record_property, monkeypatch
+):
     """Errors are all of the package's own: none is a mistake of ours."""
     count = 0
     studio = LongLiveWidget(PaintedEngine(), Timeline.of("a red ball"), seed=1)
+    hold_to_words(studio, monkeypatch)
 
     @settings(max_examples=1 + ASKED // AT_ONCE if ASKED else CI_EXAMPLES)
     @given(st.lists(messages, min_size=AT_ONCE if ASKED else 0, max_size=AT_ONCE))

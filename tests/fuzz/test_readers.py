@@ -5,7 +5,7 @@ import io
 import json
 import re
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from safetensors.torch import save_file
 from longlive_widget import Engine, Timeline
 from longlive_widget.cli.main import _parser
 from longlive_widget.engine.model import Sizes
+from longlive_widget.engine.session import Session
 from longlive_widget.errors import LONGEST, LongLiveError
 from longlive_widget.geometry import Geometry
 from longlive_widget.measure.records import append, read
@@ -42,25 +43,43 @@ TIMELINE = Timeline.of("a red ball", (9, "a blue star"), (24, "it stops"))
 
 @dataclass(frozen=True)
 class Known:
-    """What readers know, to be changed: files as bytes, and a folder to put the changed ones in."""
+    """What readers know, to be changed: files as bytes, an engine and a video of it.
+
+    The changed files are put into a folder in which nothing else lies.
+    """
 
     folder: Path
+    engine: Engine
+    session: Session
     manifest: dict
     journal: bytes
     records: bytes
     safetensors: bytes
     pickle: bytes
     model: dict
+    handed: dict[str, bytes] = field(default_factory=dict)
 
     def at(self, name: str, content: bytes) -> Path:
         path = self.folder / name
         path.write_bytes(content)
+        self.handed[name] = content
         return path
+
+    @property
+    def untouched(self) -> bool:
+        """Whether the folder holds what was put there, and that alone."""
+        return {path.name: path.read_bytes() for path in self.folder.iterdir()} == self.handed
+
+    @property
+    def video(self) -> tuple:
+        """What the session has been asked to make."""
+        video = self.session
+        return video.timeline, video.preset, video.landings, len(video._asked), video.next_block
 
 
 @pytest.fixture(scope="module")
-def known(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("known")
+def written(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("written")
     engine = Engine.load("tiny", Preset("quick", "", (1000,)))
     session = engine.session(TIMELINE, 3, size_px=(48, 32))
     logbook, journal = Logbook(engine, session), JournalFile(folder / "journal")
@@ -76,10 +95,19 @@ def known(tmp_path_factory):
     embedded = Path(__file__).parents[2] / "longlive_widget" / "tiny" / "weights" / "model.json"
     return Known(
         folder,
+        engine,
+        session,
         json.loads(logbook.manifest().text()),
         *((folder / name).read_bytes() for name in files),
         json.loads(embedded.read_bytes()),
     )
+
+
+@pytest.fixture
+def known(written, tmp_path, monkeypatch):
+    """In a folder of its own, which is also the present one: whatever is written there is seen."""
+    monkeypatch.chdir(tmp_path)
+    return replace(written, folder=tmp_path, handed={})
 
 
 def a_prompt_goes_to_every_form_and_back(text: str) -> None:
@@ -238,7 +266,8 @@ def require_sentence(told: str) -> None:
 @pytest.mark.fault(
     "Files that are read",
     "a file, a message or an argument is anything at all",
-    "the right result, or an error of the package's own",
+    "the right result, or an error of the package's own; no file is left or changed, and a "
+    "video is as it was",
 )
 @pytest.mark.parametrize("reader", READERS)
 def test_a_reader_reads_or_refuses_whatever_it_is_handed(known, reader, record_property):
@@ -253,6 +282,7 @@ def test_a_reader_reads_or_refuses_whatever_it_is_handed(known, reader, record_p
             reading(known, content)
         except LongLiveError as error:
             require_sentence(str(error))
+        assert known.untouched
 
     read_or_refused()
     record_property("reader", reader)

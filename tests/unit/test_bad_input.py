@@ -2,9 +2,32 @@
 
 import pytest
 
-from longlive_widget import Comparison, Engine, LongLiveWidget, Preset, replay
-from longlive_widget.errors import LONGEST, LongLiveError, ManifestError, OutputError, SessionError
+from longlive_widget import (
+    Comparison,
+    Engine,
+    LongLiveWidget,
+    Manifest,
+    Preset,
+    Recording,
+    Timeline,
+    replay,
+)
+from longlive_widget.errors import (
+    LONGEST,
+    CapabilityError,
+    CheckpointError,
+    LongLiveError,
+    ManifestError,
+    ModelNotFoundError,
+    OutputError,
+    RecordError,
+    SessionError,
+    TimelineError,
+)
+from longlive_widget.measure import records
 from longlive_widget.measure.inside import Inside
+from longlive_widget.model.adapters import peft_adapter
+from longlive_widget.timeline_forms import read_timeline
 
 RED = "a red ball moves right on white"
 
@@ -34,6 +57,67 @@ def test_bad_input_is_told_in_a_sentence(engine, act, error: type[LongLiveError]
     with pytest.raises(error, match=told) as raised:
         act(engine)
     assert "\n" not in str(raised.value)
+
+
+LONG = "x" * 300
+"""No file can have that name."""
+
+
+@pytest.mark.parametrize(
+    ("act", "error", "told"),
+    [
+        (lambda: Engine.load(LONG), ModelNotFoundError, "no model is called 'x+'"),
+        (lambda: Engine.load("tiny", device=("cpu",)), CapabilityError, "device .*use 'cpu'"),
+        (lambda: Engine.load("tiny", device=b"\xff"), CapabilityError, "device .*use 'cpu'"),
+        (lambda: replay(LONG), ManifestError, "'x+.* cannot be read .*: give"),
+        (lambda: replay("~nobody-here/x"), ManifestError, "cannot be read .*: give the manifest"),
+        (lambda: Manifest.read(None), ManifestError, "'None' cannot be read .*: give the manifest"),
+        (lambda: Recording.open(None), OutputError, "'None' is no path .*: give another one"),
+        (lambda: records.read([]), RecordError, "cannot be read .*: give a file of records"),
+        (lambda: peft_adapter(LONG), CheckpointError, "'x+' cannot be a file "),
+        (lambda: Timeline(None), TimelineError, "None is no entry of a timeline: write"),
+        (lambda: Timeline.of(RED).with_entry(RED), TimelineError, f"'{RED}' is no entry of a"),
+        (lambda: read_timeline(None), OutputError, "'None' is no path .*: give another one"),
+    ],
+)
+def test_names_that_no_file_has_and_things_of_another_kind_are_told_in_a_sentence(act, error, told):
+    with pytest.raises(error, match=told) as raised:
+        act()
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.fault(
+    "What is asked for",
+    "a file is asked for at no path, or of no length",
+    "a sentence, and nothing is written",
+)
+@pytest.mark.parametrize(
+    ("act", "told"),
+    [
+        (lambda it: it.record(("a", "b")), "is no path .*: give another one"),
+        (lambda it: it.save(None), "'None' is no path"),
+        (lambda it: it.save("x.mp4", seconds="3"), "seconds '3' is no number above 0: use one"),
+        (lambda it: it.save("x.mp4", seconds=0), "seconds 0 is no number above 0: use one"),
+        (lambda it: it.save("x.mp4", seconds=float("nan")), "seconds nan is no number above 0"),
+        (lambda it: it.snapshot(None), "'None' is no path"),
+        (lambda it: it.export_html(LONG), "cannot be a file "),
+    ],
+)
+def test_a_file_that_cannot_be_made_is_told_in_a_sentence_and_nothing_is_written(
+    engine, tmp_path, monkeypatch, act, told
+):
+    monkeypatch.chdir(tmp_path)
+    studio = LongLiveWidget(engine, RED, seed=1)
+    try:
+        studio.size_px = 48, 32
+        studio.run(blocks=1)
+        with pytest.raises(LongLiveError, match=told):
+            act(studio)
+        studio.run(blocks=1)
+        assert len(studio.blocks) == 2
+    finally:
+        studio.close()
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.fault(

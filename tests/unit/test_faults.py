@@ -121,9 +121,12 @@ def test_where_a_part_of_the_model_fails_the_video_goes_on_from_there(
     "goes on under another one",
 )
 @pytest.mark.parametrize("preset", WAYS.values(), ids=WAYS)
+@pytest.mark.parametrize("part", ["transformer", "decoder", "text_encoder"])
 def test_where_memory_runs_out_it_is_given_back_and_smaller_presets_are_named(
-    engine, open_studio, monkeypatch, preset
+    engine, open_studio, monkeypatch, part, preset
 ):
+    """In that part of the model; the others, of which smaller presets are reckoned, are sound."""
+    network, name = getattr(engine.model, part), "encode" if part == "text_encoder" else "forward"
     studio = open_studio(preset.with_(window_frames=21))
     studio.run(blocks=3)
     failing = studio._runner.session
@@ -131,8 +134,7 @@ def test_where_memory_runs_out_it_is_given_back_and_smaller_presets_are_named(
         monkeypatch.context() as patch,
         pytest.raises(CapabilityError, match=r"^block 3 found no more .* use the preset 'low_mem"),
     ):
-        network = engine.model.transformer
-        patch.setattr(network, "forward", breaking(network.forward, more_memory_than_there_is))
+        patch.setattr(network, name, breaking(getattr(network, name), more_memory_than_there_is))
         studio.run(blocks=1)
     assert failing.window_bytes == 0
     fewer_steps = preset.with_(window_frames=21, denoise_steps=(1000,))

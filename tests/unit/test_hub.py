@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 
-from longlive_widget.engine.hub import is_called_by_hash, is_hub_id, kept
+from longlive_widget.engine.hub import SILENCE_S, is_called_by_hash, is_hub_id, kept
 from longlive_widget.engine.official import WAN_HUB
 from longlive_widget.errors import ModelNotFoundError
 from tests.unit.official_files import WAN, Files
@@ -26,7 +27,9 @@ PATIENCE_S = 120
 LOAD = """
 import os, sys
 from longlive_widget import Engine
+from longlive_widget.engine import hub
 from longlive_widget.errors import LongLiveError
+hub.SILENCE_S = float(os.environ.get("SILENCE_S", hub.SILENCE_S))
 for line in sys.stdin:
     try:
         engine = Engine.load(line.strip(), device=os.environ.get("DEVICE"))
@@ -44,6 +47,10 @@ class Hub:
     repositories: dict[str, Path]
     cuts: str = ""
     """The file of which nothing past three quarters ever comes: there every connection ends."""
+    silent: str = ""
+    """The file of which nothing past three quarters comes while the connection stays; or "api"."""
+    waited_s: list[float] = field(default_factory=list)
+    """How long each connection stayed that way until the other end left it."""
     swapped: str = ""
     """The file in which one byte is another than the hub's hash was taken of."""
     breaks: set[str] = field(default_factory=set)
@@ -76,7 +83,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def _answer(self, *, body: bool) -> None:
         parts = unquote(urlsplit(self.path).path).strip("/").split("/")
-        if parts[:2] == ["api", "models"]:
+        if parts[0] == self.server.hub.silent:
+            self._be_silent()
+        elif parts[:2] == ["api", "models"]:
             self._tell_of("/".join(parts[2:4]), parts[4:])
         elif parts[0] == "api":
             self._say(404)
@@ -115,7 +124,18 @@ class Handler(BaseHTTPRequestHandler):
             content, self.close_connection = content[: len(content) * 3 // 4], True
         if body:
             hub.sent.append((path.name, start, len(content)))
-        self._say(206 if start else 200, headers, content)
+        if body and path.name == hub.silent:
+            self._say(206 if start else 200, headers, content[: len(content) * 3 // 4])
+            self._be_silent()
+        else:
+            self._say(206 if start else 200, headers, content)
+
+    def _be_silent(self) -> None:
+        since_s = time.monotonic()
+        self.connection.settimeout(PATIENCE_S)
+        self.rfile.read(1)  # nothing, once the other end has left
+        self.server.hub.waited_s.append(time.monotonic() - since_s)
+        self.close_connection = True
 
     def _say(
         self, status: int, headers: Mapping[str, str] | None = None, body: bytes = b""
@@ -309,6 +329,28 @@ def test_a_hub_that_is_out_of_reach_is_told_in_a_sentence(
         told = load(OWN_HUB)
     assert told.startswith("ModelNotFoundError: ")
     assert said in told
+
+
+@pytest.mark.fault(
+    "Files that are read",
+    "the model hub takes a question and says nothing, or falls silent inside of a file",
+    "5 s without a byte end each wait: it is asked again, and then told in a sentence",
+)
+@pytest.mark.parametrize(
+    ("silent", "said"),
+    [("api", "cannot be reached: connect to the net"), ("longlive_base.pt", "did not give all of")],
+)
+def test_a_hub_that_falls_silent_is_not_waited_for(
+    hub: Hub, tmp_path: Path, silent: str, said: str
+):
+    hub.silent = silent
+    with loading(tmp_path, hub, SILENCE_S="0.2") as load:
+        told = load(OWN_HUB)
+    assert told.startswith("ModelNotFoundError: ")
+    assert said in told
+    assert len(hub.waited_s) > 1
+    assert max(hub.waited_s) < 2
+    assert SILENCE_S == 5
 
 
 def test_nothing_is_fetched_for_what_can_be_refused_without(hub: Hub, tmp_path: Path):

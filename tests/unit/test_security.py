@@ -10,6 +10,7 @@ import sys
 from dataclasses import asdict
 from html.parser import HTMLParser
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -17,10 +18,13 @@ from longlive_widget import Engine, LongLiveWidget, Manifest, Recording, Sweep
 from longlive_widget.checkup.browser_page import write_browser_page
 from longlive_widget.checkup.finding import Checkup, Finding
 from longlive_widget.cli import main
+from longlive_widget.geometry import Geometry
 from longlive_widget.measure.log_html import log_html
+from longlive_widget.measure.series import scale_figures
 from longlive_widget.presets import PRESETS
 from longlive_widget.runs.recording import MANIFEST
 from longlive_widget.timeline_forms import write_timeline
+from tests.unit.test_scale import point
 from tests.unit.waiting import wait_until
 from tests.unit.written_record import record
 
@@ -298,6 +302,41 @@ def test_words_are_text_in_every_page_that_is_written(kept, tmp_path, payload):
 
     sick = Checkup((Finding(name, "wrong", name, name),))
     require_text_only(write_browser_page(tmp_path / "browser.html", sick).read_text())
+
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def require_words_only(svg):
+    """That a chart has no element but what draws, runs nothing, and leads nowhere else."""
+    drawn = ElementTree.fromstring(svg)
+    names = {each.tag.removeprefix(SVG) for each in drawn.iter()}
+    shapes = {"g", "defs", "style", "path", "use", "text", "clipPath", "rect"}
+    assert {name for name in names if not name.startswith("{")} <= {"svg", "metadata", *shapes}
+    attributes = [one for each in drawn.iter() for one in each.attrib.items()]
+    assert [name for name, _ in attributes if name.startswith("on")] == []
+    leads = [value for name, value in attributes if name.endswith("href")]
+    assert [value for value in leads if not value.startswith("#")] == []
+    assert "planted" in "".join(drawn.itertext())
+
+
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_words_are_text_in_every_chart_that_is_written(payload):
+    name = f"planted {payload}"
+    preset = PRESETS["balanced"].with_(name=name, summary=name)
+    sizes = Geometry(832, 480), Geometry(480, 272)
+    points = [point(300, 20, preset=preset, geometry=size) for size in sizes]
+    charts = list(scale_figures(points))
+    assert charts
+    for _, figure, words in charts:
+        assert name in words
+        require_words_only(figure.svg(words))
+
+
+def test_the_check_of_charts_sees_markup():
+    for markup in ("<x-planted/>", '<g onload="x"/>', '<a href="x"/>', "<script/>"):
+        with pytest.raises(AssertionError):
+            require_words_only(f'<svg xmlns="http://www.w3.org/2000/svg">planted{markup}</svg>')
 
 
 def test_all_writers_of_pages_are_known():

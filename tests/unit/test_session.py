@@ -303,6 +303,8 @@ def test_arguments_of_the_wrong_kind_are_told_in_one_sentence(engine: Engine):
     for count in (1.5, "3"):
         with pytest.raises(SessionError, match=f"blocks {count!r} is not a whole number"):
             engine.session(RED).blocks(count)
+    with pytest.raises(TimelineError, match="5 is neither a prompt nor a timeline"):
+        engine.session(RED).replan(5)
 
 
 @pytest.mark.parametrize("behind", [False, True])

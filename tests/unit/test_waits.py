@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).parents[2] / "longlive_widget"
 PATIENCE_S = 20
 OWN = "a thread of its own, which waits for work and is a daemon: nobody waits for it"
 ASKED = "what was asked for, in a cell or a program: it ends with that, or with Ctrl-C"
-HUB = "the model hub, in a load that was asked for: its library takes 10 s of silence for an error"
+HUB = "the model hub, in a load that was asked for: `_silence_ends` ends each wait after 5 s"
 GATE = "a block or a compiling call on another thread, which says in a `finally` that it has ended"
 WITHOUT_A_LIMIT = {
     ("widget/courier.py", "Courier._work", "self._errands.get"): OWN,
