@@ -49,12 +49,15 @@ def quality(chosen: argparse.Namespace) -> None:
     from longlive_widget.engine.source import model_folder
     from longlive_widget.measure.judgement import Plan, judge
     from longlive_widget.measure.records import append
+    from longlive_widget.tiny.written import read_written
 
+    written = () if chosen.written_prompts is None else read_written(chosen.written_prompts)
     engine = Engine.load(chosen.model, preset)
     judgement = judge(
         engine,
         load_encoder(model_folder(chosen.model), engine.device),
         Plan(chosen.prompts, chosen.long_prompts, chosen.unusual_prompts, chosen.seed),
+        written_prompts=written,
         watched=lambda cases: tqdm(cases, unit=" prompts", disable=not cases),
     )
     print(json.dumps(judgement.json, indent=2) if chosen.json else "\n".join(judgement.lines()))
@@ -331,6 +334,11 @@ def _add_quality(commands: "argparse._SubParsersAction[Any]") -> None:
         type=at_least_none,
         default=20,
         help="of 6 blocks, in an order of words that was never trained (default: 20)",
+    )
+    parser.add_argument(
+        "--written-prompts",
+        metavar="FILE",
+        help="judge these too, of 6 blocks: JSON lines of a prompt and the scene that it asks for",
     )
     parser.add_argument("--seed", type=seed, default=0, help="prompts and noise (default: 0)")
     parser.add_argument("--out", help="a file of records to add to, one JSON line")

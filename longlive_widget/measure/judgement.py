@@ -17,6 +17,7 @@ from longlive_widget.tiny.evaluate import (
     pictures_per_second,
 )
 from longlive_widget.tiny.train_autoencoder import measure
+from longlive_widget.tiny.written import WrittenPrompt
 
 COMPARED_SEEDS = 5
 MOST_COMPARED = 5
@@ -87,6 +88,7 @@ def judge(
     encoder: VideoEncoder,
     plan: Plan,
     *,
+    written_prompts: Sequence[WrittenPrompt] = (),
     watched: Callable[[Sequence[Case]], Iterable[Case]] = iter,
 ) -> Judgement:
     """Judge a model under its preset; `tiny` takes about half an hour on one core.
@@ -94,10 +96,11 @@ def judge(
     Args:
         engine: the model, with pictures of the size that scenes are drawn at.
         encoder: the half of its autoencoder that it does without.
-        plan: how many videos.
+        plan: how many videos of prompts that are drawn.
+        written_prompts: of each, a video of 6 blocks is judged too.
         watched: how the cases are gone through, for a progress bar.
     """
-    report = evaluate(engine, **asdict(plan), watched=watched)
+    report = evaluate(engine, **asdict(plan), written_prompts=written_prompts, watched=watched)
     autoencoder = measure(encoder, engine.model.decoder, plan.seed, engine.device)
     compared = [
         fewer_steps_psnr_db(engine, prompts=min(plan.prompts, MOST_COMPARED), seed=seed)
@@ -117,6 +120,8 @@ def judge(
         "adherence_at_block_10": asdict(report.early) if plan.long_prompts else None,
         "adherence_at_block_200": asdict(report.late) if plan.long_prompts else None,
         "adherence_in_unusual_words": asdict(report.unusual) if plan.unusual_prompts else None,
+        "written_prompts": len(written_prompts),
+        "adherence_in_written_prompts": asdict(report.written) if written_prompts else None,
         "said_probability": report.said_probability,
         "fewer_steps_psnr_db": psnr_db,
         "autoencoder_psnr_db": asdict(autoencoder),

@@ -5,15 +5,14 @@ It stands where the CLIP score stands for models of the world.
 Axes: F pictures, H rows, W columns, C colours.
 """
 
-import numpy as np
 from torch import Tensor
 
 from longlive_widget.errors import CapabilityError
 from longlive_widget.measure.benchmark import PROMPTS
 from longlive_widget.tiny.grounds import Ground
 from longlive_widget.tiny.judge import read_scene, said_probability
-from longlive_widget.tiny.motions import PICTURE, Motion, Pose, path_from
-from longlive_widget.tiny.scenes import RADIUS_PX, Color, Scene, Size, Thing
+from longlive_widget.tiny.motions import PICTURE, Motion
+from longlive_widget.tiny.scenes import Color, Scene, Size, thing_in_the_middle
 from longlive_widget.tiny.shapes import Shape
 
 _SAID: tuple[tuple[Size, Color, Shape, Motion, Ground], ...] = (
@@ -32,9 +31,7 @@ _SAID: tuple[tuple[Size, Color, Shape, Motion, Ground], ...] = (
 def scene_of(prompt: str) -> Scene:
     """The scene that a prompt of the benchmark asks for."""
     size, color, shape, motion, ground = _SAID[PROMPTS.index(prompt)]
-    middle = (PICTURE.width_px / 2, PICTURE.height_px / 2, 0.0, 0.0)
-    path = path_from(motion, "medium", RADIUS_PX[size], Pose(*map(np.array, middle)))
-    return Scene((Thing(shape, color, size, path),), ground)
+    return Scene((thing_in_the_middle(shape, color, size, motion),), ground)
 
 
 def prompt_said(pictures_FHWC: Tensor, prompt: str, *, drawn_scenes: bool) -> float:

@@ -144,7 +144,7 @@ class TextEncoder(nn.Module):
         ids_BL = torch.full((len(prompts), length), tokenizer.padding)
         mask_BL = torch.zeros_like(ids_BL)
         for row, prompt in enumerate(prompts):
-            ids = [token.id for token in tokenizer.tokens(clean(prompt))[: length - 1]]
+            ids = [token.id for token in tokenizer.read(clean(prompt))[: length - 1]]
             ids.append(tokenizer.end)
             ids_BL[row, : len(ids)] = torch.tensor(ids)
             mask_BL[row, : len(ids)] = 1
@@ -155,9 +155,9 @@ class TextEncoder(nn.Module):
 
         An encoder without a tokenizer is a `CheckpointError`.
         """
-        words = clean(prompt)
-        beyond = self._require_tokenizer().tokens(words)[self.config.tokens - 1 :]
-        return words[beyond[0].start :].strip() if beyond else ""
+        words, room = clean(prompt), self.config.tokens - 1
+        tokens = self._require_tokenizer().read(words)
+        return words[tokens[room - 1].end if room else 0 :].strip() if len(tokens) > room else ""
 
     def unknown_words(self, prompt: str) -> tuple[str, ...]:
         """The words of a cleaned prompt that the tokenizer has no token for, as written, each once.

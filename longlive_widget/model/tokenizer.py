@@ -13,6 +13,8 @@ from longlive_widget.errors import CheckpointError
 from longlive_widget.model.checkpoint import read_json
 
 WORDS, SETTINGS = "tokenizer.json", "tokenizer_config.json"
+UNKNOWN_WORDS, LEFT_OUT = "longlive_widget_unknown_words", "left out"
+"""The one setting of our own, and its one value; without it an unknown word has a token too."""
 _OLDER_SETTINGS = "special_tokens_map.json"
 
 
@@ -28,13 +30,15 @@ class Token(NamedTuple):
 class PromptTokenizer:
     """Words to tokens; `end`, `padding` and `unknown` are the ids of its special ones.
 
-    `unknown` is None where each word has tokens.
+    `unknown` is None where each word has tokens. `unknown_left_out`: an encoder gets no token for
+    an unknown word.
     """
 
     words: Tokenizer
     end: int
     padding: int
     unknown: int | None
+    unknown_left_out: bool = False
 
     def __len__(self) -> int:
         """How many tokens it knows."""
@@ -46,9 +50,14 @@ class PromptTokenizer:
         return self.words.get_vocab()
 
     def tokens(self, text: str) -> list[Token]:
-        """All tokens of a text, however long, without the end token."""
+        """All tokens of a text, however long, unknown ones too, without the end token."""
         read = self.words.encode(text, add_special_tokens=False)
         return [Token(token, *span) for token, span in zip(read.ids, read.offsets, strict=True)]
+
+    def read(self, text: str) -> list[Token]:
+        """The tokens of a text that an encoder gets, without the end token."""
+        left_out = self.unknown if self.unknown_left_out else None
+        return [token for token in self.tokens(text) if token.id != left_out]
 
 
 def load_tokenizer(folder: Path | str) -> PromptTokenizer:
@@ -73,7 +82,8 @@ def load_tokenizer(folder: Path | str) -> PromptTokenizer:
             f"the tokenizer in {folder} has no end token or no padding token: name both in "
             f"{SETTINGS}, as eos_token and pad_token"
         )
-    return PromptTokenizer(words, end, padding, unknown)
+    left_out = said.get(UNKNOWN_WORDS) == LEFT_OUT
+    return PromptTokenizer(words, end, padding, unknown, unknown_left_out=left_out)
 
 
 def _words(path: Path) -> Tokenizer:

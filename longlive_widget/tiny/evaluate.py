@@ -44,6 +44,7 @@ from longlive_widget.tiny.scenes import (
     random_scene,
 )
 from longlive_widget.tiny.sightings import look
+from longlive_widget.tiny.written import WrittenPrompt
 
 START_BLOCKS = 6
 """So many blocks are made before the first judgement and the switch."""
@@ -134,6 +135,8 @@ class Report:
     """The same videos at block 200."""
     unusual: Shares
     """After the first six blocks of prompts in an order of words that no training caption has."""
+    written: Shares
+    """After the first six blocks of prompts that a person wrote."""
 
     @property
     def start(self) -> Shares:
@@ -181,6 +184,7 @@ def evaluate(
     prompts: int = 200,
     long_prompts: int = 0,
     unusual_prompts: int = 0,
+    written_prompts: Sequence[WrittenPrompt] = (),
     seed: int = 0,
     vocabulary: Vocabulary = LEARNED,
     watched: Callable[[Sequence[Case]], Iterable[Case]] = iter,
@@ -192,7 +196,8 @@ def evaluate(
         prompts: how many videos of 12 blocks are made, up to 24 where a thing is cut off.
         long_prompts: how many videos of 200 blocks are made, for `Report.early` and `late`.
         unusual_prompts: how many videos of 6 blocks are made, for `Report.unusual`.
-        seed: the prompts and the noise.
+        written_prompts: of each, a video of 6 blocks is made for `Report.written`.
+        seed: the drawn prompts and the noise.
         vocabulary: what the prompts may be about.
         watched: how the cases are gone through, for a progress bar.
 
@@ -215,9 +220,12 @@ def evaluate(
     long = [_endurance(case, video) for case in watched(far)]
     odd = [_reworded(random_case(rng, vocabulary), rng) for _ in range(unusual_prompts)]
     unusual = [_begun(case, video) for case in watched(odd)]
+    typed = [_unswitched(one, rng.randrange(2**32)) for one in written_prompts]
+    written = [_begun(case, video) for case in watched(typed)]
     return Report(
         verdicts,
         unusual=Shares.of(unusual),
+        written=Shares.of(written),
         early=Shares.of([early for early, _ in long]),
         late=Shares.of([late for _, late in long]),
     )
@@ -346,6 +354,11 @@ def _leaves(scene: Scene, first_picture: int) -> bool:
 
 def _reworded(case: Case, rng: random.Random) -> Case:
     return replace(case, prompt=unusual_caption(case.scene, rng))
+
+
+def _unswitched(written: WrittenPrompt, seed: int) -> Case:
+    prompt, scene = written.prompt, written.scene
+    return Case(prompt, prompt, scene, scene, Change(), seed)
 
 
 def _begun(case: Case, video: Video) -> Adherence:

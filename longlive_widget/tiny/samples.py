@@ -4,6 +4,7 @@ Axes: F pictures, H rows, W columns, C colours.
 """
 
 import random
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from longlive_widget.engine.engine import Engine
 from longlive_widget.timeline import Timeline
 from longlive_widget.tiny.captions import caption, switch_caption
 from longlive_widget.tiny.evaluate import Pictures, first_blocks, video_of
+from longlive_widget.tiny.grounds import Ground
 from longlive_widget.tiny.scenes import LEARNED, Scene, Vocabulary, random_change, random_scene
 
 SAMPLES_A_GROUND = 3
@@ -31,21 +33,41 @@ def write_samples(
     The files are `<ground>.jpg` and `prompts.md`; the same model and seed give the same.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    said = []
+    said = {}
     for ground in vocabulary.grounds:
-        rng = random.Random(f"samples {seed} {ground}")
-        only = replace(vocabulary, grounds=(ground,))
-        prompts = [
-            _prompts(rng, random_scene(rng, only), vocabulary) for _ in range(SAMPLES_A_GROUND)
-        ]
-        rows = [_row(engine, first, then, rng.randrange(2**32)) for first, then in prompts]
+        rng = _draws(seed, ground)
+        said[ground] = _switched_prompts(rng, ground, vocabulary)
+        rows = [_row(engine, first, then, rng.randrange(2**32)) for first, then in said[ground]]
         picture = np.ascontiguousarray(np.concatenate(rows))
-        path = folder / f"{ground}.jpg"
-        path.write_bytes(simplejpeg.encode_jpeg(picture, quality=_JPEG_QUALITY))
-        said += [f"![{ground}]({path.name})", ""]
-        said += [f"{row}. {first}; then {then}" for row, (first, then) in enumerate(prompts, 1)]
-        said.append("")
-    (folder / "prompts.md").write_text("\n".join(said))
+        jpeg = simplejpeg.encode_jpeg(picture, quality=_JPEG_QUALITY)
+        (folder / f"{ground}.jpg").write_bytes(jpeg)
+    (folder / "prompts.md").write_text(_page(said))
+
+
+def prompts_page(seed: int, vocabulary: Vocabulary = LEARNED) -> str:
+    """What `prompts.md` says beside the samples of a seed; nothing in it is written by hand."""
+    grounds = vocabulary.grounds
+    return _page({g: _switched_prompts(_draws(seed, g), g, vocabulary) for g in grounds})
+
+
+def _page(said: Mapping[Ground, Sequence[tuple[str, str]]]) -> str:
+    lines = []
+    for ground, prompts in said.items():
+        lines += [f"![{ground}]({ground}.jpg)", ""]
+        lines += [f"{row}. {first}; then {then}" for row, (first, then) in enumerate(prompts, 1)]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def _draws(seed: int, ground: Ground) -> random.Random:
+    return random.Random(f"samples {seed} {ground}")
+
+
+def _switched_prompts(
+    rng: random.Random, ground: Ground, vocabulary: Vocabulary
+) -> list[tuple[str, str]]:
+    only = replace(vocabulary, grounds=(ground,))
+    return [_prompts(rng, random_scene(rng, only), vocabulary) for _ in range(SAMPLES_A_GROUND)]
 
 
 def _prompts(rng: random.Random, scene: Scene, vocabulary: Vocabulary) -> tuple[str, str]:

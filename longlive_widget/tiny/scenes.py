@@ -215,6 +215,14 @@ def random_scene(rng: random.Random, vocabulary: Vocabulary = SIMPLE) -> Scene:
     return Scene(tuple(things), ground)
 
 
+def thing_in_the_middle(
+    shape: Shape, color: Color, size: Size, motion: Motion, speed: Speed = "medium"
+) -> Thing:
+    """A thing of these attributes, for a scene whose places do not count."""
+    middle = _still(PICTURE.width_px / 2, PICTURE.height_px / 2, angle=0.0)
+    return Thing(shape, color, size, path_from(motion, speed, RADIUS_PX[size], middle))
+
+
 def random_change(rng: random.Random, scene: Scene, vocabulary: Vocabulary = SIMPLE) -> Change:
     """A change of one to three attributes, each to another value than the scene has now.
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from longlive_widget.engine.source import model_folder
 from longlive_widget.model.tokenizer import load_tokenizer
 from longlive_widget.tiny.captions import (
     PROMPT_TOKENS,
@@ -27,6 +28,7 @@ from longlive_widget.tiny.tokenizer import save_tokenizer, tiny_tokenizer
 from longlive_widget.tiny.words import (
     COLOR_WORDS,
     MOTION_WORDS,
+    READ_AS,
     SHAPE_WORDS,
     SIZE_WORDS,
     words,
@@ -246,3 +248,48 @@ def test_other_marks_are_read_as_commas(mark):
     tokenizer = tiny_tokenizer(WORLD)
     with_mark, with_comma = (ids_of(tokenizer, f"rain{m} a red ball") for m in (mark, ","))
     assert with_mark == with_comma
+
+
+def test_no_caption_has_a_word_that_is_read_as_another():
+    others = [word for variants in READ_AS.values() for word in variants]
+    assert len(others) == len(set(others))
+    known = set(words(FULL))
+    assert known.isdisjoint(others)
+    assert known.issuperset(word for said in READ_AS for word in said.split())
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("It\u2019s snowing", "it is snowing"),
+        ("there's an orb & a disk", "there is an sphere and a disc"),
+        ("a Giant dark-blue box", "a huge dark blue box"),
+        ("a ball (big) glides upward above the sea", "a ball, big, slides upwards over the sea"),
+    ],
+)
+def test_what_means_the_same_is_read_as_a_known_word(typed, said):
+    tokenizer = tiny_tokenizer()
+    assert ids_of(tokenizer, typed) == ids_of(tokenizer, said)
+
+
+@pytest.mark.parametrize(
+    "word", ["balls", "ball's", "aboveboard", "crimson", "cube", "dusk", "two"]
+)
+def test_what_means_something_else_is_read_as_no_known_word(word):
+    tokenizer = tiny_tokenizer()
+    assert tokenizer.unknown in ids_of(tokenizer, word)
+
+
+def test_unknown_words_are_left_out_of_what_the_embedded_model_reads(tmp_path):
+    save_tokenizer(tmp_path)
+    for tokenizer in (tiny_tokenizer(), load_tokenizer(tmp_path)):
+        with_them, without = "a nice red zebra ball above", "a red ball over"
+        read = [token.id for token in tokenizer.read(with_them)]
+        assert read == ids_of(tokenizer, without)
+
+
+def test_the_tokenizer_that_comes_with_the_package_is_that_of_the_code(tmp_path):
+    save_tokenizer(tmp_path)
+    shipped = model_folder("tiny") / "tokenizer"
+    for made in tmp_path.iterdir():
+        assert (shipped / made.name).read_bytes() == made.read_bytes()

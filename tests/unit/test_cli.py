@@ -189,6 +189,11 @@ def test_the_quality_of_a_model_is_printed_as_json_and_kept(tmp_path, capsys, mo
     quick = tmp_path / "quick.yaml"
     quick.write_text("decoder: small\nname: quick\n", encoding="utf-8")
     given = ["--prompts", 1, "--long-prompts", 0, "--unusual-prompts", 1, "--json"]
+    typed = tmp_path / "typed.jsonl"
+    thing = {"shape": "ball", "color": "red", "size": "big", "motion": "bounces"}
+    asked = {"prompt": "it's a giant red ball, bouncing", "things": [thing], "ground": "white"}
+    typed.write_text(json.dumps({**asked, "prompt": f"{asked['prompt']}, white background"}))
+    given += ["--written-prompts", typed]
     assert run("quality", *given, "--preset", quick, "--out", tmp_path / "records.jsonl") == 0
     found = json.loads(capsys.readouterr().out)
     (record,) = read(tmp_path / "records.jsonl")
@@ -203,6 +208,9 @@ def test_the_quality_of_a_model_is_printed_as_json_and_kept(tmp_path, capsys, mo
     assert 25 < found["autoencoder_psnr_db"]["psnr_db"] < 40
     assert found["adherence_at_block_200"] is None
     assert found["adherence_in_unusual_words"]["ground"] == 1
+    assert found["written_prompts"] == 1
+    assert found["adherence_in_written_prompts"]["color"] == 1
+    assert record.facts["adherence_in_written_prompts_color"] == 1
     assert [len(of_seeds) for of_seeds in found["fewer_steps_psnr_db"].values()] == [5] * 3
     assert found["pictures_per_second"] > 0
     bars = found["bars"]

@@ -269,7 +269,7 @@ def test_a_drawn_video_does_what_its_prompts_say_and_not_what_others_say():
     length = SWITCH_PICTURE + 2 * BLOCK_PICTURES + JUDGED_PICTURES
     verdicts = tuple(judged(case, drawn(case.switched, count=length)) for case in cases)
     none = Shares.of([])
-    report = Report(verdicts, early=none, late=none, unusual=none)
+    report = Report(verdicts, early=none, late=none, unusual=none, written=none)
     assert (report.start.whole, report.switched.whole, report.switches_shown) == (1, 1, 1)
     assert report.said_probability > 0.9
     other = judged(cases[0], drawn(cases[1].switched, count=length))
