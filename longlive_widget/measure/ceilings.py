@@ -7,8 +7,10 @@ import torch
 
 from longlive_widget.engine.attention import stopwatch
 from longlive_widget.engine.gpu import current
+from longlive_widget.model.fp8 import Fp8Linear, Scaled
 
 _ROUNDS = 12
+_SIDE_OF_GPUS, _SIDE_OF_PROCESSORS = 8192, 1024
 
 
 @dataclass(frozen=True)
@@ -30,31 +32,45 @@ class Roof:
 class Ceilings(Roof):
     """A roof as it was measured, the best of some rounds.
 
-    `flop_per_s` is that of a product of two square matrices of `side` in `dtype`; `byte_per_s` what
-    a copy of `copied_bytes` reads and writes.
+    `flop_per_s` is that of a product of two square matrices of `side` in `dtype`, and
+    `fp8_flop_per_s` of the same in FP8, with a scale for each row and column, if that was measured;
+    `byte_per_s` is what a copy of `copied_bytes` reads and writes.
     """
 
     side: int
     copied_bytes: int
     dtype: str
+    fp8_flop_per_s: float | None = None
 
-    def or_better(self, again: Roof) -> "Ceilings":
+    def or_better(self, again: "Ceilings") -> "Ceilings":
         """The higher one of each, of two measurements: a busy machine is only ever slower."""
+        in_fp8 = [rate for rate in (self.fp8_flop_per_s, again.fp8_flop_per_s) if rate is not None]
         return replace(
             self,
             flop_per_s=max(self.flop_per_s, again.flop_per_s),
             byte_per_s=max(self.byte_per_s, again.byte_per_s),
+            fp8_flop_per_s=max(in_fp8, default=None),
         )
 
 
-def measured_ceilings(device: torch.device, dtype: torch.dtype) -> Ceilings:
-    """Measure them, with the numbers that a model computes in; takes a second or two."""
+def measured_ceilings(
+    device: torch.device, dtype: torch.dtype, *, in_fp8: bool = False
+) -> Ceilings:
+    """Measure them, with the numbers that a model computes in; takes a second or two.
+
+    `in_fp8` is whether it multiplies in FP8 too.
+    """
     on_gpu = device.type == "cuda"
-    side, copied_bytes = (8192, 2**30) if on_gpu else (1024, 2**27)
+    side = _SIDE_OF_GPUS if on_gpu else _SIDE_OF_PROCESSORS
+    copied_bytes = 2**30 if on_gpu else 2**27
     with current(device), torch.inference_mode():
         a, b = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
         product = torch.empty_like(a)
         product_s = _best_s(device, lambda: torch.mm(a, b, out=product))
+        fp8_s = None
+        if in_fp8:
+            linear, x = Fp8Linear(b, None), Scaled.of(a)
+            fp8_s = _best_s(device, lambda: linear(x))
         source = torch.ones(copied_bytes, dtype=torch.uint8, device=device)
         place = torch.empty_like(source)
         copy_s = _best_s(device, lambda: place.copy_(source))
@@ -64,6 +80,7 @@ def measured_ceilings(device: torch.device, dtype: torch.dtype) -> Ceilings:
         side=side,
         copied_bytes=copied_bytes,
         dtype=str(dtype).removeprefix("torch."),
+        fp8_flop_per_s=None if fp8_s is None else 2 * side**3 / fp8_s,
     )
 
 

@@ -17,7 +17,7 @@ from longlive_widget.engine.decode import decoder_for
 from longlive_widget.engine.engine import Engine
 from longlive_widget.engine.session import Session
 from longlive_widget.engine.watch import SpanName
-from longlive_widget.model.fp8 import Fp8Linear
+from longlive_widget.model.fp8 import Fp8Linear, is_in_fp8
 from longlive_widget.model.tiny_decoder import BLOCKS_PER_STAGE, FRAMES_PER_FRAME, TinyDecoder
 from longlive_widget.model.transformer import Layer, Transformer
 from longlive_widget.model.video_decoder import Upsample, VideoDecoder
@@ -182,6 +182,8 @@ def with_fused_code(engine: Engine) -> frozenset[str]:
     )
     if transformer.fused:
         of_layers: tuple[str, ...] = (NORMS, ROTARY, "window write", "window read")
+        if is_in_fp8(transformer):  # what is multiplied comes in FP8 from the kernel before
+            of_layers += (QKV, OUTPUT, CROSS_QUERY, CROSS_OUTPUT, UP, ACTIVATION, DOWN)
     else:
         of_layers = () if transformer.compiled is None else (ROTARY,)
     return frozenset((*of_decoder, *of_layers))

@@ -37,6 +37,7 @@ from longlive_widget.measure.trace import (
     kernel_orders,
 )
 from longlive_widget.measure.work import WorkCounter
+from longlive_widget.model.fp8 import is_in_fp8
 
 _AT_ONCE = 5
 """Blocks a turn, unprofiled and profiled: what drifts falls on both.
@@ -71,7 +72,8 @@ def profiled(
     blocks = whole_number("number of profiled blocks", blocks, RecordError, least=1)
     switches = whole_number("number of profiled switches", switches, RecordError, least=0)
     told("what this device can do at best")
-    ceilings = measured_ceilings(engine.device, engine.model.dtype)
+    in_fp8 = is_in_fp8(engine.model.transformer)
+    ceilings = measured_ceilings(engine.device, engine.model.dtype, in_fp8=in_fp8)
     told("the operations of a block")
     steady_work, switched_work = _counted(engine, seed, size_px, told)
     orders: dict[str, Order] = {}
@@ -90,8 +92,8 @@ def profiled(
         )  # there it is parts of two blocks
         switched = run.broken_down(switches, run.switched, work)
     told("what it can do at best, once more")
-    ceilings = ceilings.or_better(measured_ceilings(engine.device, engine.model.dtype))
-    return Profile(engine, steady, switched, ceilings, seed, size_px)
+    again = measured_ceilings(engine.device, engine.model.dtype, in_fp8=in_fp8)
+    return Profile(engine, steady, switched, ceilings.or_better(again), seed, size_px)
 
 
 @contextmanager

@@ -71,8 +71,9 @@ def part_times(record: Record) -> tuple[dict[str, float], float]:
 def group_lines(record: Record) -> Iterator[str]:
     """A table of attention, linears, decoder, the rest and gaps, and what of the limit each is at.
 
-    "The most" is the rate of a large product on that device, in the model's numbers; operations
-    are those of the shapes. Where parts of two blocks lie over each other no rates are told.
+    "The most" is the rate of a large product on that device, in the numbers that are multiplied;
+    operations are those of the shapes. Where parts of two blocks lie over each other no rates are
+    told.
     """
     parts, block_ms = part_times(record)
     groups: dict[str, list[str]] = {
@@ -103,12 +104,17 @@ def _group_of(part: str) -> str:
 
 def _limits(record: Record, parts: Iterable[tuple[str, float]], ms: float) -> tuple[str, ...]:
     """Operations, the share of the most, and the time at the most and above; empty if unknown."""
-    rates = ((f"{part.replace(' ', '_')}_flop_per_s", taken) for part, taken in parts)
-    known = ((rate, taken) for rate, taken in rates if rate in record.facts)
-    flops = sum(_number(record, rate) * taken / 1e3 for rate, taken in known)
-    if not flops or "ceiling_flop_per_s" not in record.facts or record.preset.decode_behind:
+    flops = least_ms = 0.0
+    for part, taken_ms in parts:
+        rate, most = f"{part.replace(' ', '_')}_flop_per_s", _most(record, part, "flop_per_s")
+        if rate not in record.facts:
+            continue
+        if most is None or record.preset.decode_behind:
+            return ("",) * 4
+        flops += _number(record, rate) * taken_ms / 1e3
+        least_ms += _number(record, rate) * taken_ms / most
+    if not flops:
         return ("",) * 4
-    least_ms = 1e3 * flops / _number(record, "ceiling_flop_per_s")
     share = least_ms / ms
     return f"{flops / 1e12:.1f}", f"{share:.0%}", f"{least_ms:.1f}", f"{ms - least_ms:.1f}"
 
@@ -117,7 +123,24 @@ def counted_as(part: str) -> str:
     """What the operations of a part are counted as, where it may be computed with fewer."""
     if part.startswith("decoder"):
         return " of direct convolution"
-    return " of every row" if part.replace("_", " ") == "cross attention" else ""
+    return " of every row" if _plain(part) == "cross attention" else ""
+
+
+def multiplies_in_fp8(part: str, linear_dtype: str) -> bool:
+    """Whether a part multiplies in FP8, in a model whose linear layers are of that type."""
+    return linear_dtype == "fp8" and _plain(part) in _LINEAR_PARTS
+
+
+def _plain(part: str) -> str:
+    """A part's name as it is in a table, of a profile or of its record."""
+    return part.lower().replace("-", " ").replace("_", " ")
+
+
+def _most(record: Record, part: str, kind: str) -> float | None:
+    """The rate that a part could reach, in its own numbers; None if that was not measured."""
+    in_fp8 = kind == "flop_per_s" and multiplies_in_fp8(part, record.preset.linear_dtype)
+    name = f"ceiling_fp8_{kind}" if in_fp8 else f"ceiling_{kind}"
+    return _number(record, name) if name in record.facts else None
 
 
 def _parts_of(record: Record) -> list[str]:
@@ -155,11 +178,11 @@ def _of(record: Record, part: str) -> tuple[str, ...]:
         if f"{part}_{kind}" not in record.facts:
             cells += ["", ""]
             continue
-        rate, most = (_number(record, name) for name in (f"{part}_{kind}", f"ceiling_{kind}"))
+        rate, most = _number(record, f"{part}_{kind}"), _most(record, part, kind)
         shown = rate / unit
         mark = counted_as(part) if kind == "flop_per_s" else ""
         figure = f"{shown:,.0f}" if shown >= 100 else f"{shown:.3g}"
-        cells += [f"{figure}{mark}", f"{rate / most:.0%}"]
+        cells += [f"{figure}{mark}", "" if most is None else f"{rate / most:.0%}"]
     return tuple(cells)
 
 

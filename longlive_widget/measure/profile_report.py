@@ -9,7 +9,7 @@ from longlive_widget.geometry import Geometry
 from longlive_widget.measure.breakdown import Breakdown, Part
 from longlive_widget.measure.ceilings import Ceilings
 from longlive_widget.measure.environment import commit, machine, measured, versions
-from longlive_widget.measure.profile_log import counted_as
+from longlive_widget.measure.profile_log import counted_as, multiplies_in_fp8
 from longlive_widget.measure.record import Fact, Record
 from longlive_widget.measure.statistics import FEWEST_FOR_P99, Summary, slowest
 
@@ -57,6 +57,7 @@ class Profile:
             "fallbacks": list(self.engine.fallbacks),
             "ceilings": {
                 "flop_per_s": self.ceilings.flop_per_s,
+                "fp8_flop_per_s": self.ceilings.fp8_flop_per_s,
                 "byte_per_s": self.ceilings.byte_per_s,
             },
             "steady": _breakdown_json(self.steady),
@@ -75,6 +76,8 @@ class Profile:
             "ceiling_flop_per_s": ceilings.flop_per_s,
             "ceiling_byte_per_s": ceilings.byte_per_s,
         }
+        if ceilings.fp8_flop_per_s is not None:
+            facts["ceiling_fp8_flop_per_s"] = ceilings.fp8_flop_per_s
         for part in steady.parts:
             facts[f"{_key(part.name)}_calls"] = part.calls
             if part.flop_per_s is not None:
@@ -118,9 +121,11 @@ def _page(profile: Profile) -> Iterator[str]:
         f"{ceilings.side} x {ceilings.side} matrices), {_giga(ceilings.byte_per_s)} GB/s (a copy "
         f"of {ceilings.copied_bytes >> 20} MiB, read and written)"
     )
+    if ceilings.fp8_flop_per_s is not None:
+        yield f"- the same product in FP8: {_giga(ceilings.fp8_flop_per_s)} GFLOP/s"
     for title, found in profile.breakdowns():
         yield from ("", f"## {title}", "", _sums(found), "")
-        yield from _table(found, ceilings)
+        yield from _table(found, profile)
 
 
 def _sums(found: Breakdown) -> str:
@@ -134,12 +139,12 @@ def _sums(found: Breakdown) -> str:
     )
 
 
-def _table(found: Breakdown, ceilings: Ceilings) -> Iterator[str]:
+def _table(found: Breakdown, profile: Profile) -> Iterator[str]:
     columns = "part", "ms", "p50 ms", f"{slowest(len(found.block_ms))} ms", *_COLUMNS
     yield _row(columns)
     yield _row(("---", *("---:" for _ in columns[1:])))
     for part in found.parts:
-        yield _row(_cells(part, found, ceilings))
+        yield _row(_cells(part, found, profile))
     share = found.share(found.gaps_ms)
     yield _row(("gaps", *_times(found.gaps_ms), f"{100 * share:.1f} %", *[""] * 8))
 
@@ -150,8 +155,11 @@ def _times(ms: Sequence[float]) -> tuple[str, str, str]:
     return f"{of.mean:.2f}", f"{of.p50:.2f}", f"{of.p99:.2f}"
 
 
-def _cells(part: Part, found: Breakdown, ceilings: Ceilings) -> tuple[str, ...]:
+def _cells(part: Part, found: Breakdown, profile: Profile) -> tuple[str, ...]:
     work, flop_per_s, byte_per_s = part.work, part.flop_per_s, part.byte_per_s
+    ceilings = profile.ceilings
+    in_fp8 = multiplies_in_fp8(part.name, profile.engine.preset.linear_dtype)
+    most = ceilings.fp8_flop_per_s if in_fp8 else ceilings.flop_per_s
     return (
         part.name,
         *_times(part.ms),
@@ -161,10 +169,14 @@ def _cells(part: Part, found: Breakdown, ceilings: Ceilings) -> tuple[str, ...]:
         f"{work.flops / 1e9:.3g}{counted_as(part.name)}" if work and work.flops else _UNKNOWN,
         f"{work.nbytes / 1e6:.3g}" if work and work.nbytes else _UNKNOWN,
         _UNKNOWN if flop_per_s is None else _giga(flop_per_s),
-        _UNKNOWN if flop_per_s is None else f"{100 * flop_per_s / ceilings.flop_per_s:.1f} %",
+        _share(flop_per_s, most),
         _UNKNOWN if byte_per_s is None else _giga(byte_per_s),
-        _UNKNOWN if byte_per_s is None else f"{100 * byte_per_s / ceilings.byte_per_s:.1f} %",
+        _share(byte_per_s, ceilings.byte_per_s),
     )
+
+
+def _share(rate: float | None, most: float | None) -> str:
+    return _UNKNOWN if rate is None or most is None else f"{100 * rate / most:.1f} %"
 
 
 def _row(cells: tuple[str, ...]) -> str:

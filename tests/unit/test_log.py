@@ -353,6 +353,23 @@ def test_a_profile_says_how_much_of_the_limit_each_group_of_parts_reaches():
     assert "| attention | 42.0 | 42.0% |  |  |  |  |\n" in behind, "parts lie over each other"
 
 
+def test_parts_in_fp8_are_held_to_what_the_device_does_in_fp8():
+    parts = {"self_attention": 40.0, "feed_forward_up": 10.0, "gaps": 50.0}
+    samples = {"block_ms": [100.0]} | {f"{name}_ms": [ms] for name, ms in parts.items()}
+    facts = {"ceiling_flop_per_s": 8e14, "ceiling_byte_per_s": 4e12}
+    facts |= {"self_attention_flop_per_s": 6e14, "feed_forward_up_flop_per_s": 1.2e15}
+    preset = PRESETS["speed"].with_(decode_behind=False)
+    one = record(kind="profile", preset=preset, samples=samples, facts=facts)
+    for more, up, linears in (
+        ({}, "1,200 |  |", "| linears | 10.0 | 10.0% |  |  |  |  |"),
+        ({"ceiling_fp8_flop_per_s": 1.6e15}, "1,200 | 75% |", "10.0% | 12.0 | 75% | 7.5 | 2.5 |"),
+    ):
+        page = log_page((*RECORDS, replace(one, facts=facts | more)))
+        assert "| self attention | 40.0 | 40.0 | 40.0% |  | 600 | 75% |" in page
+        assert f"| feed forward up | 10.0 | 10.0 | 10.0% |  | {up}" in page
+        assert linears in page
+
+
 def test_a_host_that_waits_is_an_ablation_too():
     named = PRESETS["ultra"].with_(name="ultra, synchronised")
     base, waiting = (

@@ -16,7 +16,17 @@ from longlive_widget.errors import CapabilityError, RecordError
 from longlive_widget.measure.block_time import UNATTRIBUTED
 from longlive_widget.measure.breakdown import Breakdown, Part, Work
 from longlive_widget.measure.ceilings import Ceilings, measured_ceilings
-from longlive_widget.measure.parts import PREFIX, SPAN_PARTS
+from longlive_widget.measure.parts import (
+    CROSS_OUTPUT,
+    CROSS_QUERY,
+    DOWN,
+    OUTPUT,
+    PREFIX,
+    QKV,
+    SELF_ATTENTION,
+    SPAN_PARTS,
+    UP,
+)
 from longlive_widget.measure.profile import profiled
 from longlive_widget.measure.profile_charts import (
     roofline_figure,
@@ -24,6 +34,7 @@ from longlive_widget.measure.profile_charts import (
     stored_roofline_figure,
     stored_shares_figure,
 )
+from longlive_widget.measure.profile_log import multiplies_in_fp8
 from longlive_widget.measure.profile_report import Profile
 from longlive_widget.measure.records import read
 from longlive_widget.measure.trace import block_traces, kernel_orders
@@ -86,7 +97,7 @@ def test_the_ceilings_are_the_best_of_before_and_after(
 ):
     measured = iter([Ceilings(2e12, 1e11, 8, 8, "float32"), Ceilings(1e12, 3e11, 8, 8, "float32")])
     monkeypatch.setattr(
-        "longlive_widget.measure.profile.measured_ceilings", lambda *_: next(measured)
+        "longlive_widget.measure.profile.measured_ceilings", lambda *_, **__: next(measured)
     )
     found = profiled(engine, 1, **SMALL)
     assert found.ceilings == Ceilings(2e12, 3e11, 8, 8, "float32")
@@ -286,6 +297,31 @@ def test_the_ceilings_are_what_the_best_round_does(monkeypatch: pytest.MonkeyPat
     ridge = ceilings.flop_per_s / ceilings.byte_per_s
     assert ceilings.reachable_flop_per_s(ridge / 2) == pytest.approx(ceilings.flop_per_s / 2)
     assert ceilings.reachable_flop_per_s(ridge * 2) == ceilings.flop_per_s
+
+
+def test_the_ceiling_in_fp8_is_measured_where_something_multiplies_in_it(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    took_ms = iter([*[9.0] * 12, 5.0, *[7.0] * 11, *[2.0] * 12])
+    monkeypatch.setattr(
+        "longlive_widget.measure.ceilings.stopwatch", lambda _: lambda _: next(took_ms)
+    )
+    monkeypatch.setattr("longlive_widget.measure.ceilings._SIDE_OF_PROCESSORS", 32)
+    found = measured_ceilings(torch.device("cpu"), torch.float32, in_fp8=True)
+    assert found.fp8_flop_per_s == pytest.approx(2 * found.side**3 / 5e-3)
+    slower = replace(found, fp8_flop_per_s=1.0)
+    assert slower.or_better(found).fp8_flop_per_s == found.fp8_flop_per_s
+    without = replace(found, fp8_flop_per_s=None)
+    assert without.or_better(without).fp8_flop_per_s is None
+
+
+def test_parts_in_fp8_are_told_by_the_names_of_a_profile_and_of_its_record():
+    for part in (UP, DOWN, QKV, OUTPUT, CROSS_QUERY, CROSS_OUTPUT):
+        stored = part.lower().replace("-", "_").replace(" ", "_")
+        assert multiplies_in_fp8(part, "fp8")
+        assert multiplies_in_fp8(stored, "fp8")
+        assert not multiplies_in_fp8(part, "model")
+    assert not multiplies_in_fp8(SELF_ATTENTION, "fp8")
 
 
 # A GPU, as its trace would be: nothing here has one.
