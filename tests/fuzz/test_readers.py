@@ -156,6 +156,29 @@ def read_model(known: Known, content: bytes) -> Sizes:
     return Sizes.read(known.folder)
 
 
+ASKED = {
+    "blocks": lambda known, said: known.session.blocks(said),
+    "replan": lambda known, said: known.session.replan(said),
+    "switch": lambda known, said: known.session.switch(said),
+    "transition": lambda known, said: known.session.switch("a blue star", said),
+    "timeline": lambda known, said: known.engine.session(said, 1),
+    "seed": lambda known, said: known.engine.session("a blue star", said),
+    "size": lambda known, said: known.engine.session("a blue star", 1, size_px=said),
+    "adapters": lambda known, said: known.engine.use_adapters(said),
+}
+
+
+def ask(known: Known, asked: tuple[str, object]) -> None:
+    """Of a video: what is refused leaves it as it was."""
+    way, said = asked
+    before = known.video
+    try:
+        ASKED[way](known, said)
+    except LongLiveError:
+        assert known.video == before
+        raise
+
+
 COMMAND = """generate presets benchmark profile ablate quality recommend sweep compare log replay
 lab train-tiny --prompt --preset --seed --size --blocks --out --timeline --device --help x 64x48"""
 WORDS = st.sampled_from(COMMAND.split())
@@ -234,6 +257,7 @@ READERS: dict[str, Way] = {
         lambda _: changed_twice({"here: tiny": 3.0}).map(as_json) | files(b'{"here: tiny": 3.0}'),
         load_times,
     ),
+    "requests to a session": (lambda _: st.tuples(st.sampled_from(sorted(ASKED)), values), ask),
     "commands of the page": (
         lambda _: st.sampled_from(COMMANDS).flatmap(changed_twice) | values,
         lambda _, content: parse(content),
