@@ -4,9 +4,13 @@ No text of a file makes an object, an endless value, or more than it says.
 """
 
 import json
+from collections import Counter
 from collections.abc import Hashable
 
 import yaml
+
+MOST_LETTERS = 2**19
+"""No longer text is read as YAML: that one takes seconds already."""
 
 
 class NotPlainError(ValueError):
@@ -30,8 +34,10 @@ def yaml_in(text: str) -> object:
 
     Raises:
         NotPlainError: it is not YAML, asks for an object, repeats a part by an alias, says a key
-            twice, or is nested too deep.
+            twice, is nested too deep, or is longer than `MOST_LETTERS`.
     """
+    if len(text) > MOST_LETTERS:
+        raise NotPlainError(f"it has over {MOST_LETTERS} letters: give a shorter one")
     try:
         return yaml.load(text, Loader=_PlainLoader)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -54,8 +60,8 @@ class _PlainLoader(yaml.SafeLoader):
         node: yaml.MappingNode,
         deep: bool = False,  # noqa: FBT001, FBT002  as YAML has it
     ) -> dict[Hashable, object]:
-        keys = [str(key.value) for key, _ in node.value]
-        twice = next((key for key in keys if keys.count(key) > 1), None)
+        counts = Counter(str(key.value) for key, _ in node.value)
+        twice = next((key for key, count in counts.items() if count > 1), None)
         if twice is not None:
             raise NotPlainError(f"{twice} is said twice: leave one out")
         return super().construct_mapping(node, deep)

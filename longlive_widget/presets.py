@@ -20,7 +20,7 @@ from longlive_widget.errors import (
     true_or_false,
     whole_number,
 )
-from longlive_widget.plain_data import NotPlainError, yaml_in
+from longlive_widget.plain_data import MOST_LETTERS, NotPlainError, yaml_in
 
 TRAINING_STEPS = 1000
 WindowCache = Literal["rolling", "static", "ring"]
@@ -310,6 +310,8 @@ def _own_settings() -> tuple[str, ...]:
 
 def _yaml_settings(source: str | Path) -> dict[str, object]:
     try:
+        if isinstance(source, Path) and source.stat().st_size > 4 * MOST_LETTERS:
+            raise NotPlainError(f"it has over {4 * MOST_LETTERS} bytes: give a shorter one")
         text = source.read_text(encoding="utf-8") if isinstance(source, Path) else str(source)
         said = yaml_in(text)
     except OSError as error:

@@ -226,6 +226,7 @@ class Timeline:
         Raises:
             TimelineError: the text is not JSON, not a timeline, or one of a later version.
         """
+        _require_text(text)
         try:
             rows = json_in(text)
         except NotPlainError as error:
@@ -244,6 +245,7 @@ class Timeline:
         Raises:
             TimelineError: the text is not YAML, not a timeline, or one of a later version.
         """
+        _require_text(text)
         try:
             rows = yaml_in(text)
         except NotPlainError as error:
@@ -256,6 +258,11 @@ class Timeline:
 
     def _said(self) -> dict[str, object]:
         return {"format": FORMAT, "version": VERSION, "entries": self.rows()}
+
+
+def _require_text(text: object) -> None:
+    if not isinstance(text, str):
+        raise TimelineError(f"{text!r} is no text of a timeline: give a str, or read_timeline it")
 
 
 _YAML_ENDS = "\x85\u2028\u2029"

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.unit.test_waits import WITHOUT_A_LIMIT
+
 TESTS = Path(__file__).parent
 PAGE = TESTS.parent / "docs" / "reliability.md"
 RECORDS = TESTS.parent / "docs" / "reliability"
@@ -28,6 +30,14 @@ HEAD = """# What goes wrong, and what comes of it
 Each line is held by a test, which `make test` runs. What is told says how to go on.
 """
 
+WAITED = """## Waited for as long as it takes
+
+Of all calls in the source that wait, these take no limit of 5 s; `test_waits` finds any other one.
+Those of the page are in `test_page_waits`.
+
+| why it ends | what waits |
+|---|---|
+"""
 FUZZED = """## Read at random
 
 `make fuzz` hands each reader what hypothesis makes up, and nothing may come of it but the right
@@ -88,7 +98,16 @@ def page() -> str:
         rows = [fault.row for fault in found if fault.area == area]
         parts.append(f"## {area}\n\n| what happens | what comes of it | held by |\n|---|---|---|\n")
         parts[-1] += "\n".join(rows) + "\n"
-    return "\n".join((*parts, *_figures()))
+    return "\n".join((*parts, _waits(), *_figures()))
+
+
+def _waits() -> str:
+    """The waits without a limit, by the reason for which each ends."""
+    places: dict[str, list[str]] = {}
+    for (module, function, _), why in WITHOUT_A_LIMIT.items():
+        places.setdefault(why, []).append(f"`{function}` in `{module}`")
+    rows = (f"| {why} | {', '.join(dict.fromkeys(found))} |" for why, found in places.items())
+    return WAITED + "\n".join(rows) + "\n"
 
 
 def _figures() -> Iterator[str]:

@@ -6,10 +6,14 @@ versions of it gave, and a later call goes on from there.
 """
 
 import re
+import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from fnmatch import fnmatch
 from pathlib import Path
 
+UNTOLD_S = 2.0
+"""So long another process that fetches the same file is waited for without a word."""
 _TAG = re.compile("[0-9a-f]{40,64}")
 """The hash that the hub names a file by."""
 
@@ -67,7 +71,6 @@ def _bring(url: str, storage: Path, tag: str, size: int) -> None:
     """One file of `size` bytes, from what is here of it on."""
     from huggingface_hub.file_download import http_get
     from huggingface_hub.utils import (  # type: ignore[attr-defined]  # it lists no names
-        WeakFileLock,
         build_hf_headers,
     )
 
@@ -76,7 +79,7 @@ def _bring(url: str, storage: Path, tag: str, size: int) -> None:
     lock = storage.parent / ".locks" / storage.name / f"{tag}.lock"
     for folder in (whole.parent, lock.parent):
         folder.mkdir(parents=True, exist_ok=True)
-    with WeakFileLock(lock):
+    with _alone(lock):
         if whole.exists():
             return
         with part.open("ab") as file:
@@ -90,3 +93,21 @@ def _bring(url: str, storage: Path, tag: str, size: int) -> None:
                 expected_size=size,
             )
         part.replace(whole)
+
+
+@contextmanager
+def _alone(lock: Path) -> Iterator[None]:
+    """Inside, no other process fetches that file. One that does is waited for, and that is told."""
+    from huggingface_hub.utils import WeakFileLock  # type: ignore[attr-defined]  # it lists no names
+
+    with ExitStack() as held:
+        try:
+            held.enter_context(WeakFileLock(lock, timeout=UNTOLD_S))
+        except TimeoutError:
+            warnings.warn(
+                f"another process fetches the same file, which is waited for ({lock}): end it, or "
+                "interrupt this one",
+                stacklevel=2,
+            )
+            held.enter_context(WeakFileLock(lock))
+        yield

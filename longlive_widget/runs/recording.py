@@ -5,7 +5,7 @@ A folder with the manifest and a video file. Loads no torch.
 
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import islice
@@ -152,10 +152,15 @@ def _interrupted(folder: Path) -> Manifest:
 
 def _pictures_in(path: Path) -> int:
     pictures = 0
-    with suppress(av.FFmpegError), av.open(str(path), format=_FORM) as file:
-        for packet in file.demux(video=0):  # what was begun last may not be readable
+    with suppress(av.FFmpegError), _video_file(path) as file:
+        for packet in file.demux(file.streams.video[:1]):  # the last one may not be readable
             pictures += bool(packet.size and not packet.is_corrupt)
     return pictures
+
+
+def _video_file(path: Path) -> av.container.InputContainer:
+    """The file, opened; names in it that are no text are no reason to refuse it."""
+    return av.open(str(path), format=_FORM, metadata_errors="replace")
 
 
 @dataclass(frozen=True)
@@ -203,8 +208,8 @@ class RecordedRun:
     @property
     def lossless(self) -> bool:
         """Whether each picture is kept to the bit."""
-        with self._opened() as file:
-            return bool(file.streams.video[0].codec_context.pix_fmt == "gbrp")
+        with self._opened() as (_, stream):
+            return bool(stream.codec_context.pix_fmt == "gbrp")
 
     def blocks(self) -> Iterator[RecordedBlock]:
         """All blocks, decoded one after the other.
@@ -261,32 +266,33 @@ class RecordedRun:
     def _video(self) -> Path:
         return self.folder / VIDEO
 
-    def _opened(self) -> av.container.InputContainer:
+    @contextmanager
+    def _opened(self) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
+        """The video's file and the pictures in it; what FFmpeg refuses is a `ManifestError`."""
         try:
-            return av.open(str(self._video), format=_FORM)
+            with _video_file(self._video) as file:
+                if not file.streams.video:
+                    raise ManifestError(f"{str(self._video)!r} has no pictures: it is damaged")
+                yield file, file.streams.video[0]
         except av.FFmpegError as error:
             raise ManifestError(f"{str(self._video)!r} is no video ({error.strerror})") from error
 
     def _pictures(self, first: int) -> Iterator[NDArray[np.uint8]]:
         """The pictures from number `first` of the file on."""
         size = (self.manifest.geometry.height_px, self.manifest.geometry.width_px, 3)
-        try:
-            with self._opened() as file:
-                stream = file.streams.video[0]
-                if first:
-                    file.seek(_ticks(first, stream), stream=stream)
-                for frame in file.decode(stream):
-                    if frame.pts is None or frame.pts < _ticks(first, stream):
-                        continue
-                    picture = frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
-                    if picture.shape != size:
-                        raise ManifestError(
-                            f"{str(self._video)!r} has pictures of {list(picture.shape)}, and its "
-                            f"manifest of {list(size)}: they do not belong together"
-                        )
-                    yield picture
-        except av.FFmpegError as error:
-            raise ManifestError(f"{str(self._video)!r} is no video ({error.strerror})") from error
+        with self._opened() as (file, stream):
+            if first:
+                file.seek(_ticks(first, stream), stream=stream)
+            for frame in file.decode(stream):
+                if frame.pts is None or frame.pts < _ticks(first, stream):
+                    continue
+                picture = frame.to_ndarray(format="rgb24").astype(np.uint8, copy=False)
+                if picture.shape != size:
+                    raise ManifestError(
+                        f"{str(self._video)!r} has pictures of {list(picture.shape)}, and its "
+                        f"manifest of {list(size)}: they do not belong together"
+                    )
+                yield picture
 
 
 def _ticks(picture: int, stream: av.VideoStream) -> int:

@@ -14,7 +14,7 @@ from longlive_widget.engine.names import ADAPTER, NAMED
 from longlive_widget.engine.session import Block, Session, TakenOver
 from longlive_widget.engine.side_by_side import psnr_db, squared_error
 from longlive_widget.engine.source import Source
-from longlive_widget.errors import ManifestError, ModelNotFoundError
+from longlive_widget.errors import ManifestError, ModelNotFoundError, require_engine
 from longlive_widget.geometry import pictures_before
 from longlive_widget.measure.record import Versions
 from longlive_widget.presets import UNSEEN, Attention, Preset
@@ -118,6 +118,7 @@ def replay(
     manifest, recording = kept(run)
     if engine is None:
         engine = load_for(manifest, model, device=device, allow_fallback=allow_fallback)
+    require_engine(engine)
     geometry = manifest.geometry
     session = engine.session(
         manifest.timeline,

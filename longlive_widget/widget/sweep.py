@@ -426,6 +426,9 @@ def _grid(
     blocks: int,
     size_px: tuple[int, int] | None,
 ) -> Grid:
+    for name, given in (("presets", presets), ("prompts", prompts)):
+        if not isinstance(given, Iterable | Preset):
+            raise SessionError(f"{name} {given!r} are none: give one, or several in a list")
     asked = (presets,) if isinstance(presets, Preset | str) else tuple(presets)
     known = tuple(one if isinstance(one, Preset) else preset_named(one) for one in asked)
     for preset in known:

@@ -4,11 +4,13 @@ import json
 import threading
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from longlive_widget import Engine, Preset
 from longlive_widget.errors import LongLiveError
 from longlive_widget.timeline import Timeline
 from longlive_widget.widget.protocol import Command
@@ -31,6 +33,9 @@ CREDITS = [
     for run in (0, 1, 2, 9)
     for block in (-1, 0, 1, 2, 9)
 ]
+slow_messages = st.sampled_from([content for content in SENT if content["type"] in SLOW]).flatmap(
+    lambda content: st.just(content) | changed_twice(content)
+)
 messages = (
     st.sampled_from(QUICK)
     | st.sampled_from(CREDITS)
@@ -109,3 +114,30 @@ def test_whatever_a_page_sends_the_studio_tells_what_is_wrong_and_makes_its_bloc
         studio.close()
     record_property("reader", "messages to a playing studio")
     record_property("examples", count)
+
+
+def test_messages_on_files_branches_and_the_inside_are_obeyed_or_told_and_leave_no_half_file(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    engine = Engine.load("tiny", Preset("quick", "", (1000,)), device="cpu")
+    studio = LongLiveWidget(engine, Timeline.of("a red ball"), seed=1)
+
+    @settings(max_examples=15)
+    @given(st.lists(slow_messages | st.sampled_from(QUICK), max_size=AT_ONCE))
+    def sent(contents):
+        for content in contents:
+            studio._handle_custom_msg(content, [])
+        hear_all(studio)
+
+    try:
+        studio.size_px = 48, 32
+        studio.run(blocks=2)
+        sent()
+    finally:
+        studio.close()
+    assert [error for error in studio.errors if not isinstance(error, LongLiveError)] == []
+    assert [path for path in tmp_path.iterdir() if "unfinished" in path.name] == []
+    for path in tmp_path.iterdir():
+        with av.open(path) as video:
+            assert next(video.decode(video=0))

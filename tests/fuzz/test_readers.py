@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
-from longlive_widget import Engine, Timeline
+from longlive_widget import Engine, Recording, Timeline
 from longlive_widget.cli.main import _parser
 from longlive_widget.engine.model import Sizes
 from longlive_widget.engine.session import Session
@@ -27,11 +27,12 @@ from longlive_widget.presets import PRESETS, Preset
 from longlive_widget.runs.journal import JournalFile, read_journal
 from longlive_widget.runs.logbook import Logbook
 from longlive_widget.runs.manifest import Manifest, picture_hashes
+from longlive_widget.runs.recording import JOURNAL, MANIFEST, VIDEO, RecordingFolder
 from longlive_widget.timeline import Transition
 from longlive_widget.timeline_forms import timeline_as, timeline_from
 from longlive_widget.widget.load_times import last_load_s
 from longlive_widget.widget.protocol import parse
-from tests.fuzz.conftest import RECORD
+from tests.fuzz.conftest import ASKED, CI_EXAMPLES, RECORD
 from tests.fuzz.made_up import as_json, changed_twice, files, numbers, texts, values
 from tests.unit.written_record import record
 
@@ -53,6 +54,7 @@ class Known:
     session: Session
     manifest: dict
     journal: bytes
+    video: bytes
     records: bytes
     safetensors: bytes
     pickle: bytes
@@ -65,13 +67,17 @@ class Known:
         self.handed[name] = content
         return path
 
+    def away(self, name: str) -> None:
+        (self.folder / name).unlink(missing_ok=True)
+        self.handed.pop(name, None)
+
     @property
     def untouched(self) -> bool:
         """Whether the folder holds what was put there, and that alone."""
         return {path.name: path.read_bytes() for path in self.folder.iterdir()} == self.handed
 
     @property
-    def video(self) -> tuple:
+    def asked(self) -> tuple:
         """What the session has been asked to make."""
         video = self.session
         return video.timeline, video.preset, video.landings, len(video._asked), video.next_block
@@ -83,15 +89,18 @@ def written(tmp_path_factory):
     engine = Engine.load("tiny", Preset("quick", "", (1000,)))
     session = engine.session(TIMELINE, 3, size_px=(48, 32))
     logbook, journal = Logbook(engine, session), JournalFile(folder / "journal")
-    for block in session.blocks(2):
-        page = logbook.add(session, block.index, picture_hashes(block.frames), 7.0, {"steps": 4.0})
-        journal.add(page.manifest())
+    with RecordingFolder(folder / "run", session.geometry) as recording:
+        for block in session.blocks(2):
+            hashes = picture_hashes(block.frames)
+            page = logbook.add(session, block.index, hashes, 7.0, {"steps": 4.0}).manifest()
+            journal.add(page)
+            recording.append(block.frames, page)
     journal.close()
     append(folder / "records", record())
     tensors = {"a.weight": torch.ones(3, 2), "b": torch.zeros(4, dtype=torch.bfloat16)}
     save_file(tensors, folder / "x.safetensors")
     torch.save(tensors, folder / "x.pt")
-    files = ("journal", "records", "x.safetensors", "x.pt")
+    files = ("journal", "run/video.mp4", "records", "x.safetensors", "x.pt")
     embedded = Path(__file__).parents[2] / "longlive_widget" / "tiny" / "weights" / "model.json"
     return Known(
         folder,
@@ -127,8 +136,8 @@ def a_transition(blocks: object, blend: object, recache: object) -> Transition:
 
 def preset_of(said: object) -> Preset | None:
     """None where a name is missing or is no setting's: Python itself refuses that."""
-    settings = asdict(PRESETS["turbo"])
-    if isinstance(said, dict) and {"name", "summary"} <= set(said) <= set(settings):
+    names = asdict(PRESETS["turbo"])
+    if isinstance(said, dict) and {"name", "summary"} <= set(said) <= set(names):
         return Preset(**said)
     return None
 
@@ -151,9 +160,45 @@ def load_times(known: Known, content: bytes) -> None:
         last_load_s("tiny")
 
 
+def play(known: Known, content: bytes) -> None:
+    """A recording with that video: one that was ended, or one whose writer was killed."""
+    known.at(VIDEO, content)
+    if len(content) % 2:
+        known.at(MANIFEST, as_json(known.manifest))
+        known.away(JOURNAL)
+    else:
+        known.at(JOURNAL, known.journal)
+        known.away(MANIFEST)
+    for _ in Recording.open(known.folder).blocks():
+        pass
+
+
 def read_model(known: Known, content: bytes) -> Sizes:
     known.at("model.json", content)
     return Sizes.read(known.folder)
+
+
+REQUESTS = {
+    "blocks": lambda known, said: known.session.blocks(said),
+    "replan": lambda known, said: known.session.replan(said),
+    "switch": lambda known, said: known.session.switch(said),
+    "transition": lambda known, said: known.session.switch("a blue star", said),
+    "timeline": lambda known, said: known.engine.session(said, 1),
+    "seed": lambda known, said: known.engine.session("a blue star", said),
+    "size": lambda known, said: known.engine.session("a blue star", 1, size_px=said),
+    "adapters": lambda known, said: known.engine.use_adapters(said),
+}
+
+
+def ask(known: Known, asked: tuple[str, object]) -> None:
+    """Of a video: what is refused leaves it as it was."""
+    way, said = asked
+    before = known.asked
+    try:
+        REQUESTS[way](known, said)
+    except LongLiveError:
+        assert known.asked == before
+        raise
 
 
 COMMAND = """generate presets benchmark profile ablate quality recommend sweep compare log replay
@@ -234,6 +279,7 @@ READERS: dict[str, Way] = {
         lambda _: changed_twice({"here: tiny": 3.0}).map(as_json) | files(b'{"here: tiny": 3.0}'),
         load_times,
     ),
+    "requests to a session": (lambda _: st.tuples(st.sampled_from(sorted(REQUESTS)), values), ask),
     "commands of the page": (
         lambda _: st.sampled_from(COMMANDS).flatmap(changed_twice) | values,
         lambda _, content: parse(content),
@@ -287,6 +333,21 @@ def test_a_reader_reads_or_refuses_whatever_it_is_handed(known, reader, record_p
     read_or_refused()
     record_property("reader", reader)
     record_property("examples", count)
+
+
+def test_a_recording_with_any_video_plays_or_is_refused(known):
+    """Not among the readers above: a hundred thousand would take the better part of an hour."""
+
+    @settings(max_examples=max(CI_EXAMPLES, ASKED // 20))
+    @given(files(known.video))
+    def played_or_refused(content):
+        try:
+            play(known, content)
+        except LongLiveError as error:
+            require_sentence(str(error))
+        assert known.untouched
+
+    played_or_refused()
 
 
 def test_each_reader_was_handed_as_much_as_is_promised():

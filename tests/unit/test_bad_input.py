@@ -1,5 +1,7 @@
 """What a first try gets wrong is told in a sentence: the value, the limit and the way out."""
 
+from pathlib import Path
+
 import pytest
 
 from longlive_widget import (
@@ -9,6 +11,7 @@ from longlive_widget import (
     Manifest,
     Preset,
     Recording,
+    Sweep,
     Timeline,
     replay,
 )
@@ -29,6 +32,7 @@ from longlive_widget.measure.inside import Inside
 from longlive_widget.model.adapters import peft_adapter
 from longlive_widget.timeline_forms import read_timeline
 
+RUN = Path(__file__).parents[1] / "fixtures" / "kept" / "manifest-3.json"
 RED = "a red ball moves right on white"
 
 
@@ -49,6 +53,9 @@ def engine() -> Engine:
         (lambda _: Comparison("tiny", "turbo", RED), SessionError, "engine 'tiny' .* Engine.load"),
         (lambda _: Inside("tiny", RED), SessionError, "engine 'tiny' .* Engine.load"),
         (lambda _: replay(5), ManifestError, "run 5 is none: give a manifest, its file"),
+        (lambda it: Sweep(it, None, RED), SessionError, "presets None are none: give one, or"),
+        (lambda it: Sweep(it, "turbo", 5), SessionError, "prompts 5 are none: give one, or sev"),
+        (lambda _: replay(RUN, engine="tiny"), SessionError, "engine 'tiny' .* Engine.load"),
         (lambda it: Inside(it, RED, seed=-1), SessionError, "seed -1 is out of range: use 0 to"),
         (lambda it: Inside(it, RED, seed="x"), SessionError, "seed 'x' is not a whole number"),
     ],
@@ -75,6 +82,8 @@ LONG = "x" * 300
         (lambda: Recording.open(None), OutputError, "'None' is no path .*: give another one"),
         (lambda: records.read([]), RecordError, "cannot be read .*: give a file of records"),
         (lambda: peft_adapter(LONG), CheckpointError, "'x+' cannot be a file "),
+        (lambda: Timeline.from_json(None), TimelineError, "None is no text of a timeline: give a"),
+        (lambda: Timeline.from_yaml(5), TimelineError, "5 is no text of a timeline: give a str"),
         (lambda: Timeline(None), TimelineError, "None is no entry of a timeline: write"),
         (lambda: Timeline.of(RED).with_entry(RED), TimelineError, f"'{RED}' is no entry of a"),
         (lambda: read_timeline(None), OutputError, "'None' is no path .*: give another one"),

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,7 +16,9 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from filelock import FileLock
 
+from longlive_widget.engine import large_files
 from longlive_widget.engine.hub import SILENCE_S, is_called_by_hash, is_hub_id, kept
 from longlive_widget.engine.official import WAN_HUB
 from longlive_widget.errors import ModelNotFoundError
@@ -351,6 +354,33 @@ def test_a_hub_that_falls_silent_is_not_waited_for(
     assert len(hub.waited_s) > 1
     assert max(hub.waited_s) < 2
     assert SILENCE_S == 5
+
+
+@pytest.mark.fault(
+    "Files that are read",
+    "another process fetches the same file of the model hub",
+    "it is waited for, and that is told after 2 s",
+)
+def test_another_process_that_fetches_a_file_is_waited_for_and_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(large_files, "UNTOLD_S", 0.1)
+    lock, told = tmp_path / "x.lock", threading.Event()
+    holder = FileLock(lock)
+    holder.acquire()
+
+    def warn(said: str, *, stacklevel: int) -> None:
+        assert "another process fetches the same file" in said
+        assert stacklevel
+        told.set()
+        holder.release()
+
+    monkeypatch.setattr(warnings, "warn", warn)
+    with large_files._alone(lock):
+        assert told.is_set()
+    told.clear()
+    with large_files._alone(lock):
+        assert not told.is_set()
 
 
 def test_nothing_is_fetched_for_what_can_be_refused_without(hub: Hub, tmp_path: Path):

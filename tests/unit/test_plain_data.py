@@ -1,11 +1,13 @@
 """A text from outside is plain values, or is refused in one line before it can do harm."""
 
+import time
+
 import pytest
 
 from longlive_widget import Preset, Timeline, read_timeline
 from longlive_widget.errors import PresetError, TimelineError
 from longlive_widget.measure.decision import decisions_in
-from longlive_widget.plain_data import NotPlainError, json_in, yaml_in
+from longlive_widget.plain_data import MOST_LETTERS, NotPlainError, json_in, yaml_in
 
 DEEP = 200_000
 LAUGHS = "\n".join(
@@ -37,6 +39,24 @@ def test_a_short_text_that_says_a_lot_is_refused():
         yaml_in(LAUGHS)
     with pytest.raises(NotPlainError, match="alias"):
         yaml_in("a: &a {b: 1}\nc: {<<: *a}")
+
+
+@pytest.mark.fault(
+    "Files that are read",
+    "YAML is very long, or has very many keys",
+    "it is read within 5 s, or refused before it is read",
+)
+def test_yaml_of_many_keys_is_read_in_seconds_and_a_longer_one_is_refused(tmp_path):
+    """Each key was held against all others: 190 s for 1 MiB."""
+    many, began_s = "".join(f"{key:x}: 1\n" for key in range(40_000)), time.process_time()
+    assert len(yaml_in(many)) == 40_000
+    assert time.process_time() - began_s < 5
+    with pytest.raises(NotPlainError, match="has over 524288 letters: give a shorter one"):
+        yaml_in("x" * (MOST_LETTERS + 1))
+    with (tmp_path / "x.yaml").open("wb") as file:
+        file.truncate(2**33)
+    with pytest.raises(PresetError, match="it has over 2097152 bytes: give a short"):
+        Preset.from_yaml(tmp_path / "x.yaml")
 
 
 @pytest.mark.parametrize("read", [json_in, yaml_in])

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from contextlib import closing
 
 import av
 import numpy as np
@@ -12,7 +13,7 @@ from longlive_widget import Engine, Manifest, Recording, Timeline
 from longlive_widget.errors import ManifestError, OutputError, SessionError
 from longlive_widget.geometry import Geometry
 from longlive_widget.presets import Preset
-from longlive_widget.runs.journal import read_journal
+from longlive_widget.runs.journal import JournalFile, read_journal
 from longlive_widget.runs.logbook import Logbook
 from longlive_widget.runs.manifest import MOST_BYTES, picture_hashes
 from longlive_widget.runs.recording import RecordingFolder
@@ -196,6 +197,29 @@ def test_of_a_recording_without_a_block_nothing_is_left(tmp_path):
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(OutputError, match="exists already"):
         RecordingFolder(tmp_path, Geometry(96, 64))
+
+
+@pytest.mark.fault(
+    "Files that are read",
+    "the video of a recording is damaged, also of one that was cut off",
+    "a sentence; names in it that are no text are passed over",
+)
+@pytest.mark.parametrize("ended", [True, False], ids=["ended", "cut off"])
+def test_a_video_without_pictures_is_told_and_one_with_odd_names_plays(engine, tmp_path, ended):
+    path = tmp_path / "run"
+    _record(engine, path, lossless=False)
+    video, run = path / "video.mp4", Manifest.read(path / "manifest.json")
+    if not ended:
+        with closing(JournalFile(path / "journal.jsonl")) as journal:
+            journal.add(run)
+        (path / "manifest.json").unlink()
+    whole = video.read_bytes()
+    assert whole.count(b"vide\0") == whole.count(b"Lavf") == 1
+    video.write_bytes(whole.replace(b"Lavf", b"\xa1avf"))
+    assert len(list(Recording.open(path).blocks())) == len(run.blocks)
+    video.write_bytes(whole.replace(b"vide\0", b"soun\0"))
+    with pytest.raises(ManifestError, match=r"has no pictures: it is damaged|has no whole block"):
+        list(Recording.open(path).blocks())
 
 
 def test_what_is_no_recording_is_refused(engine, tmp_path):

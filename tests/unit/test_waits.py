@@ -33,7 +33,9 @@ WITHOUT_A_LIMIT = {
     ("measure/cluster.py", "_Crew.records", "self._ray.wait"): ASKED,
     ("engine/large_files.py", "fetch_large_files", "get_hf_file_metadata"): HUB,
     ("engine/large_files.py", "_urls", "HfApi().model_info"): HUB,
-    ("engine/large_files.py", "_bring", "WeakFileLock"): "as `http_get` in the process that has it",
+    ("engine/large_files.py", "_alone", "WeakFileLock"): (
+        "another process that fetches the same file: told after 2 s, and ended by Ctrl-C"
+    ),
     ("engine/large_files.py", "_bring", "http_get"): HUB,
     ("engine/hub.py", "fetched", "snapshot_download"): HUB,
     ("measure/records.py", "_lock_far_byte", "msvcrt.locking"): "it is only tried: `_take` waits",
