@@ -181,7 +181,7 @@ def fa3_in_waves(q_BTHD: Tensor, k_BTHD: Tensor, v_BTHD: Tensor, **scales_BH: Te
         queries,
         k_BTHD.shape[1],
         batch * heads,
-        at_once=192 if head_dim <= 96 else 128,
+        at_once=_queries_at_once(head_dim),
         processors=processors,
     )
     for some, splits in ((slice(None, first), 1), (slice(first, None), parts)):
@@ -195,6 +195,11 @@ def fa3_in_waves(q_BTHD: Tensor, k_BTHD: Tensor, v_BTHD: Tensor, **scales_BH: Te
                 **scales_BH,
             )
     return seen_BTHD
+
+
+def _queries_at_once(head_dim: int) -> int:
+    """Source: `tile_size_fwd_sm90` of FlashAttention-3."""
+    return 192 if head_dim <= 96 else 128
 
 
 FA3_MODULE = "fa3_fwd_interface"
