@@ -36,9 +36,9 @@ def writable_video_path(path: str | Path) -> Path:
         OutputError: it does not end in .mp4, its folder is missing or may not be written to, a
             folder has that name, or no file can have it.
     """
-    path = reachable(path)
+    given, path = path, reachable(path)
     if not path.name.strip("."):
-        raise OutputError(f"{str(path)!r} gives the video no name: call it 'video{SUFFIX}'")
+        raise OutputError(f"{str(given)!r} gives the video no name: call it 'video{SUFFIX}'")
     if path.suffix.lower() != SUFFIX:
         name = path.stem.strip(".")
         better = "video" if name == SUFFIX.strip(".") else name
