@@ -276,7 +276,17 @@ class Preset:
             PresetError: the file cannot be read or is not YAML, a setting does not exist, is said
                 twice, has no such value, or asks for a part that is not here yet.
         """
-        said, own = _yaml_settings(source), _own_settings()
+        said = _yaml_settings(source)
+        try:
+            return cls._of_yaml(said)
+        except PresetError as error:
+            if isinstance(source, Path):
+                raise PresetError(f"{source}: {error}") from error
+            raise
+
+    @classmethod
+    def _of_yaml(cls, said: Mapping[str, object]) -> "Preset":
+        own = _own_settings()
         _require_settings(
             said, (*own, *optimization_log.KEYS), "; or update longlive-widget, if that wrote it"
         )
@@ -309,6 +319,7 @@ def _own_settings() -> tuple[str, ...]:
 
 
 def _yaml_settings(source: str | Path) -> dict[str, object]:
+    is_file = isinstance(source, Path)
     try:
         if isinstance(source, Path) and source.stat().st_size > 4 * MOST_LETTERS:
             raise NotPlainError(f"it has over {4 * MOST_LETTERS} bytes: give a shorter one")
@@ -318,12 +329,12 @@ def _yaml_settings(source: str | Path) -> dict[str, object]:
         raise PresetError(f"{source} cannot be read ({error}): give the path of a file") from error
     except (NotPlainError, UnicodeDecodeError) as error:
         raise PresetError(
-            f"this is no plain YAML ({error}): write `setting: value` in lines"
+            f"{source if is_file else 'this'} is no plain YAML ({error}): write `setting: value` "
+            "in lines"
         ) from error
     if not isinstance(said, dict):
-        raise PresetError(
-            f"{text!r} is no settings: write `setting: value` in lines, or give a pathlib.Path"
-        )
+        what, or_else = (source, "") if is_file else (repr(text), ", or give a pathlib.Path")
+        raise PresetError(f"{what} is no settings: write `setting: value` in lines{or_else}")
     return said
 
 
@@ -431,12 +442,22 @@ def as_named(preset: Preset) -> Preset:
     return named if named is not None and named.changes() == preset.changes() else preset
 
 
+def is_yaml_file(said: str) -> bool:
+    """Whether that is what a file of settings is called, and no preset."""
+    return said.lower().endswith((".yaml", ".yml"))
+
+
 def preset_named(name: object) -> Preset:
     """The preset of that name.
 
     Raises:
-        PresetError: there is none; the message lists those that exist.
+        PresetError: there is none; the message lists those that exist, or says how a file is read.
     """
     if isinstance(name, str) and name in PRESETS:
         return PRESETS[name]
+    if isinstance(name, Path) or (isinstance(name, str) and is_yaml_file(name)):
+        raise PresetError(
+            f"{str(name)!r} is a file, not the name of a preset: give what is in it, "
+            f"Preset.from_yaml(Path({str(name)!r}))"
+        )
     raise PresetError(f"no preset is called {name!r}: {choice_of(name, PRESETS)}")

@@ -10,8 +10,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from longlive_widget.errors import OutputError, SessionError, choice_of, reachable, require_place
-from longlive_widget.presets import PRESETS, Preset, preset_named
+from longlive_widget.errors import (
+    OutputError,
+    PresetError,
+    SessionError,
+    choice_of,
+    reachable,
+    require_place,
+)
+from longlive_widget.presets import PRESETS, Preset, is_yaml_file, preset_named
 from longlive_widget.timeline import require_seed
 
 if TYPE_CHECKING:
@@ -105,8 +112,24 @@ def percentage(text: str) -> float:
 
 def preset_of(said: str) -> "Preset":
     """The preset of that name, or the one in that YAML file."""
-    is_file = said.lower().endswith((".yaml", ".yml"))
-    return Preset.from_yaml(Path(said)) if is_file else preset_named(said)
+    return Preset.from_yaml(Path(said)) if is_yaml_file(said) else preset_named(said)
+
+
+def presets_of(said: Sequence[str] | None) -> list[Preset]:
+    """The presets of all these words, as `preset_words` and `preset_of` read them.
+
+    Raises:
+        PresetError: one of them does not exist, or two that differ have one name.
+    """
+    presets = [preset_of(word) for word in preset_words(said)]
+    settings = {preset.name: preset.changes() for preset in presets}
+    for preset in presets:
+        if preset.changes() != settings[preset.name]:
+            raise PresetError(
+                f"different presets are called {preset.name!r}, and records tell them by that: "
+                "give each a name of its own, as `name: mine` in its YAML"
+            )
+    return presets
 
 
 def preset_words(said: Sequence[str] | None) -> list[str]:

@@ -15,8 +15,8 @@ from longlive_widget.cli.arguments import (
     at_least_one,
     given_again,
     path_to_write,
-    preset_of,
     preset_words,
+    presets_of,
     seed,
     size,
 )
@@ -30,8 +30,7 @@ _PROFILED = 8
 def measure(chosen: argparse.Namespace) -> int:
     """Run all parts that are asked for; 1 if one of them failed, the others run all the same."""
     path_to_write(chosen.out)
-    for word in (*preset_words(chosen.preset), chosen.of):
-        preset_of(word)
+    presets_of([*preset_words(chosen.preset), chosen.of])
     failed = []
     for name, words in _commands(chosen):
         print(f"{name}: longlive-widget {' '.join(words)}", file=sys.stderr, flush=True)

@@ -22,7 +22,7 @@ from longlive_widget.cli.arguments import (
     given_again,
     path_to_write,
     preset_of,
-    preset_words,
+    presets_of,
     seed,
     size,
 )
@@ -67,7 +67,7 @@ def quality(chosen: argparse.Namespace) -> None:
 
 def benchmark(chosen: argparse.Namespace) -> None:
     """Measure presets side by side on this machine."""
-    _measure(chosen, list(map(preset_of, preset_words(chosen.preset or ("reference",)))))
+    _measure(chosen, presets_of(chosen.preset or ("reference",)))
 
 
 def ablate(chosen: argparse.Namespace) -> None:
@@ -178,7 +178,7 @@ def likeness(chosen: argparse.Namespace) -> None:
     from longlive_widget.measure.likeness import PARTS, Plan, likeness
 
     out, against = path_to_write(chosen.out), preset_of(chosen.against)
-    named = list(map(preset_of, preset_words(chosen.preset))) if chosen.preset else []
+    named = presets_of(chosen.preset) if chosen.preset else []
     found = likeness(
         against,
         named or alone(against, PARTS)[1:],
@@ -199,7 +199,7 @@ def rounding(chosen: argparse.Namespace) -> None:
 
     out = path_to_write(chosen.out)
     found = roundings(
-        list(map(preset_of, preset_words(chosen.preset))),
+        presets_of(chosen.preset),
         _loader(chosen, emulate=True),
         Plan(chosen.prompts, chosen.blocks, chosen.seed, chosen.size),
         told=_tell,
@@ -220,7 +220,7 @@ def sweep(chosen: argparse.Namespace) -> None:
 
     grid = Grid(
         model=chosen.model,
-        presets=tuple(map(preset_of, preset_words(chosen.preset))),
+        presets=tuple(presets_of(chosen.preset)),
         prompts=tuple(chosen.prompt or PROMPTS),
         seeds=tuple(chosen.seed or (0,)),
         blocks=chosen.blocks,

@@ -17,6 +17,7 @@ from longlive_widget.model.text_encoder import TextEncoder
 from longlive_widget.model.tiny_decoder import TinyDecoder
 from longlive_widget.model.transformer import Transformer
 from longlive_widget.model.video_decoder import VideoDecoder
+from longlive_widget.optimization_log import PROMPTS
 from longlive_widget.presets import PRESETS, Preset
 
 _ASIDE_BYTES = 250_000_000
@@ -106,10 +107,12 @@ def no_more_memory(preset: Preset, sizes: Sizes, where: Placement, block: int) -
 def _way_out(preset: Preset, sizes: Sizes, where: Placement, free: int) -> str:
     """What to do where a preset needs too much: what fits, and what this device can run."""
     ways = []
-    if preset.window_frames > sizes.window_frames:
-        need = _needed_there(preset.with_(window_frames=sizes.window_frames), sizes, where)
+    usual = {"window_frames": sizes.window_frames, "prompt_cache": PROMPTS}
+    if less := {name: most for name, most in usual.items() if getattr(preset, name) > most}:
+        need = _needed_there(preset.with_(**less), sizes, where)
         if need <= free:
-            ways.append(f"use window_frames={sizes.window_frames} ({said_bytes(need)})")
+            said = ", ".join(f"{name}={most}" for name, most in less.items())
+            ways.append(f"use {said} ({said_bytes(need)})")
     needs = _needs(sizes, where).items()
     fitting = [f"{name!r} ({said_bytes(need)})" for name, need in needs if need <= free]
     if fitting:

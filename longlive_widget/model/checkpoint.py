@@ -244,7 +244,8 @@ def rank_of(weights: Mapping[str, Tensor], path: Path | str) -> int:
     """The rank of an adapter.
 
     Raises:
-        CheckpointError: it has none, or several, as where all A are of one and all B of another.
+        CheckpointError: it has none, or 0, or several, as where all A are of one and all B of
+            another.
     """
     halves = {name: w for name, w in weights.items() if name.endswith("lora_A.weight")}
     flat = [name for name, half in halves.items() if half.ndim != 2]
@@ -253,6 +254,11 @@ def rank_of(weights: Mapping[str, Tensor], path: Path | str) -> int:
         fault = f"{_some(flat)} without a rank" if flat else f"adapters of ranks {ranks}"
         raise CheckpointError(
             f"{path} has {fault}: one rank for all is needed, give the adapter's own file"
+        )
+    if not ranks[0]:
+        raise CheckpointError(
+            f"{path} is an adapter of rank 0, which adds nothing: download it again, or save it "
+            "anew"
         )
     others = [half for name, half in weights.items() if name.endswith("lora_B.weight")]
     of_b = sorted({half.shape[1] for half in others if half.ndim == 2})

@@ -270,6 +270,12 @@ def test_an_adapter_without_a_rank_is_refused(network: Network, changes, said: s
         Adapters(network).add("one", adapter, "lora.pt")
 
 
+def test_an_adapter_of_rank_0_is_refused(network: Network):
+    """All shapes are right, and it adds nothing."""
+    with pytest.raises(CheckpointError, match=r"lora\.pt is an adapter of rank 0, which adds noth"):
+        Adapters(network).add("none", adapter_for(network, rank=0), "lora.pt")
+
+
 def test_halves_of_two_ranks_are_told_with_both(network: Network):
     """Each would fit by itself: 8 tensors are there where 8 belong."""
     one, other = adapter_for(network, rank=2), adapter_for(network, rank=3)

@@ -360,3 +360,14 @@ def test_a_preset_may_be_a_file_and_another_size_is_remarked(tmp_path, capsys):
         gone = str(tmp_path / name)
         assert run("generate", "--prompt", "a red ball", "--preset", gone, *made) == 2
         assert f"{name} cannot be read" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["benchmark", "likeness", "rounding", "measure"])
+def test_different_presets_of_one_name_are_refused_before_anything_runs(tmp_path, capsys, command):
+    """No log could be written of their records."""
+    for name, frames in (("one", 6), ("other", 8)):
+        (tmp_path / f"{name}.yaml").write_text(f"local_attn_size: {frames}\n", encoding="utf-8")
+    given = ["--preset", tmp_path / "one.yaml", "--preset", tmp_path / "other.yaml"]
+    assert run(command, *given, "--out", tmp_path / "records.jsonl") == 2
+    assert "different presets are called 'custom', and records" in capsys.readouterr().err
+    assert not (tmp_path / "records.jsonl").exists()

@@ -520,15 +520,23 @@ def test_a_model_that_does_not_fit_is_refused_before_anything_is_loaded(
         Engine.load("tiny")
 
 
+@pytest.mark.parametrize(
+    ("changes", "use"),
+    [
+        ({"window_frames": 10**6}, "window_frames=12 (104 MB)"),
+        ({"prompt_cache": 10**6}, "prompt_cache=8 (107 MB)"),
+        ({"window_frames": 13, "prompt_cache": 10**6}, "window_frames=12, prompt_cache=8 (107 MB)"),
+    ],
+    ids=str,
+)
 def test_the_way_out_of_too_little_room_is_one_that_this_machine_has(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, changes: dict[str, object], use: str
 ):
     monkeypatch.setattr(memory, "free_bytes", lambda _: 10**9)
-    long = PRESETS["reference"].with_(window_frames=10**6)
     with pytest.raises(CapabilityError) as refused:
-        Engine.load("tiny", long, device="cpu")
+        Engine.load("tiny", PRESETS["reference"].with_(**changes), device="cpu")
     way_out = str(refused.value).rpartition(" are free: ")[2]
-    assert way_out.startswith("use window_frames=12 (104 MB); or use the preset 'reference' (")
+    assert way_out.startswith(f"use {use}; or use the preset 'reference' (")
     assert "'speed'" not in way_out
     assert "'turbo_fp8'" not in way_out
     assert "'low_memory'" in way_out

@@ -272,6 +272,31 @@ def test_yaml_that_is_no_preset_is_told_in_one_sentence(text, told):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "mine.yaml is no settings: write `setting: value` in lines"),
+        (b"\xff\xfe", "mine.yaml is no plain YAML ('utf-8' codec can't decode"),
+        (b"window_frame: 8", "mine.yaml: no setting is called 'window_frame': did you mean"),
+        (b"local_attn_size: 0", "mine.yaml: window_frames 0 is out of range"),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_told_with_its_name(tmp_path: Path, content: bytes, told: str):
+    path = tmp_path / "mine.yaml"
+    path.write_bytes(content)
+    with pytest.raises(PresetError) as error:
+        Preset.from_yaml(path)
+    assert f"{tmp_path / told}" in str(error.value)
+    assert "give a pathlib.Path" not in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["mine.yaml", "MINE.YML", Path("mine.yaml"), Path("mine")])
+def test_a_file_in_the_place_of_a_name_is_told_how_it_is_read(name: str | Path):
+    told = re.escape(f"{str(name)!r} is a file, not the name of a preset: give what is in it, Pres")
+    with pytest.raises(PresetError, match=told):
+        preset_named(name)
+
+
 def test_the_page_on_presets_is_that_of_the_presets_of_today():
     docs = Path(__file__).parents[2] / "docs"
     records = [one for path in sorted(docs.glob("measured/*.jsonl")) for one in read(path)]
