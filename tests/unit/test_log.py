@@ -12,6 +12,7 @@ from longlive_widget.cli import main
 from longlive_widget.errors import RecordError
 from longlive_widget.measure.log import log_page
 from longlive_widget.measure.log_html import log_html, times_figure
+from longlive_widget.measure.profile_charts import stored_roofline_figure
 from longlive_widget.measure.recommend import candidates_in
 from longlive_widget.measure.record import Commit, Record
 from longlive_widget.measure.records import append, read
@@ -351,6 +352,43 @@ def test_a_profile_says_how_much_of_the_limit_each_group_of_parts_reaches():
     ]
     behind = log_page((*RECORDS, replace(one, preset=PRESETS["speed"])))
     assert "| attention | 42.0 | 42.0% |  |  |  |  |\n" in behind, "parts lie over each other"
+
+
+def test_the_operations_of_a_group_are_those_of_its_parts_whatever_their_median():
+    """A rate is over the mean: over a median it would be other work, of the same preset."""
+    samples = {"block_ms": [100.0] * 3, "self_attention_ms": [30.0, 30.0, 60.0]}
+    facts = {"ceiling_flop_per_s": 8e14, "self_attention_flop_per_s": 6e14}
+    one = record(kind="profile", preset=PRESETS["ultra"], samples=samples, facts=facts)
+    assert "| attention | 30.0 | 30.0% | 24.0 | 100% | 30.0 | 0.0 |" in log_page((*RECORDS, one))
+
+
+def replayed(in_steps_ms: float):
+    """A profile in which so much of what the transformer's graph replays was not told apart."""
+    parts = {"self_attention": 40.0, "steps_as_a_cuda_graph": in_steps_ms, "decoder_stage_4": 20.0}
+    samples = {"block_ms": [100.0]} | {f"{name}_ms": [ms] for name, ms in parts.items()}
+    facts = {"ceiling_flop_per_s": 8e14, "ceiling_byte_per_s": 4e12}
+    facts |= {"self_attention_flop_per_s": 6e14, "decoder_stage_4_flop_per_s": 4e14}
+    facts |= {"self_attention_byte_per_s": 1e12, "decoder_stage_4_byte_per_s": 2e12}
+    return record(kind="profile", preset=PRESETS["ultra"], samples=samples, facts=facts)
+
+
+def test_parts_whose_kernels_were_not_all_told_apart_have_no_rates_and_that_is_told():
+    """What they compute over what is left of their time would be more than it is."""
+    page = log_page((*RECORDS, replayed(15.0)))
+    assert "\n15.0 ms of what is replayed were not told apart: they are missing in att" in page
+    assert "| self attention | 40.0 | 40.0 | 40.0% |  |  |  |  |  |" in page
+    assert "| attention | 40.0 | 40.0% |  |  |  |  |" in page
+    assert "| all | 75.0 | 75.0% |  |  |  |  |" in page
+    assert "| decoder | 20.0 | 20.0% | 8.0 | 50% | 10.0 | 10.0 |" in page
+    page = log_page((*RECORDS, replayed(0.5)))
+    assert "not told apart" not in page
+    assert "| self attention | 40.0 | 40.0 | 40.0% |  | 600 | 75% | 1,000 | 25% |" in page
+
+
+def test_they_are_in_no_roofline_either():
+    for in_steps_ms, names in ((0.5, ["self attention", "decoder stage 4"]), (15.0, None)):
+        _, *dots = stored_roofline_figure(replayed(in_steps_ms)).data
+        assert [dot.name for dot in dots] == (names or ["decoder stage 4"])
 
 
 def test_parts_in_fp8_are_held_to_what_the_device_does_in_fp8():

@@ -13,8 +13,8 @@ from longlive_widget import Engine, Preset
 from longlive_widget.cli import main
 from longlive_widget.engine.session import Session
 from longlive_widget.errors import CapabilityError, RecordError
-from longlive_widget.measure.block_time import UNATTRIBUTED
-from longlive_widget.measure.breakdown import Breakdown, Part, Work
+from longlive_widget.measure.block_time import UNATTRIBUTED, BlockTrace, PartTime
+from longlive_widget.measure.breakdown import Breakdown, Part, Work, breakdown
 from longlive_widget.measure.ceilings import Ceilings, measured_ceilings
 from longlive_widget.measure.parts import (
     CROSS_OUTPUT,
@@ -271,6 +271,20 @@ def test_a_rate_is_work_over_the_time_in_which_it_runs():
     assert (one.mean_ms, one.flop_per_s, one.byte_per_s, one.flop_per_byte) == (2, 2e6, 5e5, 4)
     fused = Part("fused", (1.0,), (0.0,), busy_ms=1.0, calls=1, work=Work(0, None))
     assert (fused.flop_per_s, fused.byte_per_s, fused.flop_per_byte) == (None, None, None)
+
+
+def test_a_part_of_which_kernels_are_in_a_graph_has_no_rate():
+    """Over what is left of its time it would compute faster than it does."""
+    work = {"self attention": Work(60, 10), "decoder stage 1": Work(30, 10)}
+    for in_steps_ms, rates in ((0.9, {60.0, 30.0}), (2.0, {None, 30.0})):
+        times = {
+            "self attention": 1e3,
+            "decoder stage 1": 1e3,
+            "steps as a CUDA graph": in_steps_ms,
+        }
+        trace = BlockTrace(100.0, {name: PartTime(ms, ms) for name, ms in times.items()})
+        found = breakdown([100.0], [100.0], [trace], work)
+        assert {part(found, name).flop_per_s for name in work} == rates
 
 
 def test_what_the_profiler_costs_is_told_by_medians():
