@@ -16,8 +16,15 @@ from longlive_widget.measure.distance import Distance
 from longlive_widget.measure.environment_log import environment_lines
 from longlive_widget.measure.figures import choice, decibels, milliseconds, number, percent
 from longlive_widget.measure.findings_log import finding_lines
+from longlive_widget.measure.method_log import method_lines
+from longlive_widget.measure.parts_log import parts_lines
 from longlive_widget.measure.profile_log import profile_lines
-from longlive_widget.measure.quality_log import judged_lines, likeness_line, quality_lines
+from longlive_widget.measure.quality_log import (
+    judged_lines,
+    likeness_line,
+    others_lines,
+    quality_lines,
+)
 from longlive_widget.measure.random_kind import hides_errors
 from longlive_widget.measure.recommend import (
     UNSEEN_DB,
@@ -315,6 +322,19 @@ class _Log:
 
     def _quality(self) -> Iterator[str]:
         yield from quality_lines(self._candidates, self._of)
+        shown = {id(record) for one in self._candidates for record in one.alike}
+        alike = [record for record in self._records if record.kind == "likeness"]
+        if others := [record for record in alike if id(record) not in shown]:
+            yield from (
+                "## What else was compared",
+                "",
+                "Single settings, and presets that were not timed: from one history but where it "
+                "says that they run free. What a setting costs depends on what is in the picture, "
+                "so hold rows of one comparison against each other.",
+                "",
+                *others_lines(others, self._of),
+                "",
+            )
         judged = [record for record in self._records if record.kind == "quality"]
         if judged:
             yield from ("## What pictures show of their prompts", "")
@@ -352,9 +372,9 @@ class _Log:
         yield ""
 
     def _profiles(self) -> Iterator[str]:
-        for record in self._records:
-            if record.kind != "profile":
-                continue
+        profiles = [record for record in self._records if record.kind == "profile"]
+        yield from parts_lines(profiles, self._of)
+        for record in profiles:
             name = f"`{record.preset.name}` {self._of([record])}"
             yield from (f"## Where the time of {name} goes", "", f"{case_of(record)}.", "")
             yield from profile_lines(record)
@@ -428,6 +448,7 @@ class _Log:
             f"with its 95 % interval by bootstrap. {RULE}",
             "",
             *(optimization_log.RATES, ""),
+            *(*method_lines(self._records, self._of), ""),
         )
 
     def _sources(self) -> Iterator[str]:

@@ -1,6 +1,6 @@
 """A stored profile as the log tells it: the parts of a block beside what the device can do."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import mean
 
 from longlive_widget.measure.recommend import sample_of
@@ -27,7 +27,9 @@ _GROUP_COLUMNS = (
     "ms above it",
 )
 _ATTENTION, _LINEARS, _DECODER, _REST, _GAPS = "attention", "linears", "decoder", "rest", "gaps"
-_LINEAR_PARTS = (
+GROUPS = (_ATTENTION, _LINEARS, _DECODER, _REST, _GAPS)
+"""What parts of a block are summed up to, in the order of a table."""
+LINEAR_PARTS = (
     "self attention qkv projections",
     "self attention output projection",
     "cross attention query projection",
@@ -65,6 +67,30 @@ def profile_lines(record: Record) -> Iterator[str]:
             cells = f"{ms:.1f}", f"{most_ms:.1f}", f"{ms / block_ms:.1%}", *rates
             yield f"| {name} | {' | '.join(cells)} |"
     yield ""
+    if told := _switched(record):
+        yield from (told, "")
+
+
+def _switched(record: Record) -> str:
+    """What blocks take on which a prompt lands, and of it what no other block has."""
+    took_ms = record.samples.get("switched_block_ms", ())
+    if not took_ms:
+        return ""
+    parts = {
+        "reading it": record.samples.get("switched_text_encoder_ms", ()),
+        "re-cache": record.samples.get("switched_re_cache_ms", ()),
+    }
+    told = (f"{name} {_most_of(ms)}" for name, ms in parts.items() if any(ms))
+    blocks = "1 block" if len(took_ms) == 1 else f"{len(took_ms)} blocks"
+    return f"{blocks} on which a prompt lands: {', '.join((_most_of(took_ms), *told))}."
+
+
+def _most_of(ms: Sequence[float]) -> str:
+    """The median, and beside several the p99 or the longest."""
+    of = Summary.of(ms)
+    if of.count == 1:
+        return f"{of.p50:.1f} ms"
+    return f"{of.p50:.1f} ms ({slowest(of.count)} {of.p99:.1f})"
 
 
 def part_times(record: Record) -> tuple[dict[str, float], float]:
@@ -87,14 +113,9 @@ def group_lines(record: Record) -> Iterator[str]:
     told, nor where kernels of these parts are elsewhere.
     """
     parts, block_ms = part_times(record)
-    groups: dict[str, list[str]] = {
-        name: [] for name in (_ATTENTION, _LINEARS, _DECODER, _REST, _GAPS)
-    }
-    for part in parts:
-        groups[_group_of(part)].append(part)
     yield f"| {' | '.join(_GROUP_COLUMNS)} |"
     yield "|---" * len(_GROUP_COLUMNS) + "|"
-    for group, members in (*groups.items(), ("all", list(parts))):
+    for group, members in (*grouped(parts).items(), ("all", list(parts))):
         if not members:
             continue
         ms = sum(parts[part] for part in members)
@@ -104,10 +125,18 @@ def group_lines(record: Record) -> Iterator[str]:
     yield ""
 
 
+def grouped(parts: Iterable[str]) -> dict[str, list[str]]:
+    """Parts of a block by their group; a group may have none."""
+    groups: dict[str, list[str]] = {name: [] for name in GROUPS}
+    for part in parts:
+        groups[_group_of(part)].append(part)
+    return groups
+
+
 def _group_of(part: str) -> str:
     if part in ("self attention", "cross attention"):
         return _ATTENTION
-    if part in _LINEAR_PARTS:
+    if part in LINEAR_PARTS:
         return _LINEARS
     if is_of_the_decoder(part):
         return _DECODER
@@ -154,7 +183,7 @@ def counted_as(part: str) -> str:
 
 def multiplies_in_fp8(part: str, linear_dtype: str) -> bool:
     """Whether a part multiplies in FP8, in a model whose linear layers are of that type."""
-    return linear_dtype == "fp8" and plain(part) in _LINEAR_PARTS
+    return linear_dtype == "fp8" and plain(part) in LINEAR_PARTS
 
 
 def _most(record: Record, part: str, kind: str) -> float | None:

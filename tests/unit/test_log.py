@@ -523,6 +523,36 @@ def test_why_a_figure_of_quality_is_not_available_and_what_was_not_compared_is_t
     assert "## Quality" not in log_page(RECORDS[:3])
 
 
+def test_pictures_of_single_settings_have_a_table_of_their_own():
+    preset = PRESETS["reference"].with_(name="reference, window_frames=8", window_frames=8)
+    single = replace(compared("ultra", 650.25), preset=preset)
+    known = compared("ultra", 1.0)
+    page = log_page((*RECORDS[:3], known, single))
+    told = page.split("## What else was compared")[1].split("\n## ")[0]
+    row = (
+        "| reference, window_frames=8 of tiny [5] | reference | 2 | 20.0 dB | 21.2 dB | 10.0 dB | "
+        "not measured | 80.00 |  |"
+    )
+    assert [line for line in told.splitlines() if line.startswith("| ref")] == [row]
+    blind = replace(single, facts=single.facts | {"vmaf": "not available: ffmpeg is not there"})
+    assert row.replace("80.00", "not available") in log_page((*RECORDS[:3], known, blind))
+    assert "## What else" not in log_page((*RECORDS[:3], known))
+
+
+def test_the_method_says_by_which_command_how_much_was_measured():
+    counted = replace(RECORDS[0], counts={"blocks": 18, "switches": 1, "seed": 7})
+    first = replace(counted, kind="benchmark_as_the_log", samples={"first_block_ms": [200.0]})
+    page = log_page((counted, *RECORDS[1:], first)).split("## Method")[1].split("\n## ")[0]
+    rows = [line for line in page.splitlines() if line.startswith("| `")]
+    assert [row.split(" | ")[0] for row in rows] == [
+        "| `longlive-widget benchmark`",
+        "| `longlive-widget benchmark --as-the-log`",
+        "| `longlive-widget likeness`",
+    ]
+    assert rows[0].endswith("| 18 blocks, 1 switch [1]; 3 blocks [2, 3, 4, 5, 6] |")
+    assert rows[1].endswith("| 18 blocks [11] |"), "nobody switched"
+
+
 def test_ablations_are_held_against_their_own_base():
     def ablated(name: str, block_ms: float):
         preset = PRESETS["reference"].with_(name=name)
