@@ -27,12 +27,9 @@ from longlive_widget.measure.quality_log import (
 )
 from longlive_widget.measure.random_kind import hides_errors
 from longlive_widget.measure.recommend import (
-    UNSEEN_DB,
     Candidate,
-    Limits,
     candidates_in,
     case_of,
-    recommend,
     remembered,
     sample_of,
 )
@@ -45,6 +42,7 @@ from longlive_widget.measure.statistics import (
     difference,
     paired_difference,
 )
+from longlive_widget.measure.sweet_spot_log import sweet_spot_lines
 from longlive_widget.measure.uses import uses
 from longlive_widget.presets import PRESETS, Preset
 
@@ -423,15 +421,7 @@ class _Log:
 
     def _sweet_spots(self) -> Iterator[str]:
         yield from ("## Sweet spot", "")
-        asked = (
-            Limits(),
-            Limits(worst_db=UNSEEN_DB),
-            Limits(pictures_per_s=25),
-            Limits(memory_bytes=24e9),
-        )
-        for limits in asked:
-            yield f"- {recommend(self._candidates, limits).sentence}."
-        yield ""
+        yield from (*sweet_spot_lines(self._candidates, self._records, self._of), "")
 
     def _uses(self) -> Iterator[str]:
         yield from ("## When to use which", "")

@@ -282,6 +282,26 @@ def test_the_sweet_spot_is_what_recommend_says():
     assert "- balanced: 500.9 ms a block" in spots
 
 
+def test_a_sweet_spot_says_of_which_records_it_is_and_stands_beside_the_reference():
+    start = record(kind="startup", preset=PRESETS["balanced"], facts={"warm_start_s": 12.5})
+    spots = log_page((*RECORDS, start)).split("## Sweet spot")[1].split("## ")[0]
+    assert spots.count(" [2, 7].\n") == 2
+    assert [row for row in spots.splitlines() if row.startswith("|")] == [
+        "| | `balanced` [2, 7] | `reference` [1] |",
+        "|---|---|---|",
+        "| steady block, ms | 500.9, -37.5% (-37.5% to -37.4%) | 801.0 |",
+        "| longest block, ms | 501.9, -37.4% | 801.9 |",
+        "| pictures/s | 24.0, +59.9% | 15.0 |",
+        "| most of the device's memory, GB | 30.0, +0.0% | 30.0 |",
+        "| start to a steady block, compiled before, s [11] | 12.50 | |",
+    ]
+    for other in (replace(start, model="other"), replace(start, preset=PRESETS["ultra"])):
+        spots = log_page((*RECORDS, other)).split("## Sweet spot")[1].split("## ")[0]
+        assert "start to" not in spots
+    alone = log_page(RECORDS[:1]).split("## Sweet spot")[1].split("## ")[0]
+    assert "|" not in alone
+
+
 def test_a_profile_is_a_table_of_its_parts():
     samples = {"block_ms": [100.0], "self_attention_ms": [25.0], "feed_forward_up_ms": [50.0]}
     samples |= {"switched_copies_ms": [1.0], "unprofiled_block_ms": [95.0]}
