@@ -5,6 +5,7 @@ It says nothing that the records do not hold, and proposes its decisions by rule
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields
 from itertools import chain
 
 from longlive_widget import optimization_log
@@ -30,6 +31,7 @@ from longlive_widget.measure.recommend import (
     Candidate,
     candidates_in,
     case_of,
+    is_reference,
     remembered,
     sample_of,
 )
@@ -59,6 +61,8 @@ KINDS = (
     "startup",
 )
 """The kinds of record that the log is made from; others are listed and not used."""
+_LABELS = ("name", "summary")
+"""The fields of a preset that set nothing."""
 _ABLATIONS = ("ablation", "ablation_synchronised")
 """Those that stand in the tables of ablations."""
 _COLUMNS = ("p50", "p95", "p99", "mean", "standard deviation", "least", "most", "samples")
@@ -230,10 +234,7 @@ class _Log:
         last = one.timed[-1]
         summary = last.preset.summary
         yield from (f"## `{one.name}`", "", f"{summary[:1].upper()}{summary[1:]}.", "")
-        if changes := one.preset.changes():
-            yield "```yaml"
-            yield from (f"{name}: {json.dumps(value)}" for name, value in changes.items())
-            yield from ("```", "")
+        yield from ("```yaml", *_configuration(one), "```", "")
         yield f"| {self._of(one.timed)} | {' | '.join(_COLUMNS)} |"
         yield "|---" * (1 + len(_COLUMNS)) + "|"
         added = [ms for record in one.timed for ms in beyond_block_ms(record)]
@@ -453,6 +454,15 @@ class _Log:
 
     def _of(self, records: Iterable[Record]) -> str:
         return f"[{', '.join(str(self._number[id(record)]) for record in records)}]"
+
+
+def _configuration(one: Candidate) -> Iterator[str]:
+    """In YAML all settings of the reference, of others what differs from it."""
+    settings = one.preset.changes()
+    if is_reference(one.preset):
+        names = (field.name for field in fields(Preset) if field.name not in _LABELS)
+        settings = {name: getattr(one.preset, name) for name in names}
+    return (f"{name}: {json.dumps(value)}" for name, value in settings.items())
 
 
 def _network_of(record: Record) -> tuple[object, ...]:

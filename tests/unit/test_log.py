@@ -69,6 +69,16 @@ def test_each_preset_has_its_decision_by_rule(name: str, decision: str):
     assert f"**Decision**: {decision}" in section(log_page(RECORDS), name)
 
 
+def test_the_reference_has_all_its_settings_and_others_what_differs():
+    page = log_page(RECORDS)
+    reference = section(page, "reference").split("```")[1]
+    assert {"denoise_steps: [1000, 750, 500, 250]", "window_frames: 12", "compiled: null"} <= set(
+        reference.splitlines()
+    )
+    assert not re.search("name:|summary:", reference)
+    assert "window_frames: 12" not in section(page, "balanced")
+
+
 def test_figures_say_which_record_they_are_from():
     page = log_page(RECORDS)
     assert "| `balanced` [2, 7] | 500.9 |" in page
