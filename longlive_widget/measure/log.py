@@ -11,6 +11,7 @@ from itertools import chain
 from longlive_widget import optimization_log
 from longlive_widget.engine.side_by_side import worst_and_mean_db
 from longlive_widget.errors import RecordError
+from longlive_widget.geometry import PICTURES_PER_LATENT_FRAME
 from longlive_widget.measure.changes_log import change_lines
 from longlive_widget.measure.decision import RULE, Decision, baseline_of, change_of, proposed
 from longlive_widget.measure.distance import Distance
@@ -65,6 +66,7 @@ _LABELS = ("name", "summary")
 """The fields of a preset that set nothing."""
 _ABLATIONS = ("ablation", "ablation_synchronised")
 """Those that stand in the tables of ablations."""
+_ABLATION_COLUMNS = ("", "ms a block", "what that changes", "longest", "pictures/s", "peak GB")
 _COLUMNS = ("p50", "p95", "p99", "mean", "standard deviation", "least", "most", "samples")
 _BEYOND = "beyond_block_ms"
 """No sample of a record: made of three of them."""
@@ -386,7 +388,8 @@ class _Log:
                 yield from (f"### `{_base(base.name)}`, commit {run[0].commit or 'unknown'}", "")
                 if told := _unlike_today(base):
                     yield from (told, "")
-                yield from ("| | ms a block | what that changes |", "|---|---|---|")
+                yield f"| {' | '.join(_ABLATION_COLUMNS)} |"
+                yield "|---" * len(_ABLATION_COLUMNS) + "|"
                 for record in run:
                     yield self._ablation(record, run[0])
                 yield ""
@@ -398,8 +401,16 @@ class _Log:
             first = sample_of(before, "block_ms")
             pairs = len(first) == len(taken)
             told = milliseconds((paired_difference if pairs else difference)(first, taken))
-        row = f"`{record.preset.name}` {self._of([record])} | {Summary.of(taken).p50:.1f}"
-        return f"| {row} | {told} |"
+        of, peak = Summary.of(taken), record.facts.get("device_peak_bytes")
+        cells = (
+            f"`{record.preset.name}` {self._of([record])}",
+            f"{of.p50:.1f}",
+            told,
+            f"{of.most:.1f}",
+            f"{1e3 * record.geometry.block_frames * PICTURES_PER_LATENT_FRAME / of.p50:.1f}",
+            f"{float(peak) / 1e9:.1f}" if peak is not None else "",
+        )
+        return f"| {' | '.join(cells)} |"
 
     def _scale(self) -> Iterator[str]:
         for at, found in enumerate(scaled(self._records)):

@@ -600,7 +600,24 @@ def test_ablations_are_held_against_their_own_base():
     assert "| `reference` [15] | 5.0 |  |" in whole.split("## Ablations of other")[1]
     assert "| `reference, window_frames=6` [12] | 701.0 | -100.0 ms" in page
     assert "| `turbo without compiled` [14] | 450.9 | +150.0 ms" in page
-    assert "| `turbo` [13] | 300.9 |  |" in page
+    assert "| `turbo` [13] | 300.9 |  | 301.9 | 39.9 |  |\n" in page
+
+
+def test_where_no_difference_is_seen_the_log_has_the_interval_that_spans_zero():
+    first, second = (replace(timed("reference", ms), kind="ablation") for ms in (800, 800.1))
+    second = replace(second, preset=second.preset.with_(name="reference, decode_first=True"))
+    samples = {"block_ms": [*range(790, 800), *range(801, 811)]}
+    second = replace(second, samples=samples)
+    page = log_page((*RECORDS, first, second)).split("## Ablations of tiny")[1]
+    assert re.search(r"no difference seen \(-\d+\.\d to \+\d+\.\d ms\) \|", page)
+
+
+def test_an_ablation_tells_the_longest_block_the_rate_and_the_memory_beside_the_change():
+    facts = {"device_peak_bytes": 11.5e9}
+    one = replace(timed("reference", 800), kind="ablation", facts=facts)
+    page = log_page((*RECORDS, one)).split("## Ablations of tiny")[1].split("\n## ")[0]
+    assert "|  | ms a block | what that changes | longest | pictures/s | peak GB |" in page
+    assert "| `reference` [11] | 801.0 |  | 801.9 | 15.0 | 11.5 |\n" in page
 
 
 def test_each_base_of_ablations_has_its_commit_and_what_its_preset_is_not_today():
