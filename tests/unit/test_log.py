@@ -79,6 +79,15 @@ def test_the_reference_has_all_its_settings_and_others_what_differs():
     assert "window_frames: 12" not in section(page, "balanced")
 
 
+@pytest.mark.parametrize(("peak_gb", "told"), [(31.4, ""), (33.0, ", with +10.0% memory")])
+def test_what_is_faster_says_how_much_more_memory_it_takes(peak_gb: float, told: str):
+    """The rule keeps it all the same, and says so."""
+    page = log_page((RECORDS[0], timed("balanced", 500, peak_gb), compared("balanced", 0.0)))
+    decision = f"keep; -37.5% (-37.5% to -37.4%){told}; no block is under 40 dB."
+    assert f"**Decision**: {decision}" in section(page, "balanced")
+    assert "*Keep* takes less time, whatever memory that needs" in page
+
+
 def test_figures_say_which_record_they_are_from():
     page = log_page(RECORDS)
     assert "| `balanced` [2, 7] | 500.9 |" in page
