@@ -3,11 +3,13 @@
 Knows neither how it was profiled nor how it is told.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import mean, median
 
 from longlive_widget.measure.block_time import UNATTRIBUTED, BlockTrace, PartTime
+from longlive_widget.measure.told_apart import has_all_kernels
 
 
 @dataclass(frozen=True)
@@ -115,9 +117,19 @@ def breakdown(
     traces: Sequence[BlockTrace],
     work: Mapping[str, Work],
 ) -> Breakdown:
-    """Put together what was found of some blocks; the part that takes longest is the first."""
-    names = {name for trace in traces for name in trace.parts}
-    parts = [_part(name, traces, work.get(name)) for name in names]
+    """Put together what was found of some blocks; the part that takes longest is the first.
+
+    What a part asks for is left out where kernels of it are replayed and were not told apart.
+    """
+    times_ms: dict[str, float] = defaultdict(float)
+    for trace in traces:
+        for name, time in trace.parts.items():
+            times_ms[name] += time.ms
+    whole_ms = sum(trace.elapsed_ms for trace in traces)
+    parts = [
+        _part(name, traces, work.get(name) if has_all_kernels(name, times_ms, whole_ms) else None)
+        for name in times_ms
+    ]
     return Breakdown(
         block_ms=tuple(block_ms),
         unprofiled_ms=tuple(unprofiled_ms),

@@ -6,7 +6,7 @@ from pathlib import Path
 from reprlib import repr as short
 
 from longlive_widget.errors import RecordError
-from longlive_widget.measure.figures import decibels, percent
+from longlive_widget.measure.figures import changed, decibels, percent
 from longlive_widget.measure.recommend import UNSEEN_DB, Candidate, candidates_in
 from longlive_widget.measure.record import Record
 from longlive_widget.measure.statistics import Difference, difference
@@ -15,10 +15,14 @@ from longlive_widget.plain_data import NotPlainError, yaml_in
 BASELINE = "reference"
 SMALLER = 0.95
 """Of the baseline's memory: from here down a preset counts as smaller."""
+LARGER = 1.05
+"""From here up it counts as larger."""
 RULE = (
-    f"*Keep* takes less time or memory (by {1 - SMALLER:.0%}), not more of the other, and has "
-    f"every block at {UNSEEN_DB:g} dB or better from one history; *trade* pays for what it gains "
-    "with time or with a visible loss; *drop* gains nothing; *open* cannot be told yet."
+    f"*Keep* takes less time, whatever memory that needs, or less memory (by {1 - SMALLER:.0%}) "
+    f"and not more time, and has every block at {UNSEEN_DB:g} dB or better from one history; "
+    "*trade* pays for what it gains with time or with a visible loss; *drop* gains nothing; *open* "
+    f"cannot be told yet. From {LARGER - 1:.0%} on, what is faster says how much more memory it "
+    "needs."
 )
 
 
@@ -50,6 +54,8 @@ def proposed(one: Candidate, baseline: Candidate, change: Difference | None) -> 
     if not (faster or smaller):
         return Decision("drop", f"neither faster nor smaller than the {baseline.name}")
     gain = percent(change) if faster else "less memory"
+    if faster:
+        gain += _more_memory(one.memory_bytes, baseline.memory_bytes)
     if slower:
         gain += f", and {percent(change)} time"
     if one.worst_db is None:
@@ -58,6 +64,13 @@ def proposed(one: Candidate, baseline: Candidate, change: Difference | None) -> 
         return Decision("trade", f"{gain}; pictures that differ ({decibels(one.worst_db)})")
     seen = f"{gain}; no block is under {UNSEEN_DB:g} dB"
     return Decision("trade" if slower else "keep", seen)
+
+
+def _more_memory(memory_bytes: float | None, than_bytes: float | None) -> str:
+    """How much more memory is taken; nothing where it is little, or was not measured."""
+    if memory_bytes is None or not than_bytes or memory_bytes < LARGER * than_bytes:
+        return ""
+    return f", with {changed(memory_bytes, than_bytes)} memory"
 
 
 def proposed_for(records: Iterable[Record]) -> dict[str, Decision]:

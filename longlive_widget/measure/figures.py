@@ -2,6 +2,8 @@
 
 from longlive_widget.measure.statistics import FEWEST, Difference
 
+NONE_SEEN = "no difference seen"
+
 
 def percent(change: Difference) -> str:
     """A change as a share, with its interval."""
@@ -16,9 +18,9 @@ def milliseconds(change: Difference) -> str:
 def _changed(change: Difference, form: str, unit: str) -> str:
     if not change.bounded:
         return f"too few samples to tell: take {FEWEST} or more"
-    if not change.seen:
-        return "no difference seen"
     median, low, high = map(form.format, (change.median, change.low, change.high))
+    if not change.seen:
+        return f"{NONE_SEEN} ({low} to {high}{unit})"
     return f"{median}{unit} ({low} to {high})"
 
 

@@ -1,11 +1,18 @@
 """The findings of LongLive's log as ours tells them: their words, and which records say what."""
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from longlive_widget.measure.findings import FINDINGS, empty_window
 from longlive_widget.measure.recommend import sample_of
 from longlive_widget.measure.record import Record
 from longlive_widget.measure.statistics import Summary
+from longlive_widget.optimization_log import GIVEN_UP
+
+_FINDING_OF = {8: 2, 9: 6}
+"""By the number of an experiment that the log gave up on, what it says that it found by it."""
+_OF_A_FAILURE = {"wrong": "it runs"}
+"""What the verdict on such a finding says of the experiment."""
 
 
 def finding_lines(
@@ -19,13 +26,21 @@ def finding_lines(
     """
     for first, steady in empty_window(records):
         yield from (_empty_window(first, steady, of), "")
+    looked = {finding.number: finding.look(records) for finding in FINDINGS}
     for finding in FINDINGS:
-        seen = finding.look(records)
+        seen = looked[finding.number]
         numbers = f" {of(seen.records)}" if seen.records else ""
         yield f'{finding.number}. "{finding.words}": **{seen.verdict}**{numbers}.'
         yield f"   {_sentence(seen.told)}"
         if seen.verdict in {"wrong", "differs"}:
             yield f"   {_sentence(finding.why)}"
+    yield from ("", "| experiment that it gave up on | its error | its decision | here |")
+    yield "|---|---|---|---|"
+    for number, given_up in GIVEN_UP.items():
+        said = ", ".join(f"`{name}: {json.dumps(v)}`" for name, v in given_up.settings.items())
+        at = _FINDING_OF[number]
+        told = f"finding {at}: {_OF_A_FAILURE.get(looked[at].verdict, looked[at].verdict)}"
+        yield f'| {number}: {said} | "{given_up.error}" | "{given_up.decision}" | {told} |'
 
 
 def _empty_window(

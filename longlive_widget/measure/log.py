@@ -5,27 +5,34 @@ It says nothing that the records do not hold, and proposes its decisions by rule
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields
 from itertools import chain
 
 from longlive_widget import optimization_log
 from longlive_widget.engine.side_by_side import worst_and_mean_db
 from longlive_widget.errors import RecordError
+from longlive_widget.geometry import PICTURES_PER_LATENT_FRAME
 from longlive_widget.measure.changes_log import change_lines
 from longlive_widget.measure.decision import RULE, Decision, baseline_of, change_of, proposed
 from longlive_widget.measure.distance import Distance
 from longlive_widget.measure.environment_log import environment_lines
 from longlive_widget.measure.figures import choice, decibels, milliseconds, number, percent
 from longlive_widget.measure.findings_log import finding_lines
+from longlive_widget.measure.method_log import method_lines
+from longlive_widget.measure.parts_log import parts_lines
 from longlive_widget.measure.profile_log import profile_lines
-from longlive_widget.measure.quality_log import judged_lines, likeness_line, quality_lines
+from longlive_widget.measure.quality_log import (
+    judged_lines,
+    likeness_line,
+    others_lines,
+    quality_lines,
+)
 from longlive_widget.measure.random_kind import hides_errors
 from longlive_widget.measure.recommend import (
-    UNSEEN_DB,
     Candidate,
-    Limits,
     candidates_in,
     case_of,
-    recommend,
+    is_reference,
     remembered,
     sample_of,
 )
@@ -38,6 +45,7 @@ from longlive_widget.measure.statistics import (
     difference,
     paired_difference,
 )
+from longlive_widget.measure.sweet_spot_log import sweet_spot_lines
 from longlive_widget.measure.uses import uses
 from longlive_widget.presets import PRESETS, Preset
 
@@ -54,8 +62,11 @@ KINDS = (
     "startup",
 )
 """The kinds of record that the log is made from; others are listed and not used."""
+_LABELS = ("name", "summary")
+"""The fields of a preset that set nothing."""
 _ABLATIONS = ("ablation", "ablation_synchronised")
 """Those that stand in the tables of ablations."""
+_ABLATION_COLUMNS = ("", "ms a block", "what that changes", "longest", "pictures/s", "peak GB")
 _COLUMNS = ("p50", "p95", "p99", "mean", "standard deviation", "least", "most", "samples")
 _BEYOND = "beyond_block_ms"
 """No sample of a record: made of three of them."""
@@ -225,10 +236,7 @@ class _Log:
         last = one.timed[-1]
         summary = last.preset.summary
         yield from (f"## `{one.name}`", "", f"{summary[:1].upper()}{summary[1:]}.", "")
-        if changes := one.preset.changes():
-            yield "```yaml"
-            yield from (f"{name}: {json.dumps(value)}" for name, value in changes.items())
-            yield from ("```", "")
+        yield from ("```yaml", *_configuration(one), "```", "")
         yield f"| {self._of(one.timed)} | {' | '.join(_COLUMNS)} |"
         yield "|---" * (1 + len(_COLUMNS)) + "|"
         added = [ms for record in one.timed for ms in beyond_block_ms(record)]
@@ -315,6 +323,19 @@ class _Log:
 
     def _quality(self) -> Iterator[str]:
         yield from quality_lines(self._candidates, self._of)
+        shown = {id(record) for one in self._candidates for record in one.alike}
+        alike = [record for record in self._records if record.kind == "likeness"]
+        if others := [record for record in alike if id(record) not in shown]:
+            yield from (
+                "## What else was compared",
+                "",
+                "Single settings, and presets that were not timed: from one history but where it "
+                "says that they run free. What a setting costs depends on what is in the picture, "
+                "so hold rows of one comparison against each other.",
+                "",
+                *others_lines(others, self._of),
+                "",
+            )
         judged = [record for record in self._records if record.kind == "quality"]
         if judged:
             yield from ("## What pictures show of their prompts", "")
@@ -352,9 +373,9 @@ class _Log:
         yield ""
 
     def _profiles(self) -> Iterator[str]:
-        for record in self._records:
-            if record.kind != "profile":
-                continue
+        profiles = [record for record in self._records if record.kind == "profile"]
+        yield from parts_lines(profiles, self._of)
+        for record in profiles:
             name = f"`{record.preset.name}` {self._of([record])}"
             yield from (f"## Where the time of {name} goes", "", f"{case_of(record)}.", "")
             yield from profile_lines(record)
@@ -367,7 +388,8 @@ class _Log:
                 yield from (f"### `{_base(base.name)}`, commit {run[0].commit or 'unknown'}", "")
                 if told := _unlike_today(base):
                     yield from (told, "")
-                yield from ("| | ms a block | what that changes |", "|---|---|---|")
+                yield f"| {' | '.join(_ABLATION_COLUMNS)} |"
+                yield "|---" * len(_ABLATION_COLUMNS) + "|"
                 for record in run:
                     yield self._ablation(record, run[0])
                 yield ""
@@ -379,8 +401,16 @@ class _Log:
             first = sample_of(before, "block_ms")
             pairs = len(first) == len(taken)
             told = milliseconds((paired_difference if pairs else difference)(first, taken))
-        row = f"`{record.preset.name}` {self._of([record])} | {Summary.of(taken).p50:.1f}"
-        return f"| {row} | {told} |"
+        of, peak = Summary.of(taken), record.facts.get("device_peak_bytes")
+        cells = (
+            f"`{record.preset.name}` {self._of([record])}",
+            f"{of.p50:.1f}",
+            told,
+            f"{of.most:.1f}",
+            f"{1e3 * record.geometry.block_frames * PICTURES_PER_LATENT_FRAME / of.p50:.1f}",
+            f"{float(peak) / 1e9:.1f}" if peak is not None else "",
+        )
+        return f"| {' | '.join(cells)} |"
 
     def _scale(self) -> Iterator[str]:
         for at, found in enumerate(scaled(self._records)):
@@ -403,15 +433,7 @@ class _Log:
 
     def _sweet_spots(self) -> Iterator[str]:
         yield from ("## Sweet spot", "")
-        asked = (
-            Limits(),
-            Limits(worst_db=UNSEEN_DB),
-            Limits(pictures_per_s=25),
-            Limits(memory_bytes=24e9),
-        )
-        for limits in asked:
-            yield f"- {recommend(self._candidates, limits).sentence}."
-        yield ""
+        yield from (*sweet_spot_lines(self._candidates, self._records, self._of), "")
 
     def _uses(self) -> Iterator[str]:
         yield from ("## When to use which", "")
@@ -428,6 +450,7 @@ class _Log:
             f"with its 95 % interval by bootstrap. {RULE}",
             "",
             *(optimization_log.RATES, ""),
+            *(*method_lines(self._records, self._of), ""),
         )
 
     def _sources(self) -> Iterator[str]:
@@ -442,6 +465,15 @@ class _Log:
 
     def _of(self, records: Iterable[Record]) -> str:
         return f"[{', '.join(str(self._number[id(record)]) for record in records)}]"
+
+
+def _configuration(one: Candidate) -> Iterator[str]:
+    """In YAML all settings of the reference, of others what differs from it."""
+    settings = one.preset.changes()
+    if is_reference(one.preset):
+        names = (field.name for field in fields(Preset) if field.name not in _LABELS)
+        settings = {name: getattr(one.preset, name) for name in names}
+    return (f"{name}: {json.dumps(value)}" for name, value in settings.items())
 
 
 def _network_of(record: Record) -> tuple[object, ...]:

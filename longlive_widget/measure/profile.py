@@ -16,7 +16,7 @@ from longlive_widget.engine.compile_gate import uncompiled
 from longlive_widget.engine.engine import Engine
 from longlive_widget.engine.session import Block, Session
 from longlive_widget.errors import LongLiveError, RecordError, whole_number
-from longlive_widget.measure.benchmark import PROMPTS, blocks_until_steady
+from longlive_widget.measure.benchmark import PROMPTS, blocks_until_steady, full_states
 from longlive_widget.measure.block_time import BlockTrace
 from longlive_widget.measure.breakdown import Breakdown, Work, breakdown
 from longlive_widget.measure.ceilings import measured_ceilings
@@ -30,7 +30,7 @@ from longlive_widget.measure.parts import (
 )
 from longlive_widget.measure.profile_report import Profile
 from longlive_widget.measure.trace import (
-    Order,
+    Orders,
     TraceEvent,
     block_traces,
     events_in,
@@ -76,7 +76,7 @@ def profiled(
     ceilings = measured_ceilings(engine.device, engine.model.dtype, in_fp8=in_fp8)
     told("the operations of a block")
     steady_work, switched_work = _counted(engine, seed, size_px, told)
-    orders: dict[str, Order] = {}
+    orders: Orders = {}
     if engine.preset.replays(engine.device.type):
         told("the kernels of a block, launched one by one")
         orders = _one_by_one(engine, seed, size_px)
@@ -135,9 +135,7 @@ def events_of(profiler: profile) -> list[TraceEvent]:
 class _Run:
     """One session on its way through a profile."""
 
-    def __init__(
-        self, engine: Engine, seed: int, size_px: _Size, orders: Mapping[str, Order]
-    ) -> None:
+    def __init__(self, engine: Engine, seed: int, size_px: _Size, orders: Orders) -> None:
         self._engine = engine
         self._orders = orders
         self._ranges = Ranges()
@@ -212,16 +210,19 @@ def _steady(
     return session, made
 
 
-def _one_by_one(engine: Engine, seed: int, size_px: _Size) -> dict[str, Order]:
+def _one_by_one(engine: Engine, seed: int, size_px: _Size) -> Orders:
     """What each span of a steady block has the GPU do, where its kernels are launched one by one.
 
-    By that the same kernels are told apart in a graph.
+    By that the same kernels are told apart in a graph: there is one for each way in which the
+    frames of a full window lie, and a block that wraps around the window's end has other kernels.
     """
+    sizes = engine.model.sizes
+    states = full_states(engine.preset, engine.geometry.block_frames, sizes.sink_frames)
     plain = Engine(engine.model, engine.preset.with_(cuda_graphs=False), attention=engine.attention)
     ranges = Ranges()
     session, made = _steady(plain, seed, size_px, ranges)
     with traced(plain, session, ranges) as found:
-        for _ in range(2):  # where it decodes behind, a block is decoded in the next one
+        for _ in range(1 + states):  # where it decodes behind, a block is decoded in the next one
             next(made)
     return kernel_orders(found)
 

@@ -12,6 +12,7 @@ from longlive_widget.measure.ceilings import Roof
 from longlive_widget.measure.colours import COLOURS
 from longlive_widget.measure.profile_log import part_times
 from longlive_widget.measure.record import Record
+from longlive_widget.measure.told_apart import has_all_kernels
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -122,7 +123,7 @@ def stored_roofline_figure(record: Record) -> "Chart":
 
     A record that is none of a profile is a `RecordError`.
     """
-    times_ms, _ = part_times(record)
+    times_ms, block_ms = part_times(record)
     ceilings = [record.facts.get(f"ceiling_{kind}") for kind in _RATES]
     if not all(isinstance(ceiling, float | int) for ceiling in ceilings):
         raise RecordError(
@@ -133,7 +134,7 @@ def stored_roofline_figure(record: Record) -> "Chart":
     for name, ms in sorted(times_ms.items(), key=lambda one: -one[1]):
         key = name.replace(" ", "_")
         rates = [float(record.facts.get(f"{key}_{kind}", 0.0)) for kind in _RATES]
-        if all(rates):
+        if all(rates) and has_all_kernels(name, times_ms, block_ms):
             dots.append(_Dot(name, ms, rates[0], rates[0] / rates[1]))
     return _roofline(dots, Roof(*(float(ceiling or 0.0) for ceiling in ceilings)))
 

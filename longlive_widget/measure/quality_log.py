@@ -73,6 +73,25 @@ def quality_lines(candidates: Sequence[Candidate], of: _Numbers) -> Iterator[str
         yield from (f"Not compared: {', '.join(left)} (`longlive-widget likeness` does).", "")
 
 
+def others_lines(records: Iterable[Record], of: _Numbers) -> Iterator[str]:
+    """A table of pictures of what is no preset of the log, a record a row: single settings."""
+    columns = ("preset", "against", "blocks", "worst block", "all", "running free")
+    yield f"| {' | '.join((*columns, 'SSIM, worst block', 'VMAF', 'what stood in'))} |"
+    yield "|---" * (len(columns) + 3) + "|"
+    for record in records:
+        found, ssim = Distance.of(record), record.samples.get("ssim", ())
+        cells = (
+            f"{record.preset.name} of {record.model} {of([record])}",
+            str(record.facts["against"]),
+            str(len(sample_of(record, "squared_error"))),
+            *map(decibels, (found.worst_db, found.mean_db, found.free_db)),
+            f"{min(ssim):.4f}" if ssim else "not measured",
+            "".join(map(number, _figures([record], "vmaf"))) or "not available",
+            found.stood_in,
+        )
+        yield f"| {' | '.join(cells)} |"
+
+
 def judged_lines(judged: Sequence[Record], of: _Numbers) -> Iterator[str]:
     """A table of what the judge has seen of each attribute, a record a row."""
     names = " | ".join(_ATTRIBUTES)

@@ -47,6 +47,8 @@ _PRODUCTS = (
 
 Order = tuple[tuple[str, str], ...]
 """What a span has a GPU do, in turn: the name of each kernel or copy, and the part it is of."""
+Orders = Mapping[str, tuple[Order, ...]]
+"""By span all that it was seen to do, the longest first: windows lie in memory in several ways."""
 
 
 class TraceEvent(TypedDict):
@@ -76,7 +78,7 @@ def events_in(path: Path) -> list[TraceEvent]:
 
 
 def block_traces(
-    events: Iterable[TraceEvent], *, on_gpu: bool, orders: Mapping[str, Order] | None = None
+    events: Iterable[TraceEvent], *, on_gpu: bool, orders: Orders | None = None
 ) -> tuple[BlockTrace, ...]:
     """The blocks among a trace's events, in order.
 
@@ -99,8 +101,10 @@ def block_traces(
     return per_block(trace, sorted((one["ts"], one["ts"] + one["dur"]) for one in kinds["block"]))
 
 
-def kernel_orders(events: Iterable[TraceEvent]) -> dict[str, Order]:
+def kernel_orders(events: Iterable[TraceEvent]) -> dict[str, tuple[Order, ...]]:
     """What each span of a block has a GPU do, in turn: of a trace in which nothing is replayed.
+
+    Each order once; one that the trace cuts is among them, and shorter.
 
     A GPU on which nothing was seen is a `CapabilityError`.
     """
@@ -112,11 +116,10 @@ def kernel_orders(events: Iterable[TraceEvent]) -> dict[str, Order]:
         if span is not None and span.span in GRAPH_PARTS:
             _, order = done.setdefault(id(span), (str(span.span), []))
             order.append((event["name"], place.part))
-    whole: dict[str, Order] = {}
-    for name, order in done.values():
-        if len(order) > len(whole.get(name, ())):  # one that the trace cuts is shorter
-            whole[name] = tuple(order)
-    return whole
+    found: dict[str, dict[Order, None]] = defaultdict(dict)
+    for name, order in sorted(done.values(), key=lambda one: -len(one[1])):
+        found[name][tuple(order)] = None
+    return {name: tuple(orders) for name, orders in found.items()}
 
 
 def _by_kind(events: Iterable[TraceEvent]) -> dict[str, list[TraceEvent]]:
@@ -222,7 +225,7 @@ def _span_of(call: _Call | None) -> Place | None:
 
 
 def _on_the_device(
-    events: Sequence[TraceEvent], trace: Trace, orders: Mapping[str, Order]
+    events: Sequence[TraceEvent], trace: Trace, orders: Orders
 ) -> Iterator[tuple[TraceEvent, Place]]:
     """What a GPU did, in turn, and where it belongs: to what launched it on the host."""
     if not events:
@@ -247,12 +250,20 @@ def _on_the_device(
         yield from ((one, known.get(at, as_one)) for at, one in enumerate(kernels))
 
 
-@lru_cache(maxsize=16)
-def _told_apart(names: tuple[str, ...], order: Order) -> dict[int, Place]:
-    """Where kernels belong, by their number: as the same ones in the same turn do in an order.
+@lru_cache(maxsize=64)
+def _told_apart(names: tuple[str, ...], orders: tuple[Order, ...]) -> dict[int, Place]:
+    """Where kernels belong, by their number: as the same ones do in the order that is most alike.
 
-    Block after block has the same ones.
+    Block after block has the same ones, or those of a block before.
     """
+    for order in orders:
+        if names == tuple(name for name, _ in order):
+            return _as_in(names, order)
+    return max((_as_in(names, order) for order in orders), key=len, default={})
+
+
+def _as_in(names: tuple[str, ...], order: Order) -> dict[int, Place]:
+    """Where kernels belong, as far as the same ones are in an order in the same turn."""
     places = {part: Place(part) for _, part in order}
     if names == tuple(name for name, _ in order):
         return {at: places[part] for at, (_, part) in enumerate(order)}

@@ -4,7 +4,7 @@ import html
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from longlive_widget.measure.figures import milliseconds
+from longlive_widget.measure.figures import NONE_SEEN, milliseconds
 from longlive_widget.measure.statistics import Difference
 from longlive_widget.measure.waterfall import Waterfall
 
@@ -49,7 +49,9 @@ def waterfall_figure(found: Waterfall) -> "Chart":
     figure = Chart(bars)
     for row, words in enumerate(told):
         figure.add_annotation(
-            text=html.escape(words),
+            text=NONE_SEEN
+            if words.startswith(NONE_SEEN)
+            else html.escape(words),  # whiskers tell it
             x=_WORDS_AT * longest_ms,
             y=row,
             xref="x",

@@ -387,6 +387,8 @@ def test_the_logs_way_measures_first_blocks():
     (measured,) = as_the_log([DRAFT], load, Plan(blocks=3, size_px=(64, 48)))
     assert list(measured.samples) == ["first_block_ms"]
     assert len(measured.samples["first_block_ms"]) == 3
+    counts = measured.record("benchmark_as_the_log").counts
+    assert (counts["blocks"], counts["switches"]) == (3, 0), "nobody switches"
 
 
 def test_in_the_logs_way_too_presets_take_turns(monkeypatch):

@@ -238,3 +238,18 @@ def test_why_ours_may_differ_is_told_where_it_does():
     assert "**wrong** [1, 2]" in page
     assert "The log timed first blocks of new videos" in page
     assert "The log timed first blocks of new videos" not in log_page(steady[:1])
+
+
+def test_what_the_log_gave_up_on_is_told_beside_what_runs_here():
+    buffers = REFERENCE.with_(name="replayed", window_cache="ring", memory_pool=True)
+    graphs = buffers.with_(cuda_graphs=True)
+    for records, told in (
+        ((timed(800), timed(700, graphs)), "finding 2: it runs"),
+        ((timed(800),), "finding 2: not measured"),
+    ):
+        page = log_page(records)
+        (row,) = (line for line in page.splitlines() if line.startswith("| 8: `use_cuda_graphs"))
+        assert "`use_cuda_graphs: true`, `use_torch_compile: false`" in row
+        assert row.endswith(f'| "Drop" | {told} |')
+        assert "tensors whose sizes can change" in row
+        assert page.count("| finding 6: not measured |") == 1

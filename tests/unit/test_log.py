@@ -12,6 +12,7 @@ from longlive_widget.cli import main
 from longlive_widget.errors import RecordError
 from longlive_widget.measure.log import log_page
 from longlive_widget.measure.log_html import log_html, times_figure
+from longlive_widget.measure.profile_charts import stored_roofline_figure
 from longlive_widget.measure.recommend import candidates_in
 from longlive_widget.measure.record import Commit, Record
 from longlive_widget.measure.records import append, read
@@ -66,6 +67,25 @@ def section(page: str, name: str) -> str:
 )
 def test_each_preset_has_its_decision_by_rule(name: str, decision: str):
     assert f"**Decision**: {decision}" in section(log_page(RECORDS), name)
+
+
+def test_the_reference_has_all_its_settings_and_others_what_differs():
+    page = log_page(RECORDS)
+    reference = section(page, "reference").split("```")[1]
+    assert {"denoise_steps: [1000, 750, 500, 250]", "window_frames: 12", "compiled: null"} <= set(
+        reference.splitlines()
+    )
+    assert not re.search("name:|summary:", reference)
+    assert "window_frames: 12" not in section(page, "balanced")
+
+
+@pytest.mark.parametrize(("peak_gb", "told"), [(31.4, ""), (33.0, ", with +10.0% memory")])
+def test_what_is_faster_says_how_much_more_memory_it_takes(peak_gb: float, told: str):
+    """The rule keeps it all the same, and says so."""
+    page = log_page((RECORDS[0], timed("balanced", 500, peak_gb), compared("balanced", 0.0)))
+    decision = f"keep; -37.5% (-37.5% to -37.4%){told}; no block is under 40 dB."
+    assert f"**Decision**: {decision}" in section(page, "balanced")
+    assert "*Keep* takes less time, whatever memory that needs" in page
 
 
 def test_figures_say_which_record_they_are_from():
@@ -281,6 +301,26 @@ def test_the_sweet_spot_is_what_recommend_says():
     assert "- balanced: 500.9 ms a block" in spots
 
 
+def test_a_sweet_spot_says_of_which_records_it_is_and_stands_beside_the_reference():
+    start = record(kind="startup", preset=PRESETS["balanced"], facts={"warm_start_s": 12.5})
+    spots = log_page((*RECORDS, start)).split("## Sweet spot")[1].split("## ")[0]
+    assert spots.count(" [2, 7].\n") == 2
+    assert [row for row in spots.splitlines() if row.startswith("|")] == [
+        "| | `balanced` [2, 7] | `reference` [1] |",
+        "|---|---|---|",
+        "| steady block, ms | 500.9, -37.5% (-37.5% to -37.4%) | 801.0 |",
+        "| longest block, ms | 501.9, -37.4% | 801.9 |",
+        "| pictures/s | 24.0, +59.9% | 15.0 |",
+        "| most of the device's memory, GB | 30.0, +0.0% | 30.0 |",
+        "| start to a steady block, compiled before, s [11] | 12.50 | |",
+    ]
+    for other in (replace(start, model="other"), replace(start, preset=PRESETS["ultra"])):
+        spots = log_page((*RECORDS, other)).split("## Sweet spot")[1].split("## ")[0]
+        assert "start to" not in spots
+    alone = log_page(RECORDS[:1]).split("## Sweet spot")[1].split("## ")[0]
+    assert "|" not in alone
+
+
 def test_a_profile_is_a_table_of_its_parts():
     samples = {"block_ms": [100.0], "self_attention_ms": [25.0], "feed_forward_up_ms": [50.0]}
     samples |= {"switched_copies_ms": [1.0], "unprofiled_block_ms": [95.0]}
@@ -351,6 +391,43 @@ def test_a_profile_says_how_much_of_the_limit_each_group_of_parts_reaches():
     ]
     behind = log_page((*RECORDS, replace(one, preset=PRESETS["speed"])))
     assert "| attention | 42.0 | 42.0% |  |  |  |  |\n" in behind, "parts lie over each other"
+
+
+def test_the_operations_of_a_group_are_those_of_its_parts_whatever_their_median():
+    """A rate is over the mean: over a median it would be other work, of the same preset."""
+    samples = {"block_ms": [100.0] * 3, "self_attention_ms": [30.0, 30.0, 60.0]}
+    facts = {"ceiling_flop_per_s": 8e14, "self_attention_flop_per_s": 6e14}
+    one = record(kind="profile", preset=PRESETS["ultra"], samples=samples, facts=facts)
+    assert "| attention | 30.0 | 30.0% | 24.0 | 100% | 30.0 | 0.0 |" in log_page((*RECORDS, one))
+
+
+def replayed(in_steps_ms: float):
+    """A profile in which so much of what the transformer's graph replays was not told apart."""
+    parts = {"self_attention": 40.0, "steps_as_a_cuda_graph": in_steps_ms, "decoder_stage_4": 20.0}
+    samples = {"block_ms": [100.0]} | {f"{name}_ms": [ms] for name, ms in parts.items()}
+    facts = {"ceiling_flop_per_s": 8e14, "ceiling_byte_per_s": 4e12}
+    facts |= {"self_attention_flop_per_s": 6e14, "decoder_stage_4_flop_per_s": 4e14}
+    facts |= {"self_attention_byte_per_s": 1e12, "decoder_stage_4_byte_per_s": 2e12}
+    return record(kind="profile", preset=PRESETS["ultra"], samples=samples, facts=facts)
+
+
+def test_parts_whose_kernels_were_not_all_told_apart_have_no_rates_and_that_is_told():
+    """What they compute over what is left of their time would be more than it is."""
+    page = log_page((*RECORDS, replayed(15.0)))
+    assert "\n15.0 ms of what is replayed were not told apart: they are missing in att" in page
+    assert "| self attention | 40.0 | 40.0 | 40.0% |  |  |  |  |  |" in page
+    assert "| attention | 40.0 | 40.0% |  |  |  |  |" in page
+    assert "| all | 75.0 | 75.0% |  |  |  |  |" in page
+    assert "| decoder | 20.0 | 20.0% | 8.0 | 50% | 10.0 | 10.0 |" in page
+    page = log_page((*RECORDS, replayed(0.5)))
+    assert "not told apart" not in page
+    assert "| self attention | 40.0 | 40.0 | 40.0% |  | 600 | 75% | 1,000 | 25% |" in page
+
+
+def test_they_are_in_no_roofline_either():
+    for in_steps_ms, names in ((0.5, ["self attention", "decoder stage 4"]), (15.0, None)):
+        _, *dots = stored_roofline_figure(replayed(in_steps_ms)).data
+        assert [dot.name for dot in dots] == (names or ["decoder stage 4"])
 
 
 def test_parts_in_fp8_are_held_to_what_the_device_does_in_fp8():
@@ -485,6 +562,36 @@ def test_why_a_figure_of_quality_is_not_available_and_what_was_not_compared_is_t
     assert "## Quality" not in log_page(RECORDS[:3])
 
 
+def test_pictures_of_single_settings_have_a_table_of_their_own():
+    preset = PRESETS["reference"].with_(name="reference, window_frames=8", window_frames=8)
+    single = replace(compared("ultra", 650.25), preset=preset)
+    known = compared("ultra", 1.0)
+    page = log_page((*RECORDS[:3], known, single))
+    told = page.split("## What else was compared")[1].split("\n## ")[0]
+    row = (
+        "| reference, window_frames=8 of tiny [5] | reference | 2 | 20.0 dB | 21.2 dB | 10.0 dB | "
+        "not measured | 80.00 |  |"
+    )
+    assert [line for line in told.splitlines() if line.startswith("| ref")] == [row]
+    blind = replace(single, facts=single.facts | {"vmaf": "not available: ffmpeg is not there"})
+    assert row.replace("80.00", "not available") in log_page((*RECORDS[:3], known, blind))
+    assert "## What else" not in log_page((*RECORDS[:3], known))
+
+
+def test_the_method_says_by_which_command_how_much_was_measured():
+    counted = replace(RECORDS[0], counts={"blocks": 18, "switches": 1, "seed": 7})
+    first = replace(counted, kind="benchmark_as_the_log", samples={"first_block_ms": [200.0]})
+    page = log_page((counted, *RECORDS[1:], first)).split("## Method")[1].split("\n## ")[0]
+    rows = [line for line in page.splitlines() if line.startswith("| `")]
+    assert [row.split(" | ")[0] for row in rows] == [
+        "| `longlive-widget benchmark`",
+        "| `longlive-widget benchmark --as-the-log`",
+        "| `longlive-widget likeness`",
+    ]
+    assert rows[0].endswith("| 18 blocks, 1 switch [1]; 3 blocks [2, 3, 4, 5, 6] |")
+    assert rows[1].endswith("| 18 blocks [11] |"), "nobody switched"
+
+
 def test_ablations_are_held_against_their_own_base():
     def ablated(name: str, block_ms: float):
         preset = PRESETS["reference"].with_(name=name)
@@ -502,7 +609,24 @@ def test_ablations_are_held_against_their_own_base():
     assert "| `reference` [15] | 5.0 |  |" in whole.split("## Ablations of other")[1]
     assert "| `reference, window_frames=6` [12] | 701.0 | -100.0 ms" in page
     assert "| `turbo without compiled` [14] | 450.9 | +150.0 ms" in page
-    assert "| `turbo` [13] | 300.9 |  |" in page
+    assert "| `turbo` [13] | 300.9 |  | 301.9 | 39.9 |  |\n" in page
+
+
+def test_where_no_difference_is_seen_the_log_has_the_interval_that_spans_zero():
+    first, second = (replace(timed("reference", ms), kind="ablation") for ms in (800, 800.1))
+    second = replace(second, preset=second.preset.with_(name="reference, decode_first=True"))
+    samples = {"block_ms": [*range(790, 800), *range(801, 811)]}
+    second = replace(second, samples=samples)
+    page = log_page((*RECORDS, first, second)).split("## Ablations of tiny")[1]
+    assert re.search(r"no difference seen \(-\d+\.\d to \+\d+\.\d ms\) \|", page)
+
+
+def test_an_ablation_tells_the_longest_block_the_rate_and_the_memory_beside_the_change():
+    facts = {"device_peak_bytes": 11.5e9}
+    one = replace(timed("reference", 800), kind="ablation", facts=facts)
+    page = log_page((*RECORDS, one)).split("## Ablations of tiny")[1].split("\n## ")[0]
+    assert "|  | ms a block | what that changes | longest | pictures/s | peak GB |" in page
+    assert "| `reference` [11] | 801.0 |  | 801.9 | 15.0 | 11.5 |\n" in page
 
 
 def test_each_base_of_ablations_has_its_commit_and_what_its_preset_is_not_today():

@@ -13,8 +13,8 @@ from longlive_widget import Engine, Preset
 from longlive_widget.cli import main
 from longlive_widget.engine.session import Session
 from longlive_widget.errors import CapabilityError, RecordError
-from longlive_widget.measure.block_time import UNATTRIBUTED
-from longlive_widget.measure.breakdown import Breakdown, Part, Work
+from longlive_widget.measure.block_time import UNATTRIBUTED, BlockTrace, PartTime
+from longlive_widget.measure.breakdown import Breakdown, Part, Work, breakdown
 from longlive_widget.measure.ceilings import Ceilings, measured_ceilings
 from longlive_widget.measure.parts import (
     CROSS_OUTPUT,
@@ -273,6 +273,20 @@ def test_a_rate_is_work_over_the_time_in_which_it_runs():
     assert (fused.flop_per_s, fused.byte_per_s, fused.flop_per_byte) == (None, None, None)
 
 
+def test_a_part_of_which_kernels_are_in_a_graph_has_no_rate():
+    """Over what is left of its time it would compute faster than it does."""
+    work = {"self attention": Work(60, 10), "decoder stage 1": Work(30, 10)}
+    for in_steps_ms, rates in ((0.9, {60.0, 30.0}), (2.0, {None, 30.0})):
+        times = {
+            "self attention": 1e3,
+            "decoder stage 1": 1e3,
+            "steps as a CUDA graph": in_steps_ms,
+        }
+        trace = BlockTrace(100.0, {name: PartTime(ms, ms) for name, ms in times.items()})
+        found = breakdown([100.0], [100.0], [trace], work)
+        assert {part(found, name).flop_per_s for name in work} == rates
+
+
 def test_what_the_profiler_costs_is_told_by_medians():
     one = Breakdown((1.0, 1.1, 9.0), (1.0, 1.0, 5.0), (0.0, 0.0, 0.0), ())
     assert one.overhead_share == pytest.approx(0.1)
@@ -408,15 +422,14 @@ def test_kernels_of_a_graph_belong_where_the_same_ones_belong_launched_one_by_on
         ("steps", "noise"), ("norms", "sum"), ("up", "product"), ("norms", "sum"), ("up", "last")
     )
     orders = kernel_orders(plain)
-    assert orders == {
-        "steps": (
-            (SPAN_PARTS["steps"], "noise")[::-1],
-            ("sum", "norms"),
-            ("product", "up"),
-            ("sum", "norms"),
-            ("last", "up"),
-        )
-    }
+    order = (
+        (SPAN_PARTS["steps"], "noise")[::-1],
+        ("sum", "norms"),
+        ("product", "up"),
+        ("sum", "norms"),
+        ("last", "up"),
+    )
+    assert orders == {"steps": (order,)}
     replayed = ["sum", "product", "stranger", "sum", "last"]
     (block,) = block_traces(
         [
@@ -434,6 +447,40 @@ def test_kernels_of_a_graph_belong_where_the_same_ones_belong_launched_one_by_on
     )
     busy = {name: time.busy_ms for name, time in block.parts.items() if time.busy_ms}
     assert busy == pytest.approx({"norms": 0.05, "up": 0.07, "steps as a CUDA graph": 0.03})
+
+
+def test_a_graph_is_told_apart_by_the_block_that_does_the_same():
+    """Other kernels write a block that wraps around the end of a window."""
+    layer = ("norms", "sum"), ("window write", "copy"), ("up", "product")
+    wrapped = ("norms", "sum"), *[("window write", "copy of a piece")] * 2, ("up", "product")
+    both = kernel_orders([*one_by_one(*layer * 2), *later(one_by_one(*wrapped * 2))])
+    assert [len(order) for order in both["steps"]] == [8, 6]
+    for kernels, write_ms in ((layer * 2, 0.02), (wrapped * 2, 0.04)):
+        (block,) = block_traces(
+            [
+                mark("block", 0, 2000),
+                mark("steps", 0, 100),
+                launched("cudaGraphLaunch", 10, 1),
+                *(
+                    event("kernel", name, 100 + 100 * at, 10, tid=7, to=1)
+                    for at, (_, name) in enumerate(kernels)
+                ),
+            ],
+            on_gpu=True,
+            orders=both,
+        )
+        busy = {name: time.busy_ms for name, time in block.parts.items() if time.busy_ms}
+        assert busy == pytest.approx({"norms": 0.02, "up": 0.02, "window write": write_ms})
+
+
+def later(events: list[dict]) -> list[dict]:
+    """The same after a while, with launches of their own."""
+    return [
+        one | {"ts": one["ts"] + 5000, "args": {"correlation": one["args"]["correlation"] + 500}}
+        if "correlation" in one["args"]
+        else one | {"ts": one["ts"] + 5000}
+        for one in events
+    ]
 
 
 def test_one_trace_has_a_block_one_by_one_and_tells_its_replayed_ones_apart():

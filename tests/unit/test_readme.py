@@ -38,3 +38,15 @@ def test_the_table_of_the_page_on_gpus_has_each_run_as_the_log_has_it():
     told = {row[1].split("`")[1]: row[5].strip().split(", ") for row in rows}
     assert told == found
     assert told.keys() == PRESETS.keys() | {"ultra_small"}
+
+
+def test_the_times_in_sentences_are_those_of_the_log_too():
+    log = (ROOT / "docs" / "optimization-log.md").read_text()
+    summary = log.partition("## Summary")[2].partition("\n## ")[0]
+    rows = (row.strip("| ").split(" | ") for row in summary.splitlines() if row.startswith("| `"))
+    block_ms = {row[0].split("`")[1]: float(row[1]) for row in rows}
+    index, readme = ((ROOT / name).read_text() for name in ("docs/index.md", "README.md"))
+    assert f" takes {block_ms['reference']:.0f} ms, {block_ms['balanced']:.0f} by `bal" in index
+    for name in ("speed", "turbo_fp8", "low_memory"):
+        assert f" {block_ms[name]:.0f} by `{name}`" in index
+    assert f"With the small decoder `ultra` takes {block_ms['ultra_small']:.1f} ms." in readme

@@ -139,6 +139,7 @@ def test_bars_go_down_from_the_reference_to_the_preset_and_grey_is_no_difference
     assert (above, below) == (change.high - change.median, change.median - change.low)
     words = [note.text for note in figure.layout.annotations]
     assert words[2:] == ["no difference seen", "299 ms"]
+    assert "no difference seen (-" in bars.hovertext[2]
     assert len(figure.png()) > 1000
 
 
