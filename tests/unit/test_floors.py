@@ -28,9 +28,19 @@ def test_the_arithmetic_never_waits_for_the_device(module):
 
 
 def names_asked_for(source):
-    """Where the source asks a device what it is called."""
+    """Where the source asks a device what it is called, or for properties without saying which."""
     used = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Attribute)]
-    return [f"line {one.lineno}: {one.attr}" for one in used if one.attr in NAMES]
+    calls = [
+        one.value.func for one in used if isinstance(one.value, ast.Call) and one.attr != "name"
+    ]
+    return [
+        f"line {one.lineno}: {one.attr}" for one in used if one.attr in NAMES - _said(one, calls)
+    ]
+
+
+def _said(asked, calls):
+    """Of what is asked for, what is known to be another property than the name."""
+    return {"get_device_properties"} if any(asked is call for call in calls) else set()
 
 
 @pytest.mark.parametrize("module", COMPUTING, ids=lambda path: f"{path.parent.name}/{path.stem}")
@@ -40,6 +50,10 @@ def test_nothing_that_computes_asks_a_device_for_its_name(module):
 
 def test_the_check_sees_a_name_that_is_asked_for():
     assert names_asked_for("f = torch.cuda.get_device_name") == ["line 1: get_device_name"]
+    found = "torch.cuda.get_device_properties(0)"
+    assert names_asked_for(f"{found}.multi_processor_count") == []
+    for source in (f"{found}.name", f"x = {found}", f"getattr({found}, x)"):
+        assert names_asked_for(source) == ["line 1: get_device_properties"]
 
 
 def test_the_check_sees_a_call_that_waits():
