@@ -93,7 +93,7 @@ class SelfAttention(Projections):
         super().__init__(config)
         self._joined: JoinedLinears | None = None
 
-    def join(self) -> None:
+    def join_projections(self) -> None:
         """Make queries, keys and values of one product, where their layers are in FP8.
 
         In 16 bits three products take no longer than one.

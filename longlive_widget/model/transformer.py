@@ -269,7 +269,7 @@ class Transformer(nn.Module):
             for name, part in (parts | others).items():
                 setattr(layer, name, part)
             layer.turning = fused_window.KeyTurning
-            layer.self_attn.join()
+            layer.self_attn.join_projections()
 
     def compile_layers(self, mode: str = "default") -> None:
         """Compile the parts of every layer, in place: once for all layers and sizes.

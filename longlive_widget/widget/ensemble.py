@@ -13,6 +13,7 @@ import torch
 from longlive_widget.engine.decode import Pictures
 from longlive_widget.engine.model import Weights
 from longlive_widget.engine.session import Block, Early, Session
+from longlive_widget.engine.starting import Start
 from longlive_widget.engine.watch import Watch
 from longlive_widget.errors import GeometryError, PresetError, SessionError, whole_number
 from longlive_widget.geometry import Geometry
@@ -131,6 +132,10 @@ class Ensemble:
     def under(self, preset: Preset, **_: object) -> "Ensemble":
         """None: each side keeps its own preset, so this is a `PresetError`."""
         raise PresetError(self.why_not(preset))
+
+    def preset_to_start(self) -> Start:
+        """None: each side keeps its own preset."""
+        return Start(None, "each side keeps its own preset")
 
     def why_not_take_over(self, session: "TiledSession") -> str:
         """'' for a session of this ensemble: its own is the only one that goes on."""

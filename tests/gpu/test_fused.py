@@ -177,7 +177,7 @@ def test_layers_in_fp8_are_as_far_from_their_own_numbers_as_their_plain_twins(jo
             in_fp8 = Fp8Linear(linear.weight.data, linear.bias)
             setattr(layer.get_submodule(parent), last, in_fp8)
     if joined:
-        ours.self_attn.join()
+        ours.self_attn.join_projections()
     turn = turn_at((2, 3, 4), ROWS, COLUMNS, config.head_dim, DEVICE)
     x = drawn(BATCH, TOKENS, config.dim, seed=3).to(dtype)
     seen = drawn(BATCH, TOKENS, config.dim, seed=4).to(dtype)

@@ -135,6 +135,7 @@ def test_a_studio_on_one_of_its_engines_is_closed(engine: Engine):
     ("act", "error", "told"),
     [
         (lambda it: setattr(it, "preset", "turbo"), PresetError, "comes too late"),
+        (lambda it: setattr(it, "preset", "recommended"), PresetError, "each side keeps its own"),
         (lambda it: setattr(it, "size_px", (160, 96)), GeometryError, "give size_px"),
         (lambda it: setattr(it, "gain", 65), SessionError, "gain 65 is out of range: use 1 to 64"),
         (lambda it: it.manifest(), ManifestError, "a manifest is of one"),

@@ -166,7 +166,7 @@ def test_self_attention_reads_the_same_from_joined_layers(network: Transformer):
     own = network.blocks[0].self_attn
     x = torch.randn(1, 24, SIZES.dim)
     apart = own.projected(x)
-    own.join()
+    own.join_projections()
     joined = own.projected(x)
     places = [part.storage_offset() for part in joined]
     assert places == [0, SIZES.dim, 2 * SIZES.dim]
