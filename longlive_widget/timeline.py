@@ -22,7 +22,7 @@ from longlive_widget.errors import (
     whole_number,
 )
 from longlive_widget.geometry import seconds_at
-from longlive_widget.plain_data import NotPlainError, json_in, yaml_in
+from longlive_widget.plain_data import MOST_LETTERS, NotPlainError, json_in, yaml_in
 
 FORMAT = "longlive-widget timeline"
 VERSION = 1
@@ -234,9 +234,19 @@ class Timeline:
         return cls(entries_of(_rows_in(rows)))
 
     def to_yaml(self) -> str:
-        """The timeline as YAML, with all that `to_json` says."""
+        """The timeline as YAML, with all that `to_json` says.
+
+        Raises:
+            TimelineError: it would be longer than what is read as YAML.
+        """
         readable = not any(end in entry.prompt for entry in self.entries for end in _YAML_ENDS)
-        return str(yaml.safe_dump(self._said(), allow_unicode=readable, sort_keys=False))
+        text = str(yaml.safe_dump(self._said(), allow_unicode=readable, sort_keys=False))
+        if len(text) > MOST_LETTERS:
+            raise TimelineError(
+                f"as YAML this timeline has {len(text)} letters, and no more than {MOST_LETTERS} "
+                "are read again: write it as JSON"
+            )
+        return text
 
     @classmethod
     def from_yaml(cls, text: str) -> "Timeline":

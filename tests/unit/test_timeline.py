@@ -182,6 +182,15 @@ def test_an_entry_has_a_transition_and_the_first_one_has_none():
         Timeline((Entry(0, "a", Transition(4)),))
 
 
+def test_yaml_that_would_be_too_long_to_be_read_is_not_written():
+    fits = Timeline(tuple(Entry(3 * turn, "a" * 500) for turn in range(900)))
+    assert Timeline.from_yaml(fits.to_yaml()) == fits
+    longer = Timeline(tuple(Entry(3 * turn, "a" * 500) for turn in range(1000)))
+    with pytest.raises(TimelineError, match=r"are read again: write it as JSON$"):
+        longer.to_yaml()
+    assert Timeline.from_json(longer.to_json()) == longer
+
+
 @pytest.mark.parametrize("form", ["json", "yaml"])
 def test_a_timeline_comes_back_from_text_as_it_was(form):
     timeline = Timeline.of("a 'quoted' ball: red", (3, "ein grüner Würfel"), (24, "- not: a list"))
