@@ -65,6 +65,11 @@ class Geometry:
                 )
 
     @property
+    def block_pictures(self) -> int:
+        """The pictures of a block whose past is there; the first of a video has three fewer."""
+        return self.block_frames * PICTURES_PER_LATENT_FRAME
+
+    @property
     def latent_width(self) -> int:
         """Columns of a latent frame."""
         return self.width_px // PIXELS_PER_LATENT

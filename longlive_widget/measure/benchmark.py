@@ -298,7 +298,7 @@ class _Run:
             **_evenness(self._steady.ms),
             **self._memory.facts(self.engine.device),
             "window_bytes": float(self._session.window_bytes),
-            "pictures_per_s": 1e3 * geometry.block_frames * PICTURES_PER_LATENT_FRAME / block_ms,
+            "pictures_per_s": 1e3 * geometry.block_pictures / block_ms,
             "latent_frames_per_s": 1e3 * geometry.block_frames / block_ms,
         }
         return Measured(self.engine, self._plan, samples, facts)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from longlive_widget.geometry import PICTURES_PER_LATENT_FRAME
 from longlive_widget.measure.figures import changed, percent
 from longlive_widget.measure.recommend import kept, sample_of
-from longlive_widget.measure.record import Record
+from longlive_widget.measure.record import Numbers, Record
 from longlive_widget.measure.runs_log import reference_in, runs_in
 from longlive_widget.measure.statistics import Summary, difference
 
@@ -39,7 +39,7 @@ class _Figure:
 def change_lines(
     timed: Sequence[Record],
     records: Iterable[Record],
-    of: Callable[[Iterable[Record]], str],
+    of: Numbers,
 ) -> Iterator[str]:
     """A table with a change for each figure and each run that had a `reference`, in Markdown.
 
@@ -88,8 +88,7 @@ def _peak_gb(record: Record) -> float | None:
 
 
 def _pictures_per_s(record: Record) -> float:
-    pictures = record.geometry.block_frames * PICTURES_PER_LATENT_FRAME
-    return 1e3 * pictures / _block(record).mean
+    return 1e3 * record.geometry.block_pictures / _block(record).mean
 
 
 _FIGURES = (

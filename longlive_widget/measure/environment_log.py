@@ -1,15 +1,13 @@
 """Where the records of a log were made, and by which code: a row for each environment of any."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from longlive_widget.measure.record import Machine, Record, Versions
+from longlive_widget.measure.record import Machine, Numbers, Record, Versions
 
 _COLUMNS = ("device", "driver", "processor", "torch", "source", "records")
 
 
-def environment_lines(
-    records: Iterable[Record], summed_up: Record, of: Callable[[Iterable[Record]], str]
-) -> Iterator[str]:
+def environment_lines(records: Iterable[Record], summed_up: Record, of: Numbers) -> Iterator[str]:
     """What the summary is of, then a table of all machines, drivers, torches and commits.
 
     Args:

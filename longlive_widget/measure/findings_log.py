@@ -1,11 +1,11 @@
 """The findings of LongLive's log as ours tells them: their words, and which records say what."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from longlive_widget.measure.findings import FINDINGS, empty_window
 from longlive_widget.measure.recommend import sample_of
-from longlive_widget.measure.record import Record
+from longlive_widget.measure.record import Numbers, Record
 from longlive_widget.measure.statistics import Summary
 from longlive_widget.optimization_log import GIVEN_UP
 
@@ -15,9 +15,7 @@ _OF_A_FAILURE = {"wrong": "it runs"}
 """What the verdict on such a finding says of the experiment."""
 
 
-def finding_lines(
-    records: Sequence[Record], of: Callable[[Iterable[Record]], str]
-) -> Iterator[str]:
+def finding_lines(records: Sequence[Record], of: Numbers) -> Iterator[str]:
     """The findings in their order, after what the log timed instead of a steady block.
 
     Args:
@@ -43,9 +41,7 @@ def finding_lines(
         yield f'| {number}: {said} | "{given_up.error}" | "{given_up.decision}" | {told} |'
 
 
-def _empty_window(
-    first: Record, steady: Sequence[Record], of: Callable[[Iterable[Record]], str]
-) -> str:
+def _empty_window(first: Record, steady: Sequence[Record], of: Numbers) -> str:
     name, taken = first.preset.name, Summary.of(sample_of(first, "first_block_ms")).p50
     numbers = of([first, *steady])
     told = f"`{name}` {numbers}: the first block of a new video, as the log timed, {taken:.1f} ms"

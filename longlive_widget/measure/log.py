@@ -11,7 +11,6 @@ from itertools import chain
 from longlive_widget import optimization_log
 from longlive_widget.engine.side_by_side import worst_and_mean_db
 from longlive_widget.errors import RecordError
-from longlive_widget.geometry import PICTURES_PER_LATENT_FRAME
 from longlive_widget.measure.changes_log import change_lines
 from longlive_widget.measure.decision import RULE, Decision, baseline_of, change_of, proposed
 from longlive_widget.measure.distance import Distance
@@ -407,7 +406,7 @@ class _Log:
             f"{of.p50:.1f}",
             told,
             f"{of.most:.1f}",
-            f"{1e3 * record.geometry.block_frames * PICTURES_PER_LATENT_FRAME / of.p50:.1f}",
+            f"{1e3 * record.geometry.block_pictures / of.p50:.1f}",
             f"{float(peak) / 1e9:.1f}" if peak is not None else "",
         )
         return f"| {' | '.join(cells)} |"

@@ -1,8 +1,8 @@
 """How the records of a log were measured: for each kind the command, and how much was measured."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
-from longlive_widget.measure.record import Record
+from longlive_widget.measure.record import Numbers, Record
 
 _HOW = {
     "benchmark": (
@@ -43,10 +43,9 @@ _HOW = {
 _LEFT_OUT = "seed"
 _SWITCHED = ("switch_ms", "switched_block_ms")
 """The samples of switches: older records of first blocks count switches that nobody made."""
-_Numbers = Callable[[Iterable[Record]], str]
 
 
-def method_lines(records: Sequence[Record], of: _Numbers) -> Iterator[str]:
+def method_lines(records: Sequence[Record], of: Numbers) -> Iterator[str]:
     """A table of the kinds of these records, each with how often what was measured.
 
     Args:

@@ -1,9 +1,9 @@
 """Profiles beside each other, as the log tells them: groups of parts, and what FP8 takes."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from longlive_widget.measure.profile_log import GROUPS, LINEAR_PARTS, grouped, part_times
-from longlive_widget.measure.record import Record
+from longlive_widget.measure.record import Numbers, Record
 from longlive_widget.measure.told_apart import has_all_kernels
 
 _OF_FP8 = (
@@ -16,10 +16,9 @@ _OF_FP8 = (
 """The parts that multiply in FP8, and those that make its numbers."""
 _ALIKE = ("denoise_steps", "window_frames", "window_dtype", "decoder")
 """The settings that two presets share of which one shows what FP8 takes."""
-_Numbers = Callable[[Iterable[Record]], str]
 
 
-def parts_lines(profiles: Sequence[Record], of: _Numbers) -> Iterator[str]:
+def parts_lines(profiles: Sequence[Record], of: Numbers) -> Iterator[str]:
     """A table of all profiles by group of parts, and one for each pair that FP8 tells apart.
 
     Nothing of fewer than two of one model and device.
@@ -50,7 +49,7 @@ def parts_lines(profiles: Sequence[Record], of: _Numbers) -> Iterator[str]:
             yield from _pair(before, after, of)
 
 
-def _row(record: Record, of: _Numbers) -> str:
+def _row(record: Record, of: Numbers) -> str:
     parts, block_ms = part_times(record)
     sums = (sum(map(parts.__getitem__, members)) for members in grouped(parts).values())
     cells = (f"{ms:.1f}" for ms in (block_ms, *sums))
@@ -74,7 +73,7 @@ def _compares(before: Record, after: Record) -> bool:
     return before.commit == after.commit and all(same)
 
 
-def _pair(before: Record, after: Record, of: _Numbers) -> Iterator[str]:
+def _pair(before: Record, after: Record, of: Numbers) -> Iterator[str]:
     """A part a row, and all of them; or why that cannot be told."""
     names = [f"`{one.preset.name}` {of([one])}" for one in (before, after)]
     yield from (f"### What FP8 takes: {names[1]} beside {names[0]}", "")

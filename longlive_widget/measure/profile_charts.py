@@ -12,7 +12,7 @@ from longlive_widget.measure.ceilings import Roof
 from longlive_widget.measure.colours import COLOURS
 from longlive_widget.measure.profile_log import part_times
 from longlive_widget.measure.record import Record
-from longlive_widget.measure.told_apart import has_all_kernels
+from longlive_widget.measure.told_apart import has_all_kernels, stored
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -132,7 +132,7 @@ def stored_roofline_figure(record: Record) -> "Chart":
         )
     dots = []
     for name, ms in sorted(times_ms.items(), key=lambda one: -one[1]):
-        key = name.replace(" ", "_")
+        key = stored(name)
         rates = [float(record.facts.get(f"{key}_{kind}", 0.0)) for kind in _RATES]
         if all(rates) and has_all_kernels(name, times_ms, block_ms):
             dots.append(_Dot(name, ms, rates[0], rates[0] / rates[1]))

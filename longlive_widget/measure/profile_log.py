@@ -12,6 +12,7 @@ from longlive_widget.measure.told_apart import (
     is_of_the_decoder,
     plain,
     replayed_ms,
+    stored,
 )
 
 _NO_PART = ("block_ms", "unprofiled_", "switched_")
@@ -61,7 +62,7 @@ def profile_lines(record: Record) -> Iterator[str]:
     yield "|---" * len(columns) + "|"
     for name, ms in sorted(parts.items(), key=lambda part: -part[1]):
         if ms:
-            key = name.replace(" ", "_")
+            key = stored(name)
             most_ms = Summary.of(record.samples[f"{key}_ms"]).p99
             rates = _of(record, key, told=has_all_kernels(name, parts, block_ms))
             cells = f"{ms:.1f}", f"{most_ms:.1f}", f"{ms / block_ms:.1%}", *rates
@@ -147,7 +148,7 @@ def _limits(record: Record, parts: Iterable[str], ms: float) -> tuple[str, ...]:
     """Operations, the share of the most, and the time at the most and above; empty if unknown."""
     flops = least_ms = 0.0
     for part in parts:
-        key, most = part.replace(" ", "_"), _most(record, part, "flop_per_s")
+        key, most = stored(part), _most(record, part, "flop_per_s")
         if f"{key}_flop_per_s" not in record.facts:
             continue
         if most is None or record.preset.decode_behind:

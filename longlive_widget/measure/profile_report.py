@@ -12,6 +12,7 @@ from longlive_widget.measure.environment import commit, machine, measured, versi
 from longlive_widget.measure.profile_log import counted_as, multiplies_in_fp8
 from longlive_widget.measure.record import Fact, Record
 from longlive_widget.measure.statistics import FEWEST_FOR_P99, Summary, slowest
+from longlive_widget.measure.told_apart import stored
 
 _STEADY, _SWITCHED = "Steady blocks", "Blocks on which a prompt lands"
 _COLUMNS = (
@@ -79,11 +80,11 @@ class Profile:
         if ceilings.fp8_flop_per_s is not None:
             facts["ceiling_fp8_flop_per_s"] = ceilings.fp8_flop_per_s
         for part in steady.parts:
-            facts[f"{_key(part.name)}_calls"] = part.calls
+            facts[f"{stored(part.name)}_calls"] = part.calls
             if part.flop_per_s is not None:
-                facts[f"{_key(part.name)}_flop_per_s"] = part.flop_per_s
+                facts[f"{stored(part.name)}_flop_per_s"] = part.flop_per_s
             if part.byte_per_s is not None:
-                facts[f"{_key(part.name)}_byte_per_s"] = part.byte_per_s
+                facts[f"{stored(part.name)}_byte_per_s"] = part.byte_per_s
         switches = 0 if self.switched is None else len(self.switched.block_ms)
         return measured(
             "profile",
@@ -102,7 +103,7 @@ def _samples(profile: Profile) -> dict[str, tuple[float, ...]]:
         samples[f"{kind}unprofiled_block_ms"] = found.unprofiled_ms
         samples[f"{kind}gaps_ms"] = found.gaps_ms
         for part in found.parts:
-            samples[f"{kind}{_key(part.name)}_ms"] = part.ms
+            samples[f"{kind}{stored(part.name)}_ms"] = part.ms
     return samples
 
 
@@ -218,7 +219,3 @@ def _quantiles_json(ms: Sequence[float]) -> dict[str, float | None]:
     of = Summary.of(ms)
     p99 = of.p99 if of.count >= FEWEST_FOR_P99 else None
     return {"p50_ms": of.p50, "p99_ms": p99, "longest_ms": of.most}
-
-
-def _key(name: str) -> str:
-    return name.lower().replace(" ", "_").replace("-", "_")

@@ -3,14 +3,14 @@
 What no record has is told to be so, with the reason where a record gives one.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from statistics import mean
 
 from longlive_widget.engine.side_by_side import worst_and_mean_db
 from longlive_widget.measure.distance import Distance
 from longlive_widget.measure.figures import changed, decibels, number
 from longlive_widget.measure.recommend import JUDGED, Candidate, is_reference, sample_of
-from longlive_widget.measure.record import Record
+from longlive_widget.measure.record import Numbers, Record
 
 _METRICS = {
     "vmaf": "VMAF",
@@ -23,10 +23,9 @@ _JUDGED = {JUDGED: "judge", "adherence_after_switch_whole": "judge, after a swit
 """The shares of clips that show all of their prompt."""
 _ATTRIBUTES = ("color", "shape", "motion", "ground")
 _NOT_COMPARED, _NOT_JUDGED = "not compared", "not judged"
-_Numbers = Callable[[Iterable[Record]], str]
 
 
-def quality_lines(candidates: Sequence[Candidate], of: _Numbers) -> Iterator[str]:
+def quality_lines(candidates: Sequence[Candidate], of: Numbers) -> Iterator[str]:
     """A table of all presets, one figure of pictures a column, and what is not available.
 
     Nothing where no pictures are on record.
@@ -73,7 +72,7 @@ def quality_lines(candidates: Sequence[Candidate], of: _Numbers) -> Iterator[str
         yield from (f"Not compared: {', '.join(left)} (`longlive-widget likeness` does).", "")
 
 
-def others_lines(records: Iterable[Record], of: _Numbers) -> Iterator[str]:
+def others_lines(records: Iterable[Record], of: Numbers) -> Iterator[str]:
     """A table of pictures of what is no preset of the log, a record a row: single settings."""
     columns = ("preset", "against", "blocks", "worst block", "all", "running free")
     yield f"| {' | '.join((*columns, 'SSIM, worst block', 'VMAF', 'what stood in'))} |"
@@ -92,7 +91,7 @@ def others_lines(records: Iterable[Record], of: _Numbers) -> Iterator[str]:
         yield f"| {' | '.join(cells)} |"
 
 
-def judged_lines(judged: Sequence[Record], of: _Numbers) -> Iterator[str]:
+def judged_lines(judged: Sequence[Record], of: Numbers) -> Iterator[str]:
     """A table of what the judge has seen of each attribute, a record a row."""
     names = " | ".join(_ATTRIBUTES)
     yield f"| preset | prompts | {names} | after a switch: {names} |"
@@ -107,7 +106,7 @@ def judged_lines(judged: Sequence[Record], of: _Numbers) -> Iterator[str]:
         yield f"| {name} | {record.counts['prompts']} | {' | '.join(shares)} |"
 
 
-def likeness_line(record: Record, of: _Numbers) -> str:
+def likeness_line(record: Record, of: Numbers) -> str:
     """What one record of `likeness` has found, in a sentence."""
     against = f"Against `{record.facts['against']}` on {record.model} {of([record])}"
     return "; ".join([f"{against}: {Distance.of(record)}", *_told(record)]) + "."
@@ -161,7 +160,7 @@ def _judged(one: Candidate, reference: Sequence[Record]) -> Iterator[str]:
         yield changed(mean(own), mean(other)) if told else ""
 
 
-def _reasons(records: Iterable[Record], metrics: Iterable[str], of: _Numbers) -> Iterator[str]:
+def _reasons(records: Iterable[Record], metrics: Iterable[str], of: Numbers) -> Iterator[str]:
     """Why figures are not available, each reason once, with the records that say so."""
     told: dict[tuple[str, str], list[Record]] = {}
     for record in records:

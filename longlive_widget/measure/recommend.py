@@ -291,7 +291,7 @@ def _timed(preset: Preset, timed: Sequence[Record]) -> Candidate:
     block_ms = Summary.of([ms for record in timed for ms in sample_of(record, "block_ms")]).p50
     peaks = [record.facts.get("device_peak_bytes") for record in timed]
     memory = [float(peak) for peak in peaks if isinstance(peak, int | float)]
-    pictures = timed[0].geometry.block_frames * PICTURES_PER_LATENT_FRAME
+    pictures = timed[0].geometry.block_pictures
     return Candidate(
         preset=preset,
         block_ms=block_ms,

@@ -6,7 +6,7 @@ Knows neither how anything is measured nor where records are kept. Loads no torc
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import MISSING, asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from operator import index
@@ -275,3 +275,7 @@ def _number(what: str, value: object) -> float:
     if not math.isfinite(number):
         raise RecordError(f"{what} have {number}: leave out what was not measured")
     return number
+
+
+Numbers = Callable[[Iterable[Record]], str]
+"""How a page says which of its records a row or a sentence is from."""

@@ -3,11 +3,11 @@
 A run is one call: its presets took turns on one machine.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 
 from longlive_widget.measure.recommend import sample_of
-from longlive_widget.measure.record import Record
+from longlive_widget.measure.record import Numbers, Record
 from longlive_widget.measure.statistics import Summary
 from longlive_widget.presets import PRESETS, as_named
 
@@ -60,7 +60,7 @@ def beyond_block_ms(record: Record) -> list[float]:
     return [whole - read - block_ms for whole, read in zip(switch_ms, text_ms, strict=True)]
 
 
-def run_lines(records: Iterable[Record], of: Callable[[Iterable[Record]], str]) -> Iterator[str]:
+def run_lines(records: Iterable[Record], of: Numbers) -> Iterator[str]:
     """A table of all runs, in Markdown.
 
     Args:

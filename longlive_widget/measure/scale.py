@@ -14,7 +14,6 @@ from typing import TypeVar
 
 from longlive_widget.engine.engine import Engine
 from longlive_widget.engine.session import Block, Session
-from longlive_widget.geometry import PICTURES_PER_LATENT_FRAME
 from longlive_widget.measure.benchmark import (
     PROMPTS,
     Measured,
@@ -162,7 +161,7 @@ class _Point:
     def measured(self) -> Measured:
         """All that was found; the rate is that of all viewers together."""
         engine = self._engine
-        pictures = engine.geometry.block_frames * PICTURES_PER_LATENT_FRAME * len(self._block_ms)
+        pictures = engine.geometry.block_pictures * len(self._block_ms)
         facts = {
             **self._memory.facts(engine.device),
             "weights_bytes": float(weight_bytes(engine.model.parts(), engine.device.type)),

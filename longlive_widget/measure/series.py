@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 from longlive_widget.errors import RecordError, one_of
 from longlive_widget.measure.colours import COLOURS
 from longlive_widget.measure.contrast import block_ms_of
-from longlive_widget.measure.record import Record
+from longlive_widget.measure.record import Numbers, Record
 from longlive_widget.measure.statistics import Summary
 from longlive_widget.presets import PRESETS
 
@@ -161,7 +161,7 @@ def _sessions(record: Record) -> int:
     return record.counts.get("sessions", 1)
 
 
-def series_lines(found: Series, of: Callable[[Iterable[Record]], str]) -> Iterator[str]:
+def series_lines(found: Series, of: Numbers) -> Iterator[str]:
     """A table of a series, in Markdown, and of sessions what sharing an engine spares.
 
     Args:

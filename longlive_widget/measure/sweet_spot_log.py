@@ -1,12 +1,12 @@
 """The sweet spots as the log tells them: under each limit the preset to take, with its figures."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from longlive_widget.measure.decision import baseline_of, change_of
 from longlive_widget.measure.figures import changed, number, percent
 from longlive_widget.measure.recommend import UNSEEN_DB, Candidate, Limits, recommend
-from longlive_widget.measure.record import Record
+from longlive_widget.measure.record import Numbers, Record
 from longlive_widget.measure.statistics import Summary
 
 _ASKED = (
@@ -19,11 +19,10 @@ _STARTS = {
     "cold_start_s": "nothing compiled before",
     "warm_start_s": "compiled before",
 }
-_Numbers = Callable[[Iterable[Record]], str]
 
 
 def sweet_spot_lines(
-    candidates: Sequence[Candidate], records: Iterable[Record], of: _Numbers
+    candidates: Sequence[Candidate], records: Iterable[Record], of: Numbers
 ) -> Iterator[str]:
     """What is recommended under each limit, and the first of these beside the reference.
 
@@ -80,5 +79,5 @@ def _with_change(both: Sequence[float]) -> tuple[str, str]:
     return f"{after:.1f}, {changed(after, before)}", f"{before:.1f}"
 
 
-def _numbers(one: Candidate, of: _Numbers) -> str:
+def _numbers(one: Candidate, of: Numbers) -> str:
     return of([*one.timed, *one.alike])

@@ -16,6 +16,11 @@ def plain(part: str) -> str:
     return part.lower().replace("-", " ").replace("_", " ")
 
 
+def stored(part: str) -> str:
+    """The same as samples and facts of a record begin with it."""
+    return plain(part).replace(" ", "_")
+
+
 def is_of_the_decoder(part: str) -> bool:
     """Whether that part is one of the decoder's."""
     return plain(part).startswith("decoder")

@@ -258,15 +258,13 @@ def _told_apart(names: tuple[str, ...], orders: tuple[Order, ...]) -> dict[int, 
     """
     for order in orders:
         if names == tuple(name for name, _ in order):
-            return _as_in(names, order)
+            return {at: Place(part) for at, (_, part) in enumerate(order)}
     return max((_as_in(names, order) for order in orders), key=len, default={})
 
 
 def _as_in(names: tuple[str, ...], order: Order) -> dict[int, Place]:
     """Where kernels belong, as far as the same ones are in an order in the same turn."""
     places = {part: Place(part) for _, part in order}
-    if names == tuple(name for name, _ in order):
-        return {at: places[part] for at, (_, part) in enumerate(order)}
     alike = SequenceMatcher(None, names, [name for name, _ in order], autojunk=False)
     return {
         match.a + step: places[order[match.b + step][1]]

@@ -22,7 +22,7 @@ from longlive_widget.tiny.scenes import COLORS, RADIUS_PX, SIZES, Change, Color,
 from longlive_widget.tiny.shapes import DISTANCES, SHAPES, SYMMETRY, Shape
 from longlive_widget.tiny.sightings import Sighting, look
 
-BLOCK_PICTURES = PICTURE.block_frames * PICTURES_PER_LATENT_FRAME
+BLOCK_PICTURES = PICTURE.block_pictures
 """Of every block but a video's first one."""
 FEWEST_MOTION_PICTURES = 36
 """In fewer pictures no motion is read."""

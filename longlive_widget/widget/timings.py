@@ -11,7 +11,7 @@ from dataclasses import replace
 from statistics import median
 from typing import TYPE_CHECKING
 
-from longlive_widget.geometry import PICTURES_PER_LATENT_FRAME, Geometry
+from longlive_widget.geometry import Geometry
 from longlive_widget.measure.recommend import (
     Candidate,
     Limits,
@@ -144,7 +144,7 @@ def _settings(preset: Preset) -> Preset:
 
 
 def _rate(block_ms: float, geometry: Geometry) -> float:
-    return 1000 * geometry.block_frames * PICTURES_PER_LATENT_FRAME / max(block_ms, 1e-3)
+    return 1000 * geometry.block_pictures / max(block_ms, 1e-3)
 
 
 def _work_ms(record: BlockRecord) -> float:

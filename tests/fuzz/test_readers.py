@@ -301,6 +301,15 @@ def decoded(content: bytes) -> str:
     return content.decode("utf-8", "replace")
 
 
+def require_read_or_refused(reading, known, content) -> None:
+    """It is read, or refused in a sentence, and leaves its folder as it was."""
+    try:
+        reading(known, content)
+    except LongLiveError as error:
+        require_sentence(str(error))
+    assert known.untouched
+
+
 def require_sentence(told: str) -> None:
     """What a user can be shown: any terminal and any file takes it, and somebody may read it."""
     told.encode()
@@ -324,11 +333,7 @@ def test_a_reader_reads_or_refuses_whatever_it_is_handed(known, reader, record_p
     def read_or_refused(content):
         nonlocal count
         count += 1
-        try:
-            reading(known, content)
-        except LongLiveError as error:
-            require_sentence(str(error))
-        assert known.untouched
+        require_read_or_refused(reading, known, content)
 
     read_or_refused()
     record_property("reader", reader)
@@ -341,11 +346,7 @@ def test_a_recording_with_any_video_plays_or_is_refused(known):
     @settings(max_examples=max(CI_EXAMPLES, ASKED // 20))
     @given(files(known.video))
     def played_or_refused(content):
-        try:
-            play(known, content)
-        except LongLiveError as error:
-            require_sentence(str(error))
-        assert known.untouched
+        require_read_or_refused(play, known, content)
 
     played_or_refused()
 
