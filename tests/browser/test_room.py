@@ -24,13 +24,18 @@ studio = LongLiveWidget(PaintedEngine(1), "a red ball", seed=1)
 studio.start()
 studio
 """
-# where the picture lies under each of these sentences
 TITLE = """chart => {
   const { left, right } = chart.querySelector('.main-svg').getBoundingClientRect();
   const title = chart.querySelector('.gtitle');
   const box = title.getBoundingClientRect();
   return { said: title.textContent, whole: box.left >= left && box.right <= right };
 }"""
+CHART_FITS = """() => {
+  const plot = [...document.querySelectorAll('.longlive .ll-plot')].at(-1);
+  const chart = plot.querySelector('.main-svg').getBoundingClientRect();
+  return Math.abs(chart.width - plot.clientWidth) <= 1;
+}"""
+# where the picture lies under each of these sentences
 PICTURE_UNDER = """(health, all) => {
   const picture = health.closest('.longlive').querySelector('.ll-screen');
   return all.map(said => {
@@ -83,6 +88,7 @@ def test_what_is_said_of_the_video_moves_nothing_below_it(lab, notebook_of, scre
             without, under = health.evaluate(PICTURE_UNDER, ["", said])
             assert under == without, f"{width_px} px"
             assert page.evaluate(STICKING_OUT) == [], f"{width_px} px"
+            page.wait_for_function(CHART_FITS)
         assert "decodes in" in health.get_attribute("title"), "what is cut off is told there"
 
 
