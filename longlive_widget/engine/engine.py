@@ -270,7 +270,13 @@ class Engine:
         return start_in(Place(self.model.sizes, self.model.dtype, self.device, room), self.why_not)
 
     def why_not_take_over(self, session: Session) -> str:
-        """Why a session cannot go on under this engine, as the end of a sentence; '' if it can."""
+        """Why a session cannot go on under this engine, as the end of a sentence; '' if it can.
+
+        Raises:
+            SessionError: it is no session.
+        """
+        if not isinstance(session, Session):
+            raise SessionError(f"{session!r} is no session: give one that an engine has begun")
         way = self.way_to(session.preset)
         if not way.goes_on:
             return way.reasons[-1]
@@ -285,7 +291,7 @@ class Engine:
 
         Raises:
             SessionError: the presets differ in what a video keeps from its first block on, or the
-                session is one of another model.
+                session is one of another model, or none.
         """
         if why := self.why_not_take_over(session):
             raise SessionError(

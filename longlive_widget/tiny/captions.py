@@ -4,12 +4,20 @@ Understands no caption: it only makes them.
 """
 
 import random
-import re
-from collections.abc import Callable
 from dataclasses import replace
 
 from longlive_widget.tiny.grounds import Ground
-from longlive_widget.tiny.motions import Speed
+from longlive_widget.tiny.phrases import (
+    finished,
+    fitting,
+    indefinite,
+    joined,
+    noun_phrase,
+    predicate,
+    shuffled,
+    speed_word,
+    towards,
+)
 from longlive_widget.tiny.scenes import (
     SIMPLE,
     Change,
@@ -24,33 +32,28 @@ from longlive_widget.tiny.words import (
     MOTION_WORDS,
     SHAPE_WORDS,
     SIZE_WORDS,
-    SPEED_WORDS,
-    WORD,
     Verb,
     labels,
     places,
     verbs,
 )
 
-PROMPT_TOKENS = 32
-"""No caption has more tokens than this, its end included."""
-
 
 def caption(scene: Scene, rng: random.Random) -> str:
     """One of the many ways to say the whole scene: what is not said is medium."""
-    return _fitting(lambda: _finished(_whole(scene, Change(), rng), rng))
+    return fitting(lambda: finished(_whole(scene, Change(), rng), rng))
 
 
 def unusual_caption(scene: Scene, rng: random.Random) -> str:
     """The whole scene in known words, in an order that `caption` never has; for the judge."""
-    return _fitting(lambda: _unusual(scene, rng))
+    return fitting(lambda: _unusual(scene, rng))
 
 
 def switch_caption(scene: Scene, change: Change, rng: random.Random) -> str:
     """A way to ask for `scene`, which `change` led to: says all that changes, and perhaps more."""
     of_one = len(scene.things) == 1
     asked = _asked_of_one if of_one else _asked_of_two
-    return _fitting(lambda: _finished(asked(scene, change, rng), rng))
+    return fitting(lambda: finished(asked(scene, change, rng), rng))
 
 
 def random_caption(rng: random.Random, vocabulary: Vocabulary = SIMPLE) -> tuple[Scene, str]:
@@ -69,19 +72,13 @@ def switch_pair(
     return scene, said, switched, switch_caption(switched, change, rng)
 
 
-def _fitting(say: Callable[[], str]) -> str:
-    """The first of the texts that is not too long."""
-    said = say()
-    return said if len(re.findall(WORD, said)) < PROMPT_TOKENS else _fitting(say)
-
-
 def _whole(scene: Scene, change: Change, rng: random.Random) -> str:
     """All things in their order and the ground; what `change` names is not left out."""
     changes = [replace(change, thing=0) if i == change.thing else Change() for i in range(2)]
     parts = list(zip(scene.things, changes, strict=False))
     ways = {(thing.motion, thing.speed) for thing in scene.things}
     if len(parts) > 1 and len(ways) == 1 and rng.random() < 0.6:
-        nouns = [_noun(thing, rng, sized=_sized(thing, part, rng)) for thing, part in parts]
+        nouns = [noun_phrase(thing, rng, sized=_sized(thing, part, rng)) for thing, part in parts]
         clause = _acting_together(nouns, scene.things, rng)
     else:
         alone = len(parts) == 1
@@ -98,9 +95,9 @@ def _unusual(scene: Scene, rng: random.Random) -> str:
 def _listed(thing: Thing, rng: random.Random) -> str:
     """What it is, does and looks like, in an order that puts no look right before its shape."""
     shape, color = rng.choice(SHAPE_WORDS[thing.shape]), rng.choice(COLOR_WORDS[thing.color])
-    looks = " and ".join(_shuffled(rng, color, rng.choice(SIZE_WORDS[thing.size])))
+    looks = " and ".join(shuffled(rng, color, rng.choice(SIZE_WORDS[thing.size])))
     verb = rng.choice(verbs(thing.shape, thing.motion))
-    doing = _joined(verb.doing, verb.particle, _speed_word(thing.speed, rng))
+    doing = joined(verb.doing, verb.particle, speed_word(thing.speed, rng))
     return rng.choice((f"{shape}, {looks}, {doing}", f"{doing}: {shape}, {looks}"))
 
 
@@ -109,7 +106,9 @@ def _asked_of_one(scene: Scene, change: Change, rng: random.Random) -> str:
         return _said_of("it", scene, change, rng)
     (thing,) = scene.things
     moved = change.motion is not None or change.speed is not None
-    clause = _noun(thing, rng, sized=change.size is not None or rng.random() < 0.5, alone=True)
+    clause = noun_phrase(
+        thing, rng, sized=change.size is not None or rng.random() < 0.5, alone=True
+    )
     if moved or rng.random() < 0.5:
         clause = _acting(clause, thing, rng, alone=True)
     if change.ground is not None or rng.random() < 0.3:
@@ -125,9 +124,9 @@ def _asked_of_two(scene: Scene, change: Change, rng: random.Random) -> str:
     if form < 0.75 or not _known_by_new_name(scene, change):
         return _whole(scene, change, rng)
     thing = scene.things[change.thing]
-    noun = _noun(thing, rng, sized=change.size is not None or rng.random() < 0.3)
-    verb, speed = rng.choice(verbs(thing.shape, thing.motion)), _speed_word(thing.speed, rng)
-    clause = f"the {noun} {_predicate(verb, speed, rng)}"
+    noun = noun_phrase(thing, rng, sized=change.size is not None or rng.random() < 0.3)
+    verb, speed = rng.choice(verbs(thing.shape, thing.motion)), speed_word(thing.speed, rng)
+    clause = f"the {noun} {predicate(verb, speed, rng)}"
     return clause if change.ground is None else _with_ground(clause, scene.ground, rng)
 
 
@@ -153,7 +152,7 @@ def _thing_clause(thing: Thing, change: Change, rng: random.Random, *, alone: bo
     """The thing with all that is changed or not medium about it, and what it does."""
     sized = _sized(thing, change, rng)
     still = thing.motion == "rests" and change.motion is None and rng.random() < 0.2
-    noun = _noun(thing, rng, sized=sized, alone=alone)
+    noun = noun_phrase(thing, rng, sized=sized, alone=alone)
     return noun if still else _acting(noun, thing, rng, alone=alone)
 
 
@@ -161,40 +160,30 @@ def _sized(thing: Thing, change: Change, rng: random.Random) -> bool:
     return thing.size != "medium" or change.size is not None or rng.random() < 0.1
 
 
-def _noun(thing: Thing, rng: random.Random, *, sized: bool, alone: bool = False) -> str:
-    """The shape with its looks before it; of a thing that is alone perhaps after it."""
-    shape, color = rng.choice(SHAPE_WORDS[thing.shape]), rng.choice(COLOR_WORDS[thing.color])
-    looks = [rng.choice(SIZE_WORDS[thing.size]), color] if sized else [color]
-    form = rng.random()
-    if alone and form < 0.12:
-        return f"{shape} that is {' and '.join(_shuffled(rng, *looks))}"
-    return _joined(*(looks[::-1] if form > 0.9 else looks), shape)
-
-
 def _acting(noun: str, thing: Thing, rng: random.Random, *, alone: bool = False) -> str:
     """The noun with its motion before it, after it, or as a sentence."""
     verb = rng.choice(verbs(thing.shape, thing.motion))
-    speed = _speed_word(thing.speed, rng)
+    speed = speed_word(thing.speed, rng)
     form = rng.random()
     if verb.adjective and form < 0.25:
-        return _with_article(_joined(speed, verb.doing, noun), rng)
+        return _with_article(joined(speed, verb.doing, noun), rng)
     if alone and rng.random() < 0.3:
         return _presented(noun, verb, speed, rng)
     subject = _with_article(noun, rng)
     if form < 0.45:
         comma = "," if rng.random() < 0.3 else ""
-        return _joined(f"{subject}{comma}", verb.doing, _towards(verb, speed, rng))
-    return _joined(subject, _predicate(verb, speed, rng))
+        return joined(f"{subject}{comma}", verb.doing, towards(verb, speed, rng))
+    return joined(subject, predicate(verb, speed, rng))
 
 
 def _presented(noun: str, verb: Verb, speed: str, rng: random.Random) -> str:
     """What a thing that is alone does, in front of it or under "there is"."""
-    doing = _joined(verb.doing, _towards(verb, speed, rng))
+    doing = joined(verb.doing, towards(verb, speed, rng))
     return rng.choice(
         (
             f"{doing}, {_with_article(noun, rng)}",
-            f"there is {_indefinite(noun)} {doing}",
-            f"there is {_indefinite(noun)} that {_predicate(verb, speed, rng)}",
+            f"there is {indefinite(noun)} {doing}",
+            f"there is {indefinite(noun)} that {predicate(verb, speed, rng)}",
         )
     )
 
@@ -202,30 +191,13 @@ def _presented(noun: str, verb: Verb, speed: str, rng: random.Random) -> str:
 def _acting_together(nouns: list[str], things: tuple[Thing, ...], rng: random.Random) -> str:
     """Things that move alike, with one verb."""
     verb = rng.choice(MOTION_WORDS[things[0].motion])
-    speed = _speed_word(things[0].speed, rng)
+    speed = speed_word(things[0].speed, rng)
     subject = " and ".join(_with_article(noun, rng) for noun in nouns)
     both = "both" if rng.random() < 0.4 else ""
     if rng.random() < 0.3:
         comma = "," if both or rng.random() < 0.3 else ""
-        return _joined(f"{subject}{comma}", both, verb.doing, _towards(verb, speed, rng))
-    return _joined(subject, both, _predicate(verb.of_both, speed, rng))
-
-
-def _speed_word(speed: Speed, rng: random.Random) -> str:
-    return rng.choice(SPEED_WORDS[speed] or ("",))
-
-
-def _predicate(verb: Verb, speed: str, rng: random.Random) -> str:
-    """Verb, speed and particle in an order that English has."""
-    if speed.endswith("ly") and rng.random() < 0.3:
-        return _joined(speed, verb.says, verb.particle)
-    return _joined(verb.says, _towards(verb, speed, rng))
-
-
-def _towards(verb: Verb, speed: str, rng: random.Random) -> str:
-    """Particle and speed: "slowly to the right", "right fast", "bigger quickly"."""
-    early = speed.endswith("ly") and verb.doing != "getting" and rng.random() < 0.5
-    return _joined(speed, verb.particle) if early else _joined(verb.particle, speed)
+        return joined(f"{subject}{comma}", both, verb.doing, towards(verb, speed, rng))
+    return joined(subject, both, predicate(verb.of_both, speed, rng))
 
 
 def _said_of(subject: str, scene: Scene, change: Change, rng: random.Random) -> str:
@@ -233,14 +205,14 @@ def _said_of(subject: str, scene: Scene, change: Change, rng: random.Random) -> 
     thing = scene.things[change.thing]
     parts = []
     if change.shape is not None:
-        noun = _noun(thing, rng, sized=change.size is not None)
-        parts.append(f"becomes {_indefinite(noun)}")
+        noun = noun_phrase(thing, rng, sized=change.size is not None)
+        parts.append(f"becomes {indefinite(noun)}")
     elif change.color is not None or change.size is not None:
         into = ("is", "is now", "becomes", "turns") if subject == "it" else ("becomes", "turns")
         parts.append(f"{rng.choice(into)} {_looks(change, rng)}")
     if change.motion is not None or change.speed is not None:
-        speed = _speed_word(thing.speed, rng)
-        parts.append(_predicate(rng.choice(verbs(thing.shape, thing.motion)), speed, rng))
+        speed = speed_word(thing.speed, rng)
+        parts.append(predicate(rng.choice(verbs(thing.shape, thing.motion)), speed, rng))
     if not parts:
         alone = (*labels(scene.ground), *(f"it is {now}" for now in places(scene.ground)))
         return rng.choice(alone)
@@ -256,7 +228,7 @@ def _looks(change: Change, rng: random.Random) -> str:
         said.append(rng.choice(SIZE_WORDS[change.size]))
     if change.color is not None:
         said.append(rng.choice(COLOR_WORDS[change.color]))
-    return " and ".join(_shuffled(rng, *said))
+    return " and ".join(shuffled(rng, *said))
 
 
 def _with_ground(clause: str, ground: Ground, rng: random.Random) -> str:
@@ -278,22 +250,4 @@ def _with_article(noun: str, rng: random.Random) -> str:
         return noun
     if form < 0.3:
         return f"the {noun}"
-    return _indefinite(noun)
-
-
-def _indefinite(noun: str) -> str:
-    return f"an {noun}" if noun[0] in "aeiou" else f"a {noun}"
-
-
-def _shuffled(rng: random.Random, *parts: str) -> tuple[str, ...]:
-    return tuple(rng.sample(parts, len(parts)))
-
-
-def _joined(*parts: str) -> str:
-    return " ".join(part for part in parts if part)
-
-
-def _finished(text: str, rng: random.Random) -> str:
-    """The text with or without a capital and a full stop."""
-    text = text[0].upper() + text[1:] if rng.random() < 0.3 else text
-    return f"{text}." if rng.random() < 0.2 else text
+    return indefinite(noun)

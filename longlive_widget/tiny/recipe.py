@@ -6,7 +6,14 @@ Loads no torch.
 from typing import Literal, get_args
 
 StageName = Literal[
-    "autoencoder", "text", "transformer", "reward", "adapter", "small-decoder", "probe"
+    "autoencoder",
+    "text",
+    "transformer",
+    "reward",
+    "adapter",
+    "wording",
+    "small-decoder",
+    "probe",
 ]
 STAGES: tuple[StageName, ...] = get_args(StageName)
 STEPS: dict[StageName, int] = {
@@ -15,6 +22,7 @@ STEPS: dict[StageName, int] = {
     "transformer": 24000,
     "reward": 1600,
     "adapter": 800,
+    "wording": 3000,
     "small-decoder": 7000,
     "probe": 2400,
 }
@@ -24,6 +32,7 @@ BATCH: dict[StageName, int] = {
     "transformer": 64,
     "reward": 96,
     "adapter": 84,
+    "wording": 40,
     "small-decoder": 12,
 }
 """Clips, prompts or videos a step, in each process."""
@@ -31,6 +40,7 @@ IMPOSSIBLE: dict[StageName, tuple[str, ...]] = {
     "text": ("--begin-with", "--compile"),
     "reward": ("--begin-with", "--compile"),
     "adapter": ("--begin-with",),  # it sets out from the transformer of its folder
+    "wording": ("--begin-with", "--compile"),
     "small-decoder": ("--begin-with", "--compile"),
     "probe": ("--batch", "--max-seconds", "--begin-with", "--compile"),  # a few minutes at once
 }

@@ -23,7 +23,7 @@ from longlive_widget.model.tokenizer import (
     WORDS,
     PromptTokenizer,
 )
-from longlive_widget.tiny.captions import PROMPT_TOKENS
+from longlive_widget.tiny.phrases import PROMPT_TOKENS
 from longlive_widget.tiny.scenes import LEARNED, Vocabulary
 from longlive_widget.tiny.words import READ_AS, words
 

@@ -37,10 +37,9 @@ from longlive_widget.engine.noise_schedule import levels
 from longlive_widget.errors import CapabilityError, CheckpointError
 from longlive_widget.model.checkpoint import load_strictly, read_weights
 from longlive_widget.model.config import TransformerConfig
-from longlive_widget.model.umt5 import TOKEN_EMBEDDING, TextEncoderConfig
+from longlive_widget.model.umt5 import TextEncoderConfig
 from longlive_widget.model.video_decoder import VideoDecoderConfig
 from longlive_widget.presets import PRESETS
-from longlive_widget.tiny.captions import PROMPT_TOKENS
 from longlive_widget.tiny.clips import (
     FORMS,
     OPENING_SHARDS,
@@ -63,6 +62,7 @@ from longlive_widget.tiny.distill import (
 from longlive_widget.tiny.learner import Learner
 from longlive_widget.tiny.motions import PICTURE
 from longlive_widget.tiny.optimizers import optimizers_for
+from longlive_widget.tiny.phrases import PROMPT_TOKENS
 from longlive_widget.tiny.probe import PROBE_PATH
 from longlive_widget.tiny.recipe import BATCH, IMPOSSIBLE, STEPS, StageName
 from longlive_widget.tiny.samples import write_samples
@@ -72,8 +72,9 @@ from longlive_widget.tiny.train_autoencoder import train_autoencoder
 from longlive_widget.tiny.train_probe import train_probe
 from longlive_widget.tiny.train_reward import load_reward, reward_path, train_reward
 from longlive_widget.tiny.train_small_decoder import SMALL_WIDTHS, train_small_decoder
-from longlive_widget.tiny.train_text import train_text
+from longlive_widget.tiny.train_text import known_words, train_text
 from longlive_widget.tiny.train_transformer import FlowMatching, Lesson
+from longlive_widget.tiny.train_wording import train_wording
 from longlive_widget.tiny.training import MadeAhead, Stage
 
 TRANSFORMER_SIZES = TransformerConfig(
@@ -168,6 +169,7 @@ def require_possible(name: StageName, plan: Plan) -> None:
         "transformer": (text,) if plan.begin_with is None else (autoencoder,),
         "reward": (autoencoder,),
         "adapter": (transformer, ("reward", reward_path(plan.folder))),
+        "wording": (("adapter", plan.model_folder / ADAPTER),),
         "small-decoder": (autoencoder,),
     }
     for earlier, path in needs.get(name, ()):
@@ -215,6 +217,19 @@ def _text(plan: Plan) -> bool:
 
 def _reward(plan: Plan) -> bool:
     return _on_the_model("reward", train_reward, plan)
+
+
+def _wording(plan: Plan) -> bool:
+    finished = train_wording(
+        plan.stage("wording"),
+        plan.model_folder,
+        seed=plan.seed,
+        device=plan.device,
+        batch=plan.batch_of("wording"),
+    )
+    if finished and Team.joined().leads:
+        _write_samples(plan)
+    return finished
 
 
 def _small_decoder(plan: Plan) -> bool:
@@ -303,13 +318,7 @@ def take_over(model: Model, folder: Path) -> None:
     before = load_model(folder, Placement(torch.device("cpu")))
     deeper = grown(before.transformer.state_dict(), model.transformer.config.layers)
     load_strictly(model.transformer, deeper, folder)
-    weights = before.text_encoder.state_dict()
-    words = model.text_encoder.state_dict()[TOKEN_EMBEDDING].clone()
-    known = before.text_encoder.vocabulary
-    for word, row in model.text_encoder.vocabulary.items():
-        if word in known:
-            words[row] = weights[TOKEN_EMBEDDING][known[word]]
-    load_strictly(model.text_encoder, weights | {TOKEN_EMBEDDING: words}, folder)
+    load_strictly(model.text_encoder, known_words(before.text_encoder, model.text_encoder), folder)
 
 
 def grown(weights: Mapping[str, Tensor], layers: int) -> dict[str, Tensor]:
@@ -433,6 +442,7 @@ _TRAINERS: dict[StageName, Callable[[Plan], bool]] = {
     "transformer": train_transformer,
     "reward": _reward,
     "adapter": train_adapter,
+    "wording": _wording,
     "small-decoder": _small_decoder,
     "probe": _probe,
 }

@@ -20,6 +20,7 @@ from torch.nn import functional as F
 
 from longlive_widget.engine.model import TEXT_ENCODER, Placement, fresh_model, save_weights
 from longlive_widget.model.text_encoder import TextEncoder
+from longlive_widget.model.umt5 import TOKEN_EMBEDDING
 from longlive_widget.tiny.captions import caption, switch_caption
 from longlive_widget.tiny.grounds import GROUNDS
 from longlive_widget.tiny.learner import Learner
@@ -37,6 +38,7 @@ from longlive_widget.tiny.scenes import (
 from longlive_widget.tiny.shapes import SHAPES
 from longlive_widget.tiny.team import Team
 from longlive_widget.tiny.training import MadeAhead, Stage
+from longlive_widget.tiny.words import PLURAL_SHAPES
 
 TEXT_RATE = 2e-3
 SWITCH_SHARE = 0.3
@@ -57,6 +59,7 @@ QUESTIONS: dict[str, tuple[str, ...]] = {
 }
 """What a prompt is asked, and the answers that there are. The first thing is the left one."""
 _NO_ANSWER = -100
+_SINGULARS = {plural: shape for shape, plural in PLURAL_SHAPES.items()}
 _UNSEEN_PROMPTS = 2000
 
 
@@ -153,6 +156,22 @@ def right_answers(reader: Reader, asked: Exam, device: torch.device) -> dict[str
         has_one = right != _NO_ANSWER
         shares[name] = round(float((said.argmax(1) == right)[has_one].float().mean()), 4)
     return shares
+
+
+def known_words(before: TextEncoder, now: TextEncoder) -> dict[str, Tensor]:
+    """The weights of one encoder for another, whose vocabulary may be another one.
+
+    A word keeps what it meant, whatever its place. A new plural begins as its singular, any other
+    new word as the mean of all that were known.
+    """
+    weights = before.state_dict()
+    known, rows_VD = before.vocabulary, weights[TOKEN_EMBEDDING]
+    words_VD = rows_VD.mean(0).repeat(len(now.vocabulary), 1)
+    for word, row in now.vocabulary.items():
+        like = word if word in known else _SINGULARS.get(word)
+        if like in known:
+            words_VD[row] = rows_VD[known[like]]
+    return weights | {TOKEN_EMBEDDING: words_VD}
 
 
 def _asked(rng: random.Random) -> tuple[str, list[int]]:

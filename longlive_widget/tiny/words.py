@@ -46,6 +46,21 @@ SHAPE_WORDS: dict[Shape, tuple[str, ...]] = {
     "cross": ("cross", "cross", "plus"),
     "heart": ("heart",),
 }
+PLURAL_SHAPES = {
+    "ball": "balls",
+    "circle": "circles",
+    "disc": "discs",
+    "sphere": "spheres",
+    "square": "squares",
+    "box": "boxes",
+    "triangle": "triangles",
+    "star": "stars",
+    "ring": "rings",
+    "hoop": "hoops",
+    "cross": "crosses",
+    "heart": "hearts",
+}
+"""What two of a shape are called; two of "plus" are called nothing."""
 COLOR_WORDS: dict[Color, tuple[str, ...]] = {
     "red": ("red",),
     "green": ("green",),
@@ -260,7 +275,7 @@ _LABELS: dict[Ground, tuple[str, ...]] = {
         "the background is falling rain",
     ),
 }
-_GLUE = "a an the it is there that now and both becomes turns , ."
+_GLUE = "a an the it is are there that now and with both two one other becomes turns , ."
 READ_AS: dict[str, tuple[str, ...]] = {
     "it is": ("it's",),
     "there is": ("there's",),
@@ -327,7 +342,8 @@ WORD = r"\w+|[.,:]"
 def words(vocabulary: Vocabulary = SIMPLE) -> tuple[str, ...]:
     """Every word that a caption of these scenes can hold, sorted; comma and full stop too."""
     texts: list[str] = [_GLUE]
-    texts += _chosen(SHAPE_WORDS, vocabulary.shapes)
+    shapes = _chosen(SHAPE_WORDS, vocabulary.shapes)
+    texts += [*shapes, *(PLURAL_SHAPES[shape] for shape in shapes if shape in PLURAL_SHAPES)]
     texts += _chosen(COLOR_WORDS, vocabulary.colors)
     texts += _chosen(SIZE_WORDS, vocabulary.sizes)
     texts += _chosen(SPEED_WORDS, vocabulary.speeds)

@@ -263,6 +263,12 @@ def test_a_video_of_another_model_is_not_taken_over(engine):
         in_16_bits.take_over(engine.session(RED, size_px=SMALL_PX))
 
 
+@pytest.mark.parametrize("nothing", [5, None, "a red ball"])
+def test_what_is_no_video_is_not_taken_over(engine, nothing):
+    with pytest.raises(SessionError, match=r"is no session: give one that an engine has begun"):
+        engine.take_over(nothing)
+
+
 def test_an_engine_made_in_memory_says_that_it_cannot_load(engine):
     made = Engine(engine.model, PRESETS["reference"])
     assert made.under("quality").model is engine.model
