@@ -134,7 +134,7 @@ class Report:
     late: Shares
     """The same videos at block 200."""
     unusual: Shares
-    """After the first six blocks of prompts in an order of words that no training caption has."""
+    """After the first six blocks of prompts in an order of words that is the judge's own."""
     written: Shares
     """After the first six blocks of prompts that a person wrote."""
 

@@ -1,4 +1,4 @@
-"""What people type for a scene: looser English than that of `captions`, out of the same words.
+"""What people type for a scene: looser English than that of `captions`, with counts and plurals.
 
 Looks stand before or behind their thing, "and" joins whatever goes together, things are counted.
 Training of the transformer has none of it; the text encoder learns it last.
@@ -133,9 +133,8 @@ def _doing_the_same(two: str, looks: Sequence[str], thing: Thing, rng: random.Ra
     return rng.choice(
         (
             f"{two}, {apart}, {they_do}",
-            f"{two} {they_do}, {apart}",
             f"{two}, {apart}, both {doing}",
-            f"{two} are {doing}, {apart}",
+            f"{two}, {apart}, are {doing}",
             f"there are {two}, {apart}, {doing}",
         )
     )
@@ -165,9 +164,7 @@ def _placed(clause: str, ground: Ground, rng: random.Random) -> str:
             f"{label} and {clause}",
             f"{label}, and {clause}",
             f"{label}. {clause}",
-            f"{label} with {clause}",
             f"{place} {clause}",
-            f"{place} there is {clause}",
             f"{clause} and {label}",
             f"{clause}, and {label}",
             f"{clause}. {label}",

@@ -1,6 +1,6 @@
-"""The parts of sentences that captions of all kinds are made of: nouns, verbs, their order.
+"""What captions of all kinds are made of: nouns, verbs and their order, an end, a length.
 
-Knows no sentence.
+Knows no whole sentence.
 """
 
 import random

@@ -312,7 +312,7 @@ def train_transformer(plan: Plan) -> bool:
 def take_over(model: Model, folder: Path) -> None:
     """Give a model's transformer and text encoder the weights of another model.
 
-    A word keeps what it meant there, whatever its place in the vocabulary; new ones stay random.
+    A word keeps what it meant there, whatever its place in the vocabulary; new ones: `known_words`.
     The other transformer may have fewer layers; other sizes are a `CheckpointError`.
     """
     before = load_model(folder, Placement(torch.device("cpu")))

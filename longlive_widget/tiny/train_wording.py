@@ -10,6 +10,7 @@ Source: a student that is taught the features of a teacher, as A. Romero et al.,
 Axes: B batch, N layers, T tokens that ask, H heads, D head size, C features, L rows of text.
 """
 
+import json
 import random
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -21,14 +22,18 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from longlive_widget.engine.fingerprint import fingerprint
 from longlive_widget.engine.model import (
     TEXT_ENCODER,
     TOKENIZER,
+    Model,
     Placement,
+    Sizes,
     load_model,
     save_weights,
 )
 from longlive_widget.engine.noise_schedule import Level, levels
+from longlive_widget.errors import CapabilityError, CheckpointError
 from longlive_widget.geometry import Geometry
 from longlive_widget.model.attention import torch_attention
 from longlive_widget.model.checkpoint import load_strictly
@@ -56,11 +61,14 @@ ASKED_BLOCKS = 2
 TOKENS_A_PASS = 32
 """So many tokens of each pass are remembered, drawn at random."""
 TOKENS_A_STEP = 64
-VIDEO_SCENES = 32
-STEPS_A_VIDEO = 64
-"""So many scenes are made at once, after so many steps."""
-POOL_VIDEOS = 48
-"""So many times as many scenes are learned from."""
+SET_SCENES = 32
+STEPS_A_SET = 64
+"""Videos of so many scenes are made at once, after so many steps."""
+POOL_SETS = 48
+"""So many sets are learned from at most; what they ask takes 37 MB each."""
+RESUMED_SETS = 8
+"""A run that goes on after a stop begins with so many new ones."""
+LEAST_BATCH = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,30 +111,39 @@ def train_wording(stage: Stage, model_folder: Path, *, seed: int, device: str, b
         Whether all steps are done. Only then are the words of `model_folder` replaced: its text
         encoder, and its tokenizer by that of today's captions, which may have more words.
 
-    Keeps the loss in `wording.curve.jsonl`.
+    Keeps the loss in `wording.curve.jsonl`, and in `wording.teacher.json` hashes of the model that
+    it began with: it goes on with no other, and with none that has no adapter.
+
+    Raises:
+        CapabilityError: one prompt a step, whose answers are compared with no other.
     """
+    if batch < LEAST_BATCH:
+        raise CapabilityError(
+            f"the stage 'wording' compares the prompts of a step with each other, {batch} is too "
+            f"few: give it --batch {LEAST_BATCH} or more"
+        )
     team = Team.joined()
     place = team.device(device)
     torch.manual_seed(seed)
     model = load_model(model_folder, Placement(place))
-    sizes = replace(
-        model.sizes, text_encoder=replace(model.sizes.text_encoder, vocab=len(tiny_tokenizer()))
-    )
-    pupil = TextEncoder(sizes.text_encoder, tiny_tokenizer())
+    _require_teacher(model, stage, leads=team.leads)
+    config = replace(model.sizes.text_encoder, vocab=len(tiny_tokenizer()))
+    pupil = TextEncoder(config, tiny_tokenizer())
     load_strictly(pupil, known_words(model.text_encoder, pupil), model_folder)
     pupil.to(place).requires_grad_()
     modules = nn.ModuleDict({"text_encoder": pupil})
     learner = Learner(modules, optimizers_for(modules, (), rate=WORDING_RATE), team)
     wording = Wording(model.transformer, model.text_encoder)
-    steps = levels(PRESETS["reference"].denoise_steps)
-    pool: deque[Questions] = deque(maxlen=POOL_VIDEOS)
+    of_steps = levels(PRESETS["reference"].denoise_steps)
+    pool: deque[Questions] = deque(maxlen=POOL_SETS)
 
     def descend_at(step: int) -> Tensor:
         rng = random.Random(f"wording {team.seed(seed)} {step}")
         torch.manual_seed(team.seed(seed) * 1_000_003 + step)
-        if step % STEPS_A_VIDEO == 0 or not pool:
-            scenes = random_scenes(rng, VIDEO_SCENES)
-            pool.append(wording.questions(scenes, model.sizes.geometry, steps, rng))
+        fresh = step % STEPS_A_SET == 0
+        for _ in range(fresh if pool or step == 0 else RESUMED_SETS):
+            scenes = random_scenes(rng, SET_SCENES)
+            pool.append(wording.questions(scenes, model.sizes.geometry, of_steps, rng))
         asked = rng.choice(pool)
         rows = rng.choices(range(len(asked.scenes)), k=batch)
         lessons = [reworded(asked.scenes[row], rng) for row in rows]
@@ -140,7 +157,7 @@ def train_wording(stage: Stage, model_folder: Path, *, seed: int, device: str, b
     finished = stage.run(learner, descend_at)
     if finished and team.leads:
         learner.load_average()
-        sizes.write(model_folder)
+        replace(Sizes.read(model_folder), text_encoder=config).write(model_folder)
         save_tokenizer(model_folder / TOKENIZER)
         save_weights(model_folder / TEXT_ENCODER, pupil.state_dict())
     return finished
@@ -152,16 +169,15 @@ class Wording:
     def __init__(self, transformer: Transformer, text_encoder: TextEncoder) -> None:
         self._transformer = transformer
         self._text_encoder = text_encoder
-        self._out_NCC = torch.stack(
-            [layer.cross_attn.o.weight for layer in transformer.blocks if isinstance(layer, Layer)]
-        ).detach()
+        outs = [layer.cross_attn.o.weight for layer in _layers(transformer)]
+        self._out_NCC = torch.stack(outs).detach()
 
     @torch.no_grad()
     def questions(
         self,
         scenes: Sequence[Scene],
         geometry: Geometry,
-        levels: Sequence[Level],
+        steps: Sequence[Level],
         rng: random.Random,
     ) -> Questions:
         """Make the first blocks of a video of each scene, and keep what some tokens ask.
@@ -178,11 +194,11 @@ class Wording:
             for _ in range(ASKED_BLOCKS):
                 window.open_block(geometry.block_frames)
                 x = torch.randn(size, device=embeds.device)
-                for step, level in enumerate(levels):
+                for step, level in enumerate(steps):
                     told = x.new_full(size[:2], level.timestep)
                     x0 = level.clean(x, network(x, told, text, window))
-                    if step + 1 < len(levels):
-                        x = levels[step + 1].noisy(x0, torch.randn_like(x0))
+                    if step + 1 < len(steps):
+                        x = steps[step + 1].noisy(x0, torch.randn_like(x0))
                 network(x0, x.new_zeros(size[:2]), text, window)
                 window.remember(len(scenes))
         for at in range(0, len(asked), config.layers):
@@ -193,7 +209,7 @@ class Wording:
 
     @torch.no_grad()
     def answers(self, query_BNTHD: Tensor, prompts: Sequence[str]) -> Tensor:
-        """What tokens hear of prompts today, `BNTC`."""
+        """What tokens hear of prompts by the encoder that teaches, `BNTC`."""
         return self._heard(query_BNTHD, self._text_encoder.encode(prompts))
 
     def loss(
@@ -226,14 +242,38 @@ def _random_scene(rng: random.Random) -> Scene:
 def _listened_to(transformer: Transformer) -> Iterator[list[Tensor]]:
     """Inside, the queries of cross attention, `BTHD`, of each layer in turn, pass after pass."""
     asked: list[Tensor] = []
-    attend = transformer.attend
+    attend, rows = transformer.attend, _layers(transformer)[0].attend_rows
 
     def listening(q_BTHD: Tensor, k_BLHD: Tensor, v_BLHD: Tensor) -> Tensor:
         asked.append(q_BTHD)
-        return attend(q_BTHD, k_BLHD, v_BLHD)
+        return rows(q_BTHD, k_BLHD, v_BLHD)
 
     transformer.attend_with(attend, rows=listening)
     try:
         yield asked
     finally:
-        transformer.attend_with(attend)
+        transformer.attend_with(attend, rows=rows)
+
+
+def _layers(transformer: Transformer) -> list[Layer]:
+    return [layer for layer in transformer.blocks if isinstance(layer, Layer)]
+
+
+def _require_teacher(model: Model, stage: Stage, *, leads: bool) -> None:
+    """Make sure that the model is the one that the stage began with, if it has begun."""
+    if not model.sizes.adapter:
+        raise CheckpointError(
+            "the model has no adapter for its transformer: run the stage 'adapter' before 'wording'"
+        )
+    path, now = stage.folder / "wording.teacher.json", fingerprint(model)
+    if not stage.state_path.exists():
+        if leads:
+            path.write_text(json.dumps(now, indent=2) + "\n")
+        return
+    before = json.loads(path.read_text())
+    if changed := [part for part in before if before[part] != now.get(part)]:
+        raise CheckpointError(
+            f"{', '.join(changed)} of the model in {stage.folder} changed since the stage "
+            "'wording' began, perhaps by its own end: to begin anew from the model as it is, "
+            f"delete {stage.state_path}"
+        )

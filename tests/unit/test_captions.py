@@ -32,6 +32,10 @@ from longlive_widget.tiny.words import (
     READ_AS,
     SHAPE_WORDS,
     SIZE_WORDS,
+    SPEED_WORDS,
+    labels,
+    places,
+    verbs,
     words,
 )
 
@@ -129,6 +133,24 @@ def test_loose_captions_put_and_where_captions_have_none(two_things):
         form = re.compile(pattern, re.IGNORECASE)
         assert any(map(form.search, said)), name
         assert not any(map(form.search, usual)), name
+
+
+def test_a_loose_caption_says_all_that_is_not_medium_and_no_noun_where_a_verb_must_be():
+    draws = random.Random(12)
+    wrong = re.compile(r"\bthere (is|are) (there|two|an? \w+ is)\b|\bwith (there|two|an?|the)\b")
+    for _ in range(1000):
+        scene = random_scene(draws, replace(WORLD, two_things=0.5))
+        said = loose_caption(scene, draws).lower()
+        for thing in scene.things:
+            if thing.size != "medium":
+                assert any(word in said for word in SIZE_WORDS[thing.size]), said
+            if thing.speed != "medium":
+                assert any(word in said for word in SPEED_WORDS[thing.speed]), said
+            ways = (*MOTION_WORDS[thing.motion], *verbs(thing.shape, thing.motion))
+            forms = {form for verb in ways for form in (verb.says, verb.doing, verb.of_both.says)}
+            assert any(form in said for form in forms), said
+        assert any(way in said for way in (*places(scene.ground), *labels(scene.ground))), said
+        assert not wrong.search(said.replace("there are two", "")), said
 
 
 def test_two_things_of_one_shape_can_be_counted_and_each_is_told():

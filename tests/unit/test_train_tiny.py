@@ -169,6 +169,8 @@ def test_each_trained_stage_shows_what_the_model_makes_of_every_ground(straight:
         ("small-decoder", {"compiled": True}),
         ("text", {"begin_with": Path("tiny")}),
         ("text", {"compiled": True}),
+        ("wording", {"begin_with": Path("tiny")}),
+        ("wording", {"compiled": True}),
     ],
 )
 def test_a_stage_says_what_it_cannot_do(stage, asked, tmp_path: Path):

@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from shutil import copytree
 from types import SimpleNamespace
@@ -9,10 +10,18 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from longlive_widget.engine.model import TEXT_ENCODER, TOKENIZER, Placement, Sizes, load_model
+from longlive_widget.engine.model import (
+    ADAPTER,
+    TEXT_ENCODER,
+    TOKENIZER,
+    Placement,
+    Sizes,
+    load_model,
+)
 from longlive_widget.engine.noise_schedule import levels
 from longlive_widget.engine.source import model_folder
-from longlive_widget.errors import CheckpointError
+from longlive_widget.errors import CapabilityError, CheckpointError
+from longlive_widget.model.attention import math_attention
 from longlive_widget.model.checkpoint import read_weights
 from longlive_widget.model.tokenizer import load_tokenizer
 from longlive_widget.presets import PRESETS
@@ -23,6 +32,7 @@ from longlive_widget.tiny.scenes import SIMPLE
 from longlive_widget.tiny.tokenizer import save_tokenizer, tiny_tokenizer
 from longlive_widget.tiny.train_text import known_words
 from longlive_widget.tiny.train_wording import Reworded, Wording, random_scenes, reworded
+from longlive_widget.tiny.words import COLOR_WORDS, SHAPE_WORDS, labels, places
 
 STEPS = levels(PRESETS["reference"].denoise_steps)
 SCENES = 4
@@ -48,7 +58,8 @@ def asked(model, wording):
 @pytest.fixture
 def plan(tmp_path: Path, monkeypatch) -> train.Plan:
     """A whole model whose tokenizer has fewer words than captions of today."""
-    monkeypatch.setattr(train_wording, "VIDEO_SCENES", SCENES)
+    monkeypatch.setattr(train_wording, "SET_SCENES", SCENES)
+    monkeypatch.setattr(train_wording, "RESUMED_SETS", 2)
     monkeypatch.setattr(train, "_write_samples", lambda _: None)
     run = train.Plan(tmp_path, device="cpu", batch=2, steps=3)
     copytree(model_folder("tiny"), run.model_folder)
@@ -65,11 +76,22 @@ def plan(tmp_path: Path, monkeypatch) -> train.Plan:
 
 def test_captions_and_switches_are_to_mean_what_they_say_and_loose_words_what_a_caption_says():
     rng = random.Random(1)
-    lessons = [reworded(scene, rng) for scene in random_scenes(rng, 1000)]
-    loose = [lesson for lesson in lessons if lesson.said != lesson.meant]
+    scenes = random_scenes(rng, 1000)
+    lessons = [(scene, reworded(scene, rng)) for scene in scenes]
+    loose = [(scene, lesson) for scene, lesson in lessons if lesson.said != lesson.meant]
     assert len(loose) / len(lessons) == pytest.approx(train_wording.LOOSE_SHARE, abs=0.05)
-    assert any(" one " in lesson.said for lesson in loose)
-    assert not any(" one " in lesson.meant for lesson in lessons)
+    assert any(" one " in lesson.said for _, lesson in loose)
+    assert not any(" one " in lesson.meant for _, lesson in lessons)
+    for scene, lesson in loose:
+        for thing, text in product(scene.things, (lesson.said.lower(), lesson.meant.lower())):
+            assert any(color in text for color in COLOR_WORDS[thing.color]), text
+            assert any(shape in text for shape in SHAPE_WORDS[thing.shape]), text
+        grounds = (*places(scene.ground), *labels(scene.ground))
+        assert all(any(g in t.lower() for g in grounds) for t in (lesson.said, lesson.meant))
+    changes = "it turns", "it becomes", "now"
+    switches = [lesson for _, lesson in lessons if lesson.said.lower().startswith(changes)]
+    assert len(switches) > 20
+    assert all(lesson.said == lesson.meant for lesson in switches)
 
 
 def test_tokens_of_each_pass_over_the_first_blocks_ask_in_each_layer(model, asked):
@@ -84,9 +106,13 @@ def test_tokens_of_each_pass_over_the_first_blocks_ask_in_each_layer(model, aske
 def test_asking_leaves_the_transformer_as_it_was(model, wording):
     attend, rows = model.transformer.attend, model.transformer.blocks[0].attend_rows
     rng = random.Random(2)
-    wording.questions(random_scenes(rng, 1), model.sizes.geometry, STEPS, rng)
-    assert model.transformer.attend is attend
-    assert model.transformer.blocks[3].attend_rows is rows
+    model.transformer.attend_with(attend, rows=math_attention)
+    try:
+        wording.questions(random_scenes(rng, 1), model.sizes.geometry, STEPS, rng)
+        assert model.transformer.attend is attend
+        assert model.transformer.blocks[3].attend_rows is math_attention
+    finally:
+        model.transformer.attend_with(attend, rows=rows)
 
 
 def test_the_loss_is_nothing_for_the_same_words_and_grows_with_what_is_meant_otherwise(
@@ -139,7 +165,10 @@ def test_the_words_of_a_model_are_replaced_when_all_steps_are_done_and_not_befor
     assert train.train("wording", plan)
     taught = load_model(plan.model_folder, Placement(torch.device("cpu"))).text_encoder
     assert taught.vocabulary == tiny_tokenizer().vocabulary
-    assert not torch.equal(taught.state_dict()["norm.weight"], before["norm.weight"])
+    learned = taught.state_dict()
+    words = learned.pop("token_embedding.weight")
+    assert len(words) == len(tiny_tokenizer())
+    assert any(not torch.equal(learned[name], before[name].float()) for name in learned)
     assert (plan.model_folder / "transformer.safetensors").read_bytes() == transformer
 
 
@@ -156,6 +185,26 @@ def test_a_word_keeps_what_it_meant_and_a_new_plural_means_its_singular(model, p
     assert torch.equal(weights[now["two"]], rows.mean(0))
 
 
-def test_the_stage_needs_an_adapter(tmp_path: Path):
+def test_a_state_goes_on_with_no_other_model_than_that_which_it_began_with(plan):
+    assert not train.train("wording", replace(plan, max_seconds=0))
+    other = read_weights(plan.model_folder / ADAPTER)
+    first = next(iter(other))
+    train_wording.save_weights(plan.model_folder / ADAPTER, other | {first: other[first] * 2})
+    with pytest.raises(CheckpointError, match=r"adapter own of the model .* delete .*state\.pt"):
+        train.train("wording", plan)
+
+
+def test_one_prompt_a_step_is_too_few(plan):
+    with pytest.raises(CapabilityError, match=r"1 is too few: give it --batch 2 or more"):
+        train.train("wording", replace(plan, batch=1))
+
+
+@pytest.mark.parametrize("there", ["nothing", "an adapter of an older transformer"])
+def test_the_stage_needs_an_adapter(plan, there):
+    sizes = Sizes.read(plan.model_folder)
+    replace(sizes, adapter=False).write(plan.model_folder)
+    if there == "nothing":
+        (plan.model_folder / ADAPTER).unlink()
     with pytest.raises(CheckpointError, match=r"run the stage 'adapter' before 'wording'"):
-        train.require_possible("wording", train.Plan(tmp_path, device="cpu"))
+        train.require_possible("wording", plan)
+        train.train("wording", plan)
