@@ -7,6 +7,7 @@ Training of the transformer has none of it; the text encoder learns it last.
 import random
 import re
 from collections.abc import Sequence
+from functools import reduce
 
 from longlive_widget.tiny.grounds import Ground
 from longlive_widget.tiny.phrases import (
@@ -49,8 +50,8 @@ def _loose(scene: Scene, rng: random.Random) -> str:
     if first.shape == second.shape and rng.random() < 0.7:
         return _counted(first, second, ground, rng)
     joint = rng.choice((" and ", " and ", ", ", ", and ", ". "))
-    both = joint.join(_clause(thing, rng, alone=False) for thing in scene.things)
-    return _placed(both, ground, rng)
+    one, other = (_clause(thing, rng, alone=False) for thing in scene.things)
+    return _placed(f"{one}{joint}{other}", ground, rng)
 
 
 def _clause(thing: Thing, rng: random.Random, *, alone: bool) -> str:
@@ -64,7 +65,7 @@ def _clause(thing: Thing, rng: random.Random, *, alone: bool) -> str:
 def _noun(thing: Thing, rng: random.Random) -> str:
     """A shape with an article, its looks around it in some order, perhaps with "and" between."""
     looks = _looks(thing, rng)
-    together = rng.choice((" and ", " and ", ", ")).join(looks)
+    together = _with_between(rng.choice((" and ", " and ", ", ")), looks)
     shape = rng.choice(SHAPE_WORDS[thing.shape])
     return rng.choice(
         (
@@ -81,6 +82,10 @@ def _looks(thing: Thing, rng: random.Random) -> tuple[str, ...]:
     color, size = rng.choice(COLOR_WORDS[thing.color]), rng.choice(SIZE_WORDS[thing.size])
     sized = thing.size != "medium" or rng.random() < 0.2
     return shuffled(rng, color, size) if sized else (color,)
+
+
+def _with_between(joint: str, parts: Sequence[str]) -> str:
+    return reduce(lambda before, after: f"{before}{joint}{after}", parts)
 
 
 def _with_any_article(noun: str, rng: random.Random) -> str:
@@ -112,12 +117,15 @@ def _counted(first: Thing, second: Thing, ground: Ground, rng: random.Random) ->
     """Two things of one shape, counted and then told apart."""
     counted = [shape for shape in SHAPE_WORDS[first.shape] if shape in PLURAL_SHAPES]
     two = f"two {PLURAL_SHAPES[rng.choice(counted)]}"
-    looks = [rng.choice((" and ", ", ", " ")).join(_looks(t, rng)) for t in (first, second)]
+    looks = [
+        _with_between(rng.choice((" and ", ", ", " ")), _looks(thing, rng))
+        for thing in (first, second)
+    ]
     alike = (first.motion, first.speed) == (second.motion, second.speed)
     if alike and rng.random() < 0.7:
         return _placed(_doing_the_same(two, looks, first, rng), ground, rng)
     joint = rng.choice((" and ", ", ", ", and "))
-    apart = joint.join(_each_doing(looks, (first, second), rng))
+    apart = _with_between(joint, _each_doing(looks, (first, second), rng))
     if rng.random() < 0.4:
         return f"{two} {rng.choice(places(ground))}, {apart}"
     return _placed(f"{two}, {apart}", ground, rng)

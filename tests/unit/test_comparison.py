@@ -188,8 +188,8 @@ def test_its_report_shows_each_side_by_its_own_figures(comparison, monkeypatch):
     pictures, _ = comparison._reported()
     for place, side in enumerate(_tiles(comparison)[:2]):
         strip = np.asarray(pictures[2 * place + 1]).astype(int)
-        first = side[:9][4].mean(axis=(0, 1))
-        assert np.abs(strip[25:65, 10:90].mean(axis=(0, 1)) - first).max() < 12
+        first = side[4, 9:29, 2:42].mean(axis=(0, 1))  # twice as large in the strip, 6 px in
+        assert np.abs(strip[24:64, 10:90].mean(axis=(0, 1)) - first).max() < 0.5
 
 
 def test_the_report_of_equal_sides_says_so(engine: Engine):

@@ -6,6 +6,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -120,7 +121,8 @@ def test_a_preset_without_the_settings_that_came_later_is_read_and_a_later_one_i
 def test_a_model_from_before_it_had_a_version_is_read_and_a_later_one_is_refused(tmp_path):
     shutil.copy(KEPT / "model.json", tmp_path / MODEL)
     sizes = Sizes.read(tmp_path)
-    assert sizes == Sizes.read(model_folder("tiny"))
+    now = Sizes.read(model_folder("tiny"))
+    assert sizes == replace(now, text_encoder=replace(now.text_encoder, vocab=197))
     sizes.write(tmp_path)
     said = json.loads((tmp_path / MODEL).read_text())
     assert said["version"] == MODEL_VERSION

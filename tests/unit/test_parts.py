@@ -52,12 +52,15 @@ def plain() -> np.ndarray:
 
 @pytest.mark.parametrize("parts", drawn_combinations(), ids=str)
 def test_parts_do_not_change_the_picture(plain: np.ndarray, parts: dict[str, object]):
-    """A part that adds sums up in another order may round to the other side, no more."""
+    """A part that adds sums up in another order may round to the other side, no more.
+
+    What is rounded otherwise is remembered, so it grows from block to block.
+    """
     off = np.abs(pictures(PRESETS["reference"].with_(**parts)).astype(int) - plain)
     if all(PICTURE[name].startswith("the same picture, to the bit") for name in parts):
         assert off.max() == 0
     assert off.max() <= 1
-    assert off.mean() < 1e-3
+    assert off.mean() < 1e-2
 
 
 def test_the_page_calls_exact_what_is_held_here():
