@@ -131,7 +131,7 @@ def marked(
     """
     transformer = engine.model.transformer
     fused = compiled and transformer.compiled is not None and not transformer.fused
-    layers = [layer for layer in transformer.blocks if isinstance(layer, Layer)]
+    layers = transformer.layers()
     calls = chain(
         _window_calls(session),
         _transformer_calls(transformer),

@@ -188,7 +188,7 @@ class Transformer(nn.Module):
         They depend on the prompt alone, so one call serves all passes until the next switch.
         """
         context_BLC = self.text_embedding(embeds_BLC)
-        layers = tuple(layer.cross_attn.keys_and_values(context_BLC) for layer in self._layers())
+        layers = tuple(layer.cross_attn.keys_and_values(context_BLC) for layer in self.layers())
         return TextMemory(layers, _told(embeds_BLC))
 
     def forward(
@@ -235,7 +235,7 @@ class Transformer(nn.Module):
         )
         time_BF6C = self.time_projection(time_BFC).unflatten(-1, (6, -1))
         turns = self.turns(memory, rows, columns, x_BTC.device)
-        *earlier, last = enumerate(self._layers())
+        *earlier, last = enumerate(self.layers())
         for index, layer in earlier:
             x_BTC = layer(x_BTC, time_BF6C, index, memory, text, turns)
         index, layer = last
@@ -248,14 +248,19 @@ class Transformer(nn.Module):
     @property
     def attend(self) -> Attend:
         """What computes self attention in all layers."""
-        return self._layers()[0].attend
+        return self.layers()[0].attend
+
+    @property
+    def attend_rows(self) -> Attend:
+        """What computes attention to the rows of a prompt, in layers that are not fused."""
+        return self.layers()[0].attend_rows
 
     def attend_with(self, attend: Attend, *, rows: Attend | None = None) -> None:
         """Attend so in all layers from now on; to a prompt's rows otherwise, if that is said.
 
         Layers that are fused have a way of their own to attend to a prompt.
         """
-        for layer in self._layers():
+        for layer in self.layers():
             layer.attend, layer.attend_rows = attend, rows or attend
 
     def fuse_layers(self) -> None:
@@ -263,7 +268,7 @@ class Transformer(nn.Module):
         from longlive_widget.model import fused, fused_prompt, fused_window  # they load Triton
 
         self.fused = True
-        for layer in self._layers():
+        for layer in self.layers():
             parts = {part.__name__: partial(part, layer) for part in fused.PARTS}
             others = {"reading": fused.turned, "prompted": fused_prompt.prompted}
             for name, part in (parts | others).items():
@@ -282,11 +287,12 @@ class Transformer(nn.Module):
         if self.fused:
             return
         modes = {"before": mode, "reading": "default", "between": mode, "after": mode}
-        for layer in self._layers():
+        for layer in self.layers():
             for part, how in modes.items():
                 setattr(layer, part, torch.compile(getattr(layer, part), dynamic=True, mode=how))
 
-    def _layers(self) -> list[Layer]:
+    def layers(self) -> list[Layer]:
+        """Its layers, in the order in which tokens pass them."""
         return [layer for layer in self.blocks if isinstance(layer, Layer)]
 
     def turns(

@@ -13,10 +13,10 @@ from longlive_widget.tiny.phrases import (
     indefinite,
     joined,
     noun_phrase,
+    participle,
     predicate,
     shuffled,
     speed_word,
-    towards,
 )
 from longlive_widget.tiny.scenes import (
     SIMPLE,
@@ -172,13 +172,13 @@ def _acting(noun: str, thing: Thing, rng: random.Random, *, alone: bool = False)
     subject = _with_article(noun, rng)
     if form < 0.45:
         comma = "," if rng.random() < 0.3 else ""
-        return joined(f"{subject}{comma}", verb.doing, towards(verb, speed, rng))
+        return joined(f"{subject}{comma}", participle(verb, speed, rng))
     return joined(subject, predicate(verb, speed, rng))
 
 
 def _presented(noun: str, verb: Verb, speed: str, rng: random.Random) -> str:
     """What a thing that is alone does, in front of it or under "there is"."""
-    doing = joined(verb.doing, towards(verb, speed, rng))
+    doing = participle(verb, speed, rng)
     return rng.choice(
         (
             f"{doing}, {_with_article(noun, rng)}",
@@ -196,7 +196,7 @@ def _acting_together(nouns: list[str], things: tuple[Thing, ...], rng: random.Ra
     both = "both" if rng.random() < 0.4 else ""
     if rng.random() < 0.3:
         comma = "," if both or rng.random() < 0.3 else ""
-        return joined(f"{subject}{comma}", both, verb.doing, towards(verb, speed, rng))
+        return joined(f"{subject}{comma}", both, participle(verb, speed, rng))
     return joined(subject, both, predicate(verb.of_both, speed, rng))
 
 

@@ -7,7 +7,6 @@ Training of the transformer has none of it; the text encoder learns it last.
 import random
 import re
 from collections.abc import Sequence
-from functools import reduce
 
 from longlive_widget.tiny.grounds import Ground
 from longlive_widget.tiny.phrases import (
@@ -16,10 +15,10 @@ from longlive_widget.tiny.phrases import (
     indefinite,
     joined,
     noun_phrase,
+    participle,
     predicate,
     shuffled,
     speed_word,
-    towards,
 )
 from longlive_widget.tiny.scenes import Scene, Thing
 from longlive_widget.tiny.words import (
@@ -65,7 +64,7 @@ def _clause(thing: Thing, rng: random.Random, *, alone: bool) -> str:
 def _noun(thing: Thing, rng: random.Random) -> str:
     """A shape with an article, its looks around it in some order, perhaps with "and" between."""
     looks = _looks(thing, rng)
-    together = _with_between(rng.choice((" and ", " and ", ", ")), looks)
+    together = rng.choice((" and ".join(looks), " and ".join(looks), ", ".join(looks)))
     shape = rng.choice(SHAPE_WORDS[thing.shape])
     return rng.choice(
         (
@@ -82,10 +81,6 @@ def _looks(thing: Thing, rng: random.Random) -> tuple[str, ...]:
     color, size = rng.choice(COLOR_WORDS[thing.color]), rng.choice(SIZE_WORDS[thing.size])
     sized = thing.size != "medium" or rng.random() < 0.2
     return shuffled(rng, color, size) if sized else (color,)
-
-
-def _with_between(joint: str, parts: Sequence[str]) -> str:
-    return reduce(lambda before, after: f"{before}{joint}{after}", parts)
 
 
 def _with_any_article(noun: str, rng: random.Random) -> str:
@@ -110,22 +105,20 @@ def _doing(thing: Thing, rng: random.Random) -> str:
     verb, speed = rng.choice(verbs(thing.shape, thing.motion)), speed_word(thing.speed, rng)
     if speed.endswith("ly") and rng.random() < 0.3:
         return joined(speed, verb.doing, verb.particle)
-    return joined(verb.doing, towards(verb, speed, rng))
+    return participle(verb, speed, rng)
 
 
 def _counted(first: Thing, second: Thing, ground: Ground, rng: random.Random) -> str:
     """Two things of one shape, counted and then told apart."""
     counted = [shape for shape in SHAPE_WORDS[first.shape] if shape in PLURAL_SHAPES]
     two = f"two {PLURAL_SHAPES[rng.choice(counted)]}"
-    looks = [
-        _with_between(rng.choice((" and ", ", ", " ")), _looks(thing, rng))
-        for thing in (first, second)
-    ]
+    both = [_looks(thing, rng) for thing in (first, second)]
+    looks = [rng.choice((" and ".join(each), ", ".join(each), " ".join(each))) for each in both]
     alike = (first.motion, first.speed) == (second.motion, second.speed)
     if alike and rng.random() < 0.7:
         return _placed(_doing_the_same(two, looks, first, rng), ground, rng)
-    joint = rng.choice((" and ", ", ", ", and "))
-    apart = _with_between(joint, _each_doing(looks, (first, second), rng))
+    one, other = _each_doing(looks, (first, second), rng)
+    apart = f"{one}{rng.choice((' and ', ', ', ', and '))}{other}"
     if rng.random() < 0.4:
         return f"{two} {rng.choice(places(ground))}, {apart}"
     return _placed(f"{two}, {apart}", ground, rng)
@@ -135,7 +128,7 @@ def _doing_the_same(two: str, looks: Sequence[str], thing: Thing, rng: random.Ra
     """What both do, and what each looks like."""
     verb, speed = rng.choice(MOTION_WORDS[thing.motion]), speed_word(thing.speed, rng)
     they_do = predicate(verb.of_both, speed, rng)
-    doing = joined(verb.doing, towards(verb, speed, rng))
+    doing = participle(verb, speed, rng)
     one, other = looks
     apart = rng.choice((f"one {one} and one {other}", f"one {one}, the other {other}"))
     return rng.choice(

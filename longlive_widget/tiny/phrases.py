@@ -44,6 +44,11 @@ def predicate(verb: Verb, speed: str, rng: random.Random) -> str:
     return joined(verb.says, towards(verb, speed, rng))
 
 
+def participle(verb: Verb, speed: str, rng: random.Random) -> str:
+    """What it is doing, with particle and speed behind it: "sliding slowly to the right"."""
+    return joined(verb.doing, towards(verb, speed, rng))
+
+
 def towards(verb: Verb, speed: str, rng: random.Random) -> str:
     """Particle and speed: "slowly to the right", "right fast", "bigger quickly"."""
     early = speed.endswith("ly") and verb.doing != "getting" and rng.random() < 0.5

@@ -169,7 +169,7 @@ def require_possible(name: StageName, plan: Plan) -> None:
         "transformer": (text,) if plan.begin_with is None else (autoencoder,),
         "reward": (autoencoder,),
         "adapter": (transformer, ("reward", reward_path(plan.folder))),
-        "wording": (("adapter", plan.model_folder / ADAPTER),),
+        "wording": (transformer,),  # of the adapter `model.json` says whether it counts
         "small-decoder": (autoencoder,),
     }
     for earlier, path in needs.get(name, ()):

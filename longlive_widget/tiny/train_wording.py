@@ -22,6 +22,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from longlive_widget.cache.window import RollingWindow
+from longlive_widget.engine.denoise import Denoiser
 from longlive_widget.engine.fingerprint import fingerprint
 from longlive_widget.engine.model import (
     TEXT_ENCODER,
@@ -34,18 +36,16 @@ from longlive_widget.engine.model import (
 )
 from longlive_widget.engine.noise_schedule import Level, levels
 from longlive_widget.errors import CapabilityError, CheckpointError
-from longlive_widget.geometry import Geometry
 from longlive_widget.model.attention import torch_attention
 from longlive_widget.model.checkpoint import load_strictly
 from longlive_widget.model.text_encoder import TextEncoder
-from longlive_widget.model.transformer import Layer, Transformer
+from longlive_widget.model.transformer import Transformer
 from longlive_widget.presets import PRESETS
 from longlive_widget.tiny.captions import caption, switch_caption
 from longlive_widget.tiny.learner import Learner
 from longlive_widget.tiny.loose_captions import loose_caption
 from longlive_widget.tiny.optimizers import optimizers_for
 from longlive_widget.tiny.scenes import LEARNED, Scene, random_change, random_scene
-from longlive_widget.tiny.teacher_forcing import TaughtWindow
 from longlive_widget.tiny.team import Team
 from longlive_widget.tiny.tokenizer import save_tokenizer, tiny_tokenizer
 from longlive_widget.tiny.train_text import known_words
@@ -133,17 +133,16 @@ def train_wording(stage: Stage, model_folder: Path, *, seed: int, device: str, b
     pupil.to(place).requires_grad_()
     modules = nn.ModuleDict({"text_encoder": pupil})
     learner = Learner(modules, optimizers_for(modules, (), rate=WORDING_RATE), team)
-    wording = Wording(model.transformer, model.text_encoder)
+    wording = Wording(model)
     of_steps = levels(PRESETS["reference"].denoise_steps)
     pool: deque[Questions] = deque(maxlen=POOL_SETS)
 
     def descend_at(step: int) -> Tensor:
         rng = random.Random(f"wording {team.seed(seed)} {step}")
         torch.manual_seed(team.seed(seed) * 1_000_003 + step)
-        fresh = step % STEPS_A_SET == 0
-        for _ in range(fresh if pool or step == 0 else RESUMED_SETS):
-            scenes = random_scenes(rng, SET_SCENES)
-            pool.append(wording.questions(scenes, model.sizes.geometry, of_steps, rng))
+        resumed = step > 0 and not pool
+        for _ in range(RESUMED_SETS if resumed else int(step % STEPS_A_SET == 0)):
+            pool.append(wording.questions(random_scenes(rng, SET_SCENES), of_steps, rng))
         asked = rng.choice(pool)
         rows = rng.choices(range(len(asked.scenes)), k=batch)
         lessons = [reworded(asked.scenes[row], rng) for row in rows]
@@ -166,45 +165,46 @@ def train_wording(stage: Stage, model_folder: Path, *, seed: int, device: str, b
 class Wording:
     """Has a text encoder mean what another one does, for a transformer that hears both."""
 
-    def __init__(self, transformer: Transformer, text_encoder: TextEncoder) -> None:
-        self._transformer = transformer
-        self._text_encoder = text_encoder
-        outs = [layer.cross_attn.o.weight for layer in _layers(transformer)]
+    def __init__(self, model: Model) -> None:
+        self._transformer = model.transformer
+        self._text_encoder = model.text_encoder
+        self._sizes = model.sizes
+        outs = [layer.cross_attn.o.weight for layer in model.transformer.layers()]
         self._out_NCC = torch.stack(outs).detach()
 
     @torch.no_grad()
     def questions(
-        self,
-        scenes: Sequence[Scene],
-        geometry: Geometry,
-        steps: Sequence[Level],
-        rng: random.Random,
+        self, scenes: Sequence[Scene], steps: Sequence[Level], rng: random.Random
     ) -> Questions:
         """Make the first blocks of a video of each scene, and keep what some tokens ask.
 
         Noise and tokens are torch's own generator's.
         """
-        network, config = self._transformer, self._transformer.config
+        network, sizes = self._transformer, self._sizes
         embeds = self._text_encoder.encode([caption(scene, rng) for scene in scenes])
         text = network.read_text(embeds)
-        window = TaughtWindow(config.layers)
-        size = (len(scenes), *geometry.latent_block_shape)
-        heard = []
+        layers, frames = network.config.layers, sizes.geometry.block_frames
+        window = RollingWindow(
+            layers,
+            sizes.geometry.tokens_per_frame,
+            sizes.window_frames,
+            sizes.sink_frames,
+            relative=True,
+        )
+        denoiser = Denoiser(network, window)
+        noise = partial(
+            torch.randn, (len(scenes), *sizes.geometry.latent_block_shape), device=embeds.device
+        )
         with _listened_to(network) as asked:
-            for _ in range(ASKED_BLOCKS):
-                window.open_block(geometry.block_frames)
-                x = torch.randn(size, device=embeds.device)
-                for step, level in enumerate(steps):
-                    told = x.new_full(size[:2], level.timestep)
-                    x0 = level.clean(x, network(x, told, text, window))
-                    if step + 1 < len(steps):
-                        x = steps[step + 1].noisy(x0, torch.randn_like(x0))
-                network(x0, x.new_zeros(size[:2]), text, window)
-                window.remember(len(scenes))
-        for at in range(0, len(asked), config.layers):
-            of_a_pass_BNTHD = torch.stack(asked[at : at + config.layers], dim=1)
-            tokens = torch.randperm(of_a_pass_BNTHD.shape[2], device=x.device)[:TOKENS_A_PASS]
-            heard.append(of_a_pass_BNTHD[:, :, tokens].half())
+            for block in range(ASKED_BLOCKS):
+                window.open_block(block * frames, frames)
+                latent_BFCHW = denoiser.denoise(noise(), lambda _: noise(), text, steps)
+                denoiser.flow(latent_BFCHW, 0.0, text)  # a context pass in which all layers ask
+        heard = []
+        for at in range(0, len(asked), layers):
+            of_a_pass_BNTHD = torch.stack(asked[at : at + layers], dim=1)
+            tokens = torch.randperm(of_a_pass_BNTHD.shape[2], device=embeds.device)
+            heard.append(of_a_pass_BNTHD[:, :, tokens[:TOKENS_A_PASS]].half())
         return Questions(tuple(scenes), torch.cat(heard, dim=2))
 
     @torch.no_grad()
@@ -242,7 +242,7 @@ def _random_scene(rng: random.Random) -> Scene:
 def _listened_to(transformer: Transformer) -> Iterator[list[Tensor]]:
     """Inside, the queries of cross attention, `BTHD`, of each layer in turn, pass after pass."""
     asked: list[Tensor] = []
-    attend, rows = transformer.attend, _layers(transformer)[0].attend_rows
+    attend, rows = transformer.attend, transformer.attend_rows
 
     def listening(q_BTHD: Tensor, k_BLHD: Tensor, v_BLHD: Tensor) -> Tensor:
         asked.append(q_BTHD)
@@ -253,10 +253,6 @@ def _listened_to(transformer: Transformer) -> Iterator[list[Tensor]]:
         yield asked
     finally:
         transformer.attend_with(attend, rows=rows)
-
-
-def _layers(transformer: Transformer) -> list[Layer]:
-    return [layer for layer in transformer.blocks if isinstance(layer, Layer)]
 
 
 def _require_teacher(model: Model, stage: Stage, *, leads: bool) -> None:

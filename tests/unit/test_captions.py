@@ -57,6 +57,12 @@ def ids_of(tokenizer, text):
     return [token.id for token in tokenizer.tokens(text)]
 
 
+def require_known_and_short(tokenizer, text):
+    ids = ids_of(tokenizer, text)
+    assert tokenizer.unknown not in ids
+    assert len(ids) < PROMPT_TOKENS  # the end token comes after them
+
+
 def switched_pairs(seed, count):
     draws = random.Random(seed)
     plain = replace(
@@ -82,9 +88,7 @@ def test_the_word_list_is_closed_and_every_prompt_fits(vocabulary):
     for _ in range(1000):
         _, said, _, then = switch_pair(draws, 24, vocabulary)
         for text in (said, then):
-            ids = ids_of(tokenizer, text)
-            assert tokenizer.unknown not in ids
-            assert len(ids) < PROMPT_TOKENS  # the end token comes after them
+            require_known_and_short(tokenizer, text)
 
 
 def test_an_unusual_caption_has_known_words_in_an_order_that_no_caption_has():
@@ -94,9 +98,7 @@ def test_an_unusual_caption_has_known_words_in_an_order_that_no_caption_has():
     for _ in range(500):
         scene = random_scene(draws, WORLD)
         said = unusual_caption(scene, draws)
-        ids = ids_of(tokenizer, said)
-        assert tokenizer.unknown not in ids
-        assert len(ids) < PROMPT_TOKENS
+        require_known_and_short(tokenizer, said)
         assert not usual.search(said)
         assert usual.search(caption(scene, draws))
 
@@ -108,9 +110,7 @@ def test_a_loose_caption_has_known_words_in_no_order_that_the_judge_calls_unusua
     for _ in range(1000):
         scene = random_scene(draws, WORLD)
         said, unusual = loose_caption(scene, draws), unusual_caption(scene, draws)
-        ids = ids_of(tokenizer, said)
-        assert tokenizer.unknown not in ids
-        assert len(ids) < PROMPT_TOKENS
+        require_known_and_short(tokenizer, said)
         assert not judged.search(said), said
         assert judged.search(unusual), unusual
         assert not re.search(r" [,.]|[,.]{2}|[,.] ?[,.]", said), said

@@ -45,14 +45,14 @@ def model():
 
 @pytest.fixture(scope="module")
 def wording(model):
-    return Wording(model.transformer, model.text_encoder)
+    return Wording(model)
 
 
 @pytest.fixture(scope="module")
-def asked(model, wording):
+def asked(wording):
     torch.manual_seed(0)
     rng = random.Random(0)
-    return wording.questions(random_scenes(rng, SCENES), model.sizes.geometry, STEPS, rng)
+    return wording.questions(random_scenes(rng, SCENES), STEPS, rng)
 
 
 @pytest.fixture
@@ -104,11 +104,11 @@ def test_tokens_of_each_pass_over_the_first_blocks_ask_in_each_layer(model, aske
 
 
 def test_asking_leaves_the_transformer_as_it_was(model, wording):
-    attend, rows = model.transformer.attend, model.transformer.blocks[0].attend_rows
+    attend, rows = model.transformer.attend, model.transformer.attend_rows
     rng = random.Random(2)
     model.transformer.attend_with(attend, rows=math_attention)
     try:
-        wording.questions(random_scenes(rng, 1), model.sizes.geometry, STEPS, rng)
+        wording.questions(random_scenes(rng, 1), STEPS, rng)
         assert model.transformer.attend is attend
         assert model.transformer.blocks[3].attend_rows is math_attention
     finally:
@@ -205,6 +205,6 @@ def test_the_stage_needs_an_adapter(plan, there):
     replace(sizes, adapter=False).write(plan.model_folder)
     if there == "nothing":
         (plan.model_folder / ADAPTER).unlink()
+    train.require_possible("wording", plan)
     with pytest.raises(CheckpointError, match=r"run the stage 'adapter' before 'wording'"):
-        train.require_possible("wording", plan)
         train.train("wording", plan)
