@@ -386,7 +386,6 @@ _FOR_A_GPU = {
     "cuda_graphs": True,
     "decode_behind": True,
     "linear_dtype": "fp8",
-    "attention": "fastest-fp8",
 }
 PRESETS: dict[str, Preset] = {
     preset.name: preset
@@ -404,13 +403,13 @@ PRESETS: dict[str, Preset] = {
         _BALANCED,
         _QUICKER.with_(
             name="speed",
-            summary="balanced in FP8, for a GPU: linear layers, attention too where that is faster",
+            summary="balanced for a GPU, with its linear layers in FP8",
             **_FOR_A_GPU,
         ),
         _TURBO,
         _TURBO.with_(
             name="turbo_fp8",
-            summary="turbo in FP8, for a GPU: linear layers, attention too where that is faster",
+            summary="turbo for a GPU, with its linear layers in FP8",
             **_FOR_A_GPU,
         ),
         _QUICKER.with_(

@@ -1,10 +1,10 @@
 """The parts of one model, and the folder that holds them.
 
-A folder in this form holds `model.json` (the sizes), `transformer.safetensors` (its matrices may
-be packed in 8 bits), `autoencoder.safetensors`, `text_encoder.safetensors` and `tokenizer/`; it may
-hold `adapter.safetensors`, a LoRA in the form of LongLive's `lora.pt`, which is in use from the
-start. `model.json` says whether it does, and how wide the decoder in `small_decoder.safetensors`
-is, if there is one.
+A folder in this form holds `model.json` (the sizes), `transformer.safetensors`,
+`autoencoder.safetensors`, `text_encoder.safetensors` and `tokenizer/`; it may hold
+`adapter.safetensors`, a LoRA in the form of LongLive's `lora.pt`, which is in use from the start.
+`model.json` says whether it does, and how wide the decoder in `small_decoder.safetensors` is, if
+there is one. Weights may be packed in 8 bits.
 """
 
 import json
@@ -237,20 +237,15 @@ def load_model(folder: Path, where: Placement) -> Model:
     sizes = Sizes.read(folder)
     host = Placement(torch.device("cpu"), text_encoder=where.text_encoder)
     parts = _parts(sizes, load_tokenizer(folder / TOKENIZER), host)
-    transformer = unpacked(read_weights(folder / TRANSFORMER), folder / TRANSFORMER)
-    load_strictly(parts.transformer, transformer, folder / TRANSFORMER)
+    load_strictly(parts.transformer, _read(folder / TRANSFORMER), folder / TRANSFORMER)
     _read_half(parts.decoder, folder)
     if parts.small_decoder is not None:
-        small, path = read_weights(folder / SMALL_DECODER), folder / SMALL_DECODER
-        load_strictly(parts.small_decoder, small, path)
+        load_strictly(parts.small_decoder, _read(folder / SMALL_DECODER), folder / SMALL_DECODER)
     if where.text_encoder is None:
-        text_encoder = read_weights(folder / TEXT_ENCODER)
-        load_strictly(parts.text_encoder, text_encoder, folder / TEXT_ENCODER)
+        load_strictly(parts.text_encoder, _read(folder / TEXT_ENCODER), folder / TEXT_ENCODER)
     model = replace(parts, weights="trained").placed(where)
     if sizes.adapter:
-        model.adapters.add(
-            OWN_ADAPTER, read_weights(folder / ADAPTER), folder / ADAPTER, whole=True
-        )
+        model.adapters.add(OWN_ADAPTER, _read(folder / ADAPTER), folder / ADAPTER, whole=True)
     return model
 
 
@@ -324,7 +319,7 @@ def save_weights(path: Path, weights: Mapping[str, Tensor]) -> None:
 
 
 def save_packed(path: Path, weights: Mapping[str, Tensor]) -> None:
-    """Write weights, matrices in 8 bits and all else in 16, under a temporary name first."""
+    """Write weights, rows in 8 bits and the rest in 16, under a temporary name first."""
     _save(path, packed(weights))
 
 
@@ -334,9 +329,14 @@ def _save(path: Path, tensors: Mapping[str, Tensor]) -> None:
     unfinished.replace(path)
 
 
+def _read(path: Path) -> dict[str, Tensor]:
+    """The weights in a file, whether they are packed or not."""
+    return unpacked(read_weights(path), path)
+
+
 def _read_autoencoder(config: VideoDecoderConfig, path: Path) -> dict[str, Tensor]:
     """The weights of both halves, whichever of them is wanted: the file must be whole."""
-    weights = read_weights(path)
+    weights = _read(path)
     require_autoencoder(config, weights, path)
     return weights
 

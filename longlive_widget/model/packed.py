@@ -1,4 +1,4 @@
-"""Weights in 8 bits on disk: a matrix as whole numbers, with a scale for each of its rows.
+"""Weights in 8 bits on disk: matrices and filters as whole numbers, with a scale for each row.
 
 Only a smaller file: what computes gets them back as floating point numbers. The window's 8 bits
 and those of linear layers are elsewhere.
@@ -14,22 +14,25 @@ from longlive_widget.errors import CheckpointError
 
 SCALE_SUFFIX = ".row_scale"
 _MOST = 127
+_SHORTEST_ROW = 16
+"""A scale takes as much as two weights in 16 bits: a shorter row gains nothing to speak of."""
 
 
 def packed(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The same weights with each matrix as int8 `[rows, columns]` and float32 scales `[rows, 1]`.
+    """The same weights with matrices and filters as int8, and float32 scales `[rows, 1]`.
 
-    A weight is off by half a 127th of the largest in its row at most. What is no matrix is in
-    float16.
+    A row is all that one output is made with. A weight is off by half a 127th of the largest in its
+    row at most. What has no rows worth a scale is in float16.
     """
     tensors: dict[str, Tensor] = {}
     for name, weight in weights.items():
-        if weight.ndim != 2:
+        if weight.ndim < 2 or weight[0].numel() < _SHORTEST_ROW:
             tensors[name] = weight.half()
             continue
-        scale = weight.float().abs().amax(dim=1, keepdim=True) / _MOST
-        shares = weight.float() / scale.clamp(min=torch.finfo(torch.float32).tiny)
-        tensors[name] = shares.round().to(torch.int8)
+        rows = weight.float().flatten(1)
+        scale = rows.abs().amax(dim=1, keepdim=True) / _MOST
+        shares = rows / scale.clamp(min=torch.finfo(torch.float32).tiny)
+        tensors[name] = shares.round().to(torch.int8).view_as(weight)
         tensors[name + SCALE_SUFFIX] = scale
     return tensors
 
@@ -38,7 +41,7 @@ def unpacked(tensors: Mapping[str, Tensor], path: Path | str) -> dict[str, Tenso
     """Weights out of what `packed` made of them, in float32; others stay as they are.
 
     Raises:
-        CheckpointError: scales stand there without their matrix of int8, or do not fit it.
+        CheckpointError: scales stand there without their rows of int8, or do not fit them.
     """
     weights = {n: tensor for n, tensor in tensors.items() if not n.endswith(SCALE_SUFFIX)}
     for scale_name in tensors.keys() - weights.keys():
@@ -47,8 +50,8 @@ def unpacked(tensors: Mapping[str, Tensor], path: Path | str) -> dict[str, Tenso
         if whole is None or whole.dtype != torch.int8 or scale.shape != (len(whole), 1):
             shape = "nothing" if whole is None else f"{whole.dtype} {list(whole.shape)}"
             raise CheckpointError(
-                f"{path} has {scale_name} {list(scale.shape)} for {shape}: a matrix of int8 with "
-                "as many rows belongs there; get the file anew"
+                f"{path} has {scale_name} {list(scale.shape)} for {shape}: as many rows of int8 "
+                "belong there; get the file anew"
             )
-        weights[name] = whole.float() * scale.float()
+        weights[name] = (whole.flatten(1).float() * scale.float()).view_as(whole)
     return weights

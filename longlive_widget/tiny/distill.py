@@ -17,7 +17,7 @@ of all layers in turn, T tokens, D head size, L rows of text.
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import torch
@@ -42,12 +42,16 @@ from longlive_widget.tiny.words import names_shape
 
 SHORTEST_BLOCKS, LONGEST_BLOCKS = 2, 24
 """Of the student's videos, most of them short: a first block is the hardest."""
+PUPILS = replace(LEARNED, two_things=0.6)
+"""More pairs than prompts ask for: of two things few steps lose more than of one."""
 SWITCH_SHARE = 0.4
 TEACHER_STEPS = 12
 SHAPE_WEIGHT = 0.3
 """Of a shape that is not read as the one asked for, against the error of the flow."""
 REWARDED_STEPS = 2
 """So many of the last steps: the first ones cannot know yet what is to be seen in the end."""
+WRONG_PATH_WEIGHT = 0.3
+"""Of a teacher's path that ends in a shape that is clearly another one than was asked for."""
 GUIDANCE = 2.0
 """How far the teacher goes from what it does without a prompt, past what it does with it."""
 Kept = tuple[tuple[Tensor, Tensor], ...]
@@ -100,6 +104,8 @@ class Attempts:
     """The noisy latents before each step."""
     target_BSFCHW: Tensor
     """Where the teacher's path from there ends."""
+    weight_BS: Tensor
+    """How much of that is learned."""
     embeds_BLC: Tensor
     asked_BTK: Tensor
     """The numbers of colour and shape of each thing, as `Reward` takes them."""
@@ -112,6 +118,7 @@ class Attempts:
             self.recached_BFCHW,
             self.x_BSFCHW,
             self.target_BSFCHW,
+            self.weight_BS,
             self.embeds_BLC,
             self.asked_BTK,
         )
@@ -181,13 +188,14 @@ class Distillation:
         recached_BFCHW: Tensor,
         x_BSFCHW: Tensor,
         target_BSFCHW: Tensor,
+        weight_BS: Tensor,
         embeds_BLC: Tensor,
         asked_BTK: Tensor,
     ) -> Tensor:
         """How far the flow leads from where the teacher's path ends, and from the shapes asked for.
 
-        The squared error of the first over all steps, and the shortfall of the last steps in the
-        second. Through a re-cache gradients flow, so that it learns what to write.
+        The squared error of the first over all steps, by what each path weighs, and the shortfall
+        of the last steps in the second. Through a re-cache gradients flow: it learns what to write.
         """
         frames = x_BSFCHW.shape[2]
         text = self._transformer.read_text(embeds_BLC)
@@ -199,7 +207,8 @@ class Distillation:
             window = HeldWindow(memory_BNTHD, form.kept_frames, frames)
             told_BF = x_BFCHW.new_full(x_BFCHW.shape[:2], level.timestep)
             flow = self._transformer(x_BFCHW, told_BF, text, window)
-            losses.append((flow - (x_BFCHW - target_BFCHW) / level.sigma).square().mean())
+            error_BFCHW = (flow - (x_BFCHW - target_BFCHW) / level.sigma).square()
+            losses.append((error_BFCHW.flatten(1).mean(1) * weight_BS[:, step]).mean())
             made.append(level.clean(x_BFCHW, flow))
         last = made[-REWARDED_STEPS:]
         shortfall = self._reward.shortfall(torch.cat(last), asked_BTK.repeat(len(last), 1, 1))
@@ -261,12 +270,14 @@ class Videos:
             x0 = level.clean(seen[-1], flow)
             if index + 1 < len(self._steps):
                 seen.append(self._steps[index + 1].noisy(x0, self._noise(generator)))
+        ends = self._path_ends(seen)
         attempts = Attempts(
             AttemptForm(self._frames_in(kept), self._recached.shape[1], self._sink_stays),
             self._stacked(kept, self._count),
             self._recached,
             torch.stack(seen, dim=1),
-            torch.stack(self._path_ends(seen), dim=1),
+            torch.stack(ends, dim=1),
+            torch.stack([self._trust(end) for end in ends], dim=1),
             self._embeds,
             self._asked_BTK,
         )
@@ -300,7 +311,7 @@ class Videos:
         self._block = 0
         self._latest: list[Tensor] = []
         self._student, self._teacher = self._denoiser(), self._denoiser()
-        self._scenes = [random_scene(rng, LEARNED) for _ in range(self._count)]
+        self._scenes = [random_scene(rng, PUPILS) for _ in range(self._count)]
         self._read([caption(scene, rng) for scene in self._scenes])
         self._asked_BTK = asked_for([scene.things for scene in self._scenes]).to(self._device)
 
@@ -362,6 +373,12 @@ class Videos:
                 guided = free + GUIDANCE * (said - free)
                 ends[: len(going)] = (x_SBFCHW + (there.sigma - here.sigma) * guided).unbind()
         return ends
+
+    def _trust(self, end_BFCHW: Tensor) -> Tensor:
+        """How much each video learns from a path, by the shapes that it ends in, `B`."""
+        seen_BT = self._reward.shapes_seen(end_BFCHW, self._asked_BTK[..., 0])
+        wrong_BT = (seen_BT >= 0) & (seen_BT != self._asked_BTK[..., 1])
+        return torch.where(wrong_BT.any(1), WRONG_PATH_WEIGHT, 1.0)
 
     def _remember(self, latent_BFCHW: Tensor) -> None:
         self._student.write_context(latent_BFCHW, self._student_text)

@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from longlive_widget.engine.model import SMALL_DECODER, load_encoder, save_weights
+from longlive_widget.engine.model import SMALL_DECODER, load_encoder, save_packed
 from longlive_widget.model.tiny_decoder import TinyDecoder, Widths
 from longlive_widget.model.video_decoder import VideoEncoder
 from longlive_widget.tiny.learner import Learner
@@ -71,7 +71,7 @@ def train_small_decoder(
         finished = stage.run(learner, descend_at, report_every=100)
         if team.leads:
             learner.load_average()
-            save_weights(model_folder / SMALL_DECODER, decoder.state_dict())
+            save_packed(model_folder / SMALL_DECODER, decoder.state_dict())
             quality = measure(encoder, decoder.eval(), seed, place)
             report = {"widths": SMALL_WIDTHS, "quality": asdict(quality), "seed": seed}
             (stage.folder / "small-decoder.json").write_text(json.dumps(report, indent=2) + "\n")

@@ -1,5 +1,7 @@
 """What the student learns from: its own videos, and where the teacher's guided paths end."""
 
+import random
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -130,9 +132,35 @@ def test_the_loss_is_none_where_the_student_is_the_teacher_of_one_step(
             text = pupil.transformer.read_text(attempts.embeds_BLC)
             flows.append(x - level.sigma * pupil.transformer(x, told, text, window))
         own = torch.stack(flows, dim=1)
-        memory, recached, seen, target, embeds, asked = attempts.tensors
-        assert loss(attempts.form, memory, recached, seen, own, embeds, asked) < 1e-8
-        assert loss(attempts.form, memory, recached, seen, target, embeds, asked) > 1e-3
+        learned = replace(attempts, target_BSFCHW=own)
+        assert loss(attempts.form, *learned.tensors) < 1e-8
+        assert loss(attempts.form, *attempts.tensors) > 1e-3
+
+
+def test_a_path_that_ends_in_a_wrong_shape_weighs_less(
+    pupil: Pupil, videos: Videos, reward: Reward, monkeypatch: pytest.MonkeyPatch
+):
+    """Of two videos the first has another shape than the one asked for, the second an unclear one.
+
+    The loss is the mean of what each path is off by, as much as it weighs.
+    """
+    videos._steer(random.Random(1))
+    asked = videos._asked_BTK[..., 1]
+    seen = torch.stack([(asked[0] + 1) % len(SHAPES), torch.full_like(asked[1], -1)])
+    monkeypatch.setattr(reward, "shapes_seen", lambda *_: seen)
+    videos._block = videos._length = 0
+    attempts = videos.go_on(seed=1)
+    weights = torch.tensor([[distill.WRONG_PATH_WEIGHT], [1.0]]).expand(-1, len(STEPS))
+    assert torch.equal(attempts.weight_BS, weights)
+    monkeypatch.setattr(distill, "SHAPE_WEIGHT", 0.0)
+    loss = Distillation(pupil.transformer, STEPS, SINK, reward).loss
+    with torch.no_grad():
+        each = [loss(attempts.form, *attempts[torch.tensor([row])].tensors) for row in range(2)]
+        both = loss(attempts.form, *attempts.tensors)
+        followed = replace(attempts, weight_BS=torch.ones(2, len(STEPS)))
+        whole = loss(attempts.form, *followed[torch.tensor([0])].tensors)
+    assert torch.allclose(both, torch.stack(each).mean())
+    assert torch.allclose(each[0], distill.WRONG_PATH_WEIGHT * whole)
 
 
 def switched(videos: Videos, monkeypatch: pytest.MonkeyPatch, blocks: int) -> Attempts:

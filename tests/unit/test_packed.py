@@ -18,29 +18,33 @@ def weights() -> dict[str, torch.Tensor]:
     return {
         "matrix": torch.randn(4, 64) * spread,
         "bias": torch.randn(4).half().float(),
-        "patch": torch.randn(4, 2, 1, 2, 2).half().float(),
+        "filter": torch.randn(4, 8, 3, 3, 3) * spread[..., None, None, None],
+        "gamma": torch.randn(4, 1, 1, 1).half().float(),
     }
 
 
-def test_a_weight_is_off_by_half_a_127th_of_the_largest_in_its_row_at_most(tmp_path, weights):
+@pytest.mark.parametrize("name", ["matrix", "filter"])
+def test_a_weight_is_off_by_half_a_127th_of_the_largest_in_its_row_at_most(tmp_path, weights, name):
     path = tmp_path / "weights.safetensors"
     save_packed(path, weights)
     read = unpacked(read_weights(path), path)
-    off = (read["matrix"] - weights["matrix"]).abs().amax(dim=1)
-    largest = weights["matrix"].abs().amax(dim=1)
+    off = (read[name] - weights[name]).abs().flatten(1).amax(dim=1)
+    largest = weights[name].abs().flatten(1).amax(dim=1)
     assert (off <= 0.5001 * largest / 127).all()
     assert off[:3].gt(0).all()  # else nothing was packed
-    assert not read["matrix"][3].any()
-    assert read.keys() == weights.keys()
+    assert not read[name][3].any()
+    assert {key: value.shape for key, value in read.items()} == {
+        key: value.shape for key, value in weights.items()
+    }
 
 
-def test_what_is_no_matrix_keeps_its_value(weights):
+def test_what_has_no_rows_keeps_its_value(weights):
     read = unpacked(packed(weights), "here")
     assert torch.equal(read["bias"].float(), weights["bias"])
-    assert torch.equal(read["patch"].float(), weights["patch"])
+    assert torch.equal(read["gamma"].float(), weights["gamma"])
 
 
-def test_a_packed_matrix_takes_little_more_than_a_byte_a_weight(tmp_path):
+def test_packed_rows_take_little_more_than_a_byte_a_weight(tmp_path):
     path = tmp_path / "weights.safetensors"
     save_packed(path, {"matrix": torch.randn(512, 512)})
     assert path.stat().st_size < 1.02 * 512 * 512
