@@ -78,7 +78,7 @@ from longlive_widget.tiny.train_wording import train_wording
 from longlive_widget.tiny.training import MadeAhead, Stage
 
 TRANSFORMER_SIZES = TransformerConfig(
-    dim=192, heads=6, layers=12, ffn_dim=768, text_dim=128, text_length=PROMPT_TOKENS
+    dim=192, heads=6, layers=10, ffn_dim=768, text_dim=128, text_length=PROMPT_TOKENS
 )
 TRANSFORMER_RATE = 3e-3
 TRANSFORMER_MATRIX_RATE = 1e-2
