@@ -37,7 +37,7 @@ from longlive_widget.tiny.scenes import (
 )
 from longlive_widget.tiny.teacher_forcing import BLOCK_FRAMES
 
-TAUGHT = replace(LEARNED, two_things=0.45)
+TAUGHT = replace(LEARNED, two_things=0.35)
 """More pairs than prompts ask for: which word belongs to which thing is the hard part."""
 CLIP_BLOCKS = 4
 WINDOW_FRAMES = CLIP_BLOCKS * BLOCK_FRAMES

@@ -54,10 +54,6 @@ WRONG_PATH_WEIGHT = 0.3
 """Of a teacher's path that ends in a shape that is clearly another one than was asked for."""
 GUIDANCE = 2.0
 """How far the teacher goes from what it does without a prompt, past what it does with it."""
-MEMORY_GUIDANCE = 0.0
-"""How far it goes on from what it does where it remembers vaguely."""
-VAGUENESS = 0.35
-"""The noise on what is remembered vaguely, in deviations of latents."""
 Kept = tuple[tuple[Tensor, Tensor], ...]
 """What a window keeps: keys and values of each layer, `BTHD`."""
 
@@ -307,7 +303,7 @@ class Videos:
         self._sink_stays = frame > WINDOW_FRAMES
         self._recached = latest[:, self._sink_frames * self._sink_stays :]
         with self._pupil.as_teacher():
-            self._teacher.recache(self._sides(latest), frame, self._teacher_text)
+            self._teacher.recache(_twice(latest), frame, self._teacher_text)
 
     def _begin(self, rng: random.Random) -> None:
         longer = LONGEST_BLOCKS / SHORTEST_BLOCKS
@@ -346,14 +342,13 @@ class Videos:
         self._asked_BTK = asked_BTK
 
     def _read(self, prompts: list[str]) -> None:
-        """Take in prompts; the teacher has each video by its sides."""
+        """Take in prompts; the teacher has each video twice, with its prompt and then without."""
         transformer, encode = self._pupil.transformer, self._pupil.text_encoder.encode
         self._embeds = encode(prompts)
         self._student_text = transformer.read_text(self._embeds)
         with self._pupil.as_teacher():
             unprompted = encode([""]).expand_as(self._embeds)
-            sides = (self._embeds, unprompted, self._embeds)[: self._side_count]
-            self._teacher_text = transformer.read_text(torch.cat(sides))
+            self._teacher_text = transformer.read_text(torch.cat([self._embeds, unprompted]))
 
     def _path_ends(self, seen: Sequence[Tensor]) -> list[Tensor]:
         """Where the teacher's guided paths of small steps end, from what each step has seen.
@@ -361,7 +356,7 @@ class Videos:
         The paths go side by side: one that sets out from less noise joins in at its own level.
         """
         kept = self._teacher.window.kept
-        memory = self._stacked(kept, self._side_count * self._count)
+        memory = self._stacked(kept, 2 * self._count)
         window = HeldWindow(memory, self._frames_in(kept), self._geometry.block_frames)
         texts = repeated(self._teacher_text, len(seen))
         ends = list(seen)
@@ -369,15 +364,13 @@ class Videos:
             for here, there in pairwise(teacher_path(self._steps)):
                 going = [x for x, level in zip(ends, self._steps, strict=True) if level >= here]
                 x_SBFCHW = torch.stack(going)
-                sides = torch.stack([x_SBFCHW] * self._side_count, dim=1)
-                text = first_rows(texts, self._side_count * self._count * len(going))
-                sides_BFCHW = sides.flatten(0, 2)
-                told_BF = sides.new_full(sides_BFCHW.shape[:2], here.timestep)
-                flow = self._pupil.transformer(sides_BFCHW, told_BF, text, window).float()
-                said, free, *vague = flow.view_as(sides).unbind(1)
+                both = torch.stack([x_SBFCHW, x_SBFCHW], dim=1)
+                text = first_rows(texts, 2 * self._count * len(going))
+                both_BFCHW = both.flatten(0, 2)
+                told_BF = both.new_full(both_BFCHW.shape[:2], here.timestep)
+                flow = self._pupil.transformer(both_BFCHW, told_BF, text, window).float()
+                said, free = flow.view_as(both).unbind(1)
                 guided = free + GUIDANCE * (said - free)
-                for other in vague:
-                    guided = guided + MEMORY_GUIDANCE * (said - other)
                 ends[: len(going)] = (x_SBFCHW + (there.sigma - here.sigma) * guided).unbind()
         return ends
 
@@ -390,19 +383,10 @@ class Videos:
     def _remember(self, latent_BFCHW: Tensor) -> None:
         self._student.write_context(latent_BFCHW, self._student_text)
         with self._pupil.as_teacher():
-            self._teacher.write_context(self._sides(latent_BFCHW), self._teacher_text)
+            self._teacher.write_context(_twice(latent_BFCHW), self._teacher_text)
         window_blocks = -(-WINDOW_FRAMES // self._geometry.block_frames)
         self._latest = [*self._latest, latent_BFCHW][-window_blocks:]
         self._block += 1
-
-    @property
-    def _side_count(self) -> int:
-        """The teacher sees each video with its prompt, without, and perhaps remembered vaguely."""
-        return 3 if MEMORY_GUIDANCE else 2
-
-    def _sides(self, latent_BFCHW: Tensor) -> Tensor:
-        vague_BFCHW = latent_BFCHW + VAGUENESS * torch.randn_like(latent_BFCHW)
-        return torch.cat([latent_BFCHW, latent_BFCHW, vague_BFCHW][: self._side_count])
 
     def _frames_in(self, kept: Kept) -> int:
         return kept[0][0].shape[1] // self._geometry.tokens_per_frame if kept else 0
@@ -435,6 +419,10 @@ def teacher_path(steps: Sequence[Level]) -> list[Level]:
     spaced = [TRAINING_STEPS * (index + 1) // TEACHER_STEPS for index in range(TEACHER_STEPS)]
     on_the_way = {level for level in (*levels(spaced), *steps) if level <= steps[0]}
     return [*sorted(on_the_way, reverse=True), Level(0.0, 0.0)]
+
+
+def _twice(latent_BFCHW: Tensor) -> Tensor:
+    return torch.cat([latent_BFCHW, latent_BFCHW])
 
 
 def add_adapter(transformer: Transformer, rank: int) -> None:
