@@ -56,7 +56,7 @@ from longlive_widget.plain_data import json_in
 
 Weights = Literal["trained", "random"]
 RANDOM_SEED = 0
-RANDOM_WEIGHTS = 2
+RANDOM_WEIGHTS = 3
 """Goes up when random weights become others: records under them say under which."""
 _Half = TypeVar("_Half", VideoEncoder, VideoDecoder)
 MODEL, TOKENIZER = "model.json", "tokenizer"

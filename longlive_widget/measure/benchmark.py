@@ -34,8 +34,8 @@ T = TypeVar("T")
 PROMPTS = (
     "a big red ball bounces on a white background",
     "a yellow star spins slowly in the night sky",
-    "a blue square moves right over a green meadow",
-    "a small pink heart circles at sunset",
+    "a red square moves right over a green meadow",
+    "a small white heart circles at sunset",
     "a green ring swings over the sea with waves",
     "a purple triangle grows on black",
     "an orange cross moves up in falling snow",

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 
 from longlive_widget.engine.engine import Engine
 from longlive_widget.measure.environment import measured
+from longlive_widget.measure.package_size import zipped_bytes
 from longlive_widget.measure.quality_bars import TIMED_PRESET, Bar, bars_of
 from longlive_widget.measure.record import Fact, Record
 from longlive_widget.model.video_decoder import VideoEncoder
@@ -91,7 +92,7 @@ def judge(
     written_prompts: Sequence[WrittenPrompt] = (),
     watched: Callable[[Sequence[Case]], Iterable[Case]] = iter,
 ) -> Judgement:
-    """Judge a model under its preset; `tiny` takes about half an hour on one core.
+    """Judge a model under its preset; `tiny` takes half an hour on two idle cores.
 
     Args:
         engine: the model, with pictures of the size that scenes are drawn at.
@@ -138,6 +139,7 @@ def judge(
         reconstruction_db=autoencoder.psnr_db,
         fewer_steps_db={steps: [of_seed[steps] for of_seed in compared] for steps in psnr_db},
         pictures_per_second=_timed(engine),
+        package_mb=round(zipped_bytes() / 1e6, 2),
     )
     return Judgement(engine, plan, found, bars)
 

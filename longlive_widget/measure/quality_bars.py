@@ -14,11 +14,12 @@ KEPT = 0.95
 LATE_AGAINST_EARLY = 0.97
 RECONSTRUCTION_DB = 34.0
 PICTURES_PER_SECOND = 26.0
+PACKAGE_MB = 15.0
 
 
 @dataclass(frozen=True)
 class Bar:
-    """A figure, None where nothing was judged, and the least that it is to be.
+    """A figure, None where nothing was judged, and the least that it is to be, or the most.
 
     `count` is of how many videos or seeds it is, where these are few.
     """
@@ -26,21 +27,27 @@ class Bar:
     figure: float | None
     bar: float
     count: int | None = None
+    at_most: bool = False
 
     @property
     def held(self) -> bool | None:
-        """Whether the figure reaches the bar; None without a figure."""
-        return None if self.figure is None else self.figure >= self.bar
+        """Whether the figure reaches the bar, or stays below it; None without a figure."""
+        if self.figure is None:
+            return None
+        return self.figure <= self.bar if self.at_most else self.figure >= self.bar
 
     def as_json(self) -> dict[str, float | bool | None]:
-        """It as JSON has it; a count only where there is one."""
+        """It as JSON has it; a count only where there is one, "at_most" only where it is so."""
         told = {**asdict(self), "held": self.held}
-        return {name: value for name, value in told.items() if name != "count" or value is not None}
+        unsaid = {"count": self.count is None, "at_most": not self.at_most}
+        return {name: value for name, value in told.items() if not unsaid.get(name)}
 
     def __str__(self) -> str:
         shown = "not judged" if self.figure is None else f"{self.figure:.3g}"
         held = {True: "held", False: "missed", None: "open"}[self.held]
-        return f"{shown} ({self.bar:g} wanted: {held})"
+        of = "" if self.count is None else f" of {self.count}"
+        most = " at most" if self.at_most else ""
+        return f"{shown}{of} ({self.bar:g} wanted{most}: {held})"
 
 
 def bars_of(
@@ -55,6 +62,7 @@ def bars_of(
     reconstruction_db: float,
     fewer_steps_db: Mapping[str, Sequence[float]],
     pictures_per_second: float | None,
+    package_mb: float,
 ) -> dict[str, Bar]:
     """Each bar under its name.
 
@@ -69,6 +77,7 @@ def bars_of(
         reconstruction_db: the autoencoder's PSNR.
         fewer_steps_db: the PSNR of each seed, by schedule.
         pictures_per_second: of `TIMED_PRESET`, None where it cannot run.
+        package_mb: the package zipped as its wheel is, in millions of bytes.
     """
 
     def each() -> Iterator[tuple[str, Bar]]:
@@ -85,5 +94,6 @@ def bars_of(
         better = sum(three > two for three, two in pairs)
         yield "seeds_with_3_steps_above_2", Bar(better, len(pairs), len(pairs))
         yield f"pictures_per_second_{TIMED_PRESET}", Bar(pictures_per_second, PICTURES_PER_SECOND)
+        yield "package_mb", Bar(package_mb, PACKAGE_MB, at_most=True)
 
     return dict(each())

@@ -14,6 +14,8 @@ from longlive_widget.errors import CheckpointError
 
 SCALE_SUFFIX = ".row_scale"
 _MOST = 127
+_MATRIX_OR_FILTER = 2, 4, 5
+"""So many axes these have."""
 _SHORTEST_ROW = 16
 """A scale takes as much as two weights in 16 bits: a shorter row gains nothing to speak of."""
 
@@ -22,11 +24,11 @@ def packed(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The same weights with matrices and filters as int8, and float32 scales `[rows, 1]`.
 
     A row is all that one output is made with. A weight is off by half a 127th of the largest in its
-    row at most. What has no rows worth a scale is in float16.
+    row at most. What is neither, or has rows too short for a scale, is in float16.
     """
     tensors: dict[str, Tensor] = {}
     for name, weight in weights.items():
-        if weight.ndim < 2 or weight[0].numel() < _SHORTEST_ROW:
+        if weight.ndim not in _MATRIX_OR_FILTER or weight[0].numel() < _SHORTEST_ROW:
             tensors[name] = weight.half()
             continue
         rows = weight.float().flatten(1)
@@ -55,3 +57,8 @@ def unpacked(tensors: Mapping[str, Tensor], path: Path | str) -> dict[str, Tenso
             )
         weights[name] = (whole.flatten(1).float() * scale.float()).view_as(whole)
     return weights
+
+
+def as_packed(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights as they are read back once they were packed: to measure what is left on disk."""
+    return unpacked(packed(weights), "what was packed")

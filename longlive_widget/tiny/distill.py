@@ -4,7 +4,7 @@ The student makes videos as a session does: window, re-cache, named steps. For e
 block the teacher says where its guided many-step path from the same noisy latents ends, under the
 same history. On that the student is trained: so it learns sharp pictures in few steps, and to go
 on from its own pictures rather than from perfect ones. Where the teacher's shapes are none, a
-reward says so.
+reward says so, and a path that ends in a wrong one counts for less.
 
 Source: regression onto a teacher's ODE paths, as T. Yin et al., CausVid (2024), do at the start;
 rolling out the student itself as X. Huang et al., Self Forcing (2025), do; guidance as J. Ho,
@@ -375,7 +375,10 @@ class Videos:
         return ends
 
     def _trust(self, end_BFCHW: Tensor) -> Tensor:
-        """How much each video learns from a path, by the shapes that it ends in, `B`."""
+        """How much each video learns from a path, by the shapes that it ends in, `B`.
+
+        A thing that is not to be seen there, or not clearly, counts as right.
+        """
         seen_BT = self._reward.shapes_seen(end_BFCHW, self._asked_BTK[..., 0])
         wrong_BT = (seen_BT >= 0) & (seen_BT != self._asked_BTK[..., 1])
         return torch.where(wrong_BT.any(1), WRONG_PATH_WEIGHT, 1.0)

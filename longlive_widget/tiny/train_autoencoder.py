@@ -21,6 +21,7 @@ from longlive_widget.engine.compiling import compile_norms
 from longlive_widget.engine.model import load_decoder, load_encoder
 from longlive_widget.geometry import LATENT_CHANNELS, PICTURES_PER_LATENT_FRAME, PIXELS_PER_LATENT
 from longlive_widget.model.checkpoint import load_strictly
+from longlive_widget.model.packed import as_packed
 from longlive_widget.model.tiny_decoder import TinyDecoder
 from longlive_widget.model.video_decoder import (
     Posterior,
@@ -105,9 +106,9 @@ def train_autoencoder(
         Whether all steps are done.
 
     Writes into the stage's folder: `video_decoder.safetensors` (decoder and encoder, running
-    average, float32, Wan's names), `video_decoder.json` (sizes with the measured latent mean and
-    deviation, and the PSNR on unseen scenes), `autoencoder.jpg` (unseen scenes above their
-    reconstructions), and the loss in `autoencoder.curve.jsonl`.
+    average, as packed weights are read, Wan's names), `video_decoder.json` (sizes with the measured
+    latent mean and deviation, and the PSNR on unseen scenes), `autoencoder.jpg` (unseen scenes
+    above their reconstructions), and the loss in `autoencoder.curve.jsonl`.
     """
     team = Team.joined()
     place = team.device(device)
@@ -282,6 +283,8 @@ def reconstructed(
 def _write(
     folder: Path, encoder: VideoEncoder, decoder: VideoDecoder, seed: int, device: torch.device
 ) -> None:
+    for half in (encoder, decoder):  # as the model's folder will hold it
+        half.load_state_dict(as_packed(half.state_dict()))
     mean, deviation = latent_statistics(encoder, seed, device)
     config = replace(TINY_AUTOENCODER, latent_mean=mean, latent_std=deviation)
     weights = {**encoder.state_dict(), **decoder.state_dict()}

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from longlive_widget.engine.model import SMALL_DECODER, load_encoder, save_packed
+from longlive_widget.model.packed import as_packed
 from longlive_widget.model.tiny_decoder import TinyDecoder, Widths
 from longlive_widget.model.video_decoder import VideoEncoder
 from longlive_widget.tiny.learner import Learner
@@ -44,7 +45,7 @@ def train_small_decoder(
     Returns:
         Whether all steps are done.
 
-    Writes `small_decoder.safetensors` into the folder of the model (running average, 16 bits,
+    Writes `small_decoder.safetensors` into the folder of the model (running average, packed,
     TAEHV's names), and beside the curve `small-decoder.json`, with the PSNR on unseen scenes.
     """
     team = Team.joined()
@@ -71,6 +72,7 @@ def train_small_decoder(
         finished = stage.run(learner, descend_at, report_every=100)
         if team.leads:
             learner.load_average()
+            decoder.load_state_dict(as_packed(decoder.state_dict()))
             save_packed(model_folder / SMALL_DECODER, decoder.state_dict())
             quality = measure(encoder, decoder.eval(), seed, place)
             report = {"widths": SMALL_WIDTHS, "quality": asdict(quality), "seed": seed}

@@ -114,7 +114,7 @@ FIRST = """() => new Promise(resolve => {
 PROMPTS = Timeline.of(
     "a big red ball bounces on a white background",
     (12, "a big yellow star circles under a night sky with stars"),
-    (24, "a blue square and a green heart over a green meadow"),
+    (24, "a red square and a white heart over a green meadow"),
     (36, "a small pink ring spins in the snow"),
 )
 

@@ -26,6 +26,7 @@ from longlive_widget.tiny.distill import (
     teacher_path,
 )
 from longlive_widget.tiny.reward import LatentReader, Reward
+from longlive_widget.tiny.scenes import LEARNED
 from longlive_widget.tiny.shapes import SHAPES
 from longlive_widget.tiny.words import SHAPE_WORDS
 from tests.unit.small_network import small_transformer
@@ -140,18 +141,25 @@ def test_the_loss_is_none_where_the_student_is_the_teacher_of_one_step(
 def test_a_path_that_ends_in_a_wrong_shape_weighs_less(
     pupil: Pupil, videos: Videos, reward: Reward, monkeypatch: pytest.MonkeyPatch
 ):
-    """Of two videos the first has another shape than the one asked for, the second an unclear one.
+    """Of the first video one thing has another shape than was asked for; the second is right.
 
     The loss is the mean of what each path is off by, as much as it weighs.
     """
-    videos._steer(random.Random(1))
-    asked = videos._asked_BTK[..., 1]
-    seen = torch.stack([(asked[0] + 1) % len(SHAPES), torch.full_like(asked[1], -1)])
-    monkeypatch.setattr(reward, "shapes_seen", lambda *_: seen)
-    videos._block = videos._length = 0
+    read: list[tuple[Tensor, Tensor]] = []
+
+    def seen(latent: Tensor, colors: Tensor) -> Tensor:
+        read.append((latent, colors))
+        shapes = videos._asked_BTK[..., 1].clone()
+        shapes[0, 0] = (shapes[0, 0] + 1) % len(SHAPES)
+        return shapes
+
+    monkeypatch.setattr(reward, "shapes_seen", seen)
     attempts = videos.go_on(seed=1)
     weights = torch.tensor([[distill.WRONG_PATH_WEIGHT], [1.0]]).expand(-1, len(STEPS))
     assert torch.equal(attempts.weight_BS, weights)
+    for (latent, colors), end in zip(read, attempts.target_BSFCHW.unbind(1), strict=True):
+        assert torch.equal(latent, end)
+        assert torch.equal(colors, attempts.asked_BTK[..., 0])
     monkeypatch.setattr(distill, "SHAPE_WEIGHT", 0.0)
     loss = Distillation(pupil.transformer, STEPS, SINK, reward).loss
     with torch.no_grad():
@@ -161,6 +169,21 @@ def test_a_path_that_ends_in_a_wrong_shape_weighs_less(
         whole = loss(attempts.form, *followed[torch.tensor([0])].tensors)
     assert torch.allclose(both, torch.stack(each).mean())
     assert torch.allclose(each[0], distill.WRONG_PATH_WEIGHT * whole)
+
+
+def test_a_shape_that_is_not_clear_is_no_wrong_one(
+    videos: Videos, reward: Reward, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(reward, "shapes_seen", lambda _, colors: torch.full_like(colors, -1))
+    assert videos.go_on(seed=1).weight_BS.eq(1).all()
+
+
+def test_the_students_videos_are_of_pairs_more_often_than_prompts_are(pupil: Pupil, reward: Reward):
+    many = Videos(pupil, GEOMETRY, SINK, 200, STEPS, reward)
+    many._steer(random.Random(1))
+    pairs = many._asked_BTK[:, 1, 0].ge(0).float().mean()
+    assert 0.5 < pairs < 0.7
+    assert pairs > 2 * LEARNED.two_things
 
 
 def switched(videos: Videos, monkeypatch: pytest.MonkeyPatch, blocks: int) -> Attempts:

@@ -20,6 +20,8 @@ def weights() -> dict[str, torch.Tensor]:
         "bias": torch.randn(4).half().float(),
         "filter": torch.randn(4, 8, 3, 3, 3) * spread[..., None, None, None],
         "gamma": torch.randn(4, 1, 1, 1).half().float(),
+        "short rows": torch.randn(4, 15).half().float(),
+        "modulation": torch.randn(1, 6, 64).half().float(),
     }
 
 
@@ -39,9 +41,10 @@ def test_a_weight_is_off_by_half_a_127th_of_the_largest_in_its_row_at_most(tmp_p
 
 
 def test_what_has_no_rows_keeps_its_value(weights):
-    read = unpacked(packed(weights), "here")
-    assert torch.equal(read["bias"].float(), weights["bias"])
-    assert torch.equal(read["gamma"].float(), weights["gamma"])
+    kept = packed(weights)
+    for name in ("bias", "gamma", "short rows", "modulation"):
+        assert torch.equal(kept[name].float(), weights[name])
+    assert packed({"long enough": torch.randn(4, 16)})["long enough"].dtype == torch.int8
 
 
 def test_packed_rows_take_little_more_than_a_byte_a_weight(tmp_path):

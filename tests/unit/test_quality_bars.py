@@ -16,12 +16,13 @@ FOUND = {
     "reconstruction_db": 34.0,
     "fewer_steps_db": {"3 steps": [30.0] * 5, "2 steps": [25.0] * 5},
     "pictures_per_second": 26.0,
+    "package_mb": 15.0,
 }
 
 
-def test_what_reaches_each_bar_holds_them_all_and_there_are_fourteen():
+def test_what_reaches_each_bar_holds_them_all_and_there_are_fifteen():
     bars = bars_of(**FOUND)
-    assert len(bars) == 14
+    assert len(bars) == 15
     assert all(bar.held for bar in bars.values())
     assert bars["block_200_against_10"].as_json() == {
         "figure": 1.0,
@@ -47,6 +48,7 @@ def test_what_reaches_each_bar_holds_them_all_and_there_are_fourteen():
             "seeds_with_3_steps_above_2",
         ),
         ({"pictures_per_second": 25.9}, "pictures_per_second_balanced"),
+        ({"package_mb": 15.1}, "package_mb"),
     ],
 )
 def test_what_falls_short_misses_its_bar_alone(changed, missed):
@@ -60,3 +62,6 @@ def test_what_was_not_judged_is_neither_held_nor_missed():
     assert unknown == {"place_kept", "block_200_against_10"}
     assert str(Bar(None, 0.95)) == "not judged (0.95 wanted: open)"
     assert str(Bar(0.9, 0.95)) == "0.9 (0.95 wanted: missed)"
+    assert str(Bar(1.0, 0.97, 5)) == "1 of 5 (0.97 wanted: held)"
+    assert str(Bar(11.4, 15, at_most=True)) == "11.4 (15 wanted at most: held)"
+    assert Bar(11.4, 15, at_most=True).as_json()["at_most"] is True

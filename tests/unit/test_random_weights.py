@@ -182,6 +182,22 @@ def test_pictures_are_neither_flat_nor_saturated(tiny: Model, *, small: bool):
         assert (pictures.abs() > 1).float().mean() < 0.1
 
 
+@pytest.mark.parametrize("small", [False, True])
+@torch.inference_mode()
+def test_latents_that_are_off_by_a_hundredth_leave_40_db_of_the_pictures(
+    tiny: Model, *, small: bool
+):
+    """As of trained decoders: else rounding of latents would be told as that of a decoder."""
+    decoder = tiny.small_decoder if small else tiny.decoder
+    assert decoder is not None
+    right, drawn = torch.randn(2, 1, FRAMES, 16, 12, 20, generator=torch.Generator().manual_seed(8))
+    one, other = (
+        decoder.stream().decode(latent).clamp(-1, 1) for latent in (right, right + 0.01 * drawn)
+    )
+    squared_error = ((one - other) / 2).square().mean()
+    assert 40 < -10 * squared_error.log10() < 60
+
+
 def test_pictures_of_full_size_decoders_are_neither_flat_nor_saturated():
     """The small decoder is as wide as TAEHV's."""
     sizes = replace(Sizes.read(TINY), small_decoder=(256, 128, 64, 64))

@@ -9,6 +9,7 @@ import torch
 
 from longlive_widget import PRESETS, Engine
 from longlive_widget.cli import main
+from longlive_widget.engine.model import RANDOM_WEIGHTS
 from longlive_widget.errors import PresetError
 from longlive_widget.measure import rounding as module
 from longlive_widget.measure.likeness import Plan
@@ -124,4 +125,4 @@ def test_a_record_says_under_which_random_weights_it_was_made():
     """None where they are trained: that is in the test above."""
     random = partial(load, weights="random")
     (one,) = roundings([PRESETS["reference"]], random, Plan(prompts=1, blocks=1, size_px=(64, 48)))
-    assert one.record().facts == {"against": "float32", "random_weights": 2}
+    assert one.record().facts == {"against": "float32", "random_weights": RANDOM_WEIGHTS}
