@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # docs/decisions/0001-threads-that-sleep.md
+# docs/decisions/0001-threads-that-sleep.md
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+os.environ.setdefault("GOMP_SPINCOUNT", "300")
 
 _HOMES = {
     "Branches": "longlive_widget.engine.branches",

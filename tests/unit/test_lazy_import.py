@@ -1,5 +1,6 @@
 """What is light stays light: a fresh interpreter loads torch only when a model is asked for."""
 
+import os
 import subprocess
 import sys
 
@@ -37,6 +38,23 @@ def test_messages_load_without_torch():
 def test_a_model_is_loaded_and_reads_a_prompt_with_torch_alone():
     statement = "from longlive_widget import Engine; Engine.load('tiny').session('A red ball.')"
     assert heavy_modules_after(statement) == {"torch"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "waits"), [({}, "passive 300"), ({"GOMP_SPINCOUNT": "7"}, "passive 7")]
+)
+def test_threads_wait_as_it_asks_unless_the_user_has_asked(asked, waits):
+    names = "OMP_WAIT_POLICY", "GOMP_SPINCOUNT"
+    script = f"import os, longlive_widget; print(*map(os.environ.get, {names}))"
+    inherited = {name: value for name, value in os.environ.items() if name not in names}
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=inherited | asked,
+    )
+    assert done.stdout.strip() == waits
 
 
 def test_the_check_sees_what_is_loaded():
