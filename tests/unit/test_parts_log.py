@@ -49,7 +49,7 @@ def test_profiles_stand_beside_each_other_by_groups_of_parts():
 def test_a_profile_in_fp8_stands_beside_the_same_work_in_the_models_numbers():
     told = side_by_side(BALANCED, IN_FP8).split("### What FP8 takes: `speed` [3] beside ")[1]
     assert told.startswith("`balanced` [2]\n")
-    other = "`attention`, `cuda_graphs`, `decode_behind`, `decode_first`"
+    other = "`cuda_graphs`, `decode_behind`, `decode_first`"
     assert f"The two differ in {other} too.\n" in told
     assert [row for row in told.splitlines() if row.startswith("|")] == [
         "| part | `balanced` [2] | `speed` [3] | times as fast |",
