@@ -20,11 +20,12 @@ from longlive_widget.model.video_decoder import VideoDecoder
 from longlive_widget.optimization_log import PROMPTS
 from longlive_widget.presets import PRESETS, Preset
 
-_ASIDE_BYTES = 300_000_000
+_REPLAYED_LONG_BYTES = 50_000_000
+"""What graphs take more after 300 blocks than after few (docs/measured/elsewhere/h200-more.jsonl)."""
+_ASIDE_BYTES = 250_000_000
 """What lies beside weights and tensors on a GPU: work space of cuBLAS and cuDNN, turns of keys.
 
-0.1 GB is on record (docs/measured/elsewhere/h100.jsonl), and after 300 blocks and 10 switches some
-0.05 GB more than after few (h200-more.jsonl beside it).
+0.1 GB is on record (docs/measured/elsewhere/h100.jsonl).
 """
 _COMPILED_SHARE = 0.75
 """Of what a decoder computes with, as much on a GPU if it is compiled: 5.9 of 8.1 GB on record."""
@@ -175,7 +176,7 @@ def needed_bytes(preset: Preset, sizes: Sizes, dtype: torch.dtype, device: torch
         # what the full decoder keeps, with either decoder
         full = decoded.with_(decoder="full")
         whole = decoding if full == decoded else decoding_work(full, sizes, dtype, device.type)
-        working += passing + whole.kept_bytes
+        working += passing + whole.kept_bytes + _REPLAYED_LONG_BYTES
     # what is offloaded is there only while a prompt is read, and nothing is decoded then
     alternates = _offloads(preset, device) and not preset.decode_behind
     return (
