@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-# docs/decisions/0001-threads-that-sleep.md
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-os.environ.setdefault("GOMP_SPINCOUNT", "300")
+if "OMP_WAIT_POLICY" not in os.environ:  # docs/decisions/0001-threads-that-sleep.md
+    os.environ["OMP_WAIT_POLICY"] = "passive"
+    os.environ.setdefault("GOMP_SPINCOUNT", "300")  # rules the policy, also one that a user set
 
 _HOMES = {
     "Branches": "longlive_widget.engine.branches",

@@ -21,7 +21,10 @@ from longlive_widget.optimization_log import PROMPTS
 from longlive_widget.presets import PRESETS, Preset
 
 _REPLAYED_LONG_BYTES = 50_000_000
-"""What graphs take more after 300 blocks than after few, by measured/elsewhere/h200-more.jsonl."""
+"""More than all that is counted, by 300 replayed blocks of `ultra` and `turbo`; of what is open.
+
+docs/measured/elsewhere/h200-more.jsonl
+"""
 _ASIDE_BYTES = 250_000_000
 """What lies beside weights and tensors on a GPU: work space of cuBLAS and cuDNN, turns of keys.
 

@@ -23,7 +23,7 @@ from longlive_widget.measure.installed import installed
 from longlive_widget.measure.record import Commit, Fact, Machine, Record, Versions
 from longlive_widget.presets import FASTEST
 
-_PACKAGE = Path(longlive_widget.__file__).parent
+PACKAGE = Path(longlive_widget.__file__).parent
 _ANSWER_S = 5
 
 
@@ -119,7 +119,7 @@ def versions() -> Versions:
     )
 
 
-def commit(package: Path = _PACKAGE) -> Commit | None:
+def commit(package: Path = PACKAGE) -> Commit | None:
     """The commit that the package's folder is of; None where git does not keep it."""
     if _git(package, "ls-files", "--error-unmatch", "__init__.py") is None:
         return None  # installed, perhaps below a folder of someone else's that git keeps

@@ -1,10 +1,9 @@
 """How large the package is: what a wheel of it takes."""
 
 import io
-from pathlib import Path
 from zipfile import ZIP_DEFLATED, ZipFile
 
-import longlive_widget
+from longlive_widget.measure.environment import PACKAGE
 
 
 def zipped_bytes() -> int:
@@ -12,10 +11,9 @@ def zipped_bytes() -> int:
 
     A wheel has a few kilobytes more, of its own.
     """
-    package = Path(longlive_widget.__file__).parent
     zipped = io.BytesIO()
     with ZipFile(zipped, "w", ZIP_DEFLATED) as wheel:
-        for path in package.rglob("*"):
+        for path in PACKAGE.rglob("*"):
             if path.is_file() and "__pycache__" not in path.parts:
-                wheel.write(path, path.relative_to(package.parent))
+                wheel.write(path, path.relative_to(PACKAGE.parent))
     return zipped.tell()

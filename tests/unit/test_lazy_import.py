@@ -41,7 +41,12 @@ def test_a_model_is_loaded_and_reads_a_prompt_with_torch_alone():
 
 
 @pytest.mark.parametrize(
-    ("asked", "waits"), [({}, "passive 300"), ({"GOMP_SPINCOUNT": "7"}, "passive 7")]
+    ("asked", "waits"),
+    [
+        ({}, "passive 300"),
+        ({"GOMP_SPINCOUNT": "7"}, "passive 7"),
+        ({"OMP_WAIT_POLICY": "active"}, "active None"),
+    ],
 )
 def test_threads_wait_as_it_asks_unless_the_user_has_asked(asked, waits):
     names = "OMP_WAIT_POLICY", "GOMP_SPINCOUNT"

@@ -23,6 +23,7 @@ from longlive_widget.engine.model import (
 from longlive_widget.engine.source import model_folder
 from longlive_widget.errors import CheckpointError
 from longlive_widget.measure.package_size import zipped_bytes
+from longlive_widget.model.packed import SCALE_SUFFIX
 from longlive_widget.tiny.distill import adapter_weights, add_adapter
 
 CPU = torch.device("cpu")
@@ -129,13 +130,13 @@ def test_what_describes_no_model_is_refused(folder: Path, content: bytes):
 
 
 @pytest.mark.parametrize("load", [Engine.load, lambda folder: load_encoder(folder, CPU)])
-@pytest.mark.parametrize("half", ["encoder.conv1.bias", "decoder.conv1.bias", None])
+@pytest.mark.parametrize("half", ["encoder.conv1.weight", "decoder.conv1.weight", None])
 def test_an_autoencoder_is_whole_whichever_half_is_wanted(folder: Path, load, half: str | None):
     weights = load_file(folder / AUTOENCODER)
     if half is None:
         weights["stranger"] = torch.zeros(1)
     else:
-        del weights[half]
+        del weights[half], weights[half + SCALE_SUFFIX]
     save_file(weights, folder / AUTOENCODER)
     fault = "unexpected (stranger)" if half is None else f"missing ({half})"
     with pytest.raises(CheckpointError, match=re.escape(fault)):
