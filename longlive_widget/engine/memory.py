@@ -206,7 +206,8 @@ def plenty_bytes(preset: Preset, sizes: Sizes, dtype: torch.dtype) -> float:
     pixels = geometry.pictures_in_block(1) * geometry.width_px * geometry.height_px
     pictures = pixels * sizes.autoencoder.dim * dtype.itemsize
     counted = video_bytes(sizes, dtype) + texts + window + pictures
-    return _PLENTY * counted + prompt_bytes(preset, sizes, dtype) + _ASIDE_BYTES
+    beside = _ASIDE_BYTES + _REPLAYED_LONG_BYTES
+    return _PLENTY * counted + prompt_bytes(preset, sizes, dtype) + beside
 
 
 def _offloads(preset: Preset, device: torch.device) -> bool:
