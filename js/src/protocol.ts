@@ -139,6 +139,8 @@ export type BlockRecord = Begun & {
   device_reserved_bytes: number | null;
   profiled: boolean;
   page: PageTimes;
+  /** What the prompt was taken as after those before it; "" where that is the prompt itself. */
+  in_full: string;
   sides: SideRecord[];
   /** How many times as large as it is a difference is shown. */
   gain: number | null;
@@ -592,6 +594,7 @@ export function parseRecord(value: unknown): BlockRecord {
     device_reserved_bytes: numberOrNull(fields, "device_reserved_bytes"),
     profiled: boolean(fields, "profiled"),
     page: parsePageTimes(fields["page"]),
+    in_full: text(fields, "in_full"),
     sides: list(fields, "sides").map(parseSide),
     gain: numberOrNull(fields, "gain"),
   };

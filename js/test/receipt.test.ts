@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Landing } from "../src/protocol.ts";
-import { notLandedText, receiptText, tookText } from "../src/view/receipt.ts";
+import { notLandedText, receiptText, takenText, tookText } from "../src/view/receipt.ts";
 
 function landing(prompt: string, block: number, replacedBy: string | null = null): Landing {
   const frame = 3 * block;
@@ -74,6 +74,13 @@ describe("the receipt of a prompt that never lands", () => {
       expect(notLandedText(ball, { ...failed, status })).toBe("");
     }
     expect(notLandedText(ball, { ...failed, made: 23 })).toBe("");
+  });
+});
+
+describe("what a prompt was taken as", () => {
+  it("is said where it left something unsaid", () => {
+    expect(takenText("a blue ball bounces")).toBe("; taken as “a blue ball bounces”");
+    expect(takenText("")).toBe("");
   });
 });
 

@@ -23,6 +23,7 @@ export function recordOf(block: number): BlockRecord {
     device_bytes: null,
     device_reserved_bytes: null,
     profiled: false,
+    in_full: "",
     page: { wire_ms: null, wire_within_ms: null, decode_ms: null },
     sides: [],
     gain: null,

@@ -150,6 +150,9 @@ def _remarks(engine: "Engine", timeline: Timeline, geometry: Geometry) -> Iterat
     if engine.weights == "random":
         yield f"{engine.name} has random weights: its pictures mean nothing, its timing does"
     yield from filter(None, (engine.unheeded(entry.prompt) for entry in timeline.entries))
+    for entry, taken in zip(timeline.entries, engine.in_full(timeline), strict=True):
+        if taken not in ("", entry.prompt):
+            yield f"{entry.prompt!r} is taken as {taken!r}"
 
 
 def presets(chosen: argparse.Namespace) -> None:

@@ -409,6 +409,19 @@ class Engine:
         """The words of a prompt that the model does not know, as written, each once."""
         return self.model.text_encoder.unknown_words(prompt)
 
+    def in_full(self, timeline: Timeline | str) -> tuple[str, ...]:
+        """What each prompt of a timeline is taken as after those before it, in their order.
+
+        One that says all is taken as it is, and so is each where the model's language is open. A
+        prompt that gives way to a later one on the same block steers nothing, and is taken as ''.
+        """
+        taken, before = [], ""
+        for landing in timeline_of(timeline).landings(self.geometry.block_frames):
+            if landing.replaced_by is None:
+                before = self.model.in_full(landing.prompt, before)
+            taken.append(before if landing.replaced_by is None else "")
+        return tuple(taken)
+
     def unheeded(self, prompt: str) -> str:
         """A sentence on what a prompt is taken without: unknown words, the end of a long prompt.
 

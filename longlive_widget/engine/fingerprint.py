@@ -6,6 +6,7 @@ Where a file lies and in which form plays no part; the numbers that the model co
 import hashlib
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 
 import torch
 from torch import Tensor, nn
@@ -17,8 +18,9 @@ from longlive_widget.engine.names import ADAPTER
 def fingerprint(model: Model) -> dict[str, str]:
     """A SHA-256 of each part of a model, by the part's name; "adapter own" is that of an adapter.
 
-    Adapters are told apart from the weights that they are added to. Reads all weights once: about
-    a second for each GB. Waits for the device.
+    Its closed language, if it has one, is such a part. Adapters are told apart from the weights
+    that they are added to. Reads all weights once: about a second for each GB. Waits for the
+    device.
     """
     parts: dict[str, Mapping[str, Tensor]] = {
         "transformer": _as_loaded(model),
@@ -33,8 +35,9 @@ def fingerprint(model: Model) -> dict[str, str]:
     found = {name: _hashed(weights) for name, weights in parts.items()}
     tokenizer = model.text_encoder.tokenizer
     if tokenizer is not None:
-        words = json.dumps(sorted(tokenizer.vocabulary.items())).encode()
-        found["tokenizer"] = hashlib.sha256(words).hexdigest()
+        found["tokenizer"] = _said(sorted(tokenizer.vocabulary.items()))
+    if model.language is not None:
+        found["language"] = _said(asdict(model.language))
     return found
 
 
@@ -47,6 +50,10 @@ def _as_loaded(model: Model) -> dict[str, Tensor]:
         if name.rpartition(".")[0] not in loaded or name.endswith(".bias")
     }
     return others | {f"{layer}.weight": weight for layer, weight in loaded.items()}
+
+
+def _said(plain: object) -> str:
+    return hashlib.sha256(json.dumps(plain).encode()).hexdigest()
 
 
 def _named(part: nn.Module) -> dict[str, Tensor]:

@@ -4,7 +4,8 @@ A folder in this form holds `model.json` (the sizes), `transformer.safetensors`,
 `autoencoder.safetensors`, `text_encoder.safetensors` and `tokenizer/`; it may hold
 `adapter.safetensors`, a LoRA in the form of LongLive's `lora.pt`, which is in use from the start.
 `model.json` says whether it does, and how wide the decoder in `small_decoder.safetensors` is, if
-there is one. Weights may be packed in 8 bits.
+there is one. Weights may be packed in 8 bits. `language.json`, if it is there, says what the words
+of a closed language mean.
 """
 
 import json
@@ -20,6 +21,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from longlive_widget.cache.text import TextMemory
+from longlive_widget.engine.in_full import in_full
+from longlive_widget.engine.language import Language
 from longlive_widget.engine.names import OWN_ADAPTER
 from longlive_widget.errors import (
     CheckpointError,
@@ -171,7 +174,8 @@ class Model:
     """A transformer, a video decoder and a text encoder that belong together.
 
     `small_decoder` is a second decoder, quicker and less exact, if there is one. `adapters` are
-    what is added to the transformer's weights as they were loaded.
+    what is added to the transformer's weights as they were loaded. `language` is the closed one
+    that its prompts are in, if they are.
     """
 
     sizes: Sizes
@@ -181,6 +185,7 @@ class Model:
     weights: Weights
     adapters: Adapters
     small_decoder: TinyDecoder | None = None
+    language: Language | None = None
 
     @property
     def device(self) -> torch.device:
@@ -191,6 +196,20 @@ class Model:
     def dtype(self) -> torch.dtype:
         """In which numbers it computes."""
         return self.transformer.patch_embedding.weight.dtype
+
+    def in_full(self, prompt: str, before: str) -> str:
+        """A prompt with what `before`, the one in full that has steered so far, has said too.
+
+        The prompt itself where nothing is missing, where it is not understood or too long for that,
+        and where the model's language is open.
+        """
+        if self.language is None or not before:
+            return prompt
+        unread, words = self.text_encoder.unread, self.text_encoder.words
+        if unread(prompt) or unread(before):
+            return prompt
+        whole = in_full(prompt, words(prompt), words(before), self.language)
+        return prompt if unread(whole) else whole
 
     def read(self, prompt: str) -> TextMemory:
         """A prompt as the transformer takes it in."""
@@ -243,7 +262,8 @@ def load_model(folder: Path, where: Placement) -> Model:
         load_strictly(parts.small_decoder, _read(folder / SMALL_DECODER), folder / SMALL_DECODER)
     if where.text_encoder is None:
         load_strictly(parts.text_encoder, _read(folder / TEXT_ENCODER), folder / TEXT_ENCODER)
-    model = replace(parts, weights="trained").placed(where)
+    language = Language.read(folder)
+    model = replace(parts, weights="trained", language=language).placed(where)
     if sizes.adapter:
         model.adapters.add(OWN_ADAPTER, _read(folder / ADAPTER), folder / ADAPTER, whole=True)
     return model

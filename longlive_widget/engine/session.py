@@ -60,9 +60,10 @@ from longlive_widget.timeline import (
 class Block:
     """The pictures of latent frames that were denoised together.
 
-    `latent_frame` is the first of them; `frames` are uint8 RGB, `FHWC`; `prompt` steered them;
-    `landed` is set where a new prompt took effect with this block; `window` is what memory held
-    while it was denoised; `preset` is what it was made under.
+    `latent_frame` is the first of them; `frames` are uint8 RGB, `FHWC`; `prompt` steered them, and
+    `in_full` is what that meant after the prompts before it: the prompt itself where it says all,
+    or where the model's language is open. `landed` is set where a new prompt took effect with this
+    block; `window` is what memory held while it was denoised; `preset` is what it was made under.
     """
 
     index: int
@@ -72,6 +73,7 @@ class Block:
     landed: Landing | None
     window: Occupancy
     preset: Preset
+    in_full: str
 
 
 Early = Callable[[Block], None]
@@ -120,6 +122,7 @@ class _Latents:
     index: int
     clean_BFCHW: Tensor
     prompt: str
+    in_full: str
     landed: Landing | None
     window: Occupancy
     ready: torch.cuda.Event | None
@@ -374,8 +377,16 @@ class Session:
 
     def _block(self, made: _Latents, frames: Pictures) -> Block:
         first = made.index * self.geometry.block_frames
-        preset = made.means.preset
-        return Block(made.index, first, frames, made.prompt, made.landed, made.window, preset)
+        return Block(
+            made.index,
+            first,
+            frames,
+            made.prompt,
+            made.landed,
+            made.window,
+            made.means.preset,
+            made.in_full,
+        )
 
     def _noise_of(self, block: int) -> BlockNoise:
         """Its noise, drawn already or not; to be used once."""
@@ -456,8 +467,9 @@ class Session:
                 each = partial(self._watch.span, "step", block)
                 latent_BFCHW = self._rollout.next_block(noise(), noise, each)
         window = self.window.occupancy(self.geometry.block_frames)
-        prompt, ready = self._steering.prompt, _ready(latent_BFCHW)
-        return _Latents(block, latent_BFCHW, prompt, begun.landed, window, ready, begun.means)
+        said = self._steering.prompt, self._steering.in_full
+        ready = _ready(latent_BFCHW)
+        return _Latents(block, latent_BFCHW, *said, begun.landed, window, ready, begun.means)
 
     def _go_on_with(self, means: Means, block: int) -> None:
         """Make blocks so from `block` on; what the one before leaves is written as before."""

@@ -38,6 +38,8 @@ class Steering:
 
     def __init__(self, model: Model, prompts: PromptCache) -> None:
         self.prompt = ""
+        self.in_full = ""
+        """What the prompt means after those before it: this is what is read."""
         self._model = model
         self._prompts = prompts
         self._way: _Way | None = None
@@ -57,13 +59,12 @@ class Steering:
 
     def turn(self, entry: Entry) -> None:
         """Let an entry take over, from the next block on."""
-        transition = entry.transition
+        transition, in_full = entry.transition, self._model.in_full(entry.prompt, self.in_full)
         if transition.blocks:
-            start_BLC = self._embeds()
-            self._way = _Way(start_BLC, self._model.embed(entry.prompt), transition)
+            self._way = _Way(self._embeds(), self._model.embed(in_full), transition)
         else:
             self._way = None
-        self.prompt = entry.prompt
+        self.prompt, self.in_full = entry.prompt, in_full
         self._recache = transition.recache
         self._done = 0
         self._turned = True
@@ -80,12 +81,12 @@ class Steering:
             self._done += 1
             return self._model.transformer.read_text(blend_BLC)
         self._way = None
-        return self._prompts.get(self.prompt, self._model.read, weights=weights)
+        return self._prompts.get(self.in_full, self._model.read, weights=weights)
 
     def _embeds(self) -> Tensor:
         """What steered the last block."""
         if self._way is None:
-            return self._model.embed(self.prompt)
+            return self._model.embed(self.in_full)
         return self._way.at(self._done - 1) if self._done else self._way.start_BLC
 
 

@@ -54,6 +54,10 @@ class PromptTokenizer:
         read = self.words.encode(text, add_special_tokens=False)
         return [Token(token, *span) for token, span in zip(read.ids, read.offsets, strict=True)]
 
+    def word(self, token: Token) -> str:
+        """What a token stands for: of an unknown word that is the special token."""
+        return str(self.words.id_to_token(token.id))
+
     def read(self, text: str) -> list[Token]:
         """The tokens of a text that an encoder gets, without the end token."""
         left_out = self.unknown if self.unknown_left_out else None

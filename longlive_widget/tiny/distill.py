@@ -15,7 +15,7 @@ of all layers in turn, T tokens, D head size, L rows of text.
 """
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -60,10 +60,14 @@ Kept = tuple[tuple[Tensor, Tensor], ...]
 
 @dataclass(frozen=True, eq=False)
 class Pupil:
-    """A transformer whose adapter is the student; without it, it is the teacher."""
+    """A transformer whose adapter is the student; without it, it is the teacher.
+
+    `in_full` is the model's: what a prompt is taken as after the one before it.
+    """
 
     transformer: Transformer
     text_encoder: TextEncoder
+    in_full: Callable[[str, str], str]
 
     @contextmanager
     def as_teacher(self) -> Iterator[None]:
@@ -253,6 +257,8 @@ class Videos:
         self._count = count
         self._steps = tuple(steps)
         self._length = self._block = 0
+        self._prompts: list[str] = []
+        """In full, as the model takes them."""
 
     @torch.no_grad()
     def go_on(self, seed: int) -> Attempts:
@@ -294,9 +300,10 @@ class Videos:
         if rng.random() > SWITCH_SHARE:
             return
         before_BTK = self._asked_BTK
-        prompts = [self._switched(index, rng) for index in range(self._count)]
-        self._read(prompts)
-        self._ask(prompts, before_BTK)
+        switched = [self._switched(index, rng) for index in range(self._count)]
+        self._prompts = list(map(self._pupil.in_full, switched, self._prompts))
+        self._read(self._prompts)
+        self._ask(self._prompts, before_BTK)
         frame = self._block * self._geometry.block_frames
         latest = torch.cat(self._latest, dim=1)[:, -WINDOW_FRAMES:]
         self._student.recache(latest, frame, self._student_text)
@@ -312,7 +319,8 @@ class Videos:
         self._latest: list[Tensor] = []
         self._student, self._teacher = self._denoiser(), self._denoiser()
         self._scenes = [random_scene(rng, PUPILS) for _ in range(self._count)]
-        self._read([caption(scene, rng) for scene in self._scenes])
+        self._prompts = [caption(scene, rng) for scene in self._scenes]
+        self._read(self._prompts)
         self._asked_BTK = asked_for([scene.things for scene in self._scenes]).to(self._device)
 
     def _switched(self, index: int, rng: random.Random) -> str:

@@ -59,6 +59,7 @@ from longlive_widget.tiny.distill import (
     adapter_weights,
     add_adapter,
 )
+from longlive_widget.tiny.language import tiny_language
 from longlive_widget.tiny.learner import Learner
 from longlive_widget.tiny.motions import PICTURE
 from longlive_widget.tiny.optimizers import optimizers_for
@@ -363,7 +364,7 @@ def train_adapter(plan: Plan) -> bool:
     steps = levels(PRESETS["reference"].denoise_steps)
     reward = load_reward(plan.folder, model.sizes.autoencoder.z_dim, device)
     videos = Videos(
-        Pupil(model.transformer, model.text_encoder),
+        Pupil(model.transformer, model.text_encoder, model.in_full),
         model.sizes.geometry,
         model.sizes.sink_frames,
         POOL_VIDEOS * batch,
@@ -431,6 +432,7 @@ def _begin_model(plan: Plan) -> None:
         ),
     ).write(plan.model_folder)
     save_tokenizer(plan.model_folder / TOKENIZER)
+    tiny_language().write(plan.model_folder)
     save_packed(
         plan.model_folder / AUTOENCODER, load_file(plan.folder / "video_decoder.safetensors")
     )

@@ -253,6 +253,7 @@ def _tiled(made: Round, tiles: Tiles) -> TiledBlock:
         first.landed,
         first.window,
         first.preset,
+        first.in_full,
         tuple(map(side_record, made.figures)),
         tiles.gain,
     )

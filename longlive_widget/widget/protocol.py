@@ -335,11 +335,12 @@ class SideRecord:
 class BlockRecord:
     """What was measured of one block.
 
-    `first_picture` counts from the beginning of the video. It was made under `preset`, by its name.
-    `latency_ms` is the time from asking
-    the engine for the block to having its pictures, `encode_ms` the time to code them for the page,
-    0 where they are not sent. The time to code first pictures that were sent in an opening lies
-    inside of `latency_ms`.
+    `first_picture` counts from the beginning of the video. `in_full` is what its prompt was taken
+    as after those before it, '' where that is the prompt itself. It was made under `preset`, by its
+    name. `latency_ms` is the time from asking the engine for the block to having its pictures,
+    `encode_ms` the time to code them for the page, 0 where they are not sent. The time to code
+    first pictures that were sent in an opening lies inside of `latency_ms`.
+
     `parts_ms` is what of the engine's work has ended since the block before, by the engine's names
     for it: with what runs behind or on a GPU, also of that block. "step 1" and so on are inside of
     "steps", "transfer" inside of "decode". A block that is not `displayed`
@@ -373,6 +374,7 @@ class BlockRecord:
     device_reserved_bytes: int | None
     profiled: bool = False
     page: PageTimes = PageTimes()
+    in_full: str = ""
     sides: tuple[SideRecord, ...] = ()
     gain: int | None = None
 

@@ -731,6 +731,7 @@ class Runner:
             device_bytes=memory.device_bytes,
             device_reserved_bytes=memory.device_reserved_bytes,
             profiled=profiled,
+            in_full=block.in_full if block.in_full != block.prompt else "",
             sides=sides_of(block),
             gain=gain_of(block),
         )

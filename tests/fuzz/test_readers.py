@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 
 from longlive_widget import Engine, Recording, Timeline
 from longlive_widget.cli.main import _parser
+from longlive_widget.engine.language import LANGUAGE, Language
 from longlive_widget.engine.model import Sizes
 from longlive_widget.engine.session import Session
 from longlive_widget.errors import LONGEST, LongLiveError
@@ -30,6 +31,7 @@ from longlive_widget.runs.manifest import Manifest, picture_hashes
 from longlive_widget.runs.recording import JOURNAL, MANIFEST, VIDEO, RecordingFolder
 from longlive_widget.timeline import Transition
 from longlive_widget.timeline_forms import timeline_as, timeline_from
+from longlive_widget.tiny.language import tiny_language
 from longlive_widget.widget.load_times import last_load_s
 from longlive_widget.widget.protocol import parse
 from tests.fuzz.conftest import ASKED, CI_EXAMPLES, RECORD
@@ -178,6 +180,11 @@ def read_model(known: Known, content: bytes) -> Sizes:
     return Sizes.read(known.folder)
 
 
+def read_language(known: Known, content: bytes) -> Language | None:
+    known.at(LANGUAGE, content)
+    return Language.read(known.folder)
+
+
 REQUESTS = {
     "blocks": lambda known, said: known.session.blocks(said),
     "replan": lambda known, said: known.session.replan(said),
@@ -237,6 +244,10 @@ READERS: dict[str, Way] = {
     "sizes of a model (model.json)": (
         lambda known: changed_twice(known.model).map(as_json) | files(as_json(known.model)),
         read_model,
+    ),
+    "a closed language (language.json)": (
+        lambda _: changed_twice(asdict(tiny_language())).map(as_json),
+        read_language,
     ),
     "presets (YAML)": (
         lambda _: (

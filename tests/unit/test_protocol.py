@@ -104,7 +104,7 @@ MIB = 2**20
 SHOWN = BlockRecord(
     8, 24, 93, 12, "a blue star", "reference", STAR, 412.5, PARTS_MS, 3.25, 1, displayed=True,
     window=SHOWN_IN, window_bytes=6 * MIB, host_bytes=900 * MIB, device_bytes=None,
-    device_reserved_bytes=None, page=PageTimes(4.5, 2.0, 31.25),
+    device_reserved_bytes=None, page=PageTimes(4.5, 2.0, 31.25), in_full="a big blue star bounces",
 )  # fmt: skip
 UNSEEN = BlockRecord(
     9, 27, 105, 12, 'a "blue" star, <b>', "quality", None, 380.0, {}, 3.0, 0, displayed=False,

@@ -19,6 +19,7 @@ from longlive_widget.timeline import Entry, Transition
 
 RED = "a red ball moves right on black"
 BLUE = "a blue star rests in the snow"
+RING = "a small green ring spins slowly at sunset"
 SMALL_PX = (48, 32)
 SLERP = Transition(2, "slerp")
 
@@ -91,10 +92,10 @@ def test_a_transition_is_a_rollout_over_blends_of_the_embeddings(engine, recache
 
 
 def test_a_prompt_that_comes_in_a_transition_takes_over_from_the_blend(engine):
-    start, end, ring = map(engine.model.embed, (RED, BLUE, "a green ring"))
+    start, end, ring = map(engine.model.embed, (RED, BLUE, RING))
     a_fifth = torch.lerp(start, end, 1 / 5)
     wanted = by_hand(engine, {0: start, 2: a_fifth, 3: torch.lerp(a_fifth, ring, 1 / 2), 4: ring})
-    interrupted = plan(Transition(4)).with_entry(Entry(9, "a green ring", Transition(1)))
+    interrupted = plan(Transition(4)).with_entry(Entry(9, RING, Transition(1)))
     assert all(same(wanted, made(engine, interrupted)))
 
 

@@ -12,7 +12,7 @@ import { make } from "./elements.ts";
 import { type Item, menu } from "./menu.ts";
 import { type Ask, promptField } from "./prompt-field.ts";
 import { recalled, used } from "./recall.ts";
-import { notLandedText, receiptText, tookText } from "./receipt.ts";
+import { notLandedText, receiptText, takenText, tookText } from "./receipt.ts";
 import { shortly, transitionItems, transitionText } from "./transition-menu.ts";
 
 export type PromptBar = {
@@ -97,7 +97,8 @@ export function promptBar(
       promised = promised !== undefined && promised.block > landing.block ? promised : undefined;
       receipt.dataset["phase"] = "landed";
       const place = `landed at block ${landing.block}, ${atSeconds.toFixed(2)} s`;
-      receipt.textContent = `${receiptText(landing, marks, place)}${tookText(record.parts_ms)}`;
+      const said = `${receiptText(landing, marks, place)}${takenText(record.in_full)}`;
+      receipt.textContent = `${said}${tookText(record.parts_ms)}`;
     },
   };
 

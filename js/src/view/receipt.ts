@@ -41,6 +41,11 @@ export function notLandedText(
   return `${what}. It stays on the timeline at block ${landing.block}: ${next}.`;
 }
 
+/** What a prompt was taken as, where it left something unsaid: "; taken as “a blue ball bounces”". */
+export function takenText(inFull: string): string {
+  return inFull === "" ? "" : `; taken as “${inFull}”`;
+}
+
 const PARTS = { text: "reading", "re-cache": "re-cache" };
 
 /** What a switch took of the making of its block: "; took 34 ms (reading 4, re-cache 30)". */

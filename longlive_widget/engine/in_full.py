@@ -1,0 +1,345 @@
+"""A prompt in full: what it leaves unsaid is as the prompts before it have said.
+
+"It turns blue" says nothing of a shape, a motion or a ground, and who hears it alone has only the
+pictures to go by. Here it becomes "a big blue ball bounces on white". Understands scenes of one or
+two things in a closed `Language`; a prompt that it does not understand stays as it is.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import permutations
+
+from longlive_widget.engine.language import Aspect, Language, Part
+
+_ARTICLES = frozenset({"a", "an", "the"})
+_BECOMES = frozenset({"becomes", "turns"})
+_SUBJECTS = frozenset({"it", "both"})
+_ARE = frozenset({"is", "are"})
+_MEANINGLESS = frozenset({"and", ",", ".", "now", "there", "that"})
+_GROUND = frozenset({"background", "ground"})
+_MOST_THINGS = 2
+_NAMED_BY: tuple[Aspect, ...] = ("shape", "color")
+Values = dict[Aspect, str]
+
+
+@dataclass
+class _Mention:
+    """What a prompt says of one thing: what it is, what it becomes, what it does."""
+
+    article: str = ""
+    is_now: Values = field(default_factory=dict)
+    becomes: Values = field(default_factory=dict)
+    does: Values = field(default_factory=dict)
+    trails: bool = False
+    """Whether it is a participle behind the noun that says what it does."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether its noun has been said."""
+        return "shape" in self.is_now or self.article in _SUBJECTS
+
+    @property
+    def said(self) -> Values:
+        """All that is said of it, as it is to be."""
+        return self.is_now | self.becomes | self.does
+
+
+class _NotUnderstoodError(Exception):
+    """A prompt says what no scene of this language is, or says it in another way."""
+
+
+@dataclass(frozen=True)
+class _Scene:
+    """One or two things and what is known of each, and the ground."""
+
+    things: tuple[Values, ...]
+    ground: str | None
+
+
+def in_full(prompt: str, words: Sequence[str], before: Sequence[str], language: Language) -> str:
+    """A prompt with all that the one before it, itself in full, has said and it does not change.
+
+    A thing that is named anew goes by its colour and shape. A new motion brings its own speed.
+
+    Args:
+        prompt: as it was typed; given back where nothing is missing, or it is not understood.
+        words: its words, as the tokenizer takes them.
+        before: those of the prompt that has steered so far, in full.
+        language: what both are in.
+    """
+    try:
+        here, there = (_Reader(language.parts(_as_state(said))) for said in (words, before))
+        scene = _whole(there)
+        resolved = _resolved(here, scene)
+    except _NotUnderstoodError:
+        return prompt
+    if resolved == _Scene(tuple(m.said for m in here.mentions), here.ground):
+        return prompt
+    named = {value for mention in here.mentions for value in mention.said.values()}
+    return _written(language, resolved, named)
+
+
+def _as_state(words: Sequence[str]) -> list[str]:
+    """Words in which a ground does not become black, but is: so its name is known."""
+    return [
+        "is" if at and word in _BECOMES and words[at - 1] in _GROUND else word
+        for at, word in enumerate(words)
+    ]
+
+
+class _Reader:
+    """The things and the ground that a prompt speaks of."""
+
+    def __init__(self, parts: Sequence[Part]) -> None:
+        self.mentions: list[_Mention] = []
+        self.ground: str | None = None
+        self._into: Values | None = None
+        """What looks are said of now, where that is not the noun before its shape."""
+        self._expects_complement = False
+        self._together = False
+        """What follows is said of all things so far."""
+        self._expects_ground = False
+        before = Part("")
+        for at, part in enumerate(parts):
+            if self._expects_ground:
+                self._take_of_ground(part)
+            else:
+                self._take(part, before, parts[at + 1 :])
+            before = part
+        if self._expects_ground:
+            raise _NotUnderstoodError
+        self._tidy()
+
+    def _take(self, part: Part, before: Part, following: Sequence[Part]) -> None:
+        if part.words in _BECOMES and _is_complement(following):
+            self._become()
+        elif part.aspect is None:
+            self._take_glue(part.words, before.words)
+        elif part.aspect == "ground":
+            self._stand(part.value)
+        elif part.aspect == "motion":
+            self._move(part, of_another=_is_look(following) or self._precedes(following))
+        elif part.aspect == "speed":
+            self._pace(part, following)
+        elif part.also is not None and before.aspect in ("shape", "speed"):
+            self._move(part.also, of_another=False)
+        else:
+            self._look(part.aspect, part.value, of_another=_leads_to_shape([part, *following]))
+
+    def _take_glue(self, word: str, before: str) -> None:
+        if word in _GROUND:
+            self._expects_ground = True
+        elif word == "both" and self.mentions:
+            self._together = True
+        elif word in _ARTICLES or word in _SUBJECTS:
+            self._begin(word)
+        elif word in _BECOMES or (word in _ARE and before not in ("that", "there")):
+            self._become()
+        elif word in _ARE and before == "that":
+            self._into = self._latest.is_now
+        elif word not in _MEANINGLESS and word not in _ARE:
+            raise _NotUnderstoodError
+
+    def _take_of_ground(self, part: Part) -> None:
+        """After "the background": that it is, or becomes, and what."""
+        if part.aspect == "ground":
+            self._stand(part.value)
+            self._expects_ground = False
+        elif part.words not in _ARE | _ARTICLES | {"now"}:
+            raise _NotUnderstoodError
+
+    def _stand(self, ground: str) -> None:
+        if self.ground not in (None, ground):
+            raise _NotUnderstoodError
+        self.ground = ground
+
+    def _begin(self, article: str) -> None:
+        """A noun, unless this is the article of what something becomes, or of what does already."""
+        if self._expects_complement and article in _ARTICLES:
+            self._expects_complement = False
+        elif self.mentions and not self._latest.is_now and not self._latest.article:
+            self._latest.article = article
+        elif self.mentions and article == "it":
+            self._into = None  # what was named in the same breath
+        else:
+            self._mention(article)
+
+    def _mention(self, article: str = "") -> None:
+        self.mentions.append(_Mention(article))
+        self._into = None
+
+    def _become(self) -> None:
+        self._into = self._latest.becomes
+        self._expects_complement = True
+
+    def _look(self, aspect: Aspect, value: str, *, of_another: bool) -> None:
+        self._expects_complement = False
+        if self._into is None and self.mentions and self._latest.closed and of_another:
+            self._mention()
+        _put(self._latest.is_now if self._into is None else self._into, aspect, value)
+
+    def _precedes(self, following: Sequence[Part]) -> bool:
+        """Whether a motion stands before its thing: "moving left: a star"."""
+        named = [part for part in following[:3] if part.words not in _ARTICLES][:2]
+        is_next = len(named) == 2 and named[0].words == "," and _is_look(named[1:])
+        return is_next and bool(self.mentions) and "motion" in self._latest.does
+
+    def _move(self, part: Part, *, of_another: bool) -> None:
+        self._expects_complement, self._into = False, None
+        if of_another and self.mentions and self._latest.closed:
+            self._mention()
+        self._together = self._together or part.form == "of both"
+        self._latest.trails = part.form == "doing" and self._latest.closed
+        for mention in self._moving:
+            _put(mention.does, "motion", part.value)
+
+    def _pace(self, part: Part, following: Sequence[Part]) -> None:
+        """A speed: of what moves already, or of what is about to."""
+        if following and following[0].aspect == "motion":
+            self._together = self._together or following[0].form == "of both"
+            if _is_look(following[1:]) and self.mentions and self._latest.closed:
+                self._mention()
+        for mention in self._moving:
+            _put(mention.does, "speed", part.value)
+
+    @property
+    def _moving(self) -> list[_Mention]:
+        """Whom a motion or a speed is said of."""
+        return self.mentions if self._together and self.mentions else [self._latest]
+
+    @property
+    def _latest(self) -> _Mention:
+        if not self.mentions:
+            self._mention()
+        return self.mentions[-1]
+
+    def _tidy(self) -> None:
+        """Leave out nouns of which nothing is said; a participle at the end is said of all."""
+        self.mentions = [mention for mention in self.mentions if mention.said]
+        _require_things(self.mentions)
+        if len(self.mentions) == _MOST_THINGS:
+            first, last = self.mentions
+            if last.trails and not first.does:
+                first.does = dict(last.does)
+
+
+def _require_things(mentions: Sequence[_Mention]) -> None:
+    """Make sure that these are one or two things, or "it", and each of two has its noun."""
+    nameless = [mention for mention in mentions if "shape" not in mention.is_now]
+    if (
+        len(mentions) > _MOST_THINGS
+        or any(mention.article in _ARTICLES for mention in nameless)
+        or (nameless and len(mentions) == _MOST_THINGS)
+    ):
+        raise _NotUnderstoodError
+
+
+def _is_look(following: Sequence[Part]) -> bool:
+    return bool(following) and following[0].aspect in ("color", "size", "shape")
+
+
+def _leads_to_shape(following: Sequence[Part]) -> bool:
+    """Whether these begin with looks of a shape, and not with looks behind one."""
+    for part in following:
+        if part.aspect == "shape":
+            return True
+        if part.aspect not in ("color", "size") and part.words not in ("and", ","):
+            return False
+    return False
+
+
+def _is_complement(following: Sequence[Part]) -> bool:
+    """Whether "turns" means "becomes" before these, and not "spins"."""
+    return _is_look(following) or (bool(following) and following[0].words in _ARTICLES)
+
+
+def _put(values: Values, aspect: Aspect, value: str) -> None:
+    if values.setdefault(aspect, value) != value:
+        raise _NotUnderstoodError
+
+
+def _whole(reader: _Reader) -> _Scene:
+    """The scene that a prompt describes by itself."""
+    things = tuple(mention.said for mention in reader.mentions)
+    if not things or not all("shape" in thing for thing in things):
+        raise _NotUnderstoodError
+    return _Scene(things, reader.ground)
+
+
+def _resolved(reader: _Reader, before: _Scene) -> _Scene:
+    """What a prompt asks for where that scene is."""
+    return _Scene(tuple(_things(reader.mentions, before.things)), reader.ground or before.ground)
+
+
+def _things(mentions: list[_Mention], before: tuple[Values, ...]) -> Iterator[Values]:
+    if not mentions:
+        yield from before
+    elif mentions[0].article == "both" and len(before) == _MOST_THINGS:
+        yield from (_changed(old, mentions[0]) for old in before)
+    elif len(mentions) == _MOST_THINGS:
+        yield from _both(mentions, before)
+    elif len(before) == 1:
+        yield _changed(before[0], mentions[0])
+    elif mentions[0].article == "the":
+        meant = _meant(mentions[0], before)
+        yield from (_changed(old, mentions[0]) if old is meant else old for old in before)
+    elif "shape" in mentions[0].is_now:  # the only one from now on
+        yield _changed(_same(mentions[0], before), mentions[0])
+    else:
+        raise _NotUnderstoodError
+
+
+def _both(mentions: list[_Mention], before: tuple[Values, ...]) -> Iterator[Values]:
+    """Two things that are named, in the order of before where there were two."""
+    if len(before) == 1:
+        alike = [_alike(mention, before[0]) for mention in mentions]
+        old = alike.index(max(alike)) if any(alike) else None
+        for index, mention in enumerate(mentions):
+            yield _changed(before[0] if index == old else {}, mention)
+        return
+    ordered = max(
+        permutations(mentions),
+        key=lambda order: sum(map(_alike, order, before)),
+    )
+    yield from map(_changed, before, ordered)
+
+
+def _meant(mention: _Mention, before: tuple[Values, ...]) -> Values:
+    """The one of two things that is spoken of: by what it was, or what it keeps."""
+    scores = [_alike(mention, old) for old in before]
+    best = max(scores)
+    named = sum(aspect in mention.is_now for aspect in _NAMED_BY)
+    if best == 0 or scores.count(best) > 1 or (mention.becomes and best < named):
+        raise _NotUnderstoodError
+    return before[scores.index(best)]
+
+
+def _same(mention: _Mention, before: tuple[Values, ...]) -> Values:
+    """The thing of before that has this colour and shape, or one of which nothing is known."""
+    same = [old for old in before if _alike(mention, old) == len(_NAMED_BY)]
+    return same[0] if same else {}
+
+
+def _alike(mention: _Mention, old: Values) -> int:
+    """In how many of colour and shape a mention is what a thing was."""
+    return sum(aspect in old and mention.is_now.get(aspect) == old[aspect] for aspect in _NAMED_BY)
+
+
+def _changed(old: Values, mention: _Mention) -> Values:
+    kept = {aspect: value for aspect, value in old.items() if aspect != "speed"}
+    return (kept if "motion" in mention.does else old) | mention.said
+
+
+def _written(language: Language, scene: _Scene, named: set[str]) -> str:
+    clauses = []
+    for thing in scene.things:
+        said = {
+            aspect: language.written(aspect, value)
+            for aspect, value in thing.items()
+            if language.unsaid.get(aspect) != value or value in named
+        }
+        noun = " ".join(said[a] for a in ("size", "color", "shape") if a in said)
+        does = [said[a] for a in ("motion", "speed") if a in said]
+        clauses.append(" ".join(["an" if noun[0] in "aeiou" else "a", noun, *does]))
+    place = [] if scene.ground is None else [language.written("ground", scene.ground)]
+    return " ".join([" and ".join(clauses), *place])
