@@ -63,7 +63,7 @@ def in_full(prompt: str, words: Sequence[str], before: Sequence[str], language: 
 
     Args:
         prompt: as it was typed; given back where nothing is missing, or it is not understood.
-        words: its words, as the tokenizer takes them.
+        words: its words, as the text encoder gets them.
         before: those of the prompt that has steered so far, in full.
         language: what both are in.
     """

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from playwright.sync_api import expect
 
 from tests.browser.lab import (
     ROOT,
@@ -15,7 +16,8 @@ from tests.browser.lab import (
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 # The timeline of the quickstart has ended at night: only this prompt makes the picture bright.
-PROMPT = "a blue square moves right on a white background"
+PROMPT = "it turns blue on a white background"
+IN_FULL = "a big blue star circles on white"
 DARK, BRIGHT = 100, 180
 CELLS_S = 180
 
@@ -42,6 +44,7 @@ def test_the_quickstart_plays_lands_a_typed_prompt_and_holds(lab, screenshots):
         wait_for_data(page, f"d.landed === '{PROMPT}'")
         assert prompt_before != data(page)["prompt"] == PROMPT
         assert brightness(page) > BRIGHT
+        expect(player.locator(".ll-receipt")).to_contain_text(f"; taken as “{IN_FULL}”")
         page.locator(".ll-chart[data-ready]").wait_for()
         screenshots.take(player, "quickstart.png")
         screenshots.take(page, "quickstart-page.png")

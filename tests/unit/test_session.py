@@ -69,8 +69,10 @@ def test_a_video_made_in_parts_is_the_video_made_at_once(engine: Engine):
 def test_a_session_is_a_rollout_from_the_noise_of_its_seed(engine: Engine, positions: str):
     """The golden cases hold the rollout; a switch after the window is full shows all its parts."""
     narrow = Engine(engine.model, Preset("narrow", "", (1000, 500), window_frames=6))
-    switch, seed, model, geometry = "it turns blue", 7, engine.model, Geometry(*SMALL_PX)
-    made = _pictures(narrow, Timeline.of(RED, (9, switch)), 5, seed=seed, positions=positions)
+    seed, model, geometry = 7, engine.model, Geometry(*SMALL_PX)
+    timeline = Timeline.of(RED, (9, "it turns blue"))
+    made = _pictures(narrow, timeline, 5, seed=seed, positions=positions)
+    said = engine.in_full(timeline)
 
     layers, tokens = model.transformer.config.layers, geometry.tokens_per_frame
     window = RollingWindow(layers, tokens, 6, 3, relative=positions == "relative")
@@ -80,7 +82,7 @@ def test_a_session_is_a_rollout_from_the_noise_of_its_seed(engine: Engine, posit
     with torch.inference_mode():
         for block in range(5):
             if block in (0, 3):
-                embeds = model.text_encoder.encode([RED if block == 0 else switch])
+                embeds = model.text_encoder.encode([said[block // 3]])
                 rollout.steer(model.transformer.read_text(embeds))
             generator = torch.Generator().manual_seed(seed * MOST_BLOCKS + block)
             shape = (2, 1, *geometry.latent_block_shape)
