@@ -15,7 +15,7 @@ _ARTICLES = frozenset({"a", "an", "the"})
 _BECOMES = frozenset({"becomes", "turns"})
 _SUBJECTS = frozenset({"it", "both"})
 _ARE = frozenset({"is", "are"})
-_MEANINGLESS = frozenset({"and", ",", ".", "now", "there", "that"})
+_MEANINGLESS = frozenset({"and", ",", ".", "now", "there", "that", "two"})
 _GROUND = frozenset({"background", "ground"})
 _MOST_THINGS = 2
 _NAMED_BY: tuple[Aspect, ...] = ("shape", "color")
@@ -98,6 +98,8 @@ class _Reader:
         self._expects_complement = False
         self._together = False
         """What follows is said of all things so far."""
+        self._counted: str | None = None
+        """The shape of which there are two."""
         self._expects_ground = False
         before = Part("")
         for at, part in enumerate(parts):
@@ -121,14 +123,18 @@ class _Reader:
             self._move(part, of_another=_is_look(following) or self._precedes(following))
         elif part.aspect == "speed":
             self._pace(part, following)
-        elif part.also is not None and before.aspect in ("shape", "speed"):
-            self._move(part.also, of_another=False)
+        elif part.also is not None and _is_verb(part, before):
+            self._move(part.also, of_another=_is_look(following))
+        elif part.form == "two":
+            self._counted = part.value
         else:
             self._look(part.aspect, part.value, of_another=_leads_to_shape([part, *following]))
 
     def _take_glue(self, word: str, before: str) -> None:
         if word in _GROUND:
             self._expects_ground = True
+        elif word in ("one", "other"):
+            self._take_one(word)
         elif word == "both" and self.mentions:
             self._together = True
         elif word in _ARTICLES or word in _SUBJECTS:
@@ -139,6 +145,16 @@ class _Reader:
             self._into = self._latest.is_now
         elif word not in _MEANINGLESS and word not in _ARE:
             raise _NotUnderstoodError
+
+    def _take_one(self, word: str) -> None:
+        """One of two that were counted: "one red", "a red one", "the other"."""
+        if self._counted is None:
+            raise _NotUnderstoodError
+        if not self.mentions or self._latest.closed:
+            if word == "other":
+                raise _NotUnderstoodError
+            self._mention()
+        _put(self._latest.is_now, "shape", self._counted)
 
     def _take_of_ground(self, part: Part) -> None:
         """After "the background": that it is, or becomes, and what."""
@@ -217,6 +233,8 @@ class _Reader:
         """Leave out nouns of which nothing is said; a participle at the end is said of all."""
         self.mentions = [mention for mention in self.mentions if mention.said]
         _require_things(self.mentions)
+        if self._counted is not None and len(self.mentions) != _MOST_THINGS:
+            raise _NotUnderstoodError
         if len(self.mentions) == _MOST_THINGS:
             first, last = self.mentions
             if last.trails and not first.does:
@@ -238,11 +256,18 @@ def _is_look(following: Sequence[Part]) -> bool:
     return bool(following) and following[0].aspect in ("color", "size", "shape")
 
 
+def _is_verb(part: Part, before: Part) -> bool:
+    """Whether "circle" or "circles", which may be shapes, say what something does."""
+    if part.form == "two":
+        return before.words != "two"
+    return before.aspect in ("shape", "speed")
+
+
 def _leads_to_shape(following: Sequence[Part]) -> bool:
     """Whether these begin with looks of a shape, and not with looks behind one."""
     for part in following:
         if part.aspect == "shape":
-            return True
+            return part.form != "two"
         if part.aspect not in ("color", "size") and part.words not in ("and", ","):
             return False
     return False

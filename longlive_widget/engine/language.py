@@ -26,14 +26,15 @@ Ways = Mapping[str, Sequence[str]]
 class Part(NamedTuple):
     """Some words of a prompt, and the value of an aspect that they say; glue has no aspect.
 
-    `form` is a verb's: "bounces", "bouncing", or "bounce" as it is said of two. `also` is what else
+    `form` is a verb's, "bounces", "bouncing", or "bounce" as it is said of two, or a shape's, of
+    which there may be two: "stars". `also` is what else
     the same words may say, as "circle" does.
     """
 
     words: str
     aspect: Aspect | None = None
     value: str = ""
-    form: Literal["says", "doing", "of both"] = "says"
+    form: Literal["says", "doing", "of both", "two"] = "says"
     also: "Part | None" = None
 
 
@@ -41,11 +42,13 @@ class Part(NamedTuple):
 class Language:
     """How shapes, colours, sizes, motions, speeds and grounds are said, each value in its ways.
 
-    `doing` and `of_both` are further ways to say motions: "bouncing", and "bounce" of two things.
+    `two` are shapes that are counted: "stars". `doing` and `of_both` are further ways to say
+    motions: "bouncing", and "bounce" of two things.
     `unsaid` are values that are meant where a prompt says nothing.
     """
 
     shape: Ways
+    two: Ways
     color: Ways
     size: Ways
     speed: Ways
@@ -158,6 +161,8 @@ class Language:
         for aspect, table in plain.items():
             for value, ways in table.items():
                 yield from ((way, Part(way, aspect, value)) for way in ways)
+        for value, ways in self.two.items():
+            yield from ((way, Part(way, "shape", value, "two")) for way in ways)
         for value, ways in self.motion.items():
             yield from ((way, Part(way, "motion", value)) for way in ways)
         for value, ways in self.doing.items():

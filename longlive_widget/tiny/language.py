@@ -8,6 +8,7 @@ from longlive_widget.tiny.motions import MOTIONS
 from longlive_widget.tiny.phrases import joined
 from longlive_widget.tiny.words import (
     COLOR_WORDS,
+    PLURAL_SHAPES,
     SHAPE_WORDS,
     SIZE_WORDS,
     SPEED_WORDS,
@@ -22,6 +23,10 @@ def tiny_language() -> Language:
     """All that captions can say."""
     return Language(
         shape={shape: _each(ways) for shape, ways in SHAPE_WORDS.items()},
+        two={
+            shape: _each(PLURAL_SHAPES[way] for way in ways if way in PLURAL_SHAPES)
+            for shape, ways in SHAPE_WORDS.items()
+        },
         color={color: _each(ways) for color, ways in COLOR_WORDS.items()},
         size={size: _each(ways) for size, ways in SIZE_WORDS.items()},
         speed={speed: _each(ways) for speed, ways in SPEED_WORDS.items()},
