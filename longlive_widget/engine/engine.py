@@ -412,15 +412,17 @@ class Engine:
     def in_full(self, timeline: Timeline | str) -> tuple[str, ...]:
         """What each prompt of a timeline is taken as after those before it, in their order.
 
-        One that says all is taken as it is, and so is each where the model's language is open. A
-        prompt that gives way to a later one on the same block steers nothing, and is taken as ''.
+        One that says all, or is not understood, is taken as it is, and so is each where the model's
+        language is open. A prompt that gives way to a later one on the same block steers nothing,
+        and is taken as ''.
         """
-        taken, before = [], ""
+        said, known = [], ""
         for landing in timeline_of(timeline).landings(self.geometry.block_frames):
+            taken = ""
             if landing.replaced_by is None:
-                before = self.model.in_full(landing.prompt, before)
-            taken.append(before if landing.replaced_by is None else "")
-        return tuple(taken)
+                taken, known = self.model.take(landing.prompt, known)
+            said.append(taken)
+        return tuple(said)
 
     def unheeded(self, prompt: str) -> str:
         """A sentence on what a prompt is taken without: unknown words, the end of a long prompt.

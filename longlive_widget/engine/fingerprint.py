@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from longlive_widget.engine.model import Model
-from longlive_widget.engine.names import ADAPTER
+from longlive_widget.engine.names import ADAPTER, LANGUAGE
 
 
 def fingerprint(model: Model) -> dict[str, str]:
@@ -37,7 +37,7 @@ def fingerprint(model: Model) -> dict[str, str]:
     if tokenizer is not None:
         found["tokenizer"] = _said(sorted(tokenizer.vocabulary.items()))
     if model.language is not None:
-        found["language"] = _said(asdict(model.language))
+        found[LANGUAGE] = _said(asdict(model.language))
     return found
 
 

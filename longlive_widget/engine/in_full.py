@@ -12,7 +12,8 @@ from itertools import permutations
 from longlive_widget.engine.language import Aspect, Language, Part
 
 _ARTICLES = frozenset({"a", "an", "the"})
-_BECOMES = frozenset({"becomes", "turns"})
+_BECOMES = frozenset({"becomes", "turns", "turn", "turning"})
+_STAYS = frozenset({"stays", "stay", "staying"})
 _SUBJECTS = frozenset({"it", "both"})
 _ARE = frozenset({"is", "are"})
 _MEANINGLESS = frozenset({"and", ",", ".", "now", "there", "that", "two"})
@@ -39,6 +40,13 @@ class _Mention:
         return "shape" in self.is_now or self.article in _SUBJECTS
 
     @property
+    def takes_back(self) -> bool:
+        """Whether it is to be something else than what it is called."""
+        return any(
+            self.is_now.get(aspect, value) != value for aspect, value in self.becomes.items()
+        )
+
+    @property
     def said(self) -> Values:
         """All that is said of it, as it is to be."""
         return self.is_now | self.becomes | self.does
@@ -56,24 +64,30 @@ class _Scene:
     ground: str | None
 
 
-def in_full(prompt: str, words: Sequence[str], before: Sequence[str], language: Language) -> str:
+def in_full(
+    prompt: str, words: Sequence[str], before: Sequence[str], language: Language
+) -> str | None:
     """A prompt with all that the one before it, itself in full, has said and it does not change.
 
     A thing that is named anew goes by its colour and shape. A new motion brings its own speed.
 
     Args:
-        prompt: as it was typed; given back where nothing is missing, or it is not understood.
-        words: its words, as the text encoder gets them.
-        before: those of the prompt that has steered so far, in full.
+        prompt: as it was typed; given back where nothing is missing.
+        words: its words, as the tokenizer takes them.
+        before: those of the last prompt in full, or none.
         language: what both are in.
+
+    Returns:
+        None where it is not understood, or leaves something unsaid that nothing before has said.
     """
     try:
         here, there = (_Reader(language.parts(_as_state(said))) for said in (words, before))
-        scene = _whole(there)
-        resolved = _resolved(here, scene)
+        scene = _whole(there) if before else None
+        resolved = _whole(here) if scene is None else _resolved(here, scene)
     except _NotUnderstoodError:
-        return prompt
-    if resolved == _Scene(tuple(m.said for m in here.mentions), here.ground):
+        return None
+    says_all = resolved == _Scene(tuple(m.said for m in here.mentions), here.ground)
+    if says_all and not any(mention.takes_back for mention in here.mentions):
         return prompt
     named = {value for mention in here.mentions for value in mention.said.values()}
     return _written(language, resolved, named)
@@ -93,7 +107,7 @@ class _Reader:
     def __init__(self, parts: Sequence[Part]) -> None:
         self.mentions: list[_Mention] = []
         self.ground: str | None = None
-        self._into: Values | None = None
+        self._into: list[Values] = []
         """What looks are said of now, where that is not the noun before its shape."""
         self._expects_complement = False
         self._together = False
@@ -101,6 +115,8 @@ class _Reader:
         self._counted: str | None = None
         """The shape of which there are two."""
         self._expects_ground = False
+        self.adds = bool(parts) and parts[0].words == "and"
+        """Whether its thing is one more."""
         before = Part("")
         for at, part in enumerate(parts):
             if self._expects_ground:
@@ -113,22 +129,26 @@ class _Reader:
         self._tidy()
 
     def _take(self, part: Part, before: Part, following: Sequence[Part]) -> None:
-        if part.words in _BECOMES and _is_complement(following):
+        if part.words in _BECOMES | _STAYS and _is_complement(part, following):
             self._become()
         elif part.aspect is None:
             self._take_glue(part.words, before.words)
-        elif part.aspect == "ground":
-            self._stand(part.value)
         elif part.aspect == "motion":
-            self._move(part, of_another=_is_look(following) or self._precedes(following))
-        elif part.aspect == "speed":
-            self._pace(part, following)
+            self._move(part, before, following)
         elif part.also is not None and _is_verb(part, before):
-            self._move(part.also, of_another=_is_look(following))
+            self._move(part.also, before, following)
         elif part.form == "two":
             self._counted = part.value
         else:
-            self._look(part.aspect, part.value, of_another=_leads_to_shape([part, *following]))
+            self._take_value(part.aspect, part, following)
+
+    def _take_value(self, aspect: Aspect, part: Part, following: Sequence[Part]) -> None:
+        if aspect == "ground":
+            self._stand(part.value)
+        elif aspect == "speed":
+            self._pace(part, following)
+        else:
+            self._look(aspect, part.value, of_another=_leads_to_shape([part, *following]))
 
     def _take_glue(self, word: str, before: str) -> None:
         if word in _GROUND:
@@ -142,7 +162,7 @@ class _Reader:
         elif word in _BECOMES or (word in _ARE and before not in ("that", "there")):
             self._become()
         elif word in _ARE and before == "that":
-            self._into = self._latest.is_now
+            self._into = [self._latest.is_now]
         elif word not in _MEANINGLESS and word not in _ARE:
             raise _NotUnderstoodError
 
@@ -154,6 +174,8 @@ class _Reader:
             if word == "other":
                 raise _NotUnderstoodError
             self._mention()
+        if word == "other":
+            self._latest.article = word
         _put(self._latest.is_now, "shape", self._counted)
 
     def _take_of_ground(self, part: Part) -> None:
@@ -176,23 +198,27 @@ class _Reader:
         elif self.mentions and not self._latest.is_now and not self._latest.article:
             self._latest.article = article
         elif self.mentions and article == "it":
-            self._into = None  # what was named in the same breath
+            self._into = []  # what was named in the same breath
         else:
             self._mention(article)
 
     def _mention(self, article: str = "") -> None:
         self.mentions.append(_Mention(article))
-        self._into = None
+        self._into = []
 
     def _become(self) -> None:
-        self._into = self._latest.becomes
+        """Of two nouns of which nothing is said yet, both become."""
+        latest = self._latest
+        both = not any(mention.becomes or mention.does for mention in self.mentions)
+        self._into = [m.becomes for m in (self.mentions if both else [latest])]
         self._expects_complement = True
 
     def _look(self, aspect: Aspect, value: str, *, of_another: bool) -> None:
         self._expects_complement = False
-        if self._into is None and self.mentions and self._latest.closed and of_another:
+        if not self._into and self.mentions and self._latest.closed and of_another:
             self._mention()
-        _put(self._latest.is_now if self._into is None else self._into, aspect, value)
+        for values in self._into or [self._latest.is_now]:
+            _put(values, aspect, value)
 
     def _precedes(self, following: Sequence[Part]) -> bool:
         """Whether a motion stands before its thing: "moving left: a star"."""
@@ -200,8 +226,12 @@ class _Reader:
         is_next = len(named) == 2 and named[0].words == "," and _is_look(named[1:])
         return is_next and bool(self.mentions) and "motion" in self._latest.does
 
-    def _move(self, part: Part, *, of_another: bool) -> None:
-        self._expects_complement, self._into = False, None
+    def _move(self, part: Part, before: Part, following: Sequence[Part]) -> None:
+        attributive = _is_look(following)
+        if before.aspect == "ground" and not self.mentions and not attributive:
+            raise _NotUnderstoodError  # "snow falls"
+        self._expects_complement, self._into = False, []
+        of_another = attributive or self._precedes(following)
         if of_another and self.mentions and self._latest.closed:
             self._mention()
         self._together = self._together or part.form == "of both"
@@ -231,14 +261,32 @@ class _Reader:
 
     def _tidy(self) -> None:
         """Leave out nouns of which nothing is said; a participle at the end is said of all."""
-        self.mentions = [mention for mention in self.mentions if mention.said]
+        self.mentions = _each_once([mention for mention in self.mentions if mention.said])
         _require_things(self.mentions)
-        if self._counted is not None and len(self.mentions) != _MOST_THINGS:
+        alone = len(self.mentions) < _MOST_THINGS
+        if alone and (self._counted or (self._together and self.mentions[0].article != "both")):
             raise _NotUnderstoodError
+        for mention in self.mentions:
+            if mention.becomes and mention.does.keys() == {"speed"}:
+                mention.does = {}  # "slowly it turns blue": it is the change that is slow
         if len(self.mentions) == _MOST_THINGS:
             first, last = self.mentions
             if last.trails and not first.does:
                 first.does = dict(last.does)
+
+
+def _each_once(mentions: list[_Mention]) -> list[_Mention]:
+    """Mentions, those of a thing that was named before, as "the ball", joined to the first."""
+    found: list[_Mention] = []
+    for mention in mentions:
+        named = [m for m in found if mention.is_now and mention.is_now.items() <= m.is_now.items()]
+        if mention.article == "the" and len(named) == 1:
+            for old, new in ((named[0].becomes, mention.becomes), (named[0].does, mention.does)):
+                for aspect, value in new.items():
+                    _put(old, aspect, value)
+        else:
+            found.append(mention)
+    return found
 
 
 def _require_things(mentions: Sequence[_Mention]) -> None:
@@ -273,9 +321,12 @@ def _leads_to_shape(following: Sequence[Part]) -> bool:
     return False
 
 
-def _is_complement(following: Sequence[Part]) -> bool:
-    """Whether "turns" means "becomes" before these, and not "spins"."""
-    return _is_look(following) or (bool(following) and following[0].words in _ARTICLES)
+def _is_complement(verb: Part, following: Sequence[Part]) -> bool:
+    """Whether "turns" means "becomes" before these, and not "spins"; "stays", "is"."""
+    if verb.words == "turning" or verb.words in _STAYS:  # "a turning red ball" spins
+        return _is_look(following) and not _leads_to_shape(following)
+    names = _ARTICLES | {"it"}
+    return _is_look(following) or (bool(following) and following[0].words in names)
 
 
 def _put(values: Values, aspect: Aspect, value: str) -> None:
@@ -293,19 +344,22 @@ def _whole(reader: _Reader) -> _Scene:
 
 def _resolved(reader: _Reader, before: _Scene) -> _Scene:
     """What a prompt asks for where that scene is."""
-    return _Scene(tuple(_things(reader.mentions, before.things)), reader.ground or before.ground)
+    return _Scene(tuple(_things(reader, before.things)), reader.ground or before.ground)
 
 
-def _things(mentions: list[_Mention], before: tuple[Values, ...]) -> Iterator[Values]:
+def _things(reader: _Reader, before: tuple[Values, ...]) -> Iterator[Values]:
+    mentions = reader.mentions
     if not mentions:
         yield from before
+    elif reader.adds and len(mentions) == len(before) == 1 and "shape" in mentions[0].is_now:
+        yield from (*before, mentions[0].said)
     elif mentions[0].article == "both" and len(before) == _MOST_THINGS:
         yield from (_changed(old, mentions[0]) for old in before)
     elif len(mentions) == _MOST_THINGS:
         yield from _both(mentions, before)
     elif len(before) == 1:
         yield _changed(before[0], mentions[0])
-    elif mentions[0].article == "the":
+    elif mentions[0].article == "the" or mentions[0].becomes:
         meant = _meant(mentions[0], before)
         yield from (_changed(old, mentions[0]) if old is meant else old for old in before)
     elif "shape" in mentions[0].is_now:  # the only one from now on
@@ -324,7 +378,7 @@ def _both(mentions: list[_Mention], before: tuple[Values, ...]) -> Iterator[Valu
         return
     ordered = max(
         permutations(mentions),
-        key=lambda order: sum(map(_alike, order, before)),
+        key=lambda order: sum(map(_nearness, order, before)),
     )
     yield from map(_changed, before, ordered)
 
@@ -340,9 +394,10 @@ def _meant(mention: _Mention, before: tuple[Values, ...]) -> Values:
 
 
 def _same(mention: _Mention, before: tuple[Values, ...]) -> Values:
-    """The thing of before that has this colour and shape, or one of which nothing is known."""
-    same = [old for old in before if _alike(mention, old) == len(_NAMED_BY)]
-    return same[0] if same else {}
+    """The only thing of before that is like it, or one of which nothing is known."""
+    scores = [_alike(mention, old) for old in before]
+    best = max(scores)
+    return before[scores.index(best)] if best and scores.count(best) == 1 else {}
 
 
 def _alike(mention: _Mention, old: Values) -> int:
@@ -350,9 +405,17 @@ def _alike(mention: _Mention, old: Values) -> int:
     return sum(aspect in old and mention.is_now.get(aspect) == old[aspect] for aspect in _NAMED_BY)
 
 
+def _nearness(mention: _Mention, old: Values) -> float:
+    """How alike they are; of two that are, a shape says more than a colour."""
+    return _alike(mention, old) + 0.5 * (mention.is_now.get("shape") == old.get("shape"))
+
+
 def _changed(old: Values, mention: _Mention) -> Values:
+    """A thing after a mention; where that says what it becomes, its noun says only which it is."""
     kept = {aspect: value for aspect, value in old.items() if aspect != "speed"}
-    return (kept if "motion" in mention.does else old) | mention.said
+    named = {} if old and mention.becomes else mention.is_now
+    now = kept if "motion" in mention.does else old
+    return now | named | mention.becomes | mention.does
 
 
 def _written(language: Language, scene: _Scene, named: set[str]) -> str:

@@ -6,7 +6,7 @@ sentences: `in_full` does.
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -15,7 +15,7 @@ from longlive_widget.errors import CheckpointError, known_version
 from longlive_widget.files import write_whole
 from longlive_widget.model.checkpoint import read_json
 
-LANGUAGE = "language.json"
+LANGUAGE_FILE = "language.json"
 LANGUAGE_VERSION = 1
 """Goes up with every change of what `language.json` says."""
 Aspect = Literal["shape", "color", "size", "motion", "speed", "ground"]
@@ -27,8 +27,7 @@ class Part(NamedTuple):
     """Some words of a prompt, and the value of an aspect that they say; glue has no aspect.
 
     `form` is a verb's, "bounces", "bouncing", or "bounce" as it is said of two, or a shape's, of
-    which there may be two: "stars". `also` is what else
-    the same words may say, as "circle" does.
+    which there may be two: "stars". `also` is what else the same words may say, as "circle" does.
     """
 
     words: str
@@ -65,24 +64,32 @@ class Language:
         Raises:
             CheckpointError: the file does not say what is needed.
         """
-        path = folder / LANGUAGE
+        path = folder / LANGUAGE_FILE
         if not path.is_file():
             return None
         said = read_json(path)
         known_version("this language", said.get("version", 1), LANGUAGE_VERSION, CheckpointError)
-        names = [field.name for field in fields(cls)]
-        ways = {name: said.get(name) for name in names}
-        if not all(_is_ways(ways[name]) for name in names[:-1]) or not _is_texts(ways["unsaid"]):
+        try:
+            tables = {name: _ways(said.get(name)) for name in _TABLES}
+            language = cls(**tables, unsaid=_texts(said.get("unsaid")))
+            language.require_whole()
+        except _TableError as error:
             raise CheckpointError(
-                f"{path} does not say a language ({', '.join(names)}): take the {LANGUAGE} that "
-                "belongs to the weights"
-            )
-        return cls(**ways)  # type: ignore[arg-type]  # each was looked at
+                f"{path} does not say a language ({error}): take the {LANGUAGE_FILE} that belongs "
+                "to the weights"
+            ) from error
+        return language
+
+    def require_whole(self) -> None:
+        """Make sure that each value that can be said can be written too, else it is an error."""
+        for name, table in (("shape", self.two), ("motion", self.doing), ("motion", self.of_both)):
+            if unknown := [value for value in table if not getattr(self, name).get(value)]:
+                raise _TableError(f"{name} does not say {unknown[0]!r}")
 
     def write(self, folder: Path) -> None:
         """Write `language.json` into a folder."""
         said = {"version": LANGUAGE_VERSION} | asdict(self)
-        write_whole(folder / LANGUAGE, (json.dumps(said, indent=1) + "\n").encode())
+        write_whole(folder / LANGUAGE_FILE, (json.dumps(said, indent=1) + "\n").encode())
 
     def written(self, aspect: Aspect, value: str) -> str:
         """How a value is written."""
@@ -171,14 +178,23 @@ class Language:
             yield from ((way, Part(way, "motion", value, "of both")) for way in ways)
 
 
-def _is_ways(said: object) -> bool:
-    if not isinstance(said, dict) or not all(isinstance(value, str) for value in said):
-        return False
-    return all(
+class _TableError(Exception):
+    """A table of a language is none."""
+
+
+_TABLES = ("shape", "two", "color", "size", "speed", "ground", "motion", "doing", "of_both")
+
+
+def _texts(said: object) -> Mapping[str, str]:
+    if not isinstance(said, dict) or not all(isinstance(value, str) for value in said.values()):
+        raise _TableError("unsaid is no table of texts")
+    return said
+
+
+def _ways(said: object) -> Ways:
+    if not isinstance(said, dict) or not all(
         isinstance(ways, list) and all(isinstance(way, str) and way.strip() for way in ways)
         for ways in said.values()
-    )
-
-
-def _is_texts(said: object) -> bool:
-    return isinstance(said, dict) and all(isinstance(value, str) for value in said.values())
+    ):
+        raise _TableError(f"one of {', '.join(_TABLES)} is no table of lists of texts")
+    return said

@@ -197,19 +197,17 @@ class Model:
         """In which numbers it computes."""
         return self.transformer.patch_embedding.weight.dtype
 
-    def in_full(self, prompt: str, before: str) -> str:
-        """A prompt with what `before`, the one in full that has steered so far, has said too.
+    def take(self, prompt: str, known: str) -> tuple[str, str]:
+        """What a prompt is taken as after `known`, the last one in full or '', and which that is.
 
-        The prompt itself where nothing is missing, where it is not understood or too long for that,
-        and where the model's language is open.
+        It is taken with what `known` has said. One that is not understood, or too long for that, is
+        taken as it stands and says nothing to those after it; so is each of an open language.
         """
-        if self.language is None or not before:
-            return prompt
         unread, words = self.text_encoder.unread, self.text_encoder.words
-        if unread(prompt) or unread(before):
-            return prompt
-        whole = in_full(prompt, words(prompt), words(before), self.language)
-        return prompt if unread(whole) else whole
+        if self.language is None or unread(prompt):
+            return prompt, known
+        whole = in_full(prompt, words(prompt), words(known), self.language)
+        return (prompt, known) if whole is None or unread(whole) else (whole, whole)
 
     def read(self, prompt: str) -> TextMemory:
         """A prompt as the transformer takes it in."""

@@ -112,15 +112,15 @@ class _Follower:
             recache=preset.recache,
         )
         self._stream = decoder_for(preset, self._model).stream()
-        self._in_full = ""
+        self._known = ""
 
     def attempt(self, block: int, seed: int, prompt: str | None) -> Attempt:
         """What it makes of a block; a prompt lands with it."""
         draw = BlockNoise(seed, block, self._geometry)
         with current(self._model.device):
             if prompt is not None:
-                self._in_full = self._model.in_full(prompt, self._in_full)
-                self._rollout.steer(self._model.read(self._in_full))
+                taken, self._known = self._model.take(prompt, self._known)
+                self._rollout.steer(self._model.read(taken))
             latent_BFCHW = self._rollout.next_block(draw(), draw)
             (pictures_FHWC,) = to_bytes(self._stream.branch().decode(latent_BFCHW))
             return Attempt(latent_BFCHW, pictures_FHWC.cpu())

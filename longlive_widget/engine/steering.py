@@ -39,7 +39,9 @@ class Steering:
     def __init__(self, model: Model, prompts: PromptCache) -> None:
         self.prompt = ""
         self.in_full = ""
-        """What the prompt means after those before it: this is what is read."""
+        """What the prompt is taken as after those before it: this is what is read."""
+        self._known = ""
+        """The last prompt in full: one that is not understood says nothing to those after it."""
         self._model = model
         self._prompts = prompts
         self._way: _Way | None = None
@@ -59,7 +61,8 @@ class Steering:
 
     def turn(self, entry: Entry) -> None:
         """Let an entry take over, from the next block on."""
-        transition, in_full = entry.transition, self._model.in_full(entry.prompt, self.in_full)
+        transition = entry.transition
+        in_full, self._known = self._model.take(entry.prompt, self._known)
         if transition.blocks:
             self._way = _Way(self._embeds(), self._model.embed(in_full), transition)
         else:

@@ -129,7 +129,7 @@ class Inside:
         _require_cuts(plan)
         self.geometry = engine.geometry_at(size_px)
         self.next_block = 0
-        self.prompt = self._in_full = ""
+        self.prompt = self._known = ""
         self._model, self._seed = engine.model, require_seed(seed)
         self._window = new_window(engine.preset, self._model.sizes, self.geometry, "relative")
         self._seen: list[Tensor] = []
@@ -199,8 +199,9 @@ class Inside:
             self._steer(prompt)
 
     def _steer(self, prompt: str) -> None:
-        self.prompt, self._in_full = prompt, self._model.in_full(prompt, self._in_full)
-        self._rollout.steer(self._model.read(self._in_full))
+        self.prompt = prompt
+        taken, self._known = self._model.take(prompt, self._known)
+        self._rollout.steer(self._model.read(taken))
 
     def _denoised(self) -> Tensor:
         self._seen.clear()

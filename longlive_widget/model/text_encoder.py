@@ -173,12 +173,12 @@ class TextEncoder(nn.Module):
         return tuple(dict.fromkeys(found))
 
     def words(self, prompt: str) -> list[str]:
-        """The words of a cleaned prompt as the encoder gets them, however many.
+        """The words of a cleaned prompt as the tokenizer takes them, unknown ones too.
 
         An encoder without a tokenizer is a `CheckpointError`.
         """
         tokenizer = self._require_tokenizer()
-        return [tokenizer.word(token) for token in tokenizer.read(clean(prompt))]
+        return [tokenizer.word(token) for token in tokenizer.tokens(clean(prompt))]
 
     @property
     def vocabulary(self) -> dict[str, int]:

@@ -10,7 +10,7 @@ from typing import Literal, cast
 import torch
 
 from longlive_widget.engine.engine import Dtype, Engine
-from longlive_widget.engine.names import ADAPTER, NAMED
+from longlive_widget.engine.names import ADAPTER, LANGUAGE, NAMED
 from longlive_widget.engine.session import Block, Session, TakenOver
 from longlive_widget.engine.side_by_side import psnr_db, squared_error
 from longlive_widget.engine.source import Source
@@ -265,7 +265,8 @@ def _of_model(then: Maker, now: Maker) -> Iterator[str]:
     for part in sorted({*then.fingerprints, *now.fingerprints}):
         if then.fingerprints.get(part) != now.fingerprints.get(part):
             what = f"the {part}" if part.startswith(ADAPTER) else f"the model's {part}"
-            yield f"{what} has other weights (SHA-256) than then"
+            other = "takes prompts otherwise" if part == LANGUAGE else "has other weights (SHA-256)"
+            yield f"{what} {other} than then"
 
 
 def _of_preset(then: Maker, now: Maker) -> Iterator[str]:

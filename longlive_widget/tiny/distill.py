@@ -62,12 +62,12 @@ Kept = tuple[tuple[Tensor, Tensor], ...]
 class Pupil:
     """A transformer whose adapter is the student; without it, it is the teacher.
 
-    `in_full` is the model's: what a prompt is taken as after the one before it.
+    `take` is the model's: what a prompt is taken as after the last one in full, and which that is.
     """
 
     transformer: Transformer
     text_encoder: TextEncoder
-    in_full: Callable[[str, str], str]
+    take: Callable[[str, str], tuple[str, str]]
 
     @contextmanager
     def as_teacher(self) -> Iterator[None]:
@@ -257,8 +257,8 @@ class Videos:
         self._count = count
         self._steps = tuple(steps)
         self._length = self._block = 0
-        self._prompts: list[str] = []
-        """In full, as the model takes them."""
+        self._known: list[str] = []
+        """Of each video the last prompt in full."""
 
     @torch.no_grad()
     def go_on(self, seed: int) -> Attempts:
@@ -300,10 +300,9 @@ class Videos:
         if rng.random() > SWITCH_SHARE:
             return
         before_BTK = self._asked_BTK
-        switched = [self._switched(index, rng) for index in range(self._count)]
-        self._prompts = list(map(self._pupil.in_full, switched, self._prompts))
-        self._read(self._prompts)
-        self._ask(self._prompts, before_BTK)
+        prompts = self._taken([self._switched(index, rng) for index in range(self._count)])
+        self._read(prompts)
+        self._ask(prompts, before_BTK)
         frame = self._block * self._geometry.block_frames
         latest = torch.cat(self._latest, dim=1)[:, -WINDOW_FRAMES:]
         self._student.recache(latest, frame, self._student_text)
@@ -319,9 +318,15 @@ class Videos:
         self._latest: list[Tensor] = []
         self._student, self._teacher = self._denoiser(), self._denoiser()
         self._scenes = [random_scene(rng, PUPILS) for _ in range(self._count)]
-        self._prompts = [caption(scene, rng) for scene in self._scenes]
-        self._read(self._prompts)
+        self._known = [""] * self._count
+        self._read(self._taken([caption(scene, rng) for scene in self._scenes]))
         self._asked_BTK = asked_for([scene.things for scene in self._scenes]).to(self._device)
+
+    def _taken(self, prompts: list[str]) -> list[str]:
+        """What the videos' next prompts are taken as."""
+        taken = map(self._pupil.take, prompts, self._known)
+        said, self._known = map(list, zip(*taken, strict=True))
+        return said
 
     def _switched(self, index: int, rng: random.Random) -> str:
         change = random_change(rng, self._scenes[index], LEARNED)

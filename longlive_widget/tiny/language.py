@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from longlive_widget.engine.language import Language
-from longlive_widget.tiny.grounds import GROUNDS
+from longlive_widget.tiny.grounds import GROUNDS, Ground
 from longlive_widget.tiny.motions import MOTIONS
 from longlive_widget.tiny.phrases import joined
 from longlive_widget.tiny.words import (
@@ -18,6 +18,9 @@ from longlive_widget.tiny.words import (
     verbs,
 )
 
+_MORE_GROUNDS: dict[Ground, tuple[str, ...]] = {"night": ("night",), "meadow": ("on grass",)}
+"""Ways that no caption has: they are read, and never written."""
+
 
 def tiny_language() -> Language:
     """All that captions can say."""
@@ -30,7 +33,10 @@ def tiny_language() -> Language:
         color={color: _each(ways) for color, ways in COLOR_WORDS.items()},
         size={size: _each(ways) for size, ways in SIZE_WORDS.items()},
         speed={speed: _each(ways) for speed, ways in SPEED_WORDS.items()},
-        ground={ground: _each((*places(ground), *labels(ground))) for ground in GROUNDS},
+        ground={
+            ground: _each((*places(ground), *labels(ground), *_MORE_GROUNDS.get(ground, ())))
+            for ground in GROUNDS
+        },
         motion=_motions(lambda verb: verb.says),
         doing=_motions(lambda verb: verb.doing),
         of_both=_motions(lambda verb: verb.of_both.says),

@@ -197,9 +197,9 @@ class Plan:
         return self._video.about.block_frames
 
     def _read_later(self, prompt: str) -> None:
-        self._outbox.post(partial(self._read_in_full, self._video.engine, prompt))
+        self._outbox.post(partial(self._remark_on, self._video.engine, prompt))
 
-    def _read_in_full(self, engine: "Engine", prompt: str) -> None:
+    def _remark_on(self, engine: "Engine", prompt: str) -> None:
         """Remark on a prompt of which the model does not read all."""
         if remark := engine.unheeded(prompt):
             self._outbox.remark(TimelineError(remark))

@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 
 from longlive_widget import Engine, Recording, Timeline
 from longlive_widget.cli.main import _parser
-from longlive_widget.engine.language import LANGUAGE, Language
+from longlive_widget.engine.language import LANGUAGE_FILE, Language
 from longlive_widget.engine.model import Sizes
 from longlive_widget.engine.session import Session
 from longlive_widget.errors import LONGEST, LongLiveError
@@ -181,7 +181,7 @@ def read_model(known: Known, content: bytes) -> Sizes:
 
 
 def read_language(known: Known, content: bytes) -> Language | None:
-    known.at(LANGUAGE, content)
+    known.at(LANGUAGE_FILE, content)
     return Language.read(known.folder)
 
 

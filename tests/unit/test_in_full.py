@@ -11,10 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from longlive_widget import Engine, Timeline
+from longlive_widget.cache.text import PromptCache
+from longlive_widget.cli.videos import _remarks
 from longlive_widget.engine.fingerprint import fingerprint
-from longlive_widget.engine.language import LANGUAGE, Language
+from longlive_widget.engine.language import LANGUAGE_FILE, Language
 from longlive_widget.engine.side_by_side import side_by_side
 from longlive_widget.engine.source import model_folder
+from longlive_widget.engine.steering import Steering
 from longlive_widget.errors import CheckpointError
 from longlive_widget.measure.inside import Inside
 from longlive_widget.timeline import Entry, Transition
@@ -55,8 +58,16 @@ def engine() -> Engine:
         ("it gently glides to the right", "a big red ball moves right slowly on white"),
         ("faster", "a big red ball bounces fast on white"),
         ("it is medium", "a medium red ball bounces on white"),
-        ("it turns bright yellow", "a big yellow ball bounces on white"),  # "bright" is not known
-        ("a dinosaur", "a big red ball bounces on white"),
+        ("it is turning blue", "a big blue ball bounces on white"),
+        ("turn it blue", "a big blue ball bounces on white"),
+        ("a slowly turning blue ball", "a big blue ball spins slowly on white"),
+        ("slowly it turns blue", "a big blue ball bounces on white"),
+        ("it stays small", "a small red ball bounces on white"),
+        ("the ball spins and the ball turns blue", "a big blue ball spins on white"),
+        ("the green ball turns blue", "a big blue ball bounces on white"),
+        ("the big ball turns blue", "a big blue ball bounces on white"),
+        ("and a green star", "a big red ball bounces and a green star on white"),
+        ("it is night", "a big red ball bounces under a night sky with stars"),
         ("a green star", "a big green star bounces on white"),
         ("there is a blue box that spins", "a big blue square spins on white"),
         ("a box that is blue and small", "a small blue square bounces on white"),
@@ -92,6 +103,27 @@ def test_what_a_prompt_for_one_thing_leaves_unsaid_stays(engine, prompt, in_full
         ),
         ("in the rain", "a big red ball bounces and a small blue star spins slowly in the rain"),
         ("a red ball", "a big red ball bounces at sunset"),
+        ("a ball", "a big red ball bounces at sunset"),
+        (
+            "a star turns pink",
+            "a big red ball bounces and a small pink star spins slowly at sunset",
+        ),
+        (
+            "the ball and the star are green",
+            "a big green ball bounces and a small green star spins slowly at sunset",
+        ),
+        (
+            "they turn into hearts",
+            "they turn into hearts",
+        ),
+        (
+            "they turn small",
+            "a small red ball bounces and a small blue star spins slowly at sunset",
+        ),
+        (
+            "a red star and a blue ball",
+            "a big blue ball bounces and a small red star spins slowly at sunset",
+        ),
         ("a green heart grows", "a green heart grows at sunset"),
     ],
 )
@@ -103,7 +135,11 @@ def test_what_a_prompt_leaves_unsaid_of_two_things_stays_too(engine, prompt, in_
     ("before", "prompt"),
     [
         (BALL, "big yellow star circles fast under a night sky with stars"),  # says all
-        (BALL, "a red cube"),  # "cube" is not known
+        (BALL, "a dinosaur"),
+        (BALL, "it turns bright yellow"),  # "bright" is not known
+        (BALL, "no rain"),
+        (BALL, "snow falls"),
+        (PAIR, "the star turns green and both spin"),
         (BALL, "it bounces and spins"),
         (BALL, "two balls"),
         (BALL, "one ball"),
@@ -140,6 +176,21 @@ def test_two_things_that_are_counted_are_known_apart(engine, counted):
     assert engine.in_full(Timeline.of(counted, (3, "the blue star turns green")))[1] == (
         "a red star spins and a green star spins at sunset"
     )
+
+
+def test_a_prompt_that_is_not_understood_says_nothing_to_those_after_it(engine):
+    timeline = Timeline.of(BALL, (3, "it bounces and spins"), (6, "it turns blue"))
+    assert engine.in_full(timeline)[1:] == (
+        "it bounces and spins",
+        "a big blue ball bounces on white",
+    )
+    fog = Timeline.of("fog", (3, "a red ball on black"), (6, "it turns blue"))
+    assert engine.in_full(fog) == ("fog", "a red ball on black", "a blue ball on black")
+
+
+def test_a_prompt_that_takes_back_what_it_names_is_told_by_what_is_to_be(engine):
+    timeline = Timeline.of("a red ball", (3, "the red ball turns blue"))
+    assert engine.in_full(timeline)[1] == "a blue ball"
 
 
 def test_prompts_add_up_and_one_that_gives_way_says_nothing(engine):
@@ -201,10 +252,11 @@ def test_nothing_is_added_for_which_the_model_reads_too_few_words(engine):
     short = copy(engine.model.text_encoder)
     short.config = replace(short.config, tokens=6)
     model = replace(engine.model, text_encoder=short)
-    assert model.in_full("it turns blue", BALL) == "it turns blue"
-    assert model.in_full("it turns blue", "a ball bounces on black") == "it turns blue"
-    assert model.in_full("it turns blue", "a ball") == "a blue ball"
-    assert model.in_full("it turns blue in the rain", "a ball") == "it turns blue in the rain"
+    known = "a ball bounces on black"
+    assert model.take("it turns blue", known) == ("it turns blue", known)
+    assert model.take("it turns blue", "a ball") == ("a blue ball",) * 2
+    long = "it turns blue in the rain"
+    assert model.take(long, "a ball") == (long, "a ball")
 
 
 def test_a_session_makes_what_the_prompt_in_full_would_make_and_tells_both(engine):
@@ -218,6 +270,24 @@ def test_a_session_makes_what_the_prompt_in_full_would_make_and_tells_both(engin
         assert [b.in_full for b in short] == [BALL, *["a big blue ball bounces on white"] * 3]
         for one, other in zip(short, whole, strict=True):
             assert np.array_equal(one.frames, other.frames)
+
+
+def test_a_branch_begins_with_what_was_known_there(engine):
+    steering = Steering(engine.model, PromptCache(8))
+    for said in (BALL, "it turns blue"):
+        steering.turn(Entry(0, said))
+    branch = copy(steering)
+    steering.turn(Entry(0, "it grows"))
+    branch.turn(Entry(0, "it spins"))
+    assert steering.in_full == "a big blue ball grows on white"
+    assert branch.in_full == "a big blue ball spins on white"
+
+
+def test_what_a_prompt_is_taken_as_is_told_before_the_video_is_made(engine):
+    plan = Timeline.of(BALL, (3, "it turns blue"), (6, "it bounces and spins"))
+    assert [*_remarks(engine, plan, engine.geometry)] == [
+        "'it turns blue' is taken as 'a big blue ball bounces on white'"
+    ]
 
 
 def test_who_looks_inside_and_who_compares_see_the_same_video(engine):
@@ -234,15 +304,15 @@ def test_who_looks_inside_and_who_compares_see_the_same_video(engine):
 
 def test_a_model_of_an_open_language_takes_each_prompt_as_it_is(engine):
     model = replace(engine.model, language=None)
-    assert model.in_full("it turns blue", BALL) == "it turns blue"
+    assert model.take("it turns blue", BALL) == ("it turns blue", BALL)
     assert "language" in fingerprint(engine.model)
     assert "language" not in fingerprint(model)
 
 
 def test_the_language_of_the_shipped_model_is_that_of_todays_captions(tmp_path):
     tiny_language().write(tmp_path)
-    there = model_folder("tiny") / LANGUAGE
-    assert (tmp_path / LANGUAGE).read_bytes() == there.read_bytes()
+    there = model_folder("tiny") / LANGUAGE_FILE
+    assert (tmp_path / LANGUAGE_FILE).read_bytes() == there.read_bytes()
     assert Language.read(tmp_path) == tiny_language()
     assert Language.read(tmp_path / "none") is None
 
@@ -254,11 +324,13 @@ def test_the_language_of_the_shipped_model_is_that_of_todays_captions(tmp_path):
         {"color": {"red": "red"}},
         {"motion": {"spins": [""]}},
         {"unsaid": {"size": 1}},
+        {"doing": {"hovers": ["hovering"]}},
+        {"shape": {"ball": []}},
         {"version": 2},
     ],
 )
 def test_a_language_that_is_none_is_refused_by_its_file(tmp_path, changed):
     said = {"version": 1} | asdict(tiny_language()) | changed
-    (tmp_path / LANGUAGE).write_text(json.dumps(said))
+    (tmp_path / LANGUAGE_FILE).write_text(json.dumps(said))
     with pytest.raises(CheckpointError, match=r"language"):
         Language.read(tmp_path)
