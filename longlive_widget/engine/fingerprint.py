@@ -35,9 +35,9 @@ def fingerprint(model: Model) -> dict[str, str]:
     found = {name: _hashed(weights) for name, weights in parts.items()}
     tokenizer = model.text_encoder.tokenizer
     if tokenizer is not None:
-        found["tokenizer"] = _said(sorted(tokenizer.vocabulary.items()))
+        found["tokenizer"] = _hashed_plainly(sorted(tokenizer.vocabulary.items()))
     if model.language is not None:
-        found[LANGUAGE] = _said(asdict(model.language))
+        found[LANGUAGE] = _hashed_plainly(asdict(model.language))
     return found
 
 
@@ -52,7 +52,7 @@ def _as_loaded(model: Model) -> dict[str, Tensor]:
     return others | {f"{layer}.weight": weight for layer, weight in loaded.items()}
 
 
-def _said(plain: object) -> str:
+def _hashed_plainly(plain: object) -> str:
     return hashlib.sha256(json.dumps(plain).encode()).hexdigest()
 
 

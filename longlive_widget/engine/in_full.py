@@ -5,7 +5,7 @@ pictures to go by. Here it becomes "a big blue ball bounces on white". Understan
 two things in a closed `Language`; a prompt that it does not understand stays as it is.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import permutations
 
@@ -89,7 +89,7 @@ def in_full(
     says_all = resolved == _Scene(tuple(m.said for m in here.mentions), here.ground)
     if says_all and not any(mention.takes_back for mention in here.mentions):
         return prompt
-    named = {value for mention in here.mentions for value in mention.said.values()}
+    named = {pair for mention in here.mentions for pair in mention.said.items()}
     return _written(language, resolved, named)
 
 
@@ -206,6 +206,11 @@ class _Reader:
         self.mentions.append(_Mention(article))
         self._into = []
 
+    def _mention_another(self) -> None:
+        """A noun without an article, behind one that has been said."""
+        if self.mentions and self._latest.closed:
+            self._mention()
+
     def _become(self) -> None:
         """Of two nouns of which nothing is said yet, both become."""
         latest = self._latest
@@ -215,8 +220,8 @@ class _Reader:
 
     def _look(self, aspect: Aspect, value: str, *, of_another: bool) -> None:
         self._expects_complement = False
-        if not self._into and self.mentions and self._latest.closed and of_another:
-            self._mention()
+        if of_another and not self._into:
+            self._mention_another()
         for values in self._into or [self._latest.is_now]:
             _put(values, aspect, value)
 
@@ -231,9 +236,8 @@ class _Reader:
         if before.aspect == "ground" and not self.mentions and not attributive:
             raise _NotUnderstoodError  # "snow falls"
         self._expects_complement, self._into = False, []
-        of_another = attributive or self._precedes(following)
-        if of_another and self.mentions and self._latest.closed:
-            self._mention()
+        if attributive or self._precedes(following):
+            self._mention_another()
         self._together = self._together or part.form == "of both"
         self._latest.trails = part.form == "doing" and self._latest.closed
         for mention in self._moving:
@@ -243,8 +247,8 @@ class _Reader:
         """A speed: of what moves already, or of what is about to."""
         if following and following[0].aspect == "motion":
             self._together = self._together or following[0].form == "of both"
-            if _is_look(following[1:]) and self.mentions and self._latest.closed:
-                self._mention()
+            if _is_look(following[1:]):
+                self._mention_another()
         for mention in self._moving:
             _put(mention.does, "speed", part.value)
 
@@ -363,7 +367,7 @@ def _things(reader: _Reader, before: tuple[Values, ...]) -> Iterator[Values]:
         meant = _meant(mentions[0], before)
         yield from (_changed(old, mentions[0]) if old is meant else old for old in before)
     elif "shape" in mentions[0].is_now:  # the only one from now on
-        yield _changed(_same(mentions[0], before), mentions[0])
+        yield _changed(_likest(mentions[0], before) or {}, mentions[0])
     else:
         raise _NotUnderstoodError
 
@@ -385,19 +389,18 @@ def _both(mentions: list[_Mention], before: tuple[Values, ...]) -> Iterator[Valu
 
 def _meant(mention: _Mention, before: tuple[Values, ...]) -> Values:
     """The one of two things that is spoken of: by what it was, or what it keeps."""
-    scores = [_alike(mention, old) for old in before]
-    best = max(scores)
+    meant = _likest(mention, before)
     named = sum(aspect in mention.is_now for aspect in _NAMED_BY)
-    if best == 0 or scores.count(best) > 1 or (mention.becomes and best < named):
+    if meant is None or (mention.becomes and _alike(mention, meant) < named):
         raise _NotUnderstoodError
-    return before[scores.index(best)]
+    return meant
 
 
-def _same(mention: _Mention, before: tuple[Values, ...]) -> Values:
-    """The only thing of before that is like it, or one of which nothing is known."""
+def _likest(mention: _Mention, before: tuple[Values, ...]) -> Values | None:
+    """The thing that a mention is most like; None where it is like none, or as like another."""
     scores = [_alike(mention, old) for old in before]
     best = max(scores)
-    return before[scores.index(best)] if best and scores.count(best) == 1 else {}
+    return before[scores.index(best)] if best and scores.count(best) == 1 else None
 
 
 def _alike(mention: _Mention, old: Values) -> int:
@@ -418,13 +421,14 @@ def _changed(old: Values, mention: _Mention) -> Values:
     return now | named | mention.becomes | mention.does
 
 
-def _written(language: Language, scene: _Scene, named: set[str]) -> str:
+def _written(language: Language, scene: _Scene, named: Set[tuple[Aspect, str]]) -> str:
+    """A scene as a prompt; what is meant where nothing is said is left out, unless it was named."""
     clauses = []
     for thing in scene.things:
         said = {
             aspect: language.written(aspect, value)
             for aspect, value in thing.items()
-            if language.unsaid.get(aspect) != value or value in named
+            if language.unsaid.get(aspect) != value or (aspect, value) in named
         }
         noun = " ".join(said[a] for a in ("size", "color", "shape") if a in said)
         does = [said[a] for a in ("motion", "speed") if a in said]

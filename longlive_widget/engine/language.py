@@ -19,6 +19,7 @@ LANGUAGE_FILE = "language.json"
 LANGUAGE_VERSION = 1
 """Goes up with every change of what `language.json` says."""
 Aspect = Literal["shape", "color", "size", "motion", "speed", "ground"]
+Form = Literal["says", "doing", "of both", "two"]
 Ways = Mapping[str, Sequence[str]]
 """In which ways each value is said, if any; the first is how it is written."""
 
@@ -33,7 +34,7 @@ class Part(NamedTuple):
     words: str
     aspect: Aspect | None = None
     value: str = ""
-    form: Literal["says", "doing", "of both", "two"] = "says"
+    form: Form = "says"
     also: "Part | None" = None
 
 
@@ -72,7 +73,7 @@ class Language:
         try:
             tables = {name: _ways(said.get(name)) for name in _TABLES}
             language = cls(**tables, unsaid=_texts(said.get("unsaid")))
-            language.require_whole()
+            language._require_whole()
         except _TableError as error:
             raise CheckpointError(
                 f"{path} does not say a language ({error}): take the {LANGUAGE_FILE} that belongs "
@@ -80,8 +81,8 @@ class Language:
             ) from error
         return language
 
-    def require_whole(self) -> None:
-        """Make sure that each value that can be said can be written too, else it is an error."""
+    def _require_whole(self) -> None:
+        """Make sure that each value that can be said can be written too."""
         for name, table in (("shape", self.two), ("motion", self.doing), ("motion", self.of_both)):
             if unknown := [value for value in table if not getattr(self, name).get(value)]:
                 raise _TableError(f"{name} does not say {unknown[0]!r}")
@@ -93,15 +94,8 @@ class Language:
 
     def written(self, aspect: Aspect, value: str) -> str:
         """How a value is written."""
-        tables: dict[Aspect, Ways] = {
-            "shape": self.shape,
-            "color": self.color,
-            "size": self.size,
-            "speed": self.speed,
-            "ground": self.ground,
-            "motion": self.motion,
-        }
-        return tables[aspect][value][0]
+        ways: Ways = getattr(self, aspect)
+        return ways[value][0]
 
     def parts(self, words: Sequence[str]) -> list[Part]:
         """What a prompt is made of; words that say no value are glue.
@@ -158,24 +152,20 @@ class Language:
         return {first: sorted(ways, key=lambda way: -len(way[0])) for first, ways in found.items()}
 
     def _all_ways(self) -> Iterator[tuple[str, Part]]:
-        plain: dict[Aspect, Ways] = {
-            "shape": self.shape,
-            "color": self.color,
-            "size": self.size,
-            "speed": self.speed,
-            "ground": self.ground,
-        }
-        for aspect, table in plain.items():
+        tables: list[tuple[Ways, Aspect, Form]] = [
+            (self.shape, "shape", "says"),
+            (self.color, "color", "says"),
+            (self.size, "size", "says"),
+            (self.speed, "speed", "says"),
+            (self.ground, "ground", "says"),
+            (self.two, "shape", "two"),
+            (self.motion, "motion", "says"),
+            (self.doing, "motion", "doing"),
+            (self.of_both, "motion", "of both"),
+        ]
+        for table, aspect, form in tables:
             for value, ways in table.items():
-                yield from ((way, Part(way, aspect, value)) for way in ways)
-        for value, ways in self.two.items():
-            yield from ((way, Part(way, "shape", value, "two")) for way in ways)
-        for value, ways in self.motion.items():
-            yield from ((way, Part(way, "motion", value)) for way in ways)
-        for value, ways in self.doing.items():
-            yield from ((way, Part(way, "motion", value, "doing")) for way in ways)
-        for value, ways in self.of_both.items():
-            yield from ((way, Part(way, "motion", value, "of both")) for way in ways)
+                yield from ((way, Part(way, aspect, value, form)) for way in ways)
 
 
 class _TableError(Exception):

@@ -61,9 +61,10 @@ class Block:
     """The pictures of latent frames that were denoised together.
 
     `latent_frame` is the first of them; `frames` are uint8 RGB, `FHWC`; `prompt` steered them, and
-    `in_full` is what that meant after the prompts before it: the prompt itself where it says all,
-    or where the model's language is open. `landed` is set where a new prompt took effect with this
-    block; `window` is what memory held while it was denoised; `preset` is what it was made under.
+    `in_full` is what that was taken as after the prompts before it: as it stands where it says all,
+    where it is not understood, and where the model's language is open. `landed` is set where a new
+    prompt took effect with this block; `window` is what memory held while it was denoised; `preset`
+    is what it was made under.
     """
 
     index: int

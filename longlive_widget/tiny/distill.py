@@ -336,7 +336,8 @@ class Videos:
     def _ask(self, prompts: list[str], before_BTK: Tensor) -> None:
         """What shapes the new prompts ask for: a shape that is not named is to stay as it is seen.
 
-        Where it is not seen clearly, it is to be what was asked for before.
+        Where it is not seen clearly, it is to be what was asked for before. Prompts in full name
+        all shapes: this is of those that are not understood.
         """
         asked_BTK = asked_for([scene.things for scene in self._scenes]).to(self._device)
         seen_BT = self._reward.shapes_seen(self._latest[-1], before_BTK[..., 0])
