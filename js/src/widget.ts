@@ -176,6 +176,7 @@ function view(
       save: (form) => send({ type: "export", view: connection.view, form }),
       open: (name, text) => send({ type: "import", view: connection.view, name, text }),
       ask,
+      blocks: async (block) => player.played(block),
     },
     signal,
   );
@@ -208,7 +209,7 @@ function view(
       credit,
       ask: (run, block) => send({ type: "block", view: connection.view, run, block }),
       come: timeline.come,
-      filled: timeline.fill,
+      filled: ({ record }) => timeline.came(record.block),
       decoded,
       fail,
     },

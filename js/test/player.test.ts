@@ -61,6 +61,7 @@ function playing(company = new Set<Player>()) {
   const asked: number[] = [];
   const filled: number[] = [];
   const decoded: number[] = [];
+  const stood: number[] = [];
   const player = new Player(
     16,
     null,
@@ -69,7 +70,7 @@ function playing(company = new Set<Player>()) {
       draw: ({ number }) => drawn.push(number),
       come: ({ record }) => come.push(record.block),
       land: ({ prompt }) => landed.push(prompt),
-      stand: () => {},
+      stand: (_, picture) => stood.push(picture),
       credit: (run, block, atMs) => {
         credits.push([run, block]);
         seenAtMs.push(atMs);
@@ -81,7 +82,7 @@ function playing(company = new Set<Player>()) {
     },
     end.signal,
   );
-  return { player, credits, seenAtMs, drawn, come, landed, asked, filled, decoded };
+  return { player, credits, seenAtMs, drawn, come, landed, asked, filled, decoded, stood };
 }
 
 /** Let the blocks that have come be decoded, and the screen draw for so long. */
@@ -335,6 +336,58 @@ describe("a player", () => {
     player.take(blockOf(1, 5));
     await pass(50);
     expect(asked).toEqual([3]);
+  });
+
+  it("asks seldom, and asks, where the video always waits for its next block", async () => {
+    const { player, asked } = playing();
+    player.follow(stateOf(1, "running"));
+    player.take(blockOf(1, 4));
+    await pass(2900);
+    expect(asked).toEqual([]);
+    await pass(200);
+    expect(asked).toEqual([3]);
+    player.take({ ...blockOf(1, 3), view: "12-34" });
+    await pass(2700);
+    expect(asked).toEqual([3]);
+    await pass(300);
+    expect(asked).toEqual([3, 2]);
+  });
+
+  it("does not say that it stands while the picture to stand on is on its way", async () => {
+    const { player, stood, drawn } = playing();
+    player.follow(stateOf(1, "paused"));
+    for (const block of [0, 1, 2, 3]) {
+      player.take(blockOf(1, block));
+    }
+    await pass(600);
+    const before = drawn.at(-1);
+    expect(stood).toEqual([before]);
+    let come = () => {};
+    decoding = new Promise<void>((resolved) => {
+      come = resolved;
+    });
+    player.back.seek(40);
+    player.back.stand();
+    await pass(600);
+    expect([drawn.at(-1), stood]).toEqual([before, [before]]);
+    come();
+    await pass(600);
+    expect([drawn.at(-1), stood]).toEqual([40, [before, 40]]);
+  });
+
+  it("names a block once the video has come to it", async () => {
+    const { player } = playing();
+    player.follow(stateOf(1, "running"));
+    player.take(blockOf(1, 0));
+    player.take(blockOf(1, 1));
+    await pass(300);
+    expect([0, 1, 2].map((block) => player.played(block)?.record.block)).toEqual([
+      0,
+      undefined,
+      undefined,
+    ]);
+    await pass(800);
+    expect(player.played(1)?.record.block).toBe(1);
   });
 
   it("joins another that shows the video already, and is in step with it", async () => {

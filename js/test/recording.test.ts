@@ -17,7 +17,6 @@ import { kernelTape } from "../src/recording/kernel-tape.ts";
 import { sweepPanel } from "../src/recording/sweep-panel.ts";
 import { TapePlayer } from "../src/recording/tape-player.ts";
 import { timelineBoard } from "../src/timeline/board.ts";
-import { filmstrip } from "../src/timeline/filmstrip.ts";
 import { layOut, WIDTH_PX } from "./layout.ts";
 import { Picture, recordOf, takeOf } from "./video.ts";
 
@@ -103,6 +102,24 @@ describe("the player of a recording", () => {
     expect(stood).toEqual([]);
     await later(4);
     expect(stood).toEqual([0]);
+  });
+
+  it("does not say that it stands while the picture to stand on is on its way", async () => {
+    player.load([0, 1, 2, 3].map(recordOf), "h264");
+    await tick();
+    const coming: (() => void)[] = [];
+    const { fetch } = source;
+    source.fetch = (block) => new Promise((come) => coming.push(() => come(fetch(block))));
+    player.back.seek(40);
+    await later(8);
+    expect([drawn.at(-1), stood]).toEqual([0, []]);
+    source.fetch = fetch;
+    for (const come of coming) {
+      come();
+    }
+    await tick();
+    await later(8);
+    expect([drawn.at(-1), stood]).toEqual([40, [40]]);
   });
 
   it("plays to its end, stands there, and begins anew where it is played again", async () => {
@@ -396,12 +413,8 @@ describe("the timeline of a recording", () => {
     const layout = layOut();
     const end = new AbortController();
     const seen: number[] = [];
-    const thumbnail = async () => {};
-    const board = timelineBoard(
-      state,
-      { seek: (frame) => seen.push(frame), thumbnail },
-      end.signal,
-    );
+    const blocks = async () => undefined;
+    const board = timelineBoard(state, { seek: (frame) => seen.push(frame), blocks }, end.signal);
     document.body.replaceChildren(board.element);
     board.follow(state);
     const list = board.element.querySelector<HTMLElement>(".ll-prompts");
@@ -427,21 +440,6 @@ describe("the timeline of a recording", () => {
       "fit",
       "follow",
     ]);
-    end.abort();
-    layout.undo();
-  });
-
-  it("has each missing thumbnail brought once, one at a time", async () => {
-    const layout = layOut();
-    const asked: number[] = [];
-    const end = new AbortController();
-    const strip = filmstrip(null, null, async (block) => void asked.push(block), end.signal);
-    strip.lay({ begin: 0, end: 12 }, 3, 4);
-    expect(asked).toEqual([0]);
-    await settled();
-    strip.lay({ begin: 0, end: 12 }, 3, 4);
-    await settled();
-    expect(asked).toEqual([0, 1, 2, 3]);
     end.abort();
     layout.undo();
   });

@@ -35,6 +35,7 @@ function opened(state = idle) {
       save: () => {},
       open: () => {},
       ask: (prompt) => asked.push(prompt),
+      blocks: async () => undefined,
     },
     end.signal,
   );

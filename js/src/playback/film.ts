@@ -45,8 +45,8 @@ export class Film {
     return this.takes.filter(({ record }) => record.block >= block);
   }
 
-  has(block: number): boolean {
-    return this.takes.some(({ record }) => record.block === block);
+  get(block: number): Take | undefined {
+    return this.takes.find(({ record }) => record.block === block);
   }
 
   /** Keep a block, in its place among the others. */

@@ -48,7 +48,7 @@ export class LookBack<Picture extends Disposable> {
 
   /** Stand on the first picture of a block, or say why that cannot be. */
   goTo({ block, first_picture: picture }: BlockRecord): string | undefined {
-    if (this.film.has(block)) {
+    if (this.film.get(block) !== undefined) {
       this.look((review, nowMs, there) => {
         review.hold(nowMs, there);
         review.seek(picture, nowMs);
@@ -143,6 +143,16 @@ export class LookBack<Picture extends Disposable> {
   close(): void {
     this.leave();
     this.decoder.close();
+  }
+
+  /** Whether somebody stands on this picture, with no other one on its way to the screen. */
+  standsOn(picture: number, nowMs: number): boolean {
+    const there = this.film.stretch;
+    return (
+      this.review?.playing === false &&
+      there !== undefined &&
+      this.film.nearest(this.review.at(nowMs, there)) === picture
+    );
   }
 
   private look(act: (review: Review, nowMs: number, there: Stretch) => void): void {

@@ -21,6 +21,8 @@ import { LookBack } from "./look-back.ts";
 export const DELAY_MS = 250;
 const ROOM_BLOCKS = 3;
 const RATE_WINDOW_MS = 2000;
+/** How long the film waits for a missing block while the video runs dry, as it always does on a slow machine. */
+const DRY_MS = 3000;
 /** How long a picture stands before it is asked for as it was made. */
 const STILL_MS = 200;
 
@@ -70,6 +72,8 @@ export class Player {
   private opening: Opening | undefined;
   /** The block that was asked for and has not come, and when it is asked for again: it may be lost. */
   private asked: { block: number; againMs: number; patienceMs: number } | undefined;
+  /** When a missing block was asked for last, or this video was begun. */
+  private askedMs = 0;
   private status: Status = "idle";
   private buffer: JitterBuffer<Picture>;
   private readonly decoder: Decoder;
@@ -176,6 +180,12 @@ export class Player {
       playing: review?.playing ?? this.status === "running",
       loop: review?.loop,
     };
+  }
+
+  /** A block that is here and that the video as it is made has come to. */
+  played(block: number): Take | undefined {
+    const take = this.back.film.get(block);
+    return take && take.record.first_picture <= this.liveNumber ? take : undefined;
   }
 
   /** Stand on the picture that is shown if it moves, live or not, or play on from there. */
@@ -354,17 +364,18 @@ export class Player {
   }
 
   private fillWith(take: Take): void {
-    if (!this.back.film.has(take.record.block)) {
+    if (this.back.film.get(take.record.block) === undefined) {
       this.back.film.add(take);
       this.events.filled(take);
     }
   }
 
-  /** Ask for one block that is missing in the film, while the video needs nothing more urgently. */
+  /** Ask for one block that is missing in the film: seldom, while the video itself comes too slowly. */
   private fill(nowMs: number): void {
     const { asked } = this;
     const { gap } = this.back.film;
-    if (this.status === "running" && this.buffer.waiting === 0) {
+    const dry = this.status === "running" && this.buffer.waiting === 0;
+    if (dry && nowMs - this.askedMs < DRY_MS) {
       return;
     }
     if (asked === undefined && gap !== undefined) {
@@ -376,6 +387,7 @@ export class Player {
 
   private request(block: number, nowMs: number, patienceMs = 1000 * MOST_S): void {
     this.asked = { block, againMs: nowMs + patienceMs, patienceMs };
+    this.askedMs = nowMs;
     this.events.ask(this.run, block);
   }
 
@@ -437,6 +449,7 @@ export class Player {
     this.newest = -1;
     this.opening = undefined;
     this.asked = undefined;
+    this.askedMs = performance.now();
     this.shownNumber = -1;
     this.liveBlock = -1;
     this.landing = [];
@@ -499,8 +512,11 @@ export class Player {
 
   /** Say once of a picture that it stands, and not only because the next one is late. */
   private stand(nowMs: number): void {
-    const moving = this.back.review?.playing ?? this.status === "running";
-    if (this.stood || moving || this.shownNumber < 0 || nowMs - this.shownSinceMs < STILL_MS) {
+    if (this.stood || this.shownNumber < 0 || nowMs - this.shownSinceMs < STILL_MS) {
+      return;
+    }
+    const looking = this.back.review !== undefined;
+    if (looking ? !this.back.standsOn(this.shownNumber, nowMs) : this.status === "running") {
       return;
     }
     this.stood = true;

@@ -136,8 +136,10 @@ export class TapePlayer {
   }
 
   private stand(nowMs: number): void {
-    const moves = this.back.review?.playing ?? true;
-    if (this.stood || moves || this.shown === undefined || nowMs - this.shownSinceMs < STILL_MS) {
+    if (this.stood || this.shown === undefined || nowMs - this.shownSinceMs < STILL_MS) {
+      return;
+    }
+    if (!this.back.standsOn(this.shown.number, nowMs)) {
       return;
     }
     this.stood = true;

@@ -1,7 +1,7 @@
 // A recording on the page: the parts of the studio that look, and none that steer.
 
 import { chartPanel } from "../charts/panel.ts";
-import { Decoder } from "../playback/decoder.ts";
+import { type CodedBlock, Decoder } from "../playback/decoder.ts";
 import type { ShownPicture } from "../playback/player.ts";
 import type { BlockRecord, State } from "../protocol.ts";
 import { timelineBoard } from "../timeline/board.ts";
@@ -79,7 +79,7 @@ export function recordingView(
     state,
     {
       seek: (frame) => back.seek(pictureOfFrame(frame)),
-      thumbnail,
+      blocks: made,
       tool: copyTool(kernel, signal),
     },
     signal,
@@ -198,11 +198,9 @@ export function recordingView(
     }
   }
 
-  async function thumbnail(block: number): Promise<void> {
-    const record = (await tape.records).find((one) => one.block === block);
-    if (record !== undefined) {
-      await timeline.fill({ record, ...(await tape.block(block)) });
-    }
+  async function made(block: number): Promise<CodedBlock | undefined> {
+    const records = await tape.records;
+    return records.some((one) => one.block === block) ? tape.block(block) : undefined;
   }
 }
 

@@ -1,6 +1,5 @@
 // The timeline: prompts as blocks on a ruler, what is made, where the viewer stands, and all edits.
 
-import type { Take } from "../playback/film.ts";
 import type { ShownPicture } from "../playback/player.ts";
 import { cut, type Plan, type State } from "../protocol.ts";
 import { enable, make } from "../view/elements.ts";
@@ -10,7 +9,7 @@ import { shortly, transitionItems } from "../view/transition-menu.ts";
 import { chosenBy, editOf, inside } from "./acting.ts";
 import { Editing, type Wish } from "./editing.ts";
 import { type FileEvents, fileMenu } from "./files.ts";
-import { filmstrip } from "./filmstrip.ts";
+import { type BlocksOnDemand, filmstrip } from "./filmstrip.ts";
 import {
   fraction,
   frameOfPicture,
@@ -49,7 +48,7 @@ export type Board = {
   /** The video as it is made has come to a block, which others than this viewer may look at. */
   come: (live: ShownPicture) => void;
   /** A block has come that is shown only to who looks back. */
-  fill: (take: Take) => Promise<void>;
+  came: (block: number) => void;
   /** Take the last edit back, or make one again that was taken back. */
   act: (act: "undo" | "redo") => void;
   /** The kernel's answer to the last edit. */
@@ -63,14 +62,17 @@ export type Board = {
 };
 
 /** What is done to a timeline that may be changed. */
-export type Steering = Pick<FileEvents, "save" | "open"> & { edit: (wish: Wish) => void; ask: Ask };
+export type Steering = Pick<FileEvents, "save" | "open"> & {
+  edit: (wish: Wish) => void;
+  ask: Ask;
+  blocks: BlocksOnDemand;
+};
 
 /** What is done to that of a recording. */
 export type Looking = {
   /** Go to a latent frame. */
   seek: (frame: number) => void;
-  /** Bring the pictures of a block, by `fill`. */
-  thumbnail: (block: number) => Promise<void>;
+  blocks: BlocksOnDemand;
   /** What else is done with it, among the buttons. */
   tool?: HTMLElement | undefined;
 };
@@ -110,7 +112,7 @@ export function timelineBoard(
     (prompt) => steering?.ask(prompt),
     signal,
   );
-  const film = filmstrip(state.h264, state.tiles, looking?.thumbnail, signal);
+  const film = filmstrip(state.h264, state.tiles, events.blocks, signal);
   const tools = toolbar(offered.tools, act, signal);
   const manner = menu("How the chosen prompt takes over", manners, signal);
   const scale = ruler(
@@ -149,7 +151,8 @@ export function timelineBoard(
   sized.observe(field);
   signal.addEventListener("abort", () => sized.disconnect());
   const { mark } = words;
-  return { element, follow, show, come: film.take, fill, act, answered, heardSince, mark, say };
+  const { take: come, came } = film;
+  return { element, follow, show, come, came, act, answered, heardSince, mark, say };
 
   function follow(next: State): void {
     if (next.run !== state.run) {
@@ -185,11 +188,6 @@ export function timelineBoard(
         prompts.focus();
       }
     }
-  }
-
-  async function fill(take: Take): Promise<void> {
-    await film.fill(take);
-    drawMoving();
   }
 
   function answered(accepted: boolean): void {
