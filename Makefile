@@ -16,6 +16,9 @@ WORKERS := -n auto --dist loadfile --no-loadscope-reorder
 NOTEBOOKS := --nbval --nbval-current-env --nbval-sanitize-with notebooks/sanitize.cfg
 AS_ROOT := $(if $(filter 0,$(shell id -u)),--allow-root)
 
+# A hundred Pythons start here, most of them to load torch: what one of them compiles is kept for all.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup demo lab test page docs fuzz soak kernels fix lint audit clean
