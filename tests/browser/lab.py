@@ -21,7 +21,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "nobody-else"
@@ -40,6 +40,7 @@ CLOSE_ALL = """
 CHANGE_THEME = """
   theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })
 """
+WIDE = ViewportSize(width=1280, height=1000)
 PATIENCE_S = 60
 STARTS_S = 180  # a server that many tests hang on
 SETTLES_MS = 700
@@ -94,7 +95,7 @@ class Lab:
         alone = alone or bool(before) or self.app == "notebook"
         folder = Path(mkdtemp(dir=self.work))
         shutil.copy(notebook, folder)
-        page = self._new_page(before) if alone or not self._left else self._left.pop()
+        page = self.new_page(before) if alone or not self._left else self._left.pop()
         try:
             self._show(page, folder.name, notebook.name)
             page.evaluate(CHANGE_THEME, "JupyterLab Dark" if dark else "JupyterLab Light")
@@ -110,14 +111,14 @@ class Lab:
                 self._answer("DELETE", f"api/sessions/{session['id']}")
             shutil.rmtree(folder)
 
-    def _new_page(self, before: str) -> Page:
-        page = self.browser.new_page()
+    def new_page(self, before: str = "") -> Page:
+        page = self.browser.new_page(viewport=WIDE)
         page.set_default_timeout(1000 * PATIENCE_S)
         page.add_init_script(before)
         return page
 
     def _show(self, page: Page, folder: str, name: str) -> None:
-        page.set_viewport_size({"width": 1280, "height": 1000})
+        page.set_viewport_size(WIDE)
         if page.url.startswith(self.url):
             page.evaluate(OPEN, f"{folder}/{name}")
         else:

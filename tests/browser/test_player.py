@@ -221,7 +221,7 @@ def test_views_of_one_studio_are_in_step_and_another_tab_has_a_place_of_its_own(
 @contextmanager
 def another_tab(lab, page):
     """The same notebook once more, with the kernel that runs."""
-    other = lab.browser.new_page(viewport={"width": 1280, "height": 1000})
+    other = lab.new_page()
     try:
         other.goto(f"{page.url.split('?')[0]}?token={TOKEN}")
         studio(other)
@@ -232,10 +232,8 @@ def another_tab(lab, page):
 
 
 def _shares_all_but_its_place(page, other):
-    """Looking back in one tab is nothing to the other; a hold and a prompt are of both."""
+    """Looking back in one tab is nothing to the other; a hold, a prompt, the past are of both."""
     made_before = range(int(data(other)["frame"]) // 12 - 1)  # blocks of 12 pictures
-    earlier = ", ".join(f".ll-thumbnail[data-block='{block}']" for block in made_before)
-    studio(other).locator(earlier).first.wait_for()
     studio(other).locator(".ll-theatre").press("ArrowLeft")
     wait_for_data(other, "d.live === 'false'")
     assert data(page)["live"] == "true"
@@ -244,6 +242,8 @@ def _shares_all_but_its_place(page, other):
     wait_for_data(page, "d.status === 'paused'")
     for tab in (page, other):
         expect(studio(tab).locator("[data-action=resume]")).to_be_visible()
+    earlier = ", ".join(f".ll-thumbnail[data-block='{block}']" for block in made_before)
+    studio(other).locator(earlier).first.wait_for()
     studio(page).locator(".ll-input").fill(OVERTAKING)
     studio(page).locator(".ll-input").press("Enter")
     for tab in (page, other):

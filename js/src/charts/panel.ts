@@ -1,7 +1,7 @@
 // The charts of a video, one at a time: they grow as blocks come, and know which one is shown.
 
 import type { BlockProfile, BlockRecord, PageTimes, Tiles } from "../protocol.ts";
-import { download, make } from "../view/elements.ts";
+import { download, make, write } from "../view/elements.ts";
 import { Blocks } from "./blocks.ts";
 import { blocksCsv, profileCsv, sidesCsv } from "./csv.ts";
 import type { Drawing, Figure, LegendEntry, View } from "./drawing.ts";
@@ -346,10 +346,4 @@ function tool(action: string, label: string, hint: string): HTMLButtonElement {
   button.title = hint;
   button.dataset["action"] = action;
   return button;
-}
-
-function write(element: HTMLElement, text: string): void {
-  if (element.textContent !== text) {
-    element.textContent = text;
-  }
 }

@@ -94,6 +94,15 @@ export class JitterBuffer<Picture extends Disposable> {
       : { picture, record: block.record, number: block.record.first_picture + index };
   }
 
+  /** How long until another picture is due, if nothing is done meanwhile. */
+  nextMs(nowMs: number): number {
+    const position = this.settle(nowMs);
+    if (this.clock.running) {
+      return this.clock.leftMs(Math.floor(position) + 1, nowMs);
+    }
+    return this.flowsAtMs === null ? Number.POSITIVE_INFINITY : this.flowsAtMs - nowMs;
+  }
+
   /** Seconds of video that came and were not seen. */
   aheadSeconds(nowMs: number): number {
     return this.clock.leftMs(this.end, nowMs) / 1000;

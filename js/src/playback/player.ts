@@ -11,6 +11,7 @@ import type {
   State,
   Status,
 } from "../protocol.ts";
+import { beat } from "./beat.ts";
 import { Decoder, type Picture } from "./decoder.ts";
 import type { Stretch, Take } from "./film.ts";
 import { Lately, SETTLES_MS, type Vitals } from "./health.ts";
@@ -114,13 +115,10 @@ export class Player {
       fail: (take, error) => this.fail(take, error),
     });
     this.buffer = this.freshBuffer();
-    const tick = () => {
-      if (!signal.aborted) {
-        this.show(performance.now());
-        requestAnimationFrame(tick);
-      }
-    };
-    requestAnimationFrame(tick);
+    beat((nowMs) => {
+      this.show(nowMs);
+      return this.back.review === undefined ? this.buffer.nextMs(nowMs) : 0;
+    }, signal);
     signal.addEventListener("abort", () => {
       company.delete(this);
       this.buffer.clear();

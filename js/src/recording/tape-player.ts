@@ -1,5 +1,6 @@
 // Plays a recording: where the viewer stands in it, picture by picture. Draws nothing itself.
 
+import { beat } from "../playback/beat.ts";
 import type { CodedBlock, Picture } from "../playback/decoder.ts";
 import type { Take } from "../playback/film.ts";
 import { LookBack } from "../playback/look-back.ts";
@@ -50,13 +51,10 @@ export class TapePlayer {
         },
       },
     );
-    const tick = () => {
-      if (!signal.aborted) {
-        this.show(performance.now());
-        requestAnimationFrame(tick);
-      }
-    };
-    requestAnimationFrame(tick);
+    beat((nowMs) => {
+      this.show(nowMs);
+      return this.stood ? Number.POSITIVE_INFINITY : 0;
+    }, signal);
     signal.addEventListener("abort", () => this.back.close());
   }
 

@@ -49,19 +49,28 @@ export function ruler(events: RulerEvents, hint: string, signal: AbortSignal): R
   }
 
   function draw(span: Span, blockFrames: number, picturesPerSecond: number): void {
-    seconds.replaceChildren(
-      ...ticks(span, picturesPerSecond).map(({ seconds: at, frame }) =>
-        tick(`${at} s`, fraction(frame, span)),
-      ),
+    write(
+      seconds,
+      ticks(span, picturesPerSecond).map(({ seconds: at, frame }) => [`${at} s`, frame]),
+      span,
     );
-    frames.replaceChildren(
-      ...frameTicks(span, blockFrames).map((frame) => tick(String(frame), fraction(frame, span))),
+    write(
+      frames,
+      frameTicks(span, blockFrames).map((frame) => [String(frame), frame]),
+      span,
     );
   }
 }
 
-function tick(label: string, at: number): HTMLElement {
-  const element = make("div", "ll-tick", label);
-  element.style.left = percent(at);
-  return element;
+/** Ticks by their labels and frames. While the video glides by they only move: to write them takes longer. */
+function write(row: HTMLElement, labels: readonly [string, number][], span: Span): void {
+  const known = new Map([...row.children].map((tick) => [tick.textContent, tick as HTMLElement]));
+  const ticks = labels.map(([label, frame]) => {
+    const tick = known.get(label) ?? make("div", "ll-tick", label);
+    tick.style.left = percent(fraction(frame, span));
+    return tick;
+  });
+  if (ticks.length !== known.size || ticks.some((tick) => tick.parentElement !== row)) {
+    row.replaceChildren(...ticks);
+  }
 }

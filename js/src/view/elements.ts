@@ -11,6 +11,13 @@ export function make<Name extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
+/** Have an element say this; what it says already is left alone, for to lay out text takes long. */
+export function write(element: HTMLElement, text: string): void {
+  if (element.textContent !== text) {
+    element.textContent = text;
+  }
+}
+
 /** Until then a browser has begun to save. */
 const SAVED_MS = 60_000;
 const SVG = "http://www.w3.org/2000/svg";

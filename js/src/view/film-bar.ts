@@ -1,7 +1,7 @@
 // The bar below the screen: where the viewer stands in what is here, and the ways back and forth.
 
 import type { Place } from "../playback/player.ts";
-import { enable, iconButton, make } from "./elements.ts";
+import { enable, iconButton, make, write } from "./elements.ts";
 
 const BACK = "M10.5 3v10L4 8zM3 3h1.5v10H3z";
 const FORTH = "M5.5 3v10L12 8zM11.5 3H13v10h-1.5z";
@@ -70,11 +70,11 @@ export function filmBar(
     element.dataset["live"] = String(follows);
     loop.setAttribute("aria-pressed", String(place?.loop !== undefined));
     if (place !== undefined) {
-      write(place);
+      follow(place);
     }
   }
 
-  function write({ there, picture, live: follows, playing, loop: round }: Place): void {
+  function follow({ there, picture, live: follows, playing, loop: round }: Place): void {
     const seconds = (number: number) => (number / picturesPerSecond).toFixed(2);
     const share = (number: number) =>
       `${((100 * (number - there.first)) / Math.max(1, there.last - there.first)).toFixed(2)}%`;
@@ -84,10 +84,18 @@ export function filmBar(
     track.setAttribute("aria-valuetext", `${seconds(picture)} seconds`);
     track.style.setProperty("--ll-from", share(round?.first ?? there.first));
     track.style.setProperty("--ll-to", share(round?.last ?? there.first));
-    time.textContent = `${seconds(picture)} / ${seconds(there.last)} s`;
+    write(time, `${seconds(picture)} / ${seconds(there.last)} s`);
+    sayWhatClickDoes(play, playing, follows);
+  }
+}
+
+/** Written only when it changes: pictures come far oftener. */
+function sayWhatClickDoes(play: HTMLElement, playing: boolean, follows: boolean): void {
+  const onBehind = follows ? ", while the video goes on behind" : "";
+  const title = playing ? `stand on this picture${onBehind}` : "play on from here";
+  if (play.title !== title) {
+    play.title = title;
+    play.setAttribute("aria-label", title);
     play.querySelector("path")?.setAttribute("d", playing ? STAND : PLAY);
-    const onBehind = follows ? ", while the video goes on behind" : "";
-    play.title = playing ? `stand on this picture${onBehind}` : "play on from here";
-    play.setAttribute("aria-label", play.title);
   }
 }

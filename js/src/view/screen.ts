@@ -4,7 +4,7 @@ import { inTime, tooLate } from "../patience.ts";
 import type { ShownPicture } from "../playback/player.ts";
 import type { Status } from "../protocol.ts";
 import { FLOATING } from "./attention.ts";
-import { iconButton, make } from "./elements.ts";
+import { iconButton, make, write } from "./elements.ts";
 
 // Pictures smaller than this are enlarged pixel by pixel, which is honest about what was made.
 const SMALL_PX = 400;
@@ -107,7 +107,7 @@ export function screen(
     element,
     tools,
     follow: (status, waits = "") => {
-      invitation.textContent = waits || invitationTo(status);
+      write(invitation, waits || invitationTo(status));
     },
     update({ picture }) {
       invitation.hidden = true;

@@ -2,7 +2,7 @@
 
 import { diagnose, type Vitals } from "../playback/health.ts";
 import type { State } from "../protocol.ts";
-import { make } from "./elements.ts";
+import { make, write } from "./elements.ts";
 
 export type StatusLine = {
   element: HTMLElement;
@@ -62,10 +62,4 @@ function sizeOf({ width_px: width, height_px: height, tiles }: State): string {
 /** Nothing where each of several has its own. */
 function seedOf({ seed, tiles }: State): string {
   return tiles?.seeded === true ? "" : ` · seed ${seed}`;
-}
-
-function write(element: HTMLElement, text: string): void {
-  if (element.textContent !== text) {
-    element.textContent = text;
-  }
 }
