@@ -8,6 +8,7 @@ from playwright.sync_api import Browser
 
 from tests.browser.chromium import running_chromium
 from tests.browser.lab import Lab, Screenshots, running_lab, write_notebook
+from tests.browser.warm_kernels import NAME, warm_kernels
 
 
 def pytest_addoption(parser):
@@ -27,7 +28,11 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture(scope="package")
 def lab(chromium: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """One for all tests of this folder; each opens a notebook of its own in it."""
-    with running_lab(tmp_path_factory.mktemp("lab"), chromium) as lab:
+    folder = tmp_path_factory.mktemp("lab")
+    with (
+        warm_kernels(tmp_path_factory.mktemp("warm")) as warm,
+        running_lab(folder, chromium, more=warm) as lab,
+    ):
         yield lab
 
 
@@ -41,5 +46,9 @@ def screenshots(request):
 
 @pytest.fixture
 def notebook_of(tmp_path):
-    """Write a notebook with these cells."""
-    return lambda *cells: write_notebook(tmp_path / "player.ipynb", *cells)
+    """Write a notebook with these cells, for a kernel that has loaded torch."""
+
+    def write(*cells, kernel=NAME):
+        return write_notebook(tmp_path / "player.ipynb", *cells, kernel=kernel)
+
+    return write

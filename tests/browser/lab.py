@@ -9,13 +9,14 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPResponse
 from io import BytesIO
 from pathlib import Path
 from tempfile import mkdtemp
+from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
@@ -133,13 +134,18 @@ class Lab:
 
 
 @contextmanager
-def running_lab(folder: Path, browser: Browser, app: App = "jupyterlab") -> Iterator[Lab]:
-    """A server of our own, all files under `folder`."""
+def running_lab(
+    folder: Path,
+    browser: Browser,
+    app: App = "jupyterlab",
+    more: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[Lab]:
+    """A server of our own, all files under `folder`; its environment has `more`."""
     work = folder / "work"
     work.mkdir(parents=True)
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    server = start_server(app, work, folder, port)
+    server = start_server(app, work, folder, port, more)
     try:
         wait_until_up(f"{url}/api?token={TOKEN}", server, folder / "log")
         yield Lab(app, url, work, browser)
@@ -151,13 +157,16 @@ def running_lab(folder: Path, browser: Browser, app: App = "jupyterlab") -> Iter
             server.kill()
 
 
-def start_server(app: App, work: Path, folder: Path, port: int) -> subprocess.Popen[bytes]:
+def start_server(
+    app: App, work: Path, folder: Path, port: int, more: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
     settings = folder / "settings"
     settings.mkdir()
     (settings / "overrides.json").write_text(json.dumps(NO_NEWS))
     fresh = ("CONFIG_DIR", "DATA_DIR", "RUNTIME_DIR")
     environment = {
         **os.environ,
+        **more,
         **{f"JUPYTER_{name}": str(folder / name.lower()) for name in fresh},
         "JUPYTERLAB_SETTINGS_DIR": str(folder / "user-settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
@@ -175,7 +184,7 @@ def start_server(app: App, work: Path, folder: Path, port: int) -> subprocess.Po
         return subprocess.Popen(command, cwd=work, env=environment, stdout=log, stderr=log)
 
 
-def write_notebook(path: Path, *cells: str) -> Path:
+def write_notebook(path: Path, *cells: str, kernel: str = "python3") -> Path:
     """A notebook with these cells; returns its path."""
     rows = [
         {
@@ -188,8 +197,8 @@ def write_notebook(path: Path, *cells: str) -> Path:
         }
         for index, cell in enumerate(cells)
     ]
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    content = {"cells": rows, "metadata": {"kernelspec": kernel}, "nbformat": 4}
+    spec = {"name": kernel, "display_name": "Python 3", "language": "python"}
+    content = {"cells": rows, "metadata": {"kernelspec": spec}, "nbformat": 4}
     path.write_text(json.dumps({**content, "nbformat_minor": 5}))
     return path
 

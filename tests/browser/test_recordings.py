@@ -97,7 +97,7 @@ def test_a_recording_plays_in_a_notebook_in_step_with_its_timeline_and_charts(
         f"from longlive_widget import Recording\nRecording.open({str(run)!r})",
         "import sys\nprint('torch is', 'here' if 'torch' in sys.modules else 'away')",
     )
-    with lab.opened(notebook_of(*cells)) as page:
+    with lab.opened(notebook_of(*cells, kernel="python3")) as page:
         run_all_cells(page)
         player = studio(page)
         wait_for_data(page, f"d.frame === '0' && d.blocks === '{BLOCKS}' && d.exact === '0'")

@@ -1,8 +1,6 @@
 """Files are written whole or not at all, and a full disk is told in a sentence."""
 
 import os
-import signal
-from contextlib import contextmanager
 
 import pytest
 
@@ -13,23 +11,10 @@ from longlive_widget.files import write_whole
 from longlive_widget.measure.records import append
 from longlive_widget.presets import PRESETS
 from tests.unit.painted_engine import PaintedEngine
+from tests.unit.short_disk import room_for
 from tests.unit.test_scale import RECORDS, point
 
-resource = pytest.importorskip("resource")
 OLDER = b"what was there"
-
-
-@contextmanager
-def room_for(count):
-    """No file of this process may grow beyond so many bytes, as if the disk ended there."""
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    try:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (count, limits[1]))
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, ignored)
 
 
 @pytest.mark.fault(

@@ -8,8 +8,6 @@ import math
 import os
 import platform
 import random
-import resource
-import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +28,7 @@ from longlive_widget.measure.environment import commit, measured
 from longlive_widget.measure.record import SCHEMA, Commit, Machine
 from longlive_widget.measure.records import append, read
 from longlive_widget.presets import PRESETS, Preset
+from tests.unit.short_disk import room_for
 from tests.unit.written_record import MACHINE, VERSIONS, record
 
 TWO = (record(), record(model="other", preset=PRESETS["ultra"]))
@@ -279,16 +278,10 @@ def test_an_empty_file_has_no_records(path):
 )
 def test_a_disk_without_room_leaves_the_file_as_it_was(file_of_two):
     held = file_of_two.read_bytes()
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    try:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (len(held) + 100, limits[1]))
+    with room_for(len(held) + 100):
         with pytest.raises(OutputError, match="there is no room for a whole line"):
             append(file_of_two, TWO[0])
         assert file_of_two.stat().st_size == len(held)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, ignored)
     assert file_of_two.read_bytes() == held
     append(file_of_two, TWO[0])
     assert read(file_of_two) == (*TWO, TWO[0])

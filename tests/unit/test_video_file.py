@@ -1,6 +1,7 @@
 """A video file is whole, or it is not there."""
 
 import errno
+import os
 import subprocess
 import sys
 from fractions import Fraction
@@ -15,6 +16,7 @@ from longlive_widget.engine.growing_video import GrowingCodedFile, GrowingVideoF
 from longlive_widget.engine.video_file import VideoFile, writable_video_path
 from longlive_widget.errors import CapabilityError, GeometryError, OutputError
 from longlive_widget.widget.frame_codec import encode_h264
+from tests.unit.short_disk import room_for
 
 WIDTH, HEIGHT = 160, 96
 
@@ -161,6 +163,7 @@ with VideoFile({str(tmp_path / "x.mp4")!r}, {WIDTH}, {HEIGHT}) as video:
         [sys.executable, "-c", script],
         capture_output=True,
         text=True,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096)),
         check=False,
     )
@@ -186,18 +189,12 @@ def test_each_block_is_in_a_growing_video_at_once_and_at_its_time(tmp_path, code
 @pytest.mark.parametrize("room", [0, 1, 100])
 def test_a_block_that_the_disk_has_no_room_for_is_left_out_as_a_whole(tmp_path, room):
     """No file of this process may grow beyond some bytes; once it may, the video goes on."""
-    resource = pytest.importorskip("resource")
     path, shown = tmp_path / "x.mp4", coloured_frames(33)
     video = GrowingVideoFile(path, WIDTH, HEIGHT)
     video.append(shown[:9])
     before = path.read_bytes()
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + room, hard))
-    try:
-        with pytest.raises(OutputError, match="could not be written"):
-            video.append(shown[9:21])
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with room_for(len(before) + room), pytest.raises(OutputError, match="could not be written"):
+        video.append(shown[9:21])
     assert path.read_bytes() == before
     video.append(shown[9:21])
     assert video.abandon() == 21
