@@ -407,7 +407,7 @@ class Engine:
 
     def unknown_words(self, prompt: str) -> tuple[str, ...]:
         """The words of a prompt that the model does not know, as written, each once."""
-        return self.model.text_encoder.unknown_words(prompt)
+        return self.model.unknown_words(prompt)
 
     def in_full(self, timeline: Timeline | str) -> tuple[str, ...]:
         """What each prompt of a timeline is taken as after those before it, in their order.

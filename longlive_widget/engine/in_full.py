@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import permutations
 
+from longlive_widget.engine.commands import GROUND, Verb, as_statement, ground_stated
 from longlive_widget.engine.language import Aspect, Language, Part
 
 _ARTICLES = frozenset({"a", "an", "the"})
@@ -17,7 +18,6 @@ _STAYS = frozenset({"stays", "stay", "staying"})
 _SUBJECTS = frozenset({"it", "both"})
 _ARE = frozenset({"is", "are"})
 _MEANINGLESS = frozenset({"and", ",", ".", "now", "there", "that", "two"})
-_GROUND = frozenset({"background", "ground"})
 _MOST_THINGS = 2
 _NAMED_BY: tuple[Aspect, ...] = ("shape", "color")
 Values = dict[Aspect, str]
@@ -81,22 +81,38 @@ def in_full(
         None where it is not understood, or leaves something unsaid that nothing before has said.
     """
     try:
-        here, there = (_Reader(language.parts(_as_state(said))) for said in (words, before))
+        here, there = (_read(said, language) for said in (words, before))
         scene = _whole(there) if before else None
         resolved = _whole(here) if scene is None else _resolved(here, scene)
     except _NotUnderstoodError:
         return None
     says_all = resolved == _Scene(tuple(m.said for m in here.mentions), here.ground)
-    if says_all and not any(mention.takes_back for mention in here.mentions):
+    if says_all and not here.verb and not any(mention.takes_back for mention in here.mentions):
         return prompt
     named = {pair for mention in here.mentions for pair in mention.said.items()}
     return _written(language, resolved, named)
 
 
+def is_read(words: Sequence[str], language: Language) -> bool:
+    """Whether each word of a prompt says something in a language, or asks for it."""
+    try:
+        _read(words, language)
+    except _NotUnderstoodError:
+        return False
+    return True
+
+
+def _read(words: Sequence[str], language: Language) -> "_Reader":
+    command = as_statement(language.parts(_as_state(ground_stated(words))), language)
+    if command is None:
+        raise _NotUnderstoodError
+    return _Reader(*command)
+
+
 def _as_state(words: Sequence[str]) -> list[str]:
     """Words in which a ground does not become black, but is: so its name is known."""
     return [
-        "is" if at and word in _BECOMES and words[at - 1] in _GROUND else word
+        "is" if at and word in _BECOMES and words[at - 1] in GROUND else word
         for at, word in enumerate(words)
     ]
 
@@ -104,7 +120,8 @@ def _as_state(words: Sequence[str]) -> list[str]:
 class _Reader:
     """The things and the ground that a prompt speaks of."""
 
-    def __init__(self, parts: Sequence[Part]) -> None:
+    def __init__(self, parts: Sequence[Part], verb: Verb) -> None:
+        self.verb = verb
         self.mentions: list[_Mention] = []
         self.ground: str | None = None
         self._into: list[Values] = []
@@ -115,7 +132,7 @@ class _Reader:
         self._counted: str | None = None
         """The shape of which there are two."""
         self._expects_ground = False
-        self.adds = bool(parts) and parts[0].words == "and"
+        self.adds = verb == "add" or (bool(parts) and parts[0].words == "and")
         """Whether its thing is one more."""
         before = Part("")
         for at, part in enumerate(parts):
@@ -151,7 +168,7 @@ class _Reader:
             self._look(aspect, part.value, of_another=_leads_to_shape([part, *following]))
 
     def _take_glue(self, word: str, before: str) -> None:
-        if word in _GROUND:
+        if word in GROUND:
             self._expects_ground = True
         elif word in ("one", "other"):
             self._take_one(word)
@@ -267,6 +284,8 @@ class _Reader:
         """Leave out nouns of which nothing is said; a participle at the end is said of all."""
         self.mentions = _each_once([mention for mention in self.mentions if mention.said])
         _require_things(self.mentions)
+        if len(self.mentions) == 1 and self._together and not self.mentions[0].is_now:
+            self.mentions[0].article = "both"  # "stop", "bounce": whatever is there
         alone = len(self.mentions) < _MOST_THINGS
         if alone and (self._counted or (self._together and self.mentions[0].article != "both")):
             raise _NotUnderstoodError
@@ -340,6 +359,8 @@ def _put(values: Values, aspect: Aspect, value: str) -> None:
 
 def _whole(reader: _Reader) -> _Scene:
     """The scene that a prompt describes by itself."""
+    if reader.verb not in ("", "make"):
+        raise _NotUnderstoodError
     things = tuple(mention.said for mention in reader.mentions)
     if not things or not all("shape" in thing for thing in things):
         raise _NotUnderstoodError
@@ -352,12 +373,31 @@ def _resolved(reader: _Reader, before: _Scene) -> _Scene:
 
 
 def _things(reader: _Reader, before: tuple[Values, ...]) -> Iterator[Values]:
-    mentions = reader.mentions
-    if not mentions:
+    if reader.verb == "remove" or (reader.verb == "only" and _picks_one(reader, before)):
+        yield from _left(reader, before)
+    elif reader.adds and len(reader.mentions) == len(before) == 1 and _is_named(reader):
+        yield from (*before, reader.mentions[0].said)
+    elif reader.verb == "add":
+        raise _NotUnderstoodError
+    elif not reader.mentions:
         yield from before
-    elif reader.adds and len(mentions) == len(before) == 1 and "shape" in mentions[0].is_now:
-        yield from (*before, mentions[0].said)
-    elif mentions[0].article == "both" and len(before) == _MOST_THINGS:
+    else:
+        yield from _said_of(reader.mentions, before)
+
+
+def _picks_one(reader: _Reader, before: tuple[Values, ...]) -> bool:
+    """Whether "only" is said of one of two things, and not of a new one."""
+    mentions = reader.mentions
+    return len(before) == _MOST_THINGS and bool(mentions) and mentions[0].article == "the"
+
+
+def _is_named(reader: _Reader) -> bool:
+    return "shape" in reader.mentions[0].is_now
+
+
+def _said_of(mentions: list[_Mention], before: tuple[Values, ...]) -> Iterator[Values]:
+    """What things are after something was said of them."""
+    if mentions[0].article == "both" and len(before) == _MOST_THINGS:
         yield from (_changed(old, mentions[0]) for old in before)
     elif len(mentions) == _MOST_THINGS:
         yield from _both(mentions, before)
@@ -370,6 +410,17 @@ def _things(reader: _Reader, before: tuple[Values, ...]) -> Iterator[Values]:
         yield _changed(_likest(mentions[0], before) or {}, mentions[0])
     else:
         raise _NotUnderstoodError
+
+
+def _left(reader: _Reader, before: tuple[Values, ...]) -> Iterator[Values]:
+    """Of two things the one that stays."""
+    if len(reader.mentions) != 1 or len(before) != _MOST_THINGS:
+        raise _NotUnderstoodError
+    meant = _meant(reader.mentions[0], before)
+    if reader.verb == "only":
+        yield _changed(meant, reader.mentions[0])
+    else:
+        yield from (old for old in before if old is not meant)
 
 
 def _both(mentions: list[_Mention], before: tuple[Values, ...]) -> Iterator[Values]:

@@ -21,7 +21,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from longlive_widget.cache.text import TextMemory
-from longlive_widget.engine.in_full import in_full
+from longlive_widget.engine.in_full import in_full, is_read
 from longlive_widget.engine.language import Language
 from longlive_widget.engine.names import OWN_ADAPTER
 from longlive_widget.errors import (
@@ -208,6 +208,16 @@ class Model:
             return prompt, known
         whole = in_full(prompt, words(prompt), words(known), self.language)
         return (prompt, known) if whole is None or unread(whole) else (whole, whole)
+
+    def unknown_words(self, prompt: str) -> tuple[str, ...]:
+        """The words of a prompt that it does not know, as written, each once.
+
+        In a closed language words that only ask for the rest, as "make", are known where all of it
+        is understood.
+        """
+        words = self.text_encoder.words
+        understood = self.language is not None and is_read(words(prompt), self.language)
+        return () if understood else self.text_encoder.unknown_words(prompt)
 
     def read(self, prompt: str) -> TextMemory:
         """A prompt as the transformer takes it in."""

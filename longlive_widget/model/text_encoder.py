@@ -173,12 +173,17 @@ class TextEncoder(nn.Module):
         return tuple(dict.fromkeys(found))
 
     def words(self, prompt: str) -> list[str]:
-        """The words of a cleaned prompt as the tokenizer takes them, unknown ones too.
+        """The words of a cleaned prompt as the tokenizer takes them, unknown ones in small letters.
 
         An encoder without a tokenizer is a `CheckpointError`.
         """
-        tokenizer = self._require_tokenizer()
-        return [tokenizer.word(token) for token in tokenizer.tokens(clean(prompt))]
+        text, tokenizer = clean(prompt), self._require_tokenizer()
+        return [
+            text[token.start : token.end].lower()
+            if token.id == tokenizer.unknown
+            else tokenizer.word(token)
+            for token in tokenizer.tokens(text)
+        ]
 
     @property
     def vocabulary(self) -> dict[str, int]:

@@ -55,7 +55,7 @@ class PromptTokenizer:
         return [Token(token, *span) for token, span in zip(read.ids, read.offsets, strict=True)]
 
     def word(self, token: Token) -> str:
-        """What a token stands for: of an unknown word that is the special token."""
+        """What a token of a known word stands for."""
         return str(self.words.id_to_token(token.id))
 
     def read(self, text: str) -> list[Token]:

@@ -42,7 +42,7 @@ CHANGE_THEME = """
   theme => window.jupyterapp.commands.execute('apputils:change-theme', { theme })
 """
 WIDE = ViewportSize(width=1280, height=1000)
-PATIENCE_S = 60
+PATIENCE_S = 120  # of a machine that does much beside
 STARTS_S = 180  # a server that many tests hang on
 SETTLES_MS = 700
 expect.set_options(timeout=1000 * PATIENCE_S)

@@ -35,7 +35,7 @@ def test_notebook_7_plays_lands_a_prompt_and_says_what_waits_for_a_cell(
 ):
     with (
         running_lab(tmp_path / "notebook-7", chromium, "notebook") as notebook,
-        notebook.opened(notebook_of(PAINTED, BUSY)) as page,
+        notebook.opened(notebook_of(PAINTED, BUSY, kernel="python3")) as page,
     ):
         run_all_cells(page)
         player = studio(page)

@@ -74,6 +74,30 @@ def engine() -> Engine:
         ("spinning, a blue box", "a big blue square spins on white"),
         ("an orange circle circles", "a big orange ball circles on white"),
         ("a big red ball and a green star", "a big red ball bounces and a green star on white"),
+        ("make it blue", "a big blue ball bounces on white"),
+        ("Please make the ball blue", "a big blue ball bounces on white"),
+        ("turn the ball into a star", "a big red star bounces on white"),
+        ("change it to a small green star", "a small green star bounces on white"),
+        ("it should be blue", "a big blue ball bounces on white"),
+        ("let it spin slowly", "a big red ball spins slowly on white"),
+        ("make the background black", "a big red ball bounces on black"),
+        ("let it snow", "a big red ball bounces in the snow"),
+        ("it becomes smaller", "a small red ball bounces on white"),
+        ("it stops bouncing", "a big red ball rests on white"),
+        ("stop", "a big red ball rests on white"),
+        ("now it spins instead", "a big red ball spins on white"),
+        ("same but green", "a big green ball bounces on white"),
+        ("the same ball on a meadow", "a big red ball bounces on a green meadow under a blue sky"),
+        ("add a blue star that spins", "a big red ball bounces and a blue star spins on white"),
+        ("another ball, a blue one", "another ball, a blue one"),
+        ("a second ball, blue", "a big red ball bounces and a blue ball on white"),
+        ("one more star", "a big red ball bounces and a star on white"),
+        ("only a star", "a big red star bounces on white"),
+        ("remove the ball", "remove the ball"),
+        ("make it", "make it"),
+        ("make", "make"),
+        ("add it", "add it"),
+        ("please", "a big red ball bounces on white"),
     ],
 )
 def test_what_a_prompt_for_one_thing_leaves_unsaid_stays(engine, prompt, in_full):
@@ -125,10 +149,44 @@ def test_what_a_prompt_for_one_thing_leaves_unsaid_stays(engine, prompt, in_full
             "a big blue ball bounces and a small red star spins slowly at sunset",
         ),
         ("a green heart grows", "a green heart grows at sunset"),
+        (
+            "make the ball green",
+            "a big green ball bounces and a small blue star spins slowly at sunset",
+        ),
+        (
+            "make the red ball a yellow heart",
+            "a big yellow heart bounces and a small blue star spins slowly at sunset",
+        ),
+        ("let them grow", "a big red ball grows and a small blue star grows at sunset"),
+        ("stop", "a big red ball rests and a small blue star rests at sunset"),
+        ("remove the ball", "a small blue star spins slowly at sunset"),
+        ("delete the blue star", "a big red ball bounces at sunset"),
+        ("the star disappears", "a big red ball bounces at sunset"),
+        ("only the ball", "a big red ball bounces at sunset"),
+        ("only the star bounces", "a small blue star bounces at sunset"),
+        ("remove both", "remove both"),
+        ("remove the heart", "remove the heart"),
+        ("remove the background", "remove the background"),
+        ("add a heart", "add a heart"),
+        ("another heart", "another heart"),
     ],
 )
 def test_what_a_prompt_leaves_unsaid_of_two_things_stays_too(engine, prompt, in_full):
     assert engine.in_full(Timeline.of(PAIR, (3, prompt)))[1] == in_full
+
+
+@pytest.mark.parametrize(
+    ("prompt", "unknown"),
+    [
+        ("Please make it blue", ()),
+        ("remove the ball", ()),
+        ("make it shiny", ("make", "shiny")),
+        ("Make it", ("Make",)),
+        ("a dinosaur", ("dinosaur",)),
+    ],
+)
+def test_words_that_only_ask_are_known_where_all_is_understood(engine, prompt, unknown):
+    assert engine.unknown_words(prompt) == unknown
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,135 @@
+"""What is asked of a scene as a command, said as a statement: "make it blue", "add a star".
+
+Knows the words and the parts of a prompt, and nothing of what a scene holds.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Literal, NamedTuple
+
+from longlive_widget.engine.language import Language, Part
+
+Verb = Literal["", "make", "add", "remove", "only"]
+GROUND = frozenset({"background", "ground"})
+_FILLERS = frozenset(
+    {"please", "instead", "just", "then", "also", "too", "again", "suddenly", "should", "much"}
+    | {"same", "but"}
+)
+_MAKES = frozenset({"make", "let", "turn", "change"})
+_REMOVES = frozenset({"remove", "delete"})
+_GOES = frozenset({"disappears", "vanishes"})
+_STOPS = frozenset({"stops", "stop"})
+_PRONOUNS = frozenset({"it", "both"})
+_LINKS = frozenset({"be", "become", "becomes", "to", "into"})
+_STATES = frozenset({"is", "are"})
+_READ_AS = {
+    "them": "both",
+    "be": "becomes",
+    "bigger": "big",
+    "larger": "big",
+    "smaller": "small",
+}
+"""Words that no model was taught, and what they are here: what is compared is as it becomes."""
+
+
+class Command(NamedTuple):
+    """A statement, and what is to be done with it: "" where it was none but a statement.
+
+    "make": no more than to be so. "add": its thing is one more. "remove": its thing is to go.
+    "only": all but its thing is.
+    """
+
+    parts: list[Part]
+    verb: Verb
+
+
+def ground_stated(words: Sequence[str]) -> list[str]:
+    """Words with "is" behind a ground that is made something: so it is known what."""
+    made = bool(words) and words[0] in _MAKES
+    found: list[str] = []
+    for word in words:
+        behind = bool(found) and found[-1] in GROUND
+        if made and behind and word not in _LINKS | _STATES:
+            found.append("is")
+        found.append("is" if made and behind and word in _LINKS else word)
+    return found
+
+
+def as_statement(parts: Sequence[Part], language: Language) -> Command | None:
+    """A prompt's parts without those that only ask for the rest; None for a command of nothing."""
+    said = list(_plain(parts, language))
+    first, last = (said[0].words, said[-1].words) if said else ("", "")
+    command = Command(said, "")
+    if first in _MAKES and _names_subject(said[1:]):
+        made = _made(said[1:])
+        return None if made is None else Command(made, "make")
+    if (added := _added(said)) is not None:
+        command = Command(added, "add")
+    elif first in _REMOVES:
+        command = Command(said[1:], "remove")
+    elif first == "only":
+        command = Command(said[1:], "only")
+    elif last in _GOES:
+        command = Command(said[:-1], "remove")
+    return command
+
+
+def _plain(parts: Sequence[Part], language: Language) -> Iterator[Part]:
+    """Parts without fillers, and without what is stopped."""
+    before = Part("")
+    for part in parts:
+        stopped = before.words in _STOPS and part.form == "doing"
+        if part.aspect is None and part.words in _READ_AS:
+            yield from language.parts([_READ_AS[part.words]])
+        elif not stopped and not (part.aspect is None and part.words in _FILLERS):
+            yield part
+        before = part
+
+
+def _added(parts: list[Part]) -> list[Part] | None:
+    """A thing that is asked for as one more; None where none is."""
+    rest = parts[1:] if parts and _is(parts[0], "add") else parts
+    words = [part.words for part in rest[:2]]
+    if words[:1] == ["another"]:
+        return [Part("a"), *rest[1:]]
+    if words in (["a", "second"], ["one", "more"]):
+        return [Part("a"), *rest[2:]]
+    return None if rest is parts else rest
+
+
+def _names_subject(parts: Sequence[Part]) -> bool:
+    """Whether these begin with what something is done to: "turn it", not "turn left"."""
+    articles = ("a", "an", "the")
+    return bool(parts) and (
+        parts[0].aspect == "ground" or parts[0].words in (*_PRONOUNS, *articles)
+    )
+
+
+def _made(parts: Sequence[Part]) -> list[Part] | None:
+    """A subject and what it is made: "the ball blue", "it spin"."""
+    end = next((at for at, part in enumerate(parts) if _ends_subject(part)), None)
+    if end is None:
+        return None
+    if parts[end].aspect == "ground":
+        return list(parts)
+    subject, rest = list(parts[: end + 1]), list(parts[end + 1 :])
+    while rest and rest[0].aspect is None and rest[0].words in _LINKS:
+        rest = rest[1:]
+    if not rest:
+        return None
+    if rest[0].aspect in ("motion", "speed", "ground"):
+        of_one = subject[-1].words != "both"
+        return [*subject, *(_said_of_one(part) if of_one else part for part in rest)]
+    return [*subject, Part("becomes"), *rest]
+
+
+def _ends_subject(part: Part) -> bool:
+    return part.aspect in ("shape", "ground") or part.words in _PRONOUNS
+
+
+def _said_of_one(part: Part) -> Part:
+    """A verb that is not said of two: "spin" as "spins"."""
+    return part._replace(form="says") if part.form == "of both" else part
+
+
+def _is(part: Part, word: str) -> bool:
+    return part.aspect is None and part.words == word
