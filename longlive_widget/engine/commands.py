@@ -11,7 +11,7 @@ from longlive_widget.engine.language import Language, Part
 Verb = Literal["", "make", "add", "remove", "only"]
 GROUND = frozenset({"background", "ground"})
 _FILLERS = frozenset(
-    {"please", "instead", "just", "then", "also", "too", "again", "suddenly", "should", "much"}
+    {"please", "instead", "just", "then", "also", "too", "suddenly", "should", "much"}
     | {"same", "but"}
 )
 _MAKES = frozenset({"make", "let", "turn", "change"})

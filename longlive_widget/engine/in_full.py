@@ -287,7 +287,9 @@ class _Reader:
         if len(self.mentions) == 1 and self._together and not self.mentions[0].is_now:
             self.mentions[0].article = "both"  # "stop", "bounce": whatever is there
         alone = len(self.mentions) < _MOST_THINGS
-        if alone and (self._counted or (self._together and self.mentions[0].article != "both")):
+        if alone and (
+            self._counted or (self._together and [m.article for m in self.mentions] != ["both"])
+        ):
             raise _NotUnderstoodError
         for mention in self.mentions:
             if mention.becomes and mention.does.keys() == {"speed"}:

@@ -31,6 +31,27 @@ from longlive_widget.tiny.words import words
 BALL = "a big red ball bounces on a white background"
 PAIR = "a big red ball bounces and a small blue star spins slowly at sunset"
 SMALL_PX = (48, 32)
+ASKING = (
+    "make",
+    "let",
+    "turn",
+    "change",
+    "remove",
+    "delete",
+    "only",
+    "add",
+    "another",
+    "second",
+    "more",
+    "disappears",
+    "please",
+    "same",
+    "them",
+    "be",
+    "into",
+    "smaller",
+)
+"""Words of commands that no caption has."""
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +118,10 @@ def engine() -> Engine:
         ("make it", "make it"),
         ("make", "make"),
         ("add it", "add it"),
+        ("remove", "remove"),
+        ("add", "add"),
+        ("another", "another"),
+        ("disappears", "disappears"),
         ("please", "a big red ball bounces on white"),
     ],
 )
@@ -197,6 +222,7 @@ def test_words_that_only_ask_are_known_where_all_is_understood(engine, prompt, u
         (BALL, "it turns bright yellow"),  # "bright" is not known
         (BALL, "no rain"),
         (BALL, "snow falls"),
+        (BALL, "it both"),
         (PAIR, "the star turns green and both spin"),
         (BALL, "it bounces and spins"),
         (BALL, "two balls"),
@@ -297,7 +323,9 @@ def test_of_drawn_switches_nearly_all_are_taken_as_what_they_mean(engine, say, s
 
 
 @settings(deadline=None)
-@given(st.lists(st.sampled_from(words(LEARNED)), max_size=24), st.booleans())
+@given(
+    st.lists(st.sampled_from(words(LEARNED)) | st.sampled_from(ASKING), max_size=24), st.booleans()
+)
 def test_whatever_known_words_are_said_is_taken_as_something_that_is_read_in_full(
     engine, said, pair
 ):
