@@ -9,6 +9,10 @@ from typing import Literal, NamedTuple
 from longlive_widget.engine.language import Language, Part
 
 Verb = Literal["", "make", "add", "remove", "only"]
+ARTICLES = frozenset({"a", "an", "the"})
+SUBJECTS = frozenset({"it", "both"})
+ARE = frozenset({"is", "are"})
+BECOMES = frozenset({"becomes", "turns", "turn", "turning"})
 GROUND = frozenset({"background", "ground"})
 _FILLERS = frozenset(
     {"please", "instead", "just", "then", "also", "too", "suddenly", "should", "much"}
@@ -18,9 +22,7 @@ _MAKES = frozenset({"make", "let", "turn", "change"})
 _REMOVES = frozenset({"remove", "delete"})
 _GOES = frozenset({"disappears", "vanishes"})
 _STOPS = frozenset({"stops", "stop"})
-_PRONOUNS = frozenset({"it", "both"})
 _LINKS = frozenset({"be", "become", "becomes", "to", "into"})
-_STATES = frozenset({"is", "are"})
 _READ_AS = {
     "them": "both",
     "be": "becomes",
@@ -43,14 +45,15 @@ class Command(NamedTuple):
 
 
 def ground_stated(words: Sequence[str]) -> list[str]:
-    """Words with "is" behind a ground that is made something: so it is known what."""
+    """Words in which a ground does not become black, nor is made so, but is: so it is known."""
     made = bool(words) and words[0] in _MAKES
     found: list[str] = []
     for word in words:
         behind = bool(found) and found[-1] in GROUND
-        if made and behind and word not in _LINKS | _STATES:
+        links = word in BECOMES or (made and word in _LINKS)
+        if behind and made and not links and word not in ARE:
             found.append("is")
-        found.append("is" if made and behind and word in _LINKS else word)
+        found.append("is" if behind and links else word)
     return found
 
 
@@ -98,10 +101,7 @@ def _added(parts: list[Part]) -> list[Part] | None:
 
 def _names_subject(parts: Sequence[Part]) -> bool:
     """Whether these begin with what something is done to: "turn it", not "turn left"."""
-    articles = ("a", "an", "the")
-    return bool(parts) and (
-        parts[0].aspect == "ground" or parts[0].words in (*_PRONOUNS, *articles)
-    )
+    return bool(parts) and (parts[0].aspect == "ground" or parts[0].words in SUBJECTS | ARTICLES)
 
 
 def _made(parts: Sequence[Part]) -> list[Part] | None:
@@ -123,7 +123,7 @@ def _made(parts: Sequence[Part]) -> list[Part] | None:
 
 
 def _ends_subject(part: Part) -> bool:
-    return part.aspect in ("shape", "ground") or part.words in _PRONOUNS
+    return part.aspect in ("shape", "ground") or part.words in SUBJECTS
 
 
 def _said_of_one(part: Part) -> Part:

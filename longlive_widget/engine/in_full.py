@@ -9,14 +9,19 @@ from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import permutations
 
-from longlive_widget.engine.commands import GROUND, Verb, as_statement, ground_stated
+from longlive_widget.engine.commands import (
+    ARE,
+    ARTICLES,
+    BECOMES,
+    GROUND,
+    SUBJECTS,
+    Verb,
+    as_statement,
+    ground_stated,
+)
 from longlive_widget.engine.language import Aspect, Language, Part
 
-_ARTICLES = frozenset({"a", "an", "the"})
-_BECOMES = frozenset({"becomes", "turns", "turn", "turning"})
 _STAYS = frozenset({"stays", "stay", "staying"})
-_SUBJECTS = frozenset({"it", "both"})
-_ARE = frozenset({"is", "are"})
 _MEANINGLESS = frozenset({"and", ",", ".", "now", "there", "that", "two"})
 _MOST_THINGS = 2
 _NAMED_BY: tuple[Aspect, ...] = ("shape", "color")
@@ -37,7 +42,7 @@ class _Mention:
     @property
     def closed(self) -> bool:
         """Whether its noun has been said."""
-        return "shape" in self.is_now or self.article in _SUBJECTS
+        return "shape" in self.is_now or self.article in SUBJECTS
 
     @property
     def takes_back(self) -> bool:
@@ -103,18 +108,10 @@ def is_read(words: Sequence[str], language: Language) -> bool:
 
 
 def _read(words: Sequence[str], language: Language) -> "_Reader":
-    command = as_statement(language.parts(_as_state(ground_stated(words))), language)
+    command = as_statement(language.parts(ground_stated(words)), language)
     if command is None:
         raise _NotUnderstoodError
     return _Reader(*command)
-
-
-def _as_state(words: Sequence[str]) -> list[str]:
-    """Words in which a ground does not become black, but is: so its name is known."""
-    return [
-        "is" if at and word in _BECOMES and words[at - 1] in GROUND else word
-        for at, word in enumerate(words)
-    ]
 
 
 class _Reader:
@@ -146,7 +143,7 @@ class _Reader:
         self._tidy()
 
     def _take(self, part: Part, before: Part, following: Sequence[Part]) -> None:
-        if part.words in _BECOMES | _STAYS and _is_complement(part, following):
+        if part.words in BECOMES | _STAYS and _is_complement(part, following):
             self._become()
         elif part.aspect is None:
             self._take_glue(part.words, before.words)
@@ -174,13 +171,13 @@ class _Reader:
             self._take_one(word)
         elif word == "both" and self.mentions:
             self._together = True
-        elif word in _ARTICLES or word in _SUBJECTS:
+        elif word in ARTICLES or word in SUBJECTS:
             self._begin(word)
-        elif word in _BECOMES or (word in _ARE and before not in ("that", "there")):
+        elif word in BECOMES or (word in ARE and before not in ("that", "there")):
             self._become()
-        elif word in _ARE and before == "that":
+        elif word in ARE and before == "that":
             self._into = [self._latest.is_now]
-        elif word not in _MEANINGLESS and word not in _ARE:
+        elif word not in _MEANINGLESS and word not in ARE:
             raise _NotUnderstoodError
 
     def _take_one(self, word: str) -> None:
@@ -200,7 +197,7 @@ class _Reader:
         if part.aspect == "ground":
             self._stand(part.value)
             self._expects_ground = False
-        elif part.words not in _ARE | _ARTICLES | {"now"}:
+        elif part.words not in ARE | ARTICLES | {"now"}:
             raise _NotUnderstoodError
 
     def _stand(self, ground: str) -> None:
@@ -210,7 +207,7 @@ class _Reader:
 
     def _begin(self, article: str) -> None:
         """A noun, unless this is the article of what something becomes, or of what does already."""
-        if self._expects_complement and article in _ARTICLES:
+        if self._expects_complement and article in ARTICLES:
             self._expects_complement = False
         elif self.mentions and not self._latest.is_now and not self._latest.article:
             self._latest.article = article
@@ -244,7 +241,7 @@ class _Reader:
 
     def _precedes(self, following: Sequence[Part]) -> bool:
         """Whether a motion stands before its thing: "moving left: a star"."""
-        named = [part for part in following[:3] if part.words not in _ARTICLES][:2]
+        named = [part for part in following[:3] if part.words not in ARTICLES][:2]
         is_next = len(named) == 2 and named[0].words == "," and _is_look(named[1:])
         return is_next and bool(self.mentions) and "motion" in self._latest.does
 
@@ -319,7 +316,7 @@ def _require_things(mentions: Sequence[_Mention]) -> None:
     nameless = [mention for mention in mentions if "shape" not in mention.is_now]
     if (
         len(mentions) > _MOST_THINGS
-        or any(mention.article in _ARTICLES for mention in nameless)
+        or any(mention.article in ARTICLES for mention in nameless)
         or (nameless and len(mentions) == _MOST_THINGS)
     ):
         raise _NotUnderstoodError
@@ -350,7 +347,7 @@ def _is_complement(verb: Part, following: Sequence[Part]) -> bool:
     """Whether "turns" means "becomes" before these, and not "spins"; "stays", "is"."""
     if verb.words == "turning" or verb.words in _STAYS:  # "a turning red ball" spins
         return _is_look(following) and not _leads_to_shape(following)
-    names = _ARTICLES | {"it"}
+    names = ARTICLES | {"it"}
     return _is_look(following) or (bool(following) and following[0].words in names)
 
 

@@ -215,9 +215,9 @@ class Model:
         In a closed language words that only ask for the rest, as "make", are known where all of it
         is understood.
         """
-        words = self.text_encoder.words
-        understood = self.language is not None and is_read(words(prompt), self.language)
-        return () if understood else self.text_encoder.unknown_words(prompt)
+        unknown, words = self.text_encoder.unknown_words(prompt), self.text_encoder.words
+        asks = unknown and self.language is not None and is_read(words(prompt), self.language)
+        return () if asks else unknown
 
     def read(self, prompt: str) -> TextMemory:
         """A prompt as the transformer takes it in."""

@@ -102,6 +102,7 @@ def engine() -> Engine:
         ("it should be blue", "a big blue ball bounces on white"),
         ("let it spin slowly", "a big red ball spins slowly on white"),
         ("make the background black", "a big red ball bounces on black"),
+        ("make the background turn black", "a big red ball bounces on black"),
         ("let it snow", "a big red ball bounces in the snow"),
         ("it becomes smaller", "a small red ball bounces on white"),
         ("it stops bouncing", "a big red ball rests on white"),
