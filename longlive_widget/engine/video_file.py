@@ -4,6 +4,7 @@ H.264 in MP4, at the rate of the model. Knows no session: whoever has frames app
 """
 
 import os
+import weakref
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -80,6 +81,8 @@ class VideoFile:
         self.height_px = height_px
         self.pictures = 0
         self._unfinished = unfinished_beside(self.path)
+        # Also where a signal falls between the file's opening and its `with` block.
+        self._tidy = weakref.finalize(self, self._unfinished.unlink, missing_ok=True)
 
     def __enter__(self) -> Self:
         try:
@@ -91,7 +94,7 @@ class VideoFile:
                     CODEC, PICTURES_PER_SECOND, options=QUALITY
                 )
         except BaseException:
-            self._unfinished.unlink(missing_ok=True)
+            self._tidy()
             raise
         self._stream.width, self._stream.height = self.width_px, self.height_px
         self._stream.pix_fmt = "yuv420p"
@@ -112,7 +115,7 @@ class VideoFile:
                 with suppress(OSError):  # what made the disk fail has been told already
                     self._container.close()
             finally:
-                self._unfinished.unlink(missing_ok=True)
+                self._tidy()
 
     def append(self, frames: NDArray[np.uint8]) -> None:
         """Add pictures at the end: uint8 RGB, `[F, H, W, 3]`.

@@ -1,9 +1,11 @@
 """A video file is whole, or it is not there."""
 
 import errno
+import gc
 import os
 import subprocess
 import sys
+from contextlib import ExitStack, suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -75,6 +77,48 @@ def test_an_error_on_the_way_leaves_no_file(tmp_path):
         assert [path.suffix for path in tmp_path.iterdir()] == [".tmp"]
         raise KeyboardInterrupt
     assert list(tmp_path.iterdir()) == []
+
+
+class StopAtStep:
+    """Raises `KeyboardInterrupt`, as a signal would, at this step of what Python runs."""
+
+    def __init__(self, step):
+        self.left = step
+
+    def __call__(self, frame, event, argument):
+        self.left -= 1
+        if self.left < 0:
+            sys.settrace(None)
+            raise KeyboardInterrupt
+        return self
+
+
+def stopped_while_opened(path, step):
+    """Whether a signal at this step of opening the file fell before its `with` block began."""
+    begun = False
+    before = sys.gettrace()
+    sys.settrace(StopAtStep(step))
+    try:
+        with ExitStack() as files:
+            files.enter_context(VideoFile(path, WIDTH, HEIGHT))
+            sys.settrace(before)
+            begun = True
+            raise KeyboardInterrupt
+    except KeyboardInterrupt:
+        return not begun
+    finally:
+        sys.settrace(before)
+
+
+def test_a_signal_at_any_step_of_opening_leaves_no_file(tmp_path):
+    with suppress(OutputError), VideoFile(tmp_path / "x.mp4", WIDTH, HEIGHT):
+        pass  # what is imported at the first video is no step of the others
+    step = 0
+    while stopped_while_opened(tmp_path / "x.mp4", step):
+        gc.collect()
+        assert list(tmp_path.iterdir()) == [], step
+        step += 1
+    assert step > 200
 
 
 @pytest.mark.fault(
