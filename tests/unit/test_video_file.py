@@ -85,7 +85,7 @@ class StopAtStep:
     def __init__(self, step):
         self.left = step
 
-    def __call__(self, frame, event, argument):
+    def __call__(self, *_event):
         self.left -= 1
         if self.left < 0:
             sys.settrace(None)
