@@ -2,6 +2,7 @@
 
 import errno
 import gc
+import itertools
 import os
 import subprocess
 import sys
@@ -79,25 +80,24 @@ def test_an_error_on_the_way_leaves_no_file(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-class StopAtStep:
-    """Raises `KeyboardInterrupt`, as a signal would, at this step of what Python runs."""
+def stopper(step):
+    """A trace that raises `KeyboardInterrupt`, as a signal would, at this step of Python."""
+    steps = itertools.count()
 
-    def __init__(self, step):
-        self.left = step
-
-    def __call__(self, *_event):
-        self.left -= 1
-        if self.left < 0:
+    def trace(*_event):
+        if next(steps) == step:
             sys.settrace(None)
             raise KeyboardInterrupt
-        return self
+        return trace
+
+    return trace
 
 
 def stopped_while_opened(path, step):
     """Whether a signal at this step of opening the file fell before its `with` block began."""
     begun = False
     before = sys.gettrace()
-    sys.settrace(StopAtStep(step))
+    sys.settrace(stopper(step))
     try:
         with ExitStack() as files:
             files.enter_context(VideoFile(path, WIDTH, HEIGHT))
