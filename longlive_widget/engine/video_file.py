@@ -81,10 +81,10 @@ class VideoFile:
         self.height_px = height_px
         self.pictures = 0
         self._unfinished = unfinished_beside(self.path)
-        # Also where a signal falls between the file's opening and its `with` block.
-        self._tidy = weakref.finalize(self, self._unfinished.unlink, missing_ok=True)
 
     def __enter__(self) -> Self:
+        # Also where a signal falls between the file's opening and its `with` block.
+        self._tidy = weakref.finalize(self, self._unfinished.unlink, missing_ok=True)
         try:
             with disk_errors_explained(self.path):
                 self._unfinished.touch(exist_ok=False)  # PyAV creates it with the first picture
