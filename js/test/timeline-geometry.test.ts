@@ -67,6 +67,28 @@ describe("the visible span", () => {
     expect(visibleSpan([mark("ball", 0), mark("star", 200)], 6, 3).begin).toBe(0);
   });
 
+  it("shows where a prompt would land to a viewer who is far behind, and keeps the playhead", () => {
+    for (const glides of [true, false]) {
+      const far = visibleSpan([mark("ball", 0), mark("star", 129)], 129, 93, glides);
+      expect(far.begin).toBeLessThan(93);
+      expect(far.end).toBeGreaterThan(129 + 6);
+      const { begin, end } = visibleSpan([mark("ball", 0)], 5000, 95, glides);
+      expect(begin).toBeLessThanOrEqual(95);
+      expect(begin).toBeGreaterThan(60);
+      expect(end - begin).toBe(120);
+    }
+  });
+
+  it("glides without a jump when a viewer falls behind", () => {
+    const begins = Array.from({ length: 120 }, (_, more) => {
+      return visibleSpan([mark("ball", 0)], 120 + more, 110).begin;
+    });
+    const steps = begins.slice(1).map((begin, at) => begin - (begins[at] ?? 0));
+    expect(Math.max(...steps)).toBeLessThanOrEqual(1);
+    expect(Math.min(...steps)).toBe(0);
+    expect(begins.at(-1)).toBe(98);
+  });
+
   it("does not jump when it begins to follow", () => {
     const before = visibleSpan([mark("ball", 0)], 108, 100);
     const after = visibleSpan([mark("ball", 0)], 111, 100);

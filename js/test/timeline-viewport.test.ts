@@ -44,7 +44,7 @@ describe("the part of the timeline that is looked at", () => {
       expect(begin <= playhead && playhead < end).toBe(true);
       return begin;
     });
-    expect(begins).toEqual([0, 0, 84, 84, 168]);
+    expect(begins).toEqual([0, 60, 84, 84, 168]);
     const { begin } = spanOf(look(atFirst, "zoom in"), calm);
     expect(spanOf(look(atFirst, "zoom in"), { ...calm, playhead: 150 }).begin).toBe(begin);
   });

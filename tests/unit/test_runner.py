@@ -892,7 +892,7 @@ def test_a_reset_begins_anew_under_the_prompt_that_steers_or_is_to_land_next(beg
 def test_a_reset_keeps_a_prompt_that_was_given_while_a_block_was_made(begin):
     runner, page = begin(PaintedEngine(seconds_per_block=0.3), generous=True)
     runner.start()
-    page.wait_for(lambda: runner.state().begun > runner.state().made)
+    wait_until(lambda: runner.state().begun > runner.state().made)  # no message tells of it
     runner.plan.switch("a green square")
     runner.reset()
     page.wait_for(lambda: runner.state().run == 2 and runner.state().made > 0)

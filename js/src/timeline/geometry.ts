@@ -7,6 +7,10 @@ const SHORTEST_SPAN = 48;
 const LONGEST_SPAN = 120;
 /** Where the playhead stands in the span that is looked at while that follows it. */
 const PLAYHEAD_AT = 0.7;
+/** So many latent frames stay in sight before the playhead, and after what is made. */
+const MARGIN = 12;
+/** Who wants less motion has the span moved by so many latent frames at once. */
+const CALM_STEP = 30;
 const TICK_STEPS_S = [0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300];
 const FRAME_STEPS = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 const MOST_FRAME_TICKS = 16;
@@ -66,16 +70,27 @@ export function segments(plan: Plan, blockFrames: number, madeBlocks: number): S
 /** The latent frames that hold all that is made and planned, and a little more. */
 export function neededFrames(plan: Plan, madeFrames: number): number {
   const planned = Math.max(0, ...plan.map((entry) => entry.latent_frame));
-  const needed = Math.ceil((Math.max(planned, madeFrames) + 12) / 12) * 12;
+  const needed = Math.ceil((Math.max(planned, madeFrames) + MARGIN) / MARGIN) * MARGIN;
   return Math.max(SHORTEST_SPAN, needed);
 }
 
-/** What is looked at first: all from the beginning, until that is too much; then the playhead. */
+/**
+ * What is looked at first: all from the beginning, until that is too much; then the playhead.
+ *
+ * Where a viewer is far behind, what is made ahead stays in sight, and so does where a prompt would
+ * land, as long as the playhead does too.
+ */
 export function visibleSpan(plan: Plan, madeFrames: number, playhead: number, glides = true): Span {
   const needed = neededFrames(plan, madeFrames);
-  return needed <= LONGEST_SPAN
-    ? { begin: 0, end: needed }
-    : followedSpan(playhead, LONGEST_SPAN, glides);
+  if (needed <= LONGEST_SPAN) {
+    return { begin: 0, end: needed };
+  }
+  const step = glides ? 1 : CALM_STEP;
+  const forTheMade = Math.ceil((madeFrames + MARGIN - LONGEST_SPAN) / step) * step;
+  const forThePlayhead = glides ? playhead - MARGIN : Math.floor(playhead / step) * step;
+  const { begin } = followedSpan(playhead, LONGEST_SPAN, glides);
+  const shown = Math.max(begin, Math.min(forTheMade, forThePlayhead));
+  return { begin: shown, end: shown + LONGEST_SPAN };
 }
 
 /** A span around the playhead: it glides along with it, or is turned like a page now and then. */
