@@ -15,19 +15,13 @@ of all layers in turn, T tokens, D head size, L rows of text.
 """
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from pathlib import Path
 
 import torch
-from peft import (
-    LoraConfig,
-    get_peft_model_state_dict,
-    inject_adapter_in_model,
-    set_peft_model_state_dict,
-)
+from peft import LoraConfig, get_peft_model_state_dict, inject_adapter_in_model
 from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import Tensor, nn
 
@@ -35,9 +29,7 @@ from longlive_widget.cache.text import TextMemory
 from longlive_widget.cache.window import RollingWindow
 from longlive_widget.engine.denoise import Denoiser
 from longlive_widget.engine.noise_schedule import Level, levels
-from longlive_widget.errors import CheckpointError
 from longlive_widget.geometry import Geometry
-from longlive_widget.model.checkpoint import ADAPTER_PREFIX
 from longlive_widget.model.text_encoder import TextEncoder
 from longlive_widget.model.transformer import Transformer
 from longlive_widget.presets import TRAINING_STEPS
@@ -58,13 +50,8 @@ SHAPE_WEIGHT = 0.3
 """Of a shape that is not read as the one asked for, against the error of the flow."""
 REWARDED_STEPS = 2
 """So many of the last steps: the first ones cannot know yet what is to be seen in the end."""
-SURPLUS_WEIGHT = 1.0
-"""Of what shows a thing twice, against the error of the flow."""
-COUNTED_STEPS = 3
-"""In so many of the last steps things are counted: all but the first know where each is."""
 WRONG_PATH_WEIGHT = 0.3
-"""Of a teacher's path that ends in a shape that is clearly another one than was asked for, or in a
-thing that is there twice."""
+"""Of a teacher's path that ends in a shape that is clearly another one than was asked for."""
 GUIDANCE = 2.0
 """How far the teacher goes from what it does without a prompt, past what it does with it."""
 Kept = tuple[tuple[Tensor, Tensor], ...]
@@ -125,7 +112,7 @@ class Attempts:
     """How much of that is learned."""
     embeds_BLC: Tensor
     asked_BTK: Tensor
-    """The numbers of colour, shape and size of each thing, as `Reward` takes them."""
+    """The numbers of colour and shape of each thing, as `Reward` takes them."""
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:
@@ -209,11 +196,10 @@ class Distillation:
         embeds_BLC: Tensor,
         asked_BTK: Tensor,
     ) -> Tensor:
-        """How far the flow leads from where the teacher's path ends, and from what is asked for.
+        """How far the flow leads from where the teacher's path ends, and from the shapes asked for.
 
-        The squared error of the first over all steps, by what each path weighs, and of the last
-        steps the shortfall in shapes and the surplus of things. Through a re-cache gradients flow:
-        it learns what to write.
+        The squared error of the first over all steps, by what each path weighs, and the shortfall
+        of the last steps in the second. Through a re-cache gradients flow: it learns what to write.
         """
         frames = x_BSFCHW.shape[2]
         text = self._transformer.read_text(embeds_BLC)
@@ -228,15 +214,9 @@ class Distillation:
             error_BFCHW = (flow - (x_BFCHW - target_BFCHW) / level.sigma).square()
             losses.append((error_BFCHW.flatten(1).mean(1) * weight_BS[:, step]).mean())
             made.append(level.clean(x_BFCHW, flow))
-        shortfall = self._judged(self._reward.shortfall, made[-REWARDED_STEPS:], asked_BTK)
-        surplus = self._judged(self._reward.surplus, made[-COUNTED_STEPS:], asked_BTK)
-        return torch.stack(losses).mean() + SHAPE_WEIGHT * shortfall + SURPLUS_WEIGHT * surplus
-
-    @staticmethod
-    def _judged(
-        reward: Callable[[Tensor, Tensor], Tensor], made: Sequence[Tensor], asked_BTK: Tensor
-    ) -> Tensor:
-        return reward(torch.cat(list(made)), asked_BTK.repeat(len(made), 1, 1))
+        last = made[-REWARDED_STEPS:]
+        shortfall = self._reward.shortfall(torch.cat(last), asked_BTK.repeat(len(last), 1, 1))
+        return torch.stack(losses).mean() + SHAPE_WEIGHT * shortfall
 
     def _written_anew(
         self, form: AttemptForm, memory_BNTHD: Tensor, recached_BFCHW: Tensor, text: TextMemory
@@ -409,13 +389,12 @@ class Videos:
         return ends
 
     def _trust(self, end_BFCHW: Tensor) -> Tensor:
-        """How much each video learns from a path, by the shapes and things that it ends in, `B`.
+        """How much each video learns from a path, by the shapes that it ends in, `B`.
 
         A thing that is not to be seen there, or not clearly, counts as right.
         """
         seen_BT = self._reward.shapes_seen(end_BFCHW, self._asked_BTK[..., 0])
         wrong_BT = (seen_BT >= 0) & (seen_BT != self._asked_BTK[..., 1])
-        wrong_BT = wrong_BT | self._reward.there_twice(end_BFCHW, self._asked_BTK)
         return torch.where(wrong_BT.any(1), WRONG_PATH_WEIGHT, 1.0)
 
     def _remember(self, latent_BFCHW: Tensor) -> None:
@@ -471,22 +450,7 @@ def add_adapter(transformer: Transformer, rank: int) -> None:
     inject_adapter_in_model(config, transformer)
 
 
-def take_over_adapter(transformer: Transformer, weights: Mapping[str, Tensor], path: Path) -> None:
-    """Give the adapter that a transformer has been given the weights of another one.
-
-    One of other layers or of another rank is a `CheckpointError`, which names `path`.
-    """
-    sizes = {name: tensor.shape for name, tensor in adapter_weights(transformer).items()}
-    if sizes != {name: tensor.shape for name, tensor in weights.items()}:
-        raise CheckpointError(
-            f"{path} is an adapter of other layers or of another rank than this command trains: "
-            "set out from one that it has trained, or from nothing"
-        )
-    own = {name.removeprefix(ADAPTER_PREFIX): tensor.float() for name, tensor in weights.items()}
-    set_peft_model_state_dict(transformer, own)
-
-
 def adapter_weights(transformer: Transformer) -> dict[str, Tensor]:
     """The adapter's tensors under the names that `lora.pt` gives them."""
     weights = get_peft_model_state_dict(transformer)
-    return {f"{ADAPTER_PREFIX}{name}": tensor.contiguous() for name, tensor in weights.items()}
+    return {f"base_model.model.{name}": tensor.contiguous() for name, tensor in weights.items()}

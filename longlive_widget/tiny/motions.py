@@ -59,8 +59,7 @@ _CIRCLE_PX = 25.0
 _NEAR_MIDDLE_PX = 12.0
 _SWING_PX = 44.0  # from the pivot
 _SWING_RAD = 0.7
-GROWN, _SHRUNK = 1.4, 0.6
-"""Of a thing's own radius, at the most and at the least."""
+_GROWN, _SHRUNK = 1.4, 0.6
 _GROW_SHARE = 0.8  # of the period; the rest brings the thing back
 _EDGE_PX = 3.0
 
@@ -154,7 +153,7 @@ def _swung(_: Path, pose: Pose, turn: Pictures) -> Pose:
 def _resized(path: Path, pose: Pose, turn: Pictures) -> Pose:
     done = np.where(turn < _GROW_SHARE, turn / _GROW_SHARE, (1 - turn) / (1 - _GROW_SHARE))
     grown = done if path.motion == "grows" else 1 - done
-    return replace(pose, radius_px=pose.radius_px * (_SHRUNK + (GROWN - _SHRUNK) * grown))
+    return replace(pose, radius_px=pose.radius_px * (_SHRUNK + (_GROWN - _SHRUNK) * grown))
 
 
 _POSES: dict[Motion, Callable[[Path, Pose, Pictures], Pose]] = {
@@ -205,7 +204,7 @@ def _allowed(
     motion: Motion, place_px: tuple[float, float], radius_px: float
 ) -> tuple[float, float]:
     to_right, to_bottom = _DIRECTION.get(motion, (0, 0))
-    largest_px = radius_px * GROWN if motion in {"grows", "shrinks"} else radius_px
+    largest_px = radius_px * _GROWN if motion in {"grows", "shrinks"} else radius_px
     x, y = inside(place_px, REACH * largest_px + _EDGE_PX)
     beyond = REACH * radius_px - 1e-6  # where a thing has just left, before it comes in again
     if to_right:
@@ -262,5 +261,5 @@ def _swing_through(
 
 
 def _size_phase(motion: Motion, scale: float) -> float:
-    grown = min(max((scale - _SHRUNK) / (GROWN - _SHRUNK), 0.0), 1.0)
+    grown = min(max((scale - _SHRUNK) / (_GROWN - _SHRUNK), 0.0), 1.0)
     return _GROW_SHARE * (grown if motion == "grows" else 1 - grown)

@@ -39,6 +39,7 @@ BATCH: dict[StageName, int] = {
 IMPOSSIBLE: dict[StageName, tuple[str, ...]] = {
     "text": ("--begin-with", "--compile"),
     "reward": ("--begin-with", "--compile"),
+    "adapter": ("--begin-with",),  # it sets out from the transformer of its folder
     "wording": ("--begin-with", "--compile"),
     "small-decoder": ("--begin-with", "--compile"),
     "probe": ("--batch", "--max-seconds", "--begin-with", "--compile"),  # a few minutes at once

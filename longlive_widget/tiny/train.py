@@ -58,7 +58,6 @@ from longlive_widget.tiny.distill import (
     Videos,
     adapter_weights,
     add_adapter,
-    take_over_adapter,
 )
 from longlive_widget.tiny.language import tiny_language
 from longlive_widget.tiny.learner import Learner
@@ -85,8 +84,8 @@ TRANSFORMER_SIZES = TransformerConfig(
 TRANSFORMER_RATE = 3e-3
 TRANSFORMER_MATRIX_RATE = 1e-2
 GOING_ON_RATE_SHARE = 0.6
-"""Of all rates, where a stage sets out from another model's weights: the full ones would first undo
-what those have learned last. From there the rate only falls."""
+"""Of both rates, where the transformer sets out from another's weights: the full ones would first
+undo what those have learned last. From there the rate only falls."""
 ADAPTER_RANK = 16
 ADAPTER_RATE = 1e-3
 SHARD_CLIPS = 256
@@ -300,8 +299,8 @@ def train_transformer(plan: Plan) -> bool:
         torch.manual_seed(seed * 1_000_003 + step)
         return learner.descend(clips.form, partial(loss, clips.form), clips.tensors)
 
-    stage = _going_down(plan.stage("transformer"), at_once=goes_on)
-    finished = stage.run(learner, descend_at)
+    stage = plan.stage("transformer")
+    finished = (replace(stage, cooldown_share=1.0) if goes_on else stage).run(learner, descend_at)
     if team.leads:
         learner.load_average()
         _without_adapter(plan)
@@ -348,8 +347,7 @@ def grown(weights: Mapping[str, Tensor], layers: int) -> dict[str, Tensor]:
 def train_adapter(plan: Plan) -> bool:
     """Few-step distillation; leaves the adapter in the model's folder.
 
-    It may set out from another adapter of the same transformer. A run that goes on after a stop
-    goes on with new videos.
+    A run that goes on after a stop goes on with new videos.
     """
     team = Team.joined()
     device = team.device(plan.device)
@@ -357,16 +355,11 @@ def train_adapter(plan: Plan) -> bool:
     _without_adapter(plan)
     model = load_model(plan.model_folder, Placement(device))
     add_adapter(model.transformer, ADAPTER_RANK)
-    goes_on = plan.begin_with is not None
-    if plan.begin_with is not None:
-        path = plan.begin_with / ADAPTER
-        take_over_adapter(model.transformer, read_weights(path), path)
     model.transformer.to(device)
     modules = nn.ModuleDict({"transformer": model.transformer})
     if plan.compiled:
         model.transformer.compile_layers()
-    rate = (GOING_ON_RATE_SHARE if goes_on else 1.0) * ADAPTER_RATE
-    learner = Learner(modules, optimizers_for(modules, (), rate=rate), team)
+    learner = Learner(modules, optimizers_for(modules, (), rate=ADAPTER_RATE), team)
     batch = plan.batch_of("adapter")
     steps = levels(PRESETS["reference"].denoise_steps)
     reward = load_reward(plan.folder, model.sizes.autoencoder.z_dim, device)
@@ -396,20 +389,13 @@ def train_adapter(plan: Plan) -> bool:
         some = attempts[rows]
         return learner.descend(some.form, partial(loss, some.form), some.tensors)
 
-    finished = _going_down(plan.stage("adapter"), at_once=goes_on).run(
-        learner, descend_at, report_every=10
-    )
+    finished = plan.stage("adapter").run(learner, descend_at, report_every=10)
     if team.leads:
         learner.load_average()
         save_weights(plan.model_folder / ADAPTER, adapter_weights(model.transformer))
         replace(model.sizes, adapter=True).write(plan.model_folder)
         _write_samples(plan)
     return finished
-
-
-def _going_down(stage: Stage, *, at_once: bool) -> Stage:
-    """The stage, whose rate falls from the start where it goes on with other weights."""
-    return replace(stage, cooldown_share=1.0) if at_once else stage
 
 
 def _without_adapter(plan: Plan) -> None:

@@ -47,25 +47,9 @@ def latent() -> Tensor:
     return latent_BFCHW
 
 
-SMALL, MEDIUM, BIG = range(3)
-
-
-def asked(*things: tuple[int, int], size: int = SMALL) -> Tensor:
-    rows = [*((*thing, size) for thing in things), (-1, -1, -1), (-1, -1, -1)][:2]
+def asked(*things: tuple[int, int]) -> Tensor:
+    rows = [*things, (-1, -1), (-1, -1)][:2]
     return torch.tensor([rows])
-
-
-def painted(*boxes: tuple[slice, slice]) -> Tensor:
-    """A block as large as the tiny model's, which shows these boxes in red, in all its frames."""
-    latent_BFCHW = torch.zeros(1, 3, 4, 12, 20)
-    latent_BFCHW[:, :, 0] = len(COLORS)
-    latent_BFCHW[:, :, 2:] = SURE
-    for rows, columns in boxes:
-        latent_BFCHW[:, :, 0, rows, columns] = RED
-    return latent_BFCHW
-
-
-LEFT, RIGHT = (slice(4, 7), slice(1, 4)), (slice(4, 7), slice(12, 15))
 
 
 def test_what_is_asked_for_and_read_falls_short_by_nothing(latent: Tensor):
@@ -105,55 +89,12 @@ def test_the_gradient_reaches_the_shape_and_not_the_colour(latent: Tensor):
     assert latent.grad[:, :, :3].abs().max() == 0
 
 
-def test_a_thing_that_is_there_once_is_no_surplus_wherever_it_lies_and_however_it_has_grown():
-    reward = Reward(Written())
-    for rows, columns in (LEFT, RIGHT, (slice(0, 2), slice(18, 20)), (slice(7, 12), slice(0, 5))):
-        latent = painted((rows, columns))
-        assert reward.surplus(latent, asked((RED, BALL))) < 1e-6
-        assert not reward.there_twice(latent, asked((RED, BALL))).any()
-    grown = painted((slice(2, 10), slice(6, 14)))
-    assert reward.surplus(grown, asked((RED, BALL), size=BIG)) < 1e-6
-    assert reward.surplus(grown, asked((RED, BALL), size=SMALL)) > 0.1
-
-
-def test_a_thing_that_is_there_twice_is_a_surplus_of_its_half():
-    reward = Reward(Written())
-    latent = painted(LEFT, RIGHT)
-    # of two things in three frames each; the second one is not asked for
-    assert reward.surplus(latent, asked((RED, BALL))) == pytest.approx(math.log(2) / 2, rel=1e-3)
-    assert reward.there_twice(latent, asked((RED, BALL))).tolist() == [[True, False]]
-    latent[:, 1:] = painted(LEFT)[:, 1:]
-    assert reward.surplus(latent, asked((RED, BALL))) == pytest.approx(math.log(2) / 6, rel=1e-3)
-    assert reward.there_twice(latent, asked((RED, BALL))).tolist() == [[True, False]]
-
-
-def test_two_things_that_are_to_have_one_colour_are_no_surplus():
-    reward = Reward(Written())
-    assert reward.surplus(painted(LEFT, RIGHT), asked((RED, BALL), (RED, STAR))) == 0
-    assert reward.surplus(painted(LEFT, RIGHT), asked((RED, BALL), (BLUE, STAR))) > 0.3
-    assert reward.surplus(painted(), asked((RED, BALL))) == 0
-
-
-def test_the_gradient_of_a_surplus_takes_away_what_lies_apart():
-    latent = painted(LEFT, (slice(4, 6), slice(12, 14)))
-    latent[:, :, 2] = 5.0
-    latent.requires_grad_()
-    Reward(Written()).surplus(latent, asked((RED, BALL))).backward()
-    apart = latent.grad[:, :, 2, 4:6, 12:14]
-    assert (apart > 0).all()  # less sure of red there is less of a surplus
-    assert (latent.grad[:, :, 2, 4:7, 1:4] <= 0).all()
-
-
 def test_scenes_ask_for_their_things():
     scene = random_scene(random.Random(1), WORLD)
     (row,) = asked_for([scene.things]).tolist()
-    sizes = ["small", "medium", "big"]
-    said = [
-        [COLORS.index(thing.color), SHAPES.index(thing.shape), sizes.index(thing.size)]
-        for thing in scene.things
-    ]
+    said = [[COLORS.index(thing.color), SHAPES.index(thing.shape)] for thing in scene.things]
     assert row[: len(said)] == said
-    assert all(rest == [-1, -1, -1] for rest in row[len(said) :])
+    assert all(rest == [-1, -1] for rest in row[len(said) :])
 
 
 def test_latents_are_labelled_with_what_the_pictures_show():

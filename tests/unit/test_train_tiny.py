@@ -163,6 +163,7 @@ def test_each_trained_stage_shows_what_the_model_makes_of_every_ground(straight:
         ("probe", {"max_seconds": 9.0}),
         ("probe", {"begin_with": Path("tiny")}),
         ("probe", {"compiled": True}),
+        ("adapter", {"begin_with": Path("tiny")}),
         ("reward", {"begin_with": Path("tiny")}),
         ("small-decoder", {"begin_with": Path("tiny")}),
         ("small-decoder", {"compiled": True}),
