@@ -43,6 +43,8 @@ def test_words_that_would_be_code_are_shown_and_the_strict_policy_has_nothing_to
             page.evaluate(WATCHED)
             studio.start()
             player = page.locator(".longlive")
+            # what is planned has landed, or it would soon follow what is typed
+            expect(player).to_have_attribute("data-landed", PAYLOADS[2])
             for payload in PAYLOADS:
                 player.locator(".ll-input").fill(payload)
                 player.locator(".ll-input").press("Enter")
