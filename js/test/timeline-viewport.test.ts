@@ -37,6 +37,15 @@ describe("the part of the timeline that is looked at", () => {
     );
   });
 
+  it("keeps what is made ahead in sight of who is far behind, at any zoom", () => {
+    for (const glides of [true, false]) {
+      const behind = { ...there, playhead: there.madeFrames - 30, glides };
+      const { begin, end } = spanOf({ ...atFirst, length: 48 }, behind);
+      expect(begin).toBeLessThanOrEqual(behind.playhead);
+      expect(end).toBeGreaterThan(there.madeFrames);
+    }
+  });
+
   it("is turned like a page where less motion is wanted, with the playhead in it", () => {
     const calm = { ...there, glides: false };
     const begins = [1, 80, 90, 167, 169].map((playhead) => {

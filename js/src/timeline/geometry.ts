@@ -7,7 +7,7 @@ const SHORTEST_SPAN = 48;
 const LONGEST_SPAN = 120;
 /** Where the playhead stands in the span that is looked at while that follows it. */
 const PLAYHEAD_AT = 0.7;
-/** So many latent frames stay in sight before the playhead, and after what is made. */
+/** So many latent frames stay in sight after what is made, and before a playhead that glides. */
 const MARGIN = 12;
 /** Who wants less motion has the span moved by so many latent frames at once. */
 const CALM_STEP = 30;
@@ -74,29 +74,32 @@ export function neededFrames(plan: Plan, madeFrames: number): number {
   return Math.max(SHORTEST_SPAN, needed);
 }
 
+/** What is looked at first: all from the beginning, until that is too much; then the playhead. */
+export function visibleSpan(plan: Plan, madeFrames: number, playhead: number, glides = true): Span {
+  const needed = neededFrames(plan, madeFrames);
+  return needed <= LONGEST_SPAN
+    ? { begin: 0, end: needed }
+    : followedSpan(playhead, madeFrames, LONGEST_SPAN, glides);
+}
+
 /**
- * What is looked at first: all from the beginning, until that is too much; then the playhead.
+ * A span around the playhead: it glides along with it, or is turned like a page now and then.
  *
  * Where a viewer is far behind, what is made ahead stays in sight, and so does where a prompt would
  * land, as long as the playhead does too.
  */
-export function visibleSpan(plan: Plan, madeFrames: number, playhead: number, glides = true): Span {
-  const needed = neededFrames(plan, madeFrames);
-  if (needed <= LONGEST_SPAN) {
-    return { begin: 0, end: needed };
-  }
-  const step = glides ? 1 : CALM_STEP;
-  const forTheMade = Math.ceil((madeFrames + MARGIN - LONGEST_SPAN) / step) * step;
-  const forThePlayhead = glides ? playhead - MARGIN : Math.floor(playhead / step) * step;
-  const { begin } = followedSpan(playhead, LONGEST_SPAN, glides);
-  const shown = Math.max(begin, Math.min(forTheMade, forThePlayhead));
-  return { begin: shown, end: shown + LONGEST_SPAN };
-}
-
-/** A span around the playhead: it glides along with it, or is turned like a page now and then. */
-export function followedSpan(playhead: number, length: number, glides: boolean): Span {
+export function followedSpan(
+  playhead: number,
+  madeFrames: number,
+  length: number,
+  glides: boolean,
+): Span {
   const reach = PLAYHEAD_AT * length;
-  const begin = glides ? Math.max(0, playhead - reach) : Math.floor(playhead / reach) * reach;
+  const usual = glides ? Math.max(0, playhead - reach) : Math.floor(playhead / reach) * reach;
+  const step = glides ? 1 : CALM_STEP;
+  const forTheMade = Math.ceil((madeFrames + MARGIN - length) / step) * step;
+  const forThePlayhead = glides ? playhead - MARGIN : Math.floor(playhead / step) * step;
+  const begin = Math.max(usual, Math.min(forTheMade, forThePlayhead));
   return { begin, end: begin + length };
 }
 

@@ -22,7 +22,9 @@ export function spanOf(view: Viewport, surroundings: Surroundings): Span {
   if (length === null) {
     return visibleSpan(plan, madeFrames, playhead, glides);
   }
-  return follows ? followedSpan(playhead, length, glides) : { begin, end: begin + length };
+  return follows
+    ? followedSpan(playhead, madeFrames, length, glides)
+    : { begin, end: begin + length };
 }
 
 /** Closer by a factor, with one latent frame staying where it is. */
