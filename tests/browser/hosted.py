@@ -8,16 +8,18 @@ import base64
 import json
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
+import pytest
 from playwright.sync_api import Browser, Page, Route
 
 from longlive_widget import LongLiveWidget
 from longlive_widget.widget.bundle import bundled
 
+PATIENCE_MS = 8000
 ADDRESS = "http://localhost/"
 """Nothing listens there: the browser is answered by `_answered`."""
 POLICY = "; ".join(
@@ -137,6 +139,15 @@ class Line:
             content = self._up.popleft()
             self.heard.append(content["type"])
             self.studio._handle_custom_msg(content, [])
+
+
+def wait_on(page: Page, condition: Callable[[], bool]) -> None:
+    """Wait until it holds, while the page goes on."""
+    for _ in range(PATIENCE_MS // 50):
+        if condition():
+            return
+        page.wait_for_timeout(50)
+    pytest.fail("it never happened")
 
 
 @contextmanager

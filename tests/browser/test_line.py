@@ -1,6 +1,6 @@
 """A page whose line is slow or cut for a while, or whose tab is frozen: what is sent comes late."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -8,7 +8,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from longlive_widget import LongLiveWidget, Timeline
 from longlive_widget.geometry import Geometry
-from tests.browser.hosted import Line, hosted
+from tests.browser.hosted import Line, hosted, wait_on
 from tests.unit.painted_engine import PaintedEngine
 from tests.unit.test_runner import pictures_in
 
@@ -16,7 +16,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 MEGABIT = 1e6 / 8
 BLOCKS_OF_30_S = 40
-PATIENCE_MS = 8000
 FROZEN_S = 4
 SHOWS = "(least) => Number(document.querySelector('.longlive').dataset.frame) >= least"
 
@@ -101,15 +100,6 @@ def test_over_a_slow_line_blocks_are_left_out_and_nothing_piles_up(chromium, tmp
         made = sum(one.pictures for one in studio.history)
         assert any(not one.displayed for one in studio.history)
         assert len(pictures_in(studio.cut())) == made
-
-
-def wait_on(page: Page, condition: Callable[[], bool]) -> None:
-    """Wait until it holds, while the page goes on."""
-    for _ in range(PATIENCE_MS // 50):
-        if condition():
-            return
-        page.wait_for_timeout(50)
-    pytest.fail("it never happened")
 
 
 @pytest.mark.fault(

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from longlive_widget import LongLiveWidget
-from tests.browser.hosted import hosted
+from tests.browser.hosted import hosted, wait_on
 from tests.unit.painted_engine import PaintedEngine
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -31,10 +31,8 @@ def test_the_first_picture_is_shown_before_its_block_is_made_and_the_video_plays
             page.wait_for_function(
                 "() => Number(document.querySelector('.longlive').dataset.frame) >= 40"
             )
-            for _ in range(400):  # the kernel hears of it a moment later, as long as the page runs
-                if all(record.displayed for record in studio.history[:4]):
-                    break
-                page.wait_for_timeout(50)
+            # the kernel hears of it a moment later
+            wait_on(page, lambda: all(record.displayed for record in studio.history[:4]))
             assert [record.displayed for record in studio.history[:4]] == [True] * 4
             assert said == []
     finally:

@@ -254,7 +254,7 @@ def test_a_steady_block_with_a_pool_keeps_nothing_that_it_allocates(
     assert bytes_kept_by_steady_blocks(pooled) == 0
 
 
-def bytes_kept_by_steady_blocks(engine: Engine, blocks: int = 2) -> int:
+def bytes_kept_by_steady_blocks(engine: Engine, blocks: int = 3) -> int:
     """What they allocate less what they give back of it."""
     session = engine.session("a red ball moves right", size_px=(96, 64))
     made = session.blocks()
