@@ -153,6 +153,7 @@ function view(
   const exact = stills(display, {
     ask: (picture) => send({ type: "still", view: connection.view, run: state.run, picture }),
     shown: () => shown?.number,
+    shows: (picture) => shown?.number === picture,
     refined: (picture) => {
       root.dataset["exact"] = String(picture);
     },

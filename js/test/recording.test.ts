@@ -156,6 +156,29 @@ describe("the player of a recording", () => {
     expect(drawn.at(-1)).toBe(1);
   });
 
+  it("stands on what has come on the tape once it is drawn, not on what was there before", async () => {
+    player.load([0, 1].map(recordOf), "h264");
+    await tick();
+    expect([drawn, player.shows(0)]).toEqual([[0], true]);
+    const coming: (() => void)[] = [];
+    const { fetch } = source;
+    source.fetch = (block) => new Promise((come) => coming.push(() => come(fetch(block))));
+    player.load([0, 1].map(recordOf), "h264");
+    player.playRound();
+    await tick();
+    player.playOrStand();
+    await later(8);
+    expect([drawn, stood, player.shows(0)]).toEqual([[0], [], false]);
+    source.fetch = fetch;
+    for (const come of coming) {
+      come();
+    }
+    await tick();
+    expect([drawn, stood, player.shows(0)]).toEqual([[0, 0], [], true]);
+    await later(4);
+    expect(stood).toEqual([0]);
+  });
+
   it("goes anywhere at once, also in a recording that begins in the middle of a video", async () => {
     player.load([7, 8, 9].map(recordOf), "h264");
     await tick();

@@ -80,6 +80,11 @@ export class TapePlayer {
     }
   }
 
+  /** Whether this picture is on the screen, as it is on this tape: not as it was on the one before. */
+  shows(picture: number): boolean {
+    return !this.fresh && this.shown?.number === picture;
+  }
+
   private goBackTo({ picture, playing, loop }: Place): void {
     if (loop !== undefined) {
       this.back.repeat(loop);
@@ -137,8 +142,8 @@ export class TapePlayer {
     if (this.stood || this.shown === undefined || nowMs - this.shownSinceMs < STILL_MS) {
       return;
     }
-    if (!this.back.standsOn(this.shown.number, nowMs)) {
-      return;
+    if (this.fresh || !this.back.standsOn(this.shown.number, nowMs)) {
+      return; // what it is to stand on is on its way to the screen
     }
     this.stood = true;
     this.events.stand(this.shown.number);

@@ -70,6 +70,7 @@ export function recordingView(
   const exact = stills(display, {
     ask: (picture) => void bring(picture),
     shown: () => shown?.number,
+    shows: (picture) => player.shows(picture),
     refined: (picture) => {
       root.dataset["exact"] = String(picture);
     },

@@ -10,6 +10,8 @@ export type StillEvents = {
   ask: (picture: number) => void;
   /** The number of the picture on the screen. */
   shown: () => number | undefined;
+  /** Whether it still is this one, of the video that was asked. */
+  shows: (picture: number) => boolean;
   /** The picture on the screen has been drawn without loss. */
   refined: (picture: number) => void;
   fail: (message: string) => void;
@@ -21,7 +23,7 @@ export type Stills = {
   take: (message: StillMessage) => void;
 };
 
-export function stills(screen: Screen, { ask, shown, refined, fail }: StillEvents): Stills {
+export function stills(screen: Screen, { ask, shown, shows, refined, fail }: StillEvents): Stills {
   let saving: { picture: number; name: string } | undefined;
   return {
     save(name) {
@@ -54,7 +56,7 @@ export function stills(screen: Screen, { ask, shown, refined, fail }: StillEvent
       return;
     }
     const exact = await inTime(createImageBitmap(png), tooLate("its PNG"));
-    if (shown() === picture) {
+    if (shows(picture)) {
       screen.refine(exact);
       refined(picture);
     }
