@@ -1,7 +1,10 @@
 """Before torch is loaded: its threads sleep while they wait, and a worker of several has one."""
 
+import gc
 import os
 from tempfile import TemporaryDirectory
+
+import pytest
 
 import longlive_widget  # noqa: F401  asks for it as it is imported
 
@@ -19,3 +22,13 @@ def pytest_xdist_auto_num_workers():
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_old_is_looked_through():
+    """What is there before a file's tests stays: looking for garbage costs by all that is there.
+
+    A worker has a million objects, nearly all of them of what it has imported.
+    """
+    gc.collect()
+    gc.freeze()

@@ -25,9 +25,11 @@ from longlive_widget.model.stream import to_bytes
 from longlive_widget.model.tiny_decoder import TinyDecoder
 from longlive_widget.model.transformer import Transformer
 from longlive_widget.model.video_decoder import VideoDecoder
-from longlive_widget.presets import Preset
+from longlive_widget.presets import Decoder, Preset
 
 _META = torch.device("meta")
+_OF_A_PASS = ("window_cache", "window_frames", "window_dtype", "attention", "recache")
+"""The settings of a preset that decide what a pass takes: presets that share them share a run."""
 
 
 @dataclass(frozen=True)
@@ -88,21 +90,25 @@ def _place(tensor: Tensor) -> int:
     return tensor.untyped_storage()._cdata
 
 
-@lru_cache
-@torch.inference_mode()
 def decoding_work(
     preset: Preset, sizes: Sizes, dtype: torch.dtype, device_type: str = "cpu"
 ) -> Work:
     """What the preset's decoder remembers, and takes for a block, at the model's own size."""
+    frames = max(preset.decoded_parts(sizes.geometry.block_frames, device_type))
+    return _decoding_work(preset.decoder, frames, sizes, dtype)
+
+
+@lru_cache
+@torch.inference_mode()
+def _decoding_work(kind: Decoder, frames: int, sizes: Sizes, dtype: torch.dtype) -> Work:
     with bare():
         decoder = (
             TinyDecoder(sizes.small_decoder)
-            if preset.decoder == "small" and sizes.small_decoder
+            if kind == "small" and sizes.small_decoder
             else VideoDecoder(sizes.autoencoder)
         )
     stream = decoder.to(_META, dtype).stream()
-    parts = preset.decoded_parts(sizes.geometry.block_frames, device_type)
-    latent_BFCHW = _latents(sizes, max(parts), dtype)
+    latent_BFCHW = _latents(sizes, frames, dtype)
     with LiveBytes() as live:
         for _ in range(2):  # the first one has no past, and the second none in time
             stream.decode(latent_BFCHW)
@@ -111,14 +117,19 @@ def decoding_work(
         return Work(kept, live.most - kept)
 
 
-@lru_cache
-@torch.inference_mode()
 def passing_bytes(preset: Preset, sizes: Sizes, dtype: torch.dtype) -> int:
     """What a pass of the transformer takes beyond window and prompt: of a step or of a re-cache.
 
     All layers take the same, one after the other, but the last one, which only writes in a pass
     that is for the memory alone.
     """
+    looked_at = {name: getattr(preset, name) for name in _OF_A_PASS}
+    return _passing_bytes(Preset("what a pass depends on", "", **looked_at), sizes, dtype)
+
+
+@lru_cache
+@torch.inference_mode()
+def _passing_bytes(preset: Preset, sizes: Sizes, dtype: torch.dtype) -> int:
     few_layers = replace(sizes, transformer=replace(sizes.transformer, layers=2))
     config, geometry = few_layers.transformer, few_layers.geometry
     with bare():

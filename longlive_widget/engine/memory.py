@@ -1,6 +1,7 @@
 """The memory that a preset asks for, and whether it is there."""
 
 import math
+from functools import lru_cache
 from pathlib import Path
 
 import psutil
@@ -16,6 +17,7 @@ from longlive_widget.model.bare import bare
 from longlive_widget.model.text_encoder import TextEncoder
 from longlive_widget.model.tiny_decoder import TinyDecoder
 from longlive_widget.model.transformer import Transformer
+from longlive_widget.model.umt5 import TextEncoderConfig
 from longlive_widget.model.video_decoder import VideoDecoder
 from longlive_widget.optimization_log import PROMPTS
 from longlive_widget.presets import PRESETS, Preset
@@ -217,17 +219,28 @@ def _offloads(preset: Preset, device: torch.device) -> bool:
 
 def video_bytes(sizes: Sizes, dtype: torch.dtype) -> int:
     """The bytes of the weights of transformer and decoders."""
-    with bare():
-        parts: list[nn.Module] = [Transformer(sizes.transformer), VideoDecoder(sizes.autoencoder)]
-        parts += [TinyDecoder(sizes.small_decoder)] if sizes.small_decoder else []
-    return sum(weight.numel() for part in parts for weight in part.parameters()) * dtype.itemsize
+    return _video_numbers(sizes) * dtype.itemsize
 
 
 def text_bytes(preset: Preset, sizes: Sizes, dtype: torch.dtype, device: torch.device) -> int:
     """The bytes of the text encoder's weights that are on the device at once."""
+    count = max if _offloads(preset, device) else sum
+    return count(_text_numbers(sizes.text_encoder)) * dtype.itemsize
+
+
+@lru_cache
+def _video_numbers(sizes: Sizes) -> int:
     with bare():
-        numbers = [weight.numel() for weight in TextEncoder(sizes.text_encoder).parameters()]
-    return (max if _offloads(preset, device) else sum)(numbers) * dtype.itemsize
+        parts: list[nn.Module] = [Transformer(sizes.transformer), VideoDecoder(sizes.autoencoder)]
+        parts += [TinyDecoder(sizes.small_decoder)] if sizes.small_decoder else []
+    return sum(weight.numel() for part in parts for weight in part.parameters())
+
+
+@lru_cache
+def _text_numbers(config: TextEncoderConfig) -> tuple[int, ...]:
+    """Of each weight."""
+    with bare():
+        return tuple(weight.numel() for weight in TextEncoder(config).parameters())
 
 
 def window_bytes(preset: Preset, sizes: Sizes, dtype: torch.dtype) -> int:

@@ -22,8 +22,12 @@ from longlive_widget.engine.noise_schedule import levels
 from longlive_widget.engine.rollout import Rollout
 from longlive_widget.engine.windows import new_window
 from longlive_widget.geometry import Geometry
-from longlive_widget.model.stream import to_bytes
+from longlive_widget.model.stream import DecoderStream, to_bytes
+from longlive_widget.model.tiny_decoder import TinyDecoder
+from longlive_widget.model.video_decoder import VideoDecoder
 from longlive_widget.timeline import Timeline
+
+Decoder = VideoDecoder | TinyDecoder
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,14 +77,15 @@ def attempts(
         For each block one attempt an engine.
     """
     size = geometry or engines[0].geometry
-    followers = [_Follower(engine, size) for engine in engines]
+    first, *others = followers = [_Follower(engine, size) for engine in engines]
     prompts = {landing.block: landing.prompt for landing in timeline.landings(size.block_frames)}
     for block in range(blocks):
         made = [follower.attempt(block, seed, prompts.get(block)) for follower in followers]
         yield made
         if block < blocks - 1:
-            for follower in followers:
-                follower.remember(made[0].latent_BFCHW)
+            films = {first.decoder: first.go_on()}
+            for follower in others:
+                follower.remember(made[0].latent_BFCHW, films)
 
 
 def squared_error(one: Tensor, other: Tensor) -> float:
@@ -111,7 +116,8 @@ class _Follower:
             context=preset.context,
             recache=preset.recache,
         )
-        self._stream = decoder_for(preset, self._model).stream()
+        self.decoder = decoder_for(preset, self._model)
+        self._film = self._attempted = self.decoder.stream()
         self._known = ""
 
     def attempt(self, block: int, seed: int, prompt: str | None) -> Attempt:
@@ -122,12 +128,24 @@ class _Follower:
                 taken, self._known = self._model.take(prompt, self._known)
                 self._rollout.steer(self._model.read(taken))
             latent_BFCHW = self._rollout.next_block(draw(), draw)
-            (pictures_FHWC,) = to_bytes(self._stream.branch().decode(latent_BFCHW))
+            self._attempted = self._film.branch()
+            (pictures_FHWC,) = to_bytes(self._attempted.decode(latent_BFCHW))
             return Attempt(latent_BFCHW, pictures_FHWC.cpu())
 
-    def remember(self, latent_BFCHW: Tensor) -> None:
-        """Take these latents for the block's, whoever has made them."""
+    def go_on(self) -> DecoderStream:
+        """Go on from its own attempt; gives the film so far."""
+        self._film = self._attempted
+        return self._film
+
+    def remember(self, latent_BFCHW: Tensor, films: dict[Decoder, DecoderStream]) -> None:
+        """Take these latents for the block's, whoever has made them.
+
+        `films` are those so far by decoder: they are the same whoever looks.
+        """
         with current(self._model.device):
             own_BFCHW = latent_BFCHW.to(self._model.device, self._model.dtype)
             self._rollout.replace_last(own_BFCHW)
-            self._stream.decode(own_BFCHW)
+            if self.decoder not in films:
+                films[self.decoder] = self._film.branch()
+                films[self.decoder].decode(own_BFCHW)
+            self._film = films[self.decoder]
