@@ -20,6 +20,7 @@ from longlive_widget.engine.commands import (
     ground_stated,
 )
 from longlive_widget.engine.language import Aspect, Language, Part
+from longlive_widget.engine.phrasing import in_plain_words
 
 _STAYS = frozenset({"stays", "stay", "staying"})
 _MEANINGLESS = frozenset({"and", ",", ".", "now", "there", "that", "two"})
@@ -108,7 +109,7 @@ def is_read(words: Sequence[str], language: Language) -> bool:
 
 
 def _read(words: Sequence[str], language: Language) -> "_Reader":
-    command = as_statement(language.parts(ground_stated(words)), language)
+    command = as_statement(language.parts(ground_stated(in_plain_words(words))), language)
     if command is None:
         raise _NotUnderstoodError
     return _Reader(*command)

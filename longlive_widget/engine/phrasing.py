@@ -1,0 +1,85 @@
+"""What a person asks for, in the words that `commands` and `in_full` know.
+
+Knows words alone, neither what they say nor what a scene holds.
+"""
+
+from collections.abc import Iterator, Sequence
+
+_LOOKS = ("color", "colour", "shape", "size")
+_SAID_HERE = {
+    "": (
+        *("starts to", "start to", "start", "begins to", "begin to", "begin"),
+        *("any more", "anymore", "any longer", "next to it", "beside it"),
+        *(f"the {look} of" for look in _LOOKS),
+        *(f"' s {look}" for look in _LOOKS),
+    ),
+    "and": ("while", "and then"),
+    "is": ("starts", "begins", "to be"),
+    "it": ("the scene", *(f"{whose} {look}" for whose in ("its", "the") for look in _LOOKS)),
+    "background": ("background color", "background colour"),
+    "not": (
+        *("no longer", "is no longer", "are no longer", "does not", "do not", "is not", "are not"),
+        *("doesn ' t", "don ' t", "isn ' t", "aren ' t"),
+    ),
+    "rather": ("instead of",),
+    "stops": ("freezes", "holds still"),
+    "stop": ("freeze", "hold still"),
+    "becomes": (
+        *("turned", "became", "turns to", "turn to", "fades to", "fades into"),
+        *("changes to", "changes into", "transforms into", "morphs into"),
+        *("is replaced by", "is replaced with"),
+    ),
+    "appears": ("comes in", "shows up"),
+    "disappears": ("is gone", "goes away", "leaves"),
+    "fast": ("speeds up", "speed up", "accelerates", "gets fast", "goes fast", "go fast"),
+    "slowly": ("slows down", "slow down", "gets slow", "goes slow", "go slow"),
+}
+"""What is known there, and in which other words it is said; the longest of these comes first."""
+_PHRASES = {
+    tuple(phrase.split()): plainly.split()
+    for plainly, phrases in _SAID_HERE.items()
+    for phrase in phrases
+}
+_LONGEST = max(map(len, _PHRASES))
+_OPENINGS = [
+    opening.split()
+    for opening in (
+        *("now", "please", "then", ",", "after that", "can you", "could you"),
+        *("i want", "i would like", "we see", "show me", "show", "draw"),
+        *("use", "with", "switch to"),
+    )
+]
+"""What may stand before all else, and says nothing."""
+_REPLACES = frozenset({"replace", "swap", "exchange"})
+
+
+def in_plain_words(words: Sequence[str]) -> list[str]:
+    """Words of a prompt as they are known: "its color changes to blue" as "it becomes blue"."""
+    said = [*_in_phrases(_opened(words))]
+    if said[:1] == ["just"] and said[1:2] and said[1] in ("a", "an", "the"):
+        said[0] = "only"
+    if said and said[0] in _REPLACES and (links := {"with", "by", "for"} & {*said}):
+        at = min(map(said.index, links))
+        said = ["make", *said[1:at], "become", *said[at + 1 :]]
+    return said
+
+
+def _opened(words: Sequence[str]) -> Sequence[str]:
+    """Words from where they begin to say something."""
+    for opening in _OPENINGS:
+        if [*words[: len(opening)]] == opening:
+            return _opened(words[len(opening) :])
+    return words
+
+
+def _in_phrases(words: Sequence[str]) -> Iterator[str]:
+    at = 0
+    while at < len(words):
+        for length in range(_LONGEST, 0, -1):
+            if (plainly := _PHRASES.get(tuple(words[at : at + length]))) is not None:
+                yield from plainly
+                at += length
+                break
+        else:
+            yield words[at]
+            at += 1
