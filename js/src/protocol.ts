@@ -141,6 +141,8 @@ export type BlockRecord = Begun & {
   page: PageTimes;
   /** What the prompt was taken as after those before it; "" where that is the prompt itself. */
   in_full: string;
+  /** Whether it was taken as it stands because it was not understood together with those. */
+  alone: boolean;
   sides: SideRecord[];
   /** How many times as large as it is a difference is shown. */
   gain: number | null;
@@ -595,6 +597,7 @@ export function parseRecord(value: unknown): BlockRecord {
     profiled: boolean(fields, "profiled"),
     page: parsePageTimes(fields["page"]),
     in_full: text(fields, "in_full"),
+    alone: boolean(fields, "alone"),
     sides: list(fields, "sides").map(parseSide),
     gain: numberOrNull(fields, "gain"),
   };

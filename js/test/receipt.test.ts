@@ -79,8 +79,11 @@ describe("the receipt of a prompt that never lands", () => {
 
 describe("what a prompt was taken as", () => {
   it("is said where it left something unsaid", () => {
-    expect(takenText("a blue ball bounces")).toBe("; taken as “a blue ball bounces”");
-    expect(takenText("")).toBe("");
+    expect(takenText({ in_full: "a blue ball bounces", alone: false })).toBe(
+      "; taken as “a blue ball bounces”",
+    );
+    expect(takenText({ in_full: "", alone: false })).toBe("");
+    expect(takenText({ in_full: "", alone: true })).toContain("not understood");
   });
 });
 

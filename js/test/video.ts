@@ -24,6 +24,7 @@ export function recordOf(block: number): BlockRecord {
     device_reserved_bytes: null,
     profiled: false,
     in_full: "",
+    alone: false,
     page: { wire_ms: null, wire_within_ms: null, decode_ms: null },
     sides: [],
     gain: null,

@@ -153,6 +153,11 @@ def _remarks(engine: "Engine", timeline: Timeline, geometry: Geometry) -> Iterat
     for entry, taken in zip(timeline.entries, engine.in_full(timeline), strict=True):
         if taken not in ("", entry.prompt):
             yield f"{entry.prompt!r} is taken as {taken!r}"
+    for prompt in engine.not_understood(timeline):
+        yield (
+            f"{prompt!r} is not understood as a change of what was there: it is taken as it "
+            "stands, and those after it as if it had not been said"
+        )
 
 
 def presets(chosen: argparse.Namespace) -> None:

@@ -15,9 +15,10 @@ ARE = frozenset({"is", "are"})
 BECOMES = frozenset({"becomes", "turns", "turn", "turning"})
 GROUND = frozenset({"background", "ground"})
 _FILLERS = frozenset(
-    {"please", "instead", "just", "then", "also", "too", "suddenly", "should", "much"}
-    | {"same", "but", "colored", "coloured", "again", "rather"}
+    {"please", "instead", "just", "then", "suddenly", "should", "much", "same", "again"}
+    | {"colored", "coloured"}
 )
+_ALSO = frozenset({"also", "too"})
 _MAKES = frozenset(
     {"make", "let", "turn", "change", "paint", "color", "colour", "put", "place", "set"}
 )
@@ -25,8 +26,6 @@ _REMOVES = frozenset({"remove", "delete", "erase", "hide"})
 _GOES = frozenset({"disappears", "vanishes"})
 _COMES = frozenset({"appears", "joins"})
 _STOPS = frozenset({"stops", "stop", "not"})
-_NO_MORE = _STOPS | {"rather"}
-"""What may stand before a motion that is no more."""
 _MOVES = frozenset({"moves", "moving", "move"})
 _LINKS = frozenset({"be", "become", "becomes", "to", "into"})
 _READ_AS = {
@@ -39,6 +38,9 @@ _READ_AS = {
     "smaller": "small",
 }
 """Words that no model was taught, and what they are here: what is compared is as it becomes."""
+_STAYS = frozenset({"stays", "stay"})
+_LOOKS = ("color", "size", "shape")
+_NOTHING = Part("")
 _PLACES = frozenset(
     {"on", "over", "in", "under", "against", "at", "front", "of", "above", "across", "into", "onto"}
 )
@@ -72,8 +74,9 @@ def ground_stated(words: Sequence[str]) -> list[str]:
 def as_statement(parts: Sequence[Part], language: Language) -> Command | None:
     """A prompt's parts without those that only ask for the rest; None for a command of nothing."""
     said = list(_plain(_placed(parts), language))
-    first, last = (said[0].words, said[-1].words) if said else ("", "")
-    command = Command(said, "")
+    first = said[0].words if said else ""
+    if first in ARE and (_names_subject(said[1:]) or said[1:2] == [Part("there")]):
+        return None  # "is it red": that is a question
     if (moved := _moved(said, language)) is not None:
         return Command(moved, "make")
     if first in _MAKES and _names_subject(said[1:]):
@@ -81,16 +84,29 @@ def as_statement(parts: Sequence[Part], language: Language) -> Command | None:
         return None if made is None else Command(made, "make")
     if (added := _added(said)) is not None:
         of_ground = bool(added) and all(part.aspect == "ground" for part in added)
-        command = Command(added, "" if of_ground else "add")  # "add snow" brings no thing
-    elif first in _REMOVES:
-        command = Command(said[1:], "remove")
-    elif first == "only":
-        command = Command(said[1:], "only")
-    elif last in _COMES:
-        command = Command(said[:-1], "add")
-    elif last in _GOES:
-        command = Command(said[:-1], "remove")
-    return command
+        return Command(added, "" if of_ground else "add")  # "add snow" brings no thing
+    comes_too = first in ("a", "an", "there") and any(part.words in _ALSO for part in parts)
+    return _by_its_ends(said) or Command(said, "add" if comes_too else "")
+
+
+def _by_its_ends(said: list[Part]) -> Command | None:
+    """What the first or the last word asks for; None where neither asks for anything."""
+    first, last = (said[0].words, said[-1].words) if said else ("", "")
+    if first in _REMOVES:
+        return Command(said[1:], "remove")
+    if first == "only":
+        return _alone(said[1:])
+    if last in _GOES | _COMES:
+        return Command(said[:-1], "remove" if last in _GOES else "add")
+    return None
+
+
+def _alone(parts: list[Part]) -> Command:
+    """What "only" is said of: of a thing, or of what it does."""
+    if parts and parts[-1].words in _STAYS:
+        return Command(parts[:-1], "only")
+    does = any(part.aspect == "motion" or part.words in BECOMES | ARE for part in parts)
+    return Command(parts, "" if does else "only")
 
 
 def _placed(parts: Sequence[Part]) -> list[Part]:
@@ -108,17 +124,32 @@ def _leads_to_ground(part: Part) -> bool:
 
 
 def _plain(parts: Sequence[Part], language: Language) -> Iterator[Part]:
-    """Parts without fillers, and without what is stopped: "not bouncing" is "stops"."""
-    before = Part("")
-    for part in [*parts, Part("")]:
-        moves = part.aspect == "motion" or part.words in _MOVES
-        if _is(before, "not"):
-            yield from language.parts(["stops"]) if moves else [before]
-        if part.aspect is None and part.words in _READ_AS:
+    """Parts without fillers; "stops bouncing" and "not bouncing" as one part."""
+    left = list(parts)
+    while left:
+        part = left.pop(0)
+        ends = bool(left) and _is_motion(*left[:2])
+        if part.words in _STOPS and ends:
+            (instead,) = language.parts(["stops"])
+            yield Part(part.words, "motion", left.pop(0).value, "no more", instead)
+        elif _is(part, "rather") and ends:
+            del left[0]
+        elif part.aspect is None and part.words in _READ_AS:
             yield from language.parts([_READ_AS[part.words]])
-        elif not (moves and before.words in _NO_MORE) and not _says_nothing(part):
+        elif part.aspect is not None or not _says_nothing(part.words, left):
             yield part
-        before = part
+
+
+def _is_motion(part: Part, after: Part = _NOTHING) -> bool:
+    """Whether it says what something does: "turn" does not before "blue"."""
+    becomes = part.words in BECOMES and (after.aspect in _LOOKS or after.words in ARTICLES)
+    return (part.aspect == "motion" and not becomes) or part.words in _MOVES
+
+
+def _says_nothing(word: str, following: Sequence[Part]) -> bool:
+    """Whether a word of no value is a filler: "too" is, but not in "too big"."""
+    too_much = word == "too" and bool(following) and following[0].aspect in ("speed", *_LOOKS)
+    return word in _FILLERS or (word in _ALSO and not too_much)
 
 
 def _added(parts: list[Part]) -> list[Part] | None:
@@ -139,46 +170,63 @@ def _names_subject(parts: Sequence[Part]) -> bool:
 
 def _made(parts: Sequence[Part]) -> list[Part] | None:
     """A subject and what it is made: "the ball blue", "it spin"."""
-    end = next((at for at, part in enumerate(parts) if _ends_subject(part)), None)
+    end = _end_of_subject(parts)
     if end is None:
         return None
-    if parts[end].aspect == "ground":
-        return list(parts)
     subject, rest = list(parts[: end + 1]), list(parts[end + 1 :])
+    if parts[end].aspect == "ground":
+        return None if rest and rest[0].aspect in _LOOKS else list(parts)  # "the snow red"
     while rest and rest[0].aspect is None and rest[0].words in _LINKS:
         rest = rest[1:]
     if not rest:
         return None
-    if rest[0].aspect in ("motion", "speed", "ground"):
-        of_one = subject[-1].words != "both"
-        return [*subject, *(_said_of_one(part) if of_one else part for part in rest)]
+    if rest[0].aspect == "speed":
+        return [*subject, Part("both"), *rest] if _are_several(subject) else [*subject, *rest]
+    if rest[0].aspect in ("motion", "ground"):
+        return [*subject, *(_said_of(subject, part) for part in rest)]
     return [*subject, Part("becomes"), *rest]
 
 
 def _moved(parts: Sequence[Part], language: Language) -> list[Part] | None:
     """A subject and what it is to do: "move it to the left", "spin the ball"; None for no such."""
-    end = next((at for at, part in enumerate(parts) if at and _ends_subject(part)), None)
-    if end is None or not _names_subject(parts[1:]) or parts[0].words in _MAKES:
+    if not _names_subject(parts[1:]) or parts[0].words in _MAKES:
         return None
-    said = " ".join(part.words for part in (parts[0], *parts[end + 1 :]))
-    verb, *rest = language.parts(said.split())
+    end = _end_of_subject(parts[1:])
+    if end is None:
+        return None
+    subject, rest = list(parts[1 : end + 2]), parts[end + 2 :]
+    verb, *rest = language.parts(" ".join(part.words for part in (parts[0], *rest)).split())
     if verb.form != "of both" or any(part.form == "of both" for part in rest):
         return None
-    return [*parts[1 : end + 1], _said_of_one(verb), *rest]
+    return [*subject, _said_of(subject, verb), *rest]
+
+
+def _end_of_subject(parts: Sequence[Part]) -> int | None:
+    """Where what something is done to ends: "it", "the ball", "the ball and the red star"."""
+    end = next((at for at, part in enumerate(parts) if _ends_subject(part)), None)
+    while end is not None and parts[end + 1 :] and _is(parts[end + 1], "and"):
+        another = parts[end + 2 :]
+        named = [part.aspect in ("color", "size") or part.words in ARTICLES for part in another]
+        length = named.index(False) if False in named else len(named)
+        if another[length:] == [] or another[length].aspect != "shape":
+            break
+        end += 2 + length
+    return end
 
 
 def _ends_subject(part: Part) -> bool:
     return part.aspect in ("shape", "ground") or part.words in SUBJECTS
 
 
-def _said_of_one(part: Part) -> Part:
-    """A verb that is not said of two: "spin" as "spins"."""
-    return part._replace(form="says") if part.form == "of both" else part
+def _said_of(subject: Sequence[Part], part: Part) -> Part:
+    """A verb as it is said of a subject: of one thing "spin" as "spins"."""
+    of_one = part.form == "of both" and not _are_several(subject)
+    return part._replace(form="says") if of_one else part
+
+
+def _are_several(subject: Sequence[Part]) -> bool:
+    return subject[-1].words == "both" or any(_is(part, "and") for part in subject)
 
 
 def _is(part: Part, word: str) -> bool:
     return part.aspect is None and part.words == word
-
-
-def _says_nothing(part: Part) -> bool:
-    return part.aspect is None and part.words in _FILLERS | {"", "not"}  # "not" has had its turn

@@ -424,6 +424,21 @@ class Engine:
             said.append(taken)
         return tuple(said)
 
+    def not_understood(self, timeline: Timeline | str) -> tuple[str, ...]:
+        """The prompts of a timeline that are not understood together with those before them.
+
+        Each is taken as it stands, and says nothing to those after it. None where the model's
+        language is open: there all are taken so.
+        """
+        if self.model.language is None:
+            return ()
+        said, known = [], ""
+        for landing in timeline_of(timeline).landings(self.geometry.block_frames):
+            if landing.replaced_by is None:
+                taken, known = self.model.take(landing.prompt, known)
+                said += [landing.prompt] if taken != known else []
+        return tuple(said)
+
     def unheeded(self, prompt: str) -> str:
         """A sentence on what a prompt is taken without: unknown words, the end of a long prompt.
 

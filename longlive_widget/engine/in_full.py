@@ -37,6 +37,10 @@ class _Mention:
     is_now: Values = field(default_factory=dict)
     becomes: Values = field(default_factory=dict)
     does: Values = field(default_factory=dict)
+    ends: Part | None = None
+    """What it does no more."""
+    is_paced: bool = False
+    """Whether a speed is said of it and not of how it becomes what it becomes."""
     trails: bool = False
     """Whether it is a participle behind the noun that says what it does."""
 
@@ -144,10 +148,14 @@ class _Reader:
         self._tidy()
 
     def _take(self, part: Part, before: Part, following: Sequence[Part]) -> None:
+        if before.aspect == "ground" and part.words in BECOMES | ARE:
+            raise _NotUnderstoodError  # "the snow is red"
         if part.words in BECOMES | _STAYS and _is_complement(part, following):
             self._become()
         elif part.aspect is None:
-            self._take_glue(part.words, before.words)
+            self._take_glue(part.words, before)
+        elif part.form == "no more":
+            self._end(part)
         elif part.aspect == "motion":
             self._move(part, before, following)
         elif part.also is not None and _is_verb(part, before):
@@ -155,17 +163,19 @@ class _Reader:
         elif part.form == "two":
             self._counted = part.value
         else:
-            self._take_value(part.aspect, part, following)
+            self._take_value(part.aspect, part, before, following)
 
-    def _take_value(self, aspect: Aspect, part: Part, following: Sequence[Part]) -> None:
+    def _take_value(
+        self, aspect: Aspect, part: Part, before: Part, following: Sequence[Part]
+    ) -> None:
         if aspect == "ground":
             self._stand(part.value)
         elif aspect == "speed":
-            self._pace(part, following)
+            self._pace(part, before, following)
         else:
             self._look(aspect, part.value, of_another=_leads_to_shape([part, *following]))
 
-    def _take_glue(self, word: str, before: str) -> None:
+    def _take_glue(self, word: str, before: Part) -> None:
         if word in GROUND:
             self._expects_ground = True
         elif word in ("one", "other"):
@@ -174,9 +184,9 @@ class _Reader:
             self._together = True
         elif word in ARTICLES or word in SUBJECTS:
             self._begin(word)
-        elif word in BECOMES or (word in ARE and before not in ("that", "there")):
+        elif word in BECOMES or (word in ARE and before.words not in ("that", "there")):
             self._become()
-        elif word in ARE and before == "that":
+        elif word in ARE and before.words == "that":
             self._into = [self._latest.is_now]
         elif word not in _MEANINGLESS and word not in ARE:
             raise _NotUnderstoodError
@@ -253,12 +263,22 @@ class _Reader:
         self._expects_complement, self._into = False, []
         if attributive or self._precedes(following):
             self._mention_another()
-        self._together = self._together or part.form == "of both"
+        self._together = self._together or (part.form == "of both" and len(self.mentions) != 1)
         self._latest.trails = part.form == "doing" and self._latest.closed
         for mention in self._moving:
             _put(mention.does, "motion", part.value)
 
-    def _pace(self, part: Part, following: Sequence[Part]) -> None:
+    def _end(self, part: Part) -> None:
+        """What is said no more to move so; of all, where it is said of nothing."""
+        self._expects_complement, self._into = False, []
+        fresh = not any(m.becomes or m.does or m.ends for m in self.mentions)
+        self._together = self._together or (fresh and len(self.mentions) != 1)
+        for mention in self._moving:
+            if mention.ends is not None:
+                raise _NotUnderstoodError
+            mention.ends = part
+
+    def _pace(self, part: Part, before: Part, following: Sequence[Part]) -> None:
         """A speed: of what moves already, or of what is about to."""
         if following and following[0].aspect == "motion":
             self._together = self._together or following[0].form == "of both"
@@ -266,6 +286,7 @@ class _Reader:
                 self._mention_another()
         for mention in self._moving:
             _put(mention.does, "speed", part.value)
+            mention.is_paced = before.words == "and" or following[:1] == [Part("and")]
 
     @property
     def _moving(self) -> list[_Mention]:
@@ -280,7 +301,7 @@ class _Reader:
 
     def _tidy(self) -> None:
         """Leave out nouns of which nothing is said; a participle at the end is said of all."""
-        self.mentions = _each_once([mention for mention in self.mentions if mention.said])
+        self.mentions = _each_once([m for m in self.mentions if m.said or m.ends is not None])
         _require_things(self.mentions)
         if len(self.mentions) == 1 and self._together and not self.mentions[0].is_now:
             self.mentions[0].article = "both"  # "stop", "bounce": whatever is there
@@ -290,7 +311,7 @@ class _Reader:
         ):
             raise _NotUnderstoodError
         for mention in self.mentions:
-            if mention.becomes and mention.does.keys() == {"speed"}:
+            if mention.becomes and mention.does.keys() == {"speed"} and not mention.is_paced:
                 mention.does = {}  # "slowly it turns blue": it is the change that is slow
         if len(self.mentions) == _MOST_THINGS:
             first, last = self.mentions
@@ -375,7 +396,7 @@ def _resolved(reader: _Reader, before: _Scene) -> _Scene:
 def _things(reader: _Reader, before: tuple[Values, ...]) -> Iterator[Values]:
     if reader.verb == "remove" or (reader.verb == "only" and _picks_one(reader, before)):
         yield from _left(reader, before)
-    elif reader.adds and len(reader.mentions) == len(before) == 1 and _is_named(reader):
+    elif reader.adds and len(reader.mentions) == len(before) == 1 and _is_new(reader):
         yield from (*before, reader.mentions[0].said)
     elif reader.verb == "add":
         raise _NotUnderstoodError
@@ -391,8 +412,10 @@ def _picks_one(reader: _Reader, before: tuple[Values, ...]) -> bool:
     return len(before) == _MOST_THINGS and bool(mentions) and mentions[0].article == "the"
 
 
-def _is_named(reader: _Reader) -> bool:
-    return "shape" in reader.mentions[0].is_now
+def _is_new(reader: _Reader) -> bool:
+    """Whether it names a thing, and none that is there: "a star", not "the star"."""
+    (mention,) = reader.mentions
+    return "shape" in mention.is_now and mention.article != "the"
 
 
 def _said_of(mentions: list[_Mention], before: tuple[Values, ...]) -> Iterator[Values]:
@@ -402,6 +425,8 @@ def _said_of(mentions: list[_Mention], before: tuple[Values, ...]) -> Iterator[V
     elif len(mentions) == _MOST_THINGS:
         yield from _both(mentions, before)
     elif len(before) == 1:
+        if mentions[0].becomes and not _may_be(mentions[0], before[0]):
+            raise _NotUnderstoodError
         yield _changed(before[0], mentions[0])
     elif mentions[0].article == "the" or mentions[0].becomes:
         meant = _meant(mentions[0], before)
@@ -454,6 +479,12 @@ def _likest(mention: _Mention, before: tuple[Values, ...]) -> Values | None:
     return before[scores.index(best)] if best and scores.count(best) == 1 else None
 
 
+def _may_be(mention: _Mention, old: Values) -> bool:
+    """Whether a thing is the one that is spoken of: "the star turns red" is said of no ball."""
+    named = mention.is_now.get("shape", old.get("shape"))
+    return mention.article != "the" or named == old.get("shape")
+
+
 def _alike(mention: _Mention, old: Values) -> int:
     """In how many of colour and shape a mention is what a thing was."""
     return sum(aspect in old and mention.is_now.get(aspect) == old[aspect] for aspect in _NAMED_BY)
@@ -468,8 +499,12 @@ def _changed(old: Values, mention: _Mention) -> Values:
     """A thing after a mention; where that says what it becomes, its noun says only which it is."""
     kept = {aspect: value for aspect, value in old.items() if aspect != "speed"}
     named = {} if old and mention.becomes else mention.is_now
-    now = kept if "motion" in mention.does else old
-    return now | named | mention.becomes | mention.does
+    does, end = mention.does, mention.ends
+    if end is not None and end.also is not None and end.value in ("", old.get("motion")):
+        instead: Values = {"motion": end.also.value}
+        does = instead | does
+    now = kept if "motion" in does else old
+    return now | named | mention.becomes | does
 
 
 def _written(language: Language, scene: _Scene, named: Set[tuple[Aspect, str]]) -> str:

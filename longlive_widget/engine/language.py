@@ -19,7 +19,7 @@ LANGUAGE_FILE = "language.json"
 LANGUAGE_VERSION = 1
 """Goes up with every change of what `language.json` says."""
 Aspect = Literal["shape", "color", "size", "motion", "speed", "ground"]
-Form = Literal["says", "doing", "of both", "two"]
+Form = Literal["says", "doing", "of both", "two", "no more"]
 Ways = Mapping[str, Sequence[str]]
 """In which ways each value is said, if any; the first is how it is written."""
 
@@ -29,6 +29,7 @@ class Part(NamedTuple):
 
     `form` is a verb's, "bounces", "bouncing", or "bounce" as it is said of two, or a shape's, of
     which there may be two: "stars". `also` is what else the same words may say, as "circle" does.
+    Of a motion that is "no more" it is what is done then, and without a value that is any motion.
     """
 
     words: str

@@ -9,11 +9,13 @@ _LOOKS = ("color", "colour", "shape", "size")
 _SAID_HERE = {
     "": (
         *("starts to", "start to", "start", "begins to", "begin to", "begin"),
-        *("any more", "anymore", "any longer", "next to it", "beside it"),
-        *(f"the {look} of" for look in _LOOKS),
+        *("any more", "anymore", "any longer"),
+        *("same but", "a bit", "a little bit", "very", "really"),
         *(f"' s {look}" for look in _LOOKS),
     ),
-    "and": ("while", "and then"),
+    "and": ("while", "and then", "but"),
+    "too": ("next to it", "beside it"),
+    "except": ("all but",),
     "is": ("starts", "begins", "to be"),
     "it": ("the scene", *(f"{whose} {look}" for whose in ("its", "the") for look in _LOOKS)),
     "background": ("background color", "background colour"),
@@ -46,21 +48,30 @@ _OPENINGS = [
     for opening in (
         *("now", "please", "then", ",", "after that", "can you", "could you"),
         *("i want", "i would like", "we see", "show me", "show", "draw"),
-        *("use", "with", "switch to"),
+        *("use", "switch to"),
     )
 ]
 """What may stand before all else, and says nothing."""
+_LOOK_OF = {("the", look, "of") for look in _LOOKS}
+"""Of what is spoken of, not of what it is to be like: "make the ball the color of the star"."""
+_ARTICLES = frozenset({"a", "an", "the"})
 _REPLACES = frozenset({"replace", "swap", "exchange"})
 
 
 def in_plain_words(words: Sequence[str]) -> list[str]:
     """Words of a prompt as they are known: "its color changes to blue" as "it becomes blue"."""
     said = [*_in_phrases(_opened(words))]
-    if said[:1] == ["just"] and said[1:2] and said[1] in ("a", "an", "the"):
+    first, second, last = (said[at] if said[at:] else "" for at in (0, 1, -1))
+    if first == "just" and second in _ARTICLES:
         said[0] = "only"
-    if said and said[0] in _REPLACES and (links := {"with", "by", "for"} & {*said}):
+    elif first == "with":
+        said[0] = "and"
+    elif (first, last) in (("slow", "down"), ("speed", "up")):
+        said = ["make", *said[1:-1], "fast" if first == "speed" else "slowly"]
+    elif first in _REPLACES and (links := {"with", "by", "for"} & {*said}):
         at = min(map(said.index, links))
-        said = ["make", *said[1:at], "become", *said[at + 1 :]]
+        if said[at + 1 : at + 2] != ["the"]:  # which may be there, and then they change places
+            said = ["make", *said[1:at], "become", *said[at + 1 :]]
     return said
 
 
@@ -75,6 +86,8 @@ def _opened(words: Sequence[str]) -> Sequence[str]:
 def _in_phrases(words: Sequence[str]) -> Iterator[str]:
     at = 0
     while at < len(words):
+        if at < 2 and tuple(words[at : at + 3]) in _LOOK_OF:
+            at += 3
         for length in range(_LONGEST, 0, -1):
             if (plainly := _PHRASES.get(tuple(words[at : at + length]))) is not None:
                 yield from plainly

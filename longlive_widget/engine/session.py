@@ -62,9 +62,10 @@ class Block:
 
     `latent_frame` is the first of them; `frames` are uint8 RGB, `FHWC`; `prompt` steered them, and
     `in_full` is what that was taken as after the prompts before it: as it stands where it says all,
-    where it is not understood, and where the model's language is open. `landed` is set where a new
-    prompt took effect with this block; `window` is what memory held while it was denoised; `preset`
-    is what it was made under.
+    where it is not understood (`alone`: it is of a closed language, and says nothing to those after
+    it either), and where the model's language is open. `landed` is set where a new prompt took
+    effect with this block; `window` is what memory held while it was denoised; `preset` is what it
+    was made under.
     """
 
     index: int
@@ -75,6 +76,7 @@ class Block:
     window: Occupancy
     preset: Preset
     in_full: str
+    alone: bool
 
 
 Early = Callable[[Block], None]
@@ -124,6 +126,7 @@ class _Latents:
     clean_BFCHW: Tensor
     prompt: str
     in_full: str
+    alone: bool
     landed: Landing | None
     window: Occupancy
     ready: torch.cuda.Event | None
@@ -387,6 +390,7 @@ class Session:
             made.window,
             made.means.preset,
             made.in_full,
+            made.alone,
         )
 
     def _noise_of(self, block: int) -> BlockNoise:
@@ -468,7 +472,7 @@ class Session:
                 each = partial(self._watch.span, "step", block)
                 latent_BFCHW = self._rollout.next_block(noise(), noise, each)
         window = self.window.occupancy(self.geometry.block_frames)
-        said = self._steering.prompt, self._steering.in_full
+        said = self._steering.prompt, self._steering.in_full, self._steering.alone
         ready = _ready(latent_BFCHW)
         return _Latents(block, latent_BFCHW, *said, begun.landed, window, ready, begun.means)
 

@@ -40,6 +40,8 @@ class Steering:
         self.prompt = ""
         self.in_full = ""
         """What the prompt is taken as after those before it: this is what is read."""
+        self.alone = False
+        """Whether it is of a closed language, and not understood: nothing before it is added."""
         self._known = ""
         """The last prompt in full: one that is not understood says nothing to those after it."""
         self._model = model
@@ -63,6 +65,7 @@ class Steering:
         """Let an entry take over, from the next block on."""
         transition = entry.transition
         in_full, self._known = self._model.take(entry.prompt, self._known)
+        self.alone = self._model.language is not None and self._known != in_full
         if transition.blocks:
             self._way = _Way(self._embeds(), self._model.embed(in_full), transition)
         else:

@@ -254,6 +254,7 @@ def _tiled(made: Round, tiles: Tiles) -> TiledBlock:
         first.window,
         first.preset,
         first.in_full,
+        first.alone,
         tuple(map(side_record, made.figures)),
         tiles.gain,
     )

@@ -336,7 +336,8 @@ class BlockRecord:
     """What was measured of one block.
 
     `first_picture` counts from the beginning of the video. `in_full` is what its prompt was taken
-    as after those before it, '' where that is the prompt itself. It was made under `preset`, by its
+    as after those before it, '' where that is the prompt itself; `alone` is set where that is so
+    because it was not understood together with them. It was made under `preset`, by its
     name. `latency_ms` is the time from asking the engine for the block to having its pictures,
     `encode_ms` the time to code them for the page, 0 where they are not sent. The time to code
     first pictures that were sent in an opening lies inside of `latency_ms`.
@@ -375,6 +376,7 @@ class BlockRecord:
     profiled: bool = False
     page: PageTimes = PageTimes()
     in_full: str = ""
+    alone: bool = False
     sides: tuple[SideRecord, ...] = ()
     gain: int | None = None
 

@@ -732,6 +732,7 @@ class Runner:
             device_reserved_bytes=memory.device_reserved_bytes,
             profiled=profiled,
             in_full=block.in_full if block.in_full != block.prompt else "",
+            alone=block.alone,
             sides=sides_of(block),
             gain=gain_of(block),
         )

@@ -16,7 +16,7 @@ from tests.browser.lab import (
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 # The timeline of the quickstart has ended at night: only this prompt makes the picture bright.
-PROMPT = "it turns blue on a white background"
+PROMPT = "make it blue on a white background"
 IN_FULL = "a big blue star circles on white"
 DARK, BRIGHT = 100, 180
 CELLS_S = 180

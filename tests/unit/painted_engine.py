@@ -152,7 +152,8 @@ class PaintedSession:
         with self.watch.span("decode", index), self.watch.span("wait", index):
             frames = paint(self._prompt, index, self.geometry)
         landing = landed[-1] if landed else None
-        block = Block(index, frame, frames, self._prompt, landing, window, preset, self._prompt)
+        said = self._prompt
+        block = Block(index, frame, frames, said, landing, window, preset, said, alone=False)
         if early is not None and self.engine.opens:
             early(replace(block, frames=frames[: self.engine.opens]))
             assert self.engine.goes_on.wait(PATIENCE_S)

@@ -188,6 +188,16 @@ def engine() -> Engine:
             "a big red ball bounces on a green meadow under a blue sky",
         ),
         ("it is on snow", "a big red ball bounces in the snow"),
+        ("make it blue and faster", "a big blue ball bounces fast on white"),
+        ("it turns blue but slower", "a big blue ball bounces slowly on white"),
+        ("slow it down", "a big red ball bounces slowly on white"),
+        ("a bit faster", "a big red ball bounces fast on white"),
+        ("a star too", "a big red ball bounces and a star on white"),
+        ("with a star", "a big red ball bounces and a star on white"),
+        ("and the ball spins", "a big red ball spins on white"),
+        ("stop spinning and turn blue", "a big blue ball bounces on white"),
+        ("don't stop", "a big red ball bounces on white"),
+        ("the ball starts to spin", "a big red ball spins on white"),
     ],
 )
 def test_what_a_prompt_for_one_thing_leaves_unsaid_stays(engine, prompt, in_full):
@@ -253,7 +263,11 @@ def test_what_a_prompt_for_one_thing_leaves_unsaid_stays(engine, prompt, in_full
         ("delete the blue star", "a big red ball bounces at sunset"),
         ("the star disappears", "a big red ball bounces at sunset"),
         ("only the ball", "a big red ball bounces at sunset"),
-        ("only the star bounces", "a small blue star bounces at sunset"),
+        (
+            "only the star bounces",
+            "a big red ball bounces and a small blue star bounces at sunset",
+        ),
+        ("only the star remains", "a small blue star spins slowly at sunset"),
         ("remove both", "remove both"),
         ("remove the heart", "remove the heart"),
         ("remove the background", "remove the background"),
@@ -284,6 +298,27 @@ def test_what_a_prompt_for_one_thing_leaves_unsaid_stays(engine, prompt, in_full
         ("erase the ball", "a small blue star spins slowly at sunset"),
         ("the ball leaves", "a small blue star spins slowly at sunset"),
         ("change the color to pink", "change the color to pink"),
+        (
+            "make the ball and the star green",
+            "a big green ball bounces and a small green star spins slowly at sunset",
+        ),
+        (
+            "make the ball and the star faster",
+            "a big red ball bounces fast and a small blue star spins fast at sunset",
+        ),
+        (
+            "stop the ball and the star",
+            "a big red ball rests and a small blue star rests at sunset",
+        ),
+        ("stop bouncing", "a big red ball rests and a small blue star spins slowly at sunset"),
+        (
+            "the ball and the star stop moving",
+            "a big red ball rests and a small blue star rests at sunset",
+        ),
+        (
+            "only the ball turns green",
+            "a big green ball bounces and a small blue star spins slowly at sunset",
+        ),
     ],
 )
 def test_what_a_prompt_leaves_unsaid_of_two_things_stays_too(engine, prompt, in_full):
@@ -311,6 +346,18 @@ def test_words_that_only_ask_are_known_where_all_is_understood(engine, prompt, u
         (BALL, "a dinosaur"),
         (BALL, "it turns bright yellow"),  # "bright" is not known
         (BALL, "no rain"),
+        (BALL, "too big"),
+        (BALL, "it is too fast"),
+        (BALL, "is it green?"),
+        (BALL, "is there a star?"),
+        (BALL, "don't turn blue"),
+        (BALL, "instead of the ball a star"),
+        (BALL, "make the snow red"),
+        (BALL, "the snow is red"),
+        (BALL, "the heart turns green"),
+        (PAIR, "make the ball the color of the star"),
+        (PAIR, "swap the ball with the star"),
+        (PAIR, "all but the star"),
         (BALL, "snow falls"),
         (BALL, "it both"),
         (PAIR, "the star turns green and both spin"),
@@ -462,8 +509,28 @@ def test_a_branch_begins_with_what_was_known_there(engine):
 def test_what_a_prompt_is_taken_as_is_told_before_the_video_is_made(engine):
     plan = Timeline.of(BALL, (3, "it turns blue"), (6, "it bounces and spins"))
     assert [*_remarks(engine, plan, engine.geometry)] == [
-        "'it turns blue' is taken as 'a big blue ball bounces on white'"
+        "'it turns blue' is taken as 'a big blue ball bounces on white'",
+        "'it bounces and spins' is not understood as a change of what was there: it is taken as it "
+        "stands, and those after it as if it had not been said",
     ]
+
+
+def test_a_prompt_that_is_not_understood_is_told_apart_from_one_that_says_all(engine):
+    whole = "a small green star spins on black"
+    prompts = [BALL, whole, "it bounces and spins", "it turns blue", "the heart is red"]
+    plan = Timeline.of(BALL, *((3 * at, said) for at, said in enumerate(prompts[1:], start=1)))
+    alone = [False, False, True, False, True]
+    made = engine.session(plan, 1, size_px=SMALL_PX).blocks(5)
+    assert [(block.prompt, block.alone) for block in made] == [*zip(prompts, alone, strict=True)]
+    assert engine.not_understood(plan) == ("it bounces and spins", "the heart is red")
+
+
+def test_a_model_of_an_open_language_understands_no_less_than_it_reads(engine):
+    open_to_all = copy(engine)
+    open_to_all.model = replace(engine.model, language=None)
+    (block,) = open_to_all.session("it bounces and spins", 1, size_px=SMALL_PX).blocks(1)
+    assert not block.alone
+    assert open_to_all.not_understood("it bounces and spins") == ()
 
 
 def test_who_looks_inside_and_who_compares_see_the_same_video(engine):

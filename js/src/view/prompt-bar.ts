@@ -97,7 +97,7 @@ export function promptBar(
       promised = promised !== undefined && promised.block > landing.block ? promised : undefined;
       receipt.dataset["phase"] = "landed";
       const place = `landed at block ${landing.block}, ${atSeconds.toFixed(2)} s`;
-      const said = `${receiptText(landing, marks, place)}${takenText(record.in_full)}`;
+      const said = `${receiptText(landing, marks, place)}${takenText(record)}`;
       receipt.textContent = `${said}${tookText(record.parts_ms)}`;
     },
   };

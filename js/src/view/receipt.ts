@@ -1,6 +1,6 @@
 // What became of a prompt, in a sentence. Knows no element of the page.
 
-import type { Landing, State } from "../protocol.ts";
+import type { BlockRecord, Landing, State } from "../protocol.ts";
 
 /** That the prompt `lands at ...` or `landed at ...`, and which of the marks gave way to it there. */
 export function receiptText(
@@ -41,9 +41,12 @@ export function notLandedText(
   return `${what}. It stays on the timeline at block ${landing.block}: ${next}.`;
 }
 
-/** What a prompt was taken as, where it left something unsaid: "; taken as “a blue ball bounces”". */
-export function takenText(inFull: string): string {
-  return inFull === "" ? "" : `; taken as “${inFull}”`;
+/** What a prompt was taken as, where it left something unsaid or was not understood; "" if neither. */
+export function takenText({ in_full, alone }: Pick<BlockRecord, "in_full" | "alone">): string {
+  if (alone) {
+    return "; taken as it stands, without what was said before: it is not understood as a change of that";
+  }
+  return in_full === "" ? "" : `; taken as “${in_full}”`;
 }
 
 const PARTS = { text: "reading", "re-cache": "re-cache" };
