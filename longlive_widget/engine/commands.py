@@ -15,7 +15,7 @@ ARE = frozenset({"is", "are"})
 BECOMES = frozenset({"becomes", "turns", "turn", "turning"})
 GROUND = frozenset({"background", "ground"})
 _FILLERS = frozenset(
-    {"please", "instead", "just", "then", "suddenly", "should", "much", "same", "again"}
+    {"please", "instead", "just", "then", "suddenly", "should", "much", "same"}
     | {"colored", "coloured"}
 )
 _ALSO = frozenset({"also", "too"})
