@@ -6,14 +6,16 @@ Knows the words and the parts of a prompt, and nothing of what a scene holds.
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
-from longlive_widget.engine.language import Language, Part
+from longlive_widget.engine.language import Aspect, Language, Part
 
 Verb = Literal["", "make", "add", "remove", "only"]
 ARTICLES = frozenset({"a", "an", "the"})
 SUBJECTS = frozenset({"it", "both"})
 ARE = frozenset({"is", "are"})
 BECOMES = frozenset({"becomes", "turns", "turn", "turning"})
+STAYS = frozenset({"stays", "stay"})
 GROUND = frozenset({"background", "ground"})
+LOOKS: tuple[Aspect, ...] = ("color", "size", "shape")
 _FILLERS = frozenset(
     {"please", "instead", "just", "then", "suddenly", "should", "much", "same"}
     | {"colored", "coloured"}
@@ -38,8 +40,6 @@ _READ_AS = {
     "smaller": "small",
 }
 """Words that no model was taught, and what they are here: what is compared is as it becomes."""
-_STAYS = frozenset({"stays", "stay"})
-_LOOKS = ("color", "size", "shape")
 _NOTHING = Part("")
 _PLACES = frozenset(
     {"on", "over", "in", "under", "against", "at", "front", "of", "above", "across", "into", "onto"}
@@ -103,7 +103,7 @@ def _by_its_ends(said: list[Part]) -> Command | None:
 
 def _alone(parts: list[Part]) -> Command:
     """What "only" is said of: of a thing, or of what it does."""
-    if parts and parts[-1].words in _STAYS:
+    if parts and parts[-1].words in STAYS:
         return Command(parts[:-1], "only")
     does = any(part.aspect == "motion" or part.words in BECOMES | ARE for part in parts)
     return Command(parts, "" if does else "only")
@@ -129,8 +129,8 @@ def _plain(parts: Sequence[Part], language: Language) -> Iterator[Part]:
     while left:
         part = left.pop(0)
         ends = bool(left) and _is_motion(*left[:2])
-        if part.words in _STOPS and ends:
-            (instead,) = language.parts(["stops"])
+        (instead,) = language.parts(["stops"])
+        if part.words in _STOPS and ends and instead.aspect == "motion":
             yield Part(part.words, "motion", left.pop(0).value, "no more", instead)
         elif _is(part, "rather") and ends:
             del left[0]
@@ -142,13 +142,13 @@ def _plain(parts: Sequence[Part], language: Language) -> Iterator[Part]:
 
 def _is_motion(part: Part, after: Part = _NOTHING) -> bool:
     """Whether it says what something does: "turn" does not before "blue"."""
-    becomes = part.words in BECOMES and (after.aspect in _LOOKS or after.words in ARTICLES)
+    becomes = part.words in BECOMES and (after.aspect in LOOKS or after.words in ARTICLES)
     return (part.aspect == "motion" and not becomes) or part.words in _MOVES
 
 
 def _says_nothing(word: str, following: Sequence[Part]) -> bool:
     """Whether a word of no value is a filler: "too" is, but not in "too big"."""
-    too_much = word == "too" and bool(following) and following[0].aspect in ("speed", *_LOOKS)
+    too_much = word == "too" and bool(following) and following[0].aspect in ("speed", *LOOKS)
     return word in _FILLERS or (word in _ALSO and not too_much)
 
 
@@ -175,7 +175,7 @@ def _made(parts: Sequence[Part]) -> list[Part] | None:
         return None
     subject, rest = list(parts[: end + 1]), list(parts[end + 1 :])
     if parts[end].aspect == "ground":
-        return None if rest and rest[0].aspect in _LOOKS else list(parts)  # "the snow red"
+        return None if rest and rest[0].aspect in LOOKS else list(parts)  # "the snow red"
     while rest and rest[0].aspect is None and rest[0].words in _LINKS:
         rest = rest[1:]
     if not rest:

@@ -1,6 +1,6 @@
 """The front door: a model under a preset, ready to make videos."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -416,13 +416,7 @@ class Engine:
         language is open. A prompt that gives way to a later one on the same block steers nothing,
         and is taken as ''.
         """
-        said, known = [], ""
-        for landing in timeline_of(timeline).landings(self.geometry.block_frames):
-            taken = ""
-            if landing.replaced_by is None:
-                taken, known = self.model.take(landing.prompt, known)
-            said.append(taken)
-        return tuple(said)
+        return tuple(taken for _, taken, _ in self._taken(timeline))
 
     def not_understood(self, timeline: Timeline | str) -> tuple[str, ...]:
         """The prompts of a timeline that are not understood together with those before them.
@@ -430,14 +424,17 @@ class Engine:
         Each is taken as it stands, and says nothing to those after it. None where the model's
         language is open: there all are taken so.
         """
-        if self.model.language is None:
-            return ()
-        said, known = [], ""
+        return tuple(prompt for prompt, _, alone in self._taken(timeline) if alone)
+
+    def _taken(self, timeline: Timeline | str) -> Iterator[tuple[str, str, bool]]:
+        """Each prompt of a timeline, what it is taken as, and whether it was not understood."""
+        known = ""
         for landing in timeline_of(timeline).landings(self.geometry.block_frames):
             if landing.replaced_by is None:
                 taken, known = self.model.take(landing.prompt, known)
-                said += [landing.prompt] if taken != known else []
-        return tuple(said)
+                yield landing.prompt, taken, self.model.is_alone(taken, known)
+            else:
+                yield landing.prompt, "", False
 
     def unheeded(self, prompt: str) -> str:
         """A sentence on what a prompt is taken without: unknown words, the end of a long prompt.

@@ -14,6 +14,8 @@ from longlive_widget.engine.commands import (
     ARTICLES,
     BECOMES,
     GROUND,
+    LOOKS,
+    STAYS,
     SUBJECTS,
     Verb,
     as_statement,
@@ -22,7 +24,7 @@ from longlive_widget.engine.commands import (
 from longlive_widget.engine.language import Aspect, Language, Part
 from longlive_widget.engine.phrasing import in_plain_words
 
-_STAYS = frozenset({"stays", "stay", "staying"})
+_STAYS = STAYS | {"staying"}
 _MEANINGLESS = frozenset({"and", ",", ".", "now", "there", "that", "two"})
 _MOST_THINGS = 2
 _NAMED_BY: tuple[Aspect, ...] = ("shape", "color")
@@ -345,7 +347,7 @@ def _require_things(mentions: Sequence[_Mention]) -> None:
 
 
 def _is_look(following: Sequence[Part]) -> bool:
-    return bool(following) and following[0].aspect in ("color", "size", "shape")
+    return bool(following) and following[0].aspect in LOOKS
 
 
 def _is_verb(part: Part, before: Part) -> bool:

@@ -209,6 +209,10 @@ class Model:
         whole = in_full(prompt, words(prompt), words(known), self.language)
         return (prompt, known) if whole is None or unread(whole) else (whole, whole)
 
+    def is_alone(self, taken: str, known: str) -> bool:
+        """Whether what `take` gives was not understood, in a closed language."""
+        return self.language is not None and taken != known
+
     def unknown_words(self, prompt: str) -> tuple[str, ...]:
         """The words of a prompt that it does not know, as written, each once.
 

@@ -5,6 +5,8 @@ Knows words alone, neither what they say nor what a scene holds.
 
 from collections.abc import Iterator, Sequence
 
+from longlive_widget.engine.commands import ARTICLES
+
 _LOOKS = ("color", "colour", "shape", "size")
 _SAID_HERE = {
     "": (
@@ -36,7 +38,7 @@ _SAID_HERE = {
     "fast": ("speeds up", "speed up", "accelerates", "gets fast", "goes fast", "go fast"),
     "slowly": ("slows down", "slow down", "gets slow", "goes slow", "go slow"),
 }
-"""What is known there, and in which other words it is said; the longest of these comes first."""
+"""What they know, and in which other words it is said; of these the longest comes first."""
 _PHRASES = {
     tuple(phrase.split()): plainly.split()
     for plainly, phrases in _SAID_HERE.items()
@@ -54,15 +56,14 @@ _OPENINGS = [
 """What may stand before all else, and says nothing."""
 _LOOK_OF = {("the", look, "of") for look in _LOOKS}
 """Of what is spoken of, not of what it is to be like: "make the ball the color of the star"."""
-_ARTICLES = frozenset({"a", "an", "the"})
 _REPLACES = frozenset({"replace", "swap", "exchange"})
 
 
 def in_plain_words(words: Sequence[str]) -> list[str]:
     """Words of a prompt as they are known: "its color changes to blue" as "it becomes blue"."""
-    said = [*_in_phrases(_opened(words))]
+    said = [*_in_phrases(_without_look(_opened(words)))]
     first, second, last = (said[at] if said[at:] else "" for at in (0, 1, -1))
-    if first == "just" and second in _ARTICLES:
+    if first == "just" and second in ARTICLES:
         said[0] = "only"
     elif first == "with":
         said[0] = "and"
@@ -83,11 +84,17 @@ def _opened(words: Sequence[str]) -> Sequence[str]:
     return words
 
 
+def _without_look(words: Sequence[str]) -> Sequence[str]:
+    """Words that begin with a look of something, or with what is done to it, without that look."""
+    for at in (0, 1):
+        if tuple(words[at : at + 3]) in _LOOK_OF:
+            return [*words[:at], *words[at + 3 :]]
+    return words
+
+
 def _in_phrases(words: Sequence[str]) -> Iterator[str]:
     at = 0
     while at < len(words):
-        if at < 2 and tuple(words[at : at + 3]) in _LOOK_OF:
-            at += 3
         for length in range(_LONGEST, 0, -1):
             if (plainly := _PHRASES.get(tuple(words[at : at + length]))) is not None:
                 yield from plainly

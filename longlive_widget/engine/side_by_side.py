@@ -22,12 +22,8 @@ from longlive_widget.engine.noise_schedule import levels
 from longlive_widget.engine.rollout import Rollout
 from longlive_widget.engine.windows import new_window
 from longlive_widget.geometry import Geometry
-from longlive_widget.model.stream import DecoderStream, to_bytes
-from longlive_widget.model.tiny_decoder import TinyDecoder
-from longlive_widget.model.video_decoder import VideoDecoder
+from longlive_widget.model.stream import DecoderStream, PictureDecoder, to_bytes
 from longlive_widget.timeline import Timeline
-
-Decoder = VideoDecoder | TinyDecoder
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +79,8 @@ def attempts(
         made = [follower.attempt(block, seed, prompts.get(block)) for follower in followers]
         yield made
         if block < blocks - 1:
-            films = {first.decoder: first.go_on()}
+            film = first.go_on()
+            films = {film.decoder: film}
             for follower in others:
                 follower.remember(made[0].latent_BFCHW, films)
 
@@ -116,8 +113,7 @@ class _Follower:
             context=preset.context,
             recache=preset.recache,
         )
-        self.decoder = decoder_for(preset, self._model)
-        self._film = self._attempted = self.decoder.stream()
+        self._film = self._attempted = decoder_for(preset, self._model).stream()
         self._known = ""
 
     def attempt(self, block: int, seed: int, prompt: str | None) -> Attempt:
@@ -137,7 +133,7 @@ class _Follower:
         self._film = self._attempted
         return self._film
 
-    def remember(self, latent_BFCHW: Tensor, films: dict[Decoder, DecoderStream]) -> None:
+    def remember(self, latent_BFCHW: Tensor, films: dict[PictureDecoder, DecoderStream]) -> None:
         """Take these latents for the block's, whoever has made them.
 
         `films` are those so far by decoder: they are the same whoever looks.
@@ -145,7 +141,7 @@ class _Follower:
         with current(self._model.device):
             own_BFCHW = latent_BFCHW.to(self._model.device, self._model.dtype)
             self._rollout.replace_last(own_BFCHW)
-            if self.decoder not in films:
-                films[self.decoder] = self._film.branch()
-                films[self.decoder].decode(own_BFCHW)
-            self._film = films[self.decoder]
+            if self._film.decoder not in films:
+                self._film.decode(own_BFCHW)
+                films[self._film.decoder] = self._film
+            self._film = films[self._film.decoder]

@@ -65,7 +65,7 @@ class Steering:
         """Let an entry take over, from the next block on."""
         transition = entry.transition
         in_full, self._known = self._model.take(entry.prompt, self._known)
-        self.alone = self._model.language is not None and self._known != in_full
+        self.alone = self._model.is_alone(in_full, self._known)
         if transition.blocks:
             self._way = _Way(self._embeds(), self._model.embed(in_full), transition)
         else:

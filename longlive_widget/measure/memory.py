@@ -11,6 +11,9 @@ from typing import Any
 import psutil
 import torch
 
+_peaks_told = [0]
+"""The highest mark of the host's memory so far."""
+
 
 @dataclass(frozen=True)
 class MemoryUse:
@@ -38,13 +41,20 @@ def host_bytes() -> int:
 
 
 def host_peak_bytes() -> int | None:
-    """The most that this process has had there since it began; None where no Linux says so."""
+    """The most that this process has had there since it began; None where no Linux says so.
+
+    Linux marks it only now and then, and counts pages by batches: a mark may be some pages lower
+    than what it told before, which counts then.
+    """
     try:
         told = Path("/proc/self/status").read_text(encoding="ascii")
     except FileNotFoundError:
         return None
     peak = re.search(r"^VmHWM:\s+(\d+) kB$", told, re.MULTILINE)
-    return None if peak is None else 1024 * int(peak[1])
+    if peak is None:
+        return None
+    _peaks_told[:] = [max(1024 * int(peak[1]), *_peaks_told)]
+    return _peaks_told[0]
 
 
 def reserved_bytes(device: torch.device) -> int:

@@ -18,6 +18,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 # The timeline of the quickstart has ended at night: only this prompt makes the picture bright.
 PROMPT = "make it blue on a white background"
 IN_FULL = "a big blue star circles on white"
+NO_CHANGE = "it bounces and spins on a white background"
 DARK, BRIGHT = 100, 180
 CELLS_S = 180
 
@@ -45,6 +46,10 @@ def test_the_quickstart_plays_lands_a_typed_prompt_and_holds(lab, screenshots):
         assert prompt_before != data(page)["prompt"] == PROMPT
         assert brightness(page) > BRIGHT
         expect(player.locator(".ll-receipt")).to_contain_text(f"; taken as “{IN_FULL}”")
+        player.locator(".ll-input").fill(NO_CHANGE)
+        player.locator(".ll-input").press("Enter")
+        wait_for_data(page, f"d.landed === '{NO_CHANGE}'")
+        expect(player.locator(".ll-receipt")).to_contain_text("; taken as it stands")
         page.locator(".ll-chart[data-ready]").wait_for()
         screenshots.take(player, "quickstart.png")
         screenshots.take(page, "quickstart-page.png")

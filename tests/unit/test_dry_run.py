@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from longlive_widget import PRESETS, Engine, Preset
+from longlive_widget.engine import dry_run
 from longlive_widget.engine.decode import decoder_for
 from longlive_widget.engine.denoise import Denoiser
 from longlive_widget.engine.dry_run import LiveBytes, decoding_work, passing_bytes
@@ -64,6 +65,19 @@ def test_passes_take_what_was_counted(engine: Engine, preset: Preset):
         step(block)
     counted = passing_bytes(preset, sizes, torch.float32)
     assert counted <= most_bytes(work) < 1.1 * counted
+
+
+@pytest.mark.parametrize("window_frames", [12, 6])
+@pytest.mark.parametrize("preset", PRESETS.values(), ids=lambda p: p.name)
+def test_presets_that_share_a_dry_run_take_what_one_of_their_own_counts(
+    engine: Engine, preset: Preset, window_frames: int
+):
+    """Once the turns of positions are there, which are kept: only the first run counts them."""
+    one, sizes = preset.with_(window_frames=window_frames), engine.model.sizes
+    shared = dry_run._passing_bytes
+    shared.__wrapped__(one, sizes, torch.float32)
+    shared.cache_clear()
+    assert passing_bytes(one, sizes, torch.float32) == shared.__wrapped__(one, sizes, torch.float32)
 
 
 def test_a_window_that_rolls_evicts_layer_by_layer(engine: Engine):

@@ -61,7 +61,6 @@ ASKING = (
     "with",
     "move",
     "leaves",
-    "starts",
     "instead",
     "of",
     "while",
@@ -198,6 +197,8 @@ def engine() -> Engine:
         ("stop spinning and turn blue", "a big blue ball bounces on white"),
         ("don't stop", "a big red ball bounces on white"),
         ("the ball starts to spin", "a big red ball spins on white"),
+        ("the color of", "a big red ball bounces on white"),
+        ("change the color of", "change the color of"),
     ],
 )
 def test_what_a_prompt_for_one_thing_leaves_unsaid_stays(engine, prompt, in_full):
