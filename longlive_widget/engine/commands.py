@@ -9,7 +9,8 @@ from typing import Literal, NamedTuple
 from longlive_widget.engine.language import Aspect, Language, Part
 
 Verb = Literal["", "make", "add", "remove", "only"]
-ARTICLES = frozenset({"a", "an", "the"})
+INDEFINITE = frozenset({"a", "an"})
+ARTICLES = INDEFINITE | {"the"}
 SUBJECTS = frozenset({"it", "both"})
 ARE = frozenset({"is", "are"})
 BECOMES = frozenset({"becomes", "turns", "turn", "turning"})
@@ -24,6 +25,7 @@ _ALSO = frozenset({"also", "too"})
 _MAKES = frozenset(
     {"make", "let", "turn", "change", "paint", "color", "colour", "put", "place", "set"}
 )
+_PUTS = frozenset({"put", "place", "set"})
 _REMOVES = frozenset({"remove", "delete", "erase", "hide"})
 _GOES = frozenset({"disappears", "vanishes"})
 _COMES = frozenset({"appears", "joins"})
@@ -40,6 +42,8 @@ _READ_AS = {
     "smaller": "small",
 }
 """Words that no model was taught, and what they are here: what is compared is as it becomes."""
+COMMANDS = _MAKES | _REMOVES | {"add"}
+"""What a command begins with."""
 _NOTHING = Part("")
 _PLACES = frozenset(
     {"on", "over", "in", "under", "against", "at", "front", "of", "above", "across", "into", "onto"}
@@ -81,11 +85,13 @@ def as_statement(parts: Sequence[Part], language: Language) -> Command | None:
         return Command(moved, "make")
     if first in _MAKES and _names_subject(said[1:]):
         made = _made(said[1:])
+        if made is None and first in _PUTS and said[1].words in INDEFINITE:
+            return Command(said[1:], "add")  # "put a star next to it"
         return None if made is None else Command(made, "make")
     if (added := _added(said)) is not None:
         of_ground = bool(added) and all(part.aspect == "ground" for part in added)
         return Command(added, "" if of_ground else "add")  # "add snow" brings no thing
-    comes_too = first in ("a", "an", "there") and any(part.words in _ALSO for part in parts)
+    comes_too = first in INDEFINITE | {"there"} and any(part.words in _ALSO for part in parts)
     return _by_its_ends(said) or Command(said, "add" if comes_too else "")
 
 
@@ -155,12 +161,15 @@ def _says_nothing(word: str, following: Sequence[Part]) -> bool:
 def _added(parts: list[Part]) -> list[Part] | None:
     """A thing that is asked for as one more; None where none is."""
     rest = parts[1:] if parts and _is(parts[0], "add") else parts
+    asked = rest is not parts
+    if rest and rest[-1].words in _COMES:
+        rest = rest[:-1]
     words = [part.words for part in rest[:2]]
     if words[:1] == ["another"]:
         return [Part("a"), *rest[1:]]
     if words in (["a", "second"], ["one", "more"]):
         return [Part("a"), *rest[2:]]
-    return None if rest is parts else rest
+    return rest if asked else None
 
 
 def _names_subject(parts: Sequence[Part]) -> bool:
@@ -215,7 +224,7 @@ def _end_of_subject(parts: Sequence[Part]) -> int | None:
 
 
 def _ends_subject(part: Part) -> bool:
-    return part.aspect in ("shape", "ground") or part.words in SUBJECTS
+    return part.aspect in ("shape", "ground") or part.words in SUBJECTS or _is(part, "one")
 
 
 def _said_of(subject: Sequence[Part], part: Part) -> Part:

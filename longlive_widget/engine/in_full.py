@@ -13,6 +13,7 @@ from longlive_widget.engine.commands import (
     ARE,
     ARTICLES,
     BECOMES,
+    COMMANDS,
     GROUND,
     LOOKS,
     STAYS,
@@ -26,6 +27,7 @@ from longlive_widget.engine.phrasing import in_plain_words
 
 _STAYS = STAYS | {"staying"}
 _MEANINGLESS = frozenset({"and", ",", ".", "now", "there", "that", "two"})
+_LINKS = frozenset({"and", "then", ",", "."})
 _MOST_THINGS = 2
 _NAMED_BY: tuple[Aspect, ...] = ("shape", "color")
 Values = dict[Aspect, str]
@@ -45,11 +47,13 @@ class _Mention:
     """Whether a speed is said of it and not of how it becomes what it becomes."""
     trails: bool = False
     """Whether it is a participle behind the noun that says what it does."""
+    refers: bool = False
+    """Whether its noun is "one": it is a thing that is there and looks so."""
 
     @property
     def closed(self) -> bool:
         """Whether its noun has been said."""
-        return "shape" in self.is_now or self.article in SUBJECTS
+        return "shape" in self.is_now or self.article in SUBJECTS or self.refers
 
     @property
     def takes_back(self) -> bool:
@@ -93,25 +97,52 @@ def in_full(
         None where it is not understood, or leaves something unsaid that nothing before has said.
     """
     try:
-        here, there = (_read(said, language) for said in (words, before))
-        scene = _whole(there) if before else None
-        resolved = _whole(here) if scene is None else _resolved(here, scene)
+        orders = _orders(words, language)
+        scene = _after(orders, _whole(_read(before, language)) if before else None)
     except _NotUnderstoodError:
         return None
-    says_all = resolved == _Scene(tuple(m.said for m in here.mentions), here.ground)
-    if says_all and not here.verb and not any(mention.takes_back for mention in here.mentions):
+    if len(orders) == 1 and _says_all(orders[0], scene):
         return prompt
-    named = {pair for mention in here.mentions for pair in mention.said.items()}
-    return _written(language, resolved, named)
+    mentions = [mention for order in orders for mention in order.mentions]
+    named = {pair for mention in mentions for pair in mention.said.items()}
+    return _written(language, scene, named)
+
+
+def _after(orders: Sequence["_Reader"], scene: _Scene | None) -> _Scene:
+    """What is there after one or more orders, each of what the one before has made."""
+    first, *others = orders
+    made = _whole(first) if scene is None else _resolved(first, scene)
+    for order in others:
+        made = _resolved(order, made)
+    return made
+
+
+def _says_all(order: "_Reader", scene: _Scene) -> bool:
+    """Whether a prompt is this scene by itself, and takes nothing back of what it names."""
+    said = _Scene(tuple(mention.said for mention in order.mentions), order.ground)
+    takes_back = any(mention.takes_back for mention in order.mentions)
+    return scene == said and not order.verb and not takes_back
 
 
 def is_read(words: Sequence[str], language: Language) -> bool:
     """Whether each word of a prompt says something in a language, or asks for it."""
     try:
-        _read(words, language)
+        _orders(words, language)
     except _NotUnderstoodError:
         return False
     return True
+
+
+def _orders(words: Sequence[str], language: Language) -> list["_Reader"]:
+    """What a prompt asks for, in turn: it may be a command behind something else."""
+    try:
+        return [_read(words, language)]
+    except _NotUnderstoodError:
+        behind = [at for at in range(2, len(words)) if words[at] in COMMANDS]
+        at = max((at for at in behind if words[at - 1] in _LINKS), default=0)
+        if not at:
+            raise
+        return [*_orders(words[: at - 1], language), _read(words[at:], language)]
 
 
 def _read(words: Sequence[str], language: Language) -> "_Reader":
@@ -194,9 +225,10 @@ class _Reader:
             raise _NotUnderstoodError
 
     def _take_one(self, word: str) -> None:
-        """One of two that were counted: "one red", "a red one", "the other"."""
+        """One of two that were counted: "one red", "a red one", "the other"; or "the red one"."""
         if self._counted is None:
-            raise _NotUnderstoodError
+            self._refer(word)
+            return
         if not self.mentions or self._latest.closed:
             if word == "other":
                 raise _NotUnderstoodError
@@ -204,6 +236,12 @@ class _Reader:
         if word == "other":
             self._latest.article = word
         _put(self._latest.is_now, "shape", self._counted)
+
+    def _refer(self, word: str) -> None:
+        looks = self.mentions and self._latest.article == "the" and self._latest.is_now
+        if word != "one" or not looks or self._latest.closed:
+            raise _NotUnderstoodError
+        self._latest.refers = True
 
     def _take_of_ground(self, part: Part) -> None:
         """After "the background": that it is, or becomes, and what."""
@@ -337,7 +375,7 @@ def _each_once(mentions: list[_Mention]) -> list[_Mention]:
 
 def _require_things(mentions: Sequence[_Mention]) -> None:
     """Make sure that these are one or two things, or "it", and each of two has its noun."""
-    nameless = [mention for mention in mentions if "shape" not in mention.is_now]
+    nameless = [m for m in mentions if "shape" not in m.is_now and not m.refers]
     if (
         len(mentions) > _MOST_THINGS
         or any(mention.article in ARTICLES for mention in nameless)
@@ -427,7 +465,7 @@ def _said_of(mentions: list[_Mention], before: tuple[Values, ...]) -> Iterator[V
     elif len(mentions) == _MOST_THINGS:
         yield from _both(mentions, before)
     elif len(before) == 1:
-        if mentions[0].becomes and not _may_be(mentions[0], before[0]):
+        if (mentions[0].becomes or mentions[0].refers) and not _may_be(mentions[0], before[0]):
             raise _NotUnderstoodError
         yield _changed(before[0], mentions[0])
     elif mentions[0].article == "the" or mentions[0].becomes:
@@ -453,6 +491,8 @@ def _left(reader: _Reader, before: tuple[Values, ...]) -> Iterator[Values]:
 def _both(mentions: list[_Mention], before: tuple[Values, ...]) -> Iterator[Values]:
     """Two things that are named, in the order of before where there were two."""
     if len(before) == 1:
+        if any(mention.refers for mention in mentions):
+            raise _NotUnderstoodError
         alike = [_alike(mention, before[0]) for mention in mentions]
         old = alike.index(max(alike)) if any(alike) else None
         for index, mention in enumerate(mentions):
@@ -462,11 +502,22 @@ def _both(mentions: list[_Mention], before: tuple[Values, ...]) -> Iterator[Valu
         permutations(mentions),
         key=lambda order: sum(map(_nearness, order, before)),
     )
+    if not all(
+        _may_be(mention, old)
+        for mention, old in zip(ordered, before, strict=True)
+        if mention.refers
+    ):
+        raise _NotUnderstoodError
     yield from map(_changed, before, ordered)
 
 
 def _meant(mention: _Mention, before: tuple[Values, ...]) -> Values:
     """The one of two things that is spoken of: by what it was, or what it keeps."""
+    if mention.refers:
+        found = [old for old in before if _may_be(mention, old)]
+        if len(found) != 1:
+            raise _NotUnderstoodError
+        return found[0]
     meant = _likest(mention, before)
     named = sum(aspect in mention.is_now for aspect in _NAMED_BY)
     if meant is None or (mention.becomes and _alike(mention, meant) < named):
@@ -483,6 +534,8 @@ def _likest(mention: _Mention, before: tuple[Values, ...]) -> Values | None:
 
 def _may_be(mention: _Mention, old: Values) -> bool:
     """Whether a thing is the one that is spoken of: "the star turns red" is said of no ball."""
+    if mention.refers:
+        return mention.is_now.items() <= old.items()
     named = mention.is_now.get("shape", old.get("shape"))
     return mention.article != "the" or named == old.get("shape")
 

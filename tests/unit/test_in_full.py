@@ -199,6 +199,20 @@ def engine() -> Engine:
         ("the ball starts to spin", "a big red ball spins on white"),
         ("the color of", "a big red ball bounces on white"),
         ("change the color of", "change the color of"),
+        ("make it blue and add a star", "a big blue ball bounces and a star on white"),
+        ("it turns blue, then make it spin", "a big blue ball spins on white"),
+        (
+            "make it small and add a star and let it snow",
+            "a small red ball bounces and a star in the snow",
+        ),
+        ("and make it small", "a small red ball bounces on white"),
+        ("a second ball appears", "a big red ball bounces and a ball on white"),
+        ("another star joins", "a big red ball bounces and a star on white"),
+        (
+            "put a small blue star next to it",
+            "a big red ball bounces and a small blue star on white",
+        ),
+        ("the red one turns blue", "a big blue ball bounces on white"),
     ],
 )
 def test_what_a_prompt_for_one_thing_leaves_unsaid_stays(engine, prompt, in_full):
@@ -320,6 +334,29 @@ def test_what_a_prompt_for_one_thing_leaves_unsaid_stays(engine, prompt, in_full
             "only the ball turns green",
             "a big green ball bounces and a small blue star spins slowly at sunset",
         ),
+        ("the red one grows", "a big red ball grows and a small blue star spins slowly at sunset"),
+        ("remove the red one", "a small blue star spins slowly at sunset"),
+        ("only the small one", "a small blue star spins slowly at sunset"),
+        (
+            "turn the small one green",
+            "a big red ball bounces and a small green star spins slowly at sunset",
+        ),
+        (
+            "the blue one bounces and the red one rests",
+            "a big red ball rests and a small blue star bounces at sunset",
+        ),
+        ("stop the big one", "a big red ball rests and a small blue star spins slowly at sunset"),
+        (
+            "remove the ball and make the star green",
+            "a small green star spins slowly at sunset",
+        ),
+        ("the yellow one grows", "the yellow one grows"),
+        (
+            "the green one grows and the blue one rests",
+            "the green one grows and the blue one rests",
+        ),
+        ("the other one grows", "the other one grows"),
+        ("make the ball green and add a heart", "make the ball green and add a heart"),
     ],
 )
 def test_what_a_prompt_leaves_unsaid_of_two_things_stays_too(engine, prompt, in_full):
