@@ -15,7 +15,7 @@ of all layers in turn, T tokens, D head size, L rows of text.
 """
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -60,14 +60,10 @@ Kept = tuple[tuple[Tensor, Tensor], ...]
 
 @dataclass(frozen=True, eq=False)
 class Pupil:
-    """A transformer whose adapter is the student; without it, it is the teacher.
-
-    `take` is the model's: what a prompt is taken as after the last one in full, and which that is.
-    """
+    """A transformer whose adapter is the student; without it, it is the teacher."""
 
     transformer: Transformer
     text_encoder: TextEncoder
-    take: Callable[[str, str], tuple[str, str]]
 
     @contextmanager
     def as_teacher(self) -> Iterator[None]:
@@ -257,8 +253,6 @@ class Videos:
         self._count = count
         self._steps = tuple(steps)
         self._length = self._block = 0
-        self._known: list[str] = []
-        """Of each video the last prompt in full."""
 
     @torch.no_grad()
     def go_on(self, seed: int) -> Attempts:
@@ -300,7 +294,7 @@ class Videos:
         if rng.random() > SWITCH_SHARE:
             return
         before_BTK = self._asked_BTK
-        prompts = self._taken([self._switched(index, rng) for index in range(self._count)])
+        prompts = [self._switched(index, rng) for index in range(self._count)]
         self._read(prompts)
         self._ask(prompts, before_BTK)
         frame = self._block * self._geometry.block_frames
@@ -318,15 +312,8 @@ class Videos:
         self._latest: list[Tensor] = []
         self._student, self._teacher = self._denoiser(), self._denoiser()
         self._scenes = [random_scene(rng, PUPILS) for _ in range(self._count)]
-        self._known = [""] * self._count
-        self._read(self._taken([caption(scene, rng) for scene in self._scenes]))
+        self._read([caption(scene, rng) for scene in self._scenes])
         self._asked_BTK = asked_for([scene.things for scene in self._scenes]).to(self._device)
-
-    def _taken(self, prompts: list[str]) -> list[str]:
-        """What the videos' next prompts are taken as."""
-        taken = map(self._pupil.take, prompts, self._known)
-        said, self._known = map(list, zip(*taken, strict=True))
-        return said
 
     def _switched(self, index: int, rng: random.Random) -> str:
         change = random_change(rng, self._scenes[index], LEARNED)
@@ -336,8 +323,7 @@ class Videos:
     def _ask(self, prompts: list[str], before_BTK: Tensor) -> None:
         """What shapes the new prompts ask for: a shape that is not named is to stay as it is seen.
 
-        Where it is not seen clearly, it is to be what was asked for before. Prompts in full name
-        all shapes: this is of those that are not understood.
+        Where it is not seen clearly, it is to be what was asked for before.
         """
         asked_BTK = asked_for([scene.things for scene in self._scenes]).to(self._device)
         seen_BT = self._reward.shapes_seen(self._latest[-1], before_BTK[..., 0])

@@ -364,7 +364,7 @@ def train_adapter(plan: Plan) -> bool:
     steps = levels(PRESETS["reference"].denoise_steps)
     reward = load_reward(plan.folder, model.sizes.autoencoder.z_dim, device)
     videos = Videos(
-        Pupil(model.transformer, model.text_encoder, model.take),
+        Pupil(model.transformer, model.text_encoder),
         model.sizes.geometry,
         model.sizes.sink_frames,
         POOL_VIDEOS * batch,

@@ -55,7 +55,7 @@ def pupil(monkeypatch: pytest.MonkeyPatch) -> Pupil:
     for name, weight in network.named_parameters():
         if "lora_B" in name:
             nn.init.normal_(weight, std=0.2)
-    return Pupil(network, Words(), lambda prompt, known: (f"{known}; {prompt}",) * 2)
+    return Pupil(network, Words())
 
 
 @pytest.fixture
@@ -227,21 +227,6 @@ def test_what_a_recache_writes_in_the_loss_is_what_the_student_remembers(
     anew.square().sum().backward()
     writes = [p for n, p in pupil.transformer.named_parameters() if "self_attn.v.lora_B" in n]
     assert all(weight.grad.abs().max() > 0 for weight in writes)
-
-
-def test_the_student_is_told_what_a_session_is_a_prompt_after_those_before_it(
-    pupil: Pupil, videos: Videos, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(distill, "SHORTEST_BLOCKS", LONGEST_BLOCKS)
-    monkeypatch.setattr(distill, "SWITCH_SHARE", 1.0)
-    videos.go_on(seed=0)
-    begun = videos._known
-    for seed in (1, 2):
-        attempts = videos.go_on(seed)
-    for first, now in zip(begun, videos._known, strict=True):
-        assert now.startswith(f"{first}; ")
-        assert now.count("; ") == 3
-    assert torch.equal(attempts.embeds_BLC, pupil.text_encoder.encode(videos._known))
 
 
 def test_a_shape_that_a_new_prompt_does_not_name_is_to_stay_as_it_is_seen(
