@@ -105,6 +105,19 @@ class Landing:
         return f"{self.prompt!r} {place}{asked}{lost}"
 
 
+@dataclass(frozen=True)
+class Taken:
+    """What the prompt that landed on a block was taken as, which is not as it stands alone.
+
+    `in_full` has what those before it have said too; or, where that is `alone`, it was not
+    understood in a closed language, and nothing was added.
+    """
+
+    block: int
+    in_full: str
+    alone: bool
+
+
 _ARE_NO_ENTRIES = "is no entry of a timeline: write Timeline.of('a red ball', (24, 'a blue star'))"
 
 

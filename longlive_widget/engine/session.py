@@ -49,6 +49,7 @@ from longlive_widget.timeline import (
     CUT,
     Entry,
     Landing,
+    Taken,
     Timeline,
     Transition,
     require_seed,
@@ -228,6 +229,11 @@ class Session:
         """The prompts that have landed so far, those that lost their block to a later one too."""
         with self._lock:
             return tuple(self._landed)
+
+    @property
+    def taken(self) -> tuple[Taken, ...]:
+        """What those of them were taken as that were not taken just as they stand."""
+        return self._steering.taken
 
     @property
     def positions(self) -> Positions:
@@ -454,7 +460,7 @@ class Session:
             self._go_on_with(begun.means, block)
         if begun.entry is not None:
             with self._watch.span("text", block):
-                self._steering.turn(begun.entry)
+                self._steering.turn(begun.entry, block)
         noise = self._noise_of(block)
         with model.adapters.held() as weights:
             swapped = weights != self._weights

@@ -11,7 +11,7 @@ from torch import Tensor
 from longlive_widget.cache.text import PromptCache, TextMemory
 from longlive_widget.engine.model import Model
 from longlive_widget.model.adapters import Sum
-from longlive_widget.timeline import Blend, Entry, Transition
+from longlive_widget.timeline import Blend, Entry, Taken, Transition
 
 PARALLEL_SINE = 1e-4
 
@@ -42,6 +42,8 @@ class Steering:
         """What the prompt is taken as after those before it: this is what is read."""
         self.alone = False
         """Whether it is of a closed language, and not understood: nothing before it is added."""
+        self.taken: tuple[Taken, ...] = ()
+        """The prompts so far that were not taken just as they stand."""
         self._known = ""
         """The last prompt in full: one that is not understood says nothing to those after it."""
         self._model = model
@@ -61,11 +63,13 @@ class Steering:
         """Whether memory is to be computed again under the next text, where that is another one."""
         return self._recache
 
-    def turn(self, entry: Entry) -> None:
-        """Let an entry take over, from the next block on."""
+    def turn(self, entry: Entry, block: int) -> None:
+        """Let an entry take over from the next block on, which has this number."""
         transition = entry.transition
         in_full, self._known = self._model.take(entry.prompt, self._known)
         self.alone = self._model.is_alone(in_full, self._known)
+        if self.alone or in_full != entry.prompt:
+            self.taken += (Taken(block, in_full, self.alone),)
         if transition.blocks:
             self._way = _Way(self._embeds(), self._model.embed(in_full), transition)
         else:

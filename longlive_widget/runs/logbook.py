@@ -30,7 +30,7 @@ from longlive_widget.runs.manifest import (
     Turn,
     begun_before,
 )
-from longlive_widget.timeline import Landing, Timeline
+from longlive_widget.timeline import Landing, Taken, Timeline
 
 IN_MEMORY_BYTES = 4 * 2**20
 LIBRARIES = ("tokenizers", "ftfy")
@@ -43,6 +43,7 @@ class Course:
 
     timeline: Timeline
     landings: tuple[Landing, ...]
+    taken: tuple[Taken, ...]
     adapters: tuple[Swap, ...]
     presets: tuple[Turn, ...]
 
@@ -145,6 +146,7 @@ class Logbook:
             positions=self._positions,
             timeline=course.timeline,
             landings=begun_before(end, course.landings),
+            taken=begun_before(end, course.taken),
             adapters=begun_before(end, course.adapters),
             presets=begun_before(end, course.presets),
             blocks=blocks,
@@ -186,6 +188,7 @@ def _course_of(session: Session) -> Course:
     return Course(
         session.timeline,
         session.landings,
+        session.taken,
         tuple(Swap(block, scales) for block, scales in session.adapters),
         tuple(Turn(turn.block, turn.preset, turn.fallbacks) for turn in session.presets),
     )

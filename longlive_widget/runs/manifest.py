@@ -38,14 +38,14 @@ from longlive_widget.measure.record import (
 )
 from longlive_widget.plain_data import NotPlainError, json_in
 from longlive_widget.presets import Preset
-from longlive_widget.timeline import Landing, Timeline, entries_of, require_seed
+from longlive_widget.timeline import Landing, Taken, Timeline, entries_of, require_seed
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 FORMAT = "longlive-widget run"
-VERSION = 3
+VERSION = 4
 """Goes up with every change of what a manifest holds; a reader knows all up to its own."""
 MOST_BYTES = 2**28
 """Of a file that is read: a day of video has a tenth of that."""
@@ -60,6 +60,7 @@ _FORM = f"version {VERSION}"
 _FORMAT_MISSING = f"its format is not {FORMAT!r}"
 _PRESETS_SINCE = 2
 _THEIR_FALLBACKS_SINCE = 3
+_TAKEN_SINCE = 4
 
 
 def picture_hashes(frames: "NDArray[np.uint8]") -> tuple[str, ...]:
@@ -160,10 +161,11 @@ class Manifest:
     """One run: what made it, what steered it, and what came out.
 
     `timeline` has the live switches too; `landings` say where each prompt took effect, as far as
-    the run went, those too that lost their block to another. `adapters` has the scales that the
-    run began with, and each change. `presets` are those that took over from the maker's on the way.
-    `blocks` follow each other; those of a branch begin where it left, and its timeline is that of
-    the whole video.
+    the run went, those too that lost their block to another. `taken` says what those were taken as
+    that were not taken just as they stand; None where that is not known, before version 4.
+    `adapters` has the scales that the run began with, and each change. `presets` are those that
+    took over from the maker's on the way. `blocks` follow each other; those of a branch begin where
+    it left, and its timeline is that of the whole video.
 
     Raises:
         ManifestError: the parts do not belong together; the message says which.
@@ -176,6 +178,7 @@ class Manifest:
     positions: Positions
     timeline: Timeline
     landings: tuple[Landing, ...]
+    taken: tuple[Taken, ...] | None
     adapters: tuple[Swap, ...]
     presets: tuple[Turn, ...]
     blocks: tuple[BlockLine, ...]
@@ -187,6 +190,7 @@ class Manifest:
             raise ManifestError("it has no block: a run begins with one")
         self._require_blocks()
         self._require_landings()
+        self._require_taken()
         swaps = [swap.block for swap in self.adapters]
         if swaps[:1] != [0] or swaps != sorted(set(swaps)) or swaps[-1] >= self.end:
             raise ManifestError(f"adapters are said at blocks {swaps}: they begin at 0, and go up")
@@ -226,6 +230,16 @@ class Manifest:
         if told != meant:
             raise ManifestError("its landings are not those of its timeline")
 
+    def _require_taken(self) -> None:
+        """Each is of a prompt that landed, and they go up."""
+        taken = self.taken or ()
+        for each in taken:
+            require_types(each)
+        blocks = [each.block for each in taken]
+        landed = {landing.block for landing in self.landings if _stays(landing)}
+        if blocks != sorted(set(blocks)) or not landed.issuperset(blocks):
+            raise ManifestError(f"prompts were taken at blocks {blocks}: they go up, and landed")
+
     @property
     def first_block(self) -> int:
         """The number of the first block: 0, but for a branch."""
@@ -252,6 +266,7 @@ class Manifest:
         return replace(
             self,
             landings=begun_before(end, self.landings),
+            taken=None if self.taken is None else begun_before(end, self.taken),
             adapters=begun_before(end, self.adapters),
             presets=begun_before(end, self.presets),
             blocks=self.blocks[: end - self.first_block],
@@ -298,6 +313,7 @@ class Manifest:
             "picture_hash": PICTURE_HASH,
             "timeline": self.timeline.rows(),
             "landings": [asdict(landing) for landing in self.landings],
+            "taken": None if self.taken is None else [asdict(each) for each in self.taken],
             "adapters": [asdict(swap) for swap in self.adapters],
             "presets": [asdict(turn) for turn in self.presets],
         }
@@ -336,6 +352,7 @@ class Manifest:
                 "geometry": built(Geometry, said["geometry"], "geometry", _FORM),
                 "timeline": Timeline(entries_of(said["timeline"])),
                 "landings": _rows(Landing, said, "landings"),
+                "taken": None if said["taken"] is None else _rows(Taken, said, "taken"),
                 "adapters": _rows(Swap, said, "adapters"),
                 "presets": _turns(said["presets"]),
                 "blocks": _rows(BlockLine, said, "blocks"),
@@ -409,6 +426,8 @@ def _of_known_version(fields: Mapping[str, object]) -> dict[str, object]:
     version = known_version("this manifest", said.pop("version", None), VERSION, ManifestError)
     if version < _PRESETS_SINCE:
         said["presets"] = []
+    if version < _TAKEN_SINCE:
+        said["taken"] = None
     if version < _THEIR_FALLBACKS_SINCE:
         said["presets"] = [row | {"fallbacks": []} for row in _objects(said.get("presets"))]
     if said.pop("picture_hash", None) != PICTURE_HASH:

@@ -41,13 +41,16 @@ class RecordedBlock:
     """A block of a recording: what `Block` has, and the ms that it took.
 
     `frames` are uint8 RGB, `[F, H, W, 3]`: those that were made if the recording is lossless, else
-    as H.264 has kept them.
+    as H.264 has kept them. `in_full` is the prompt itself where the manifest does not tell, which
+    is before version 4.
     """
 
     index: int
     latent_frame: int
     frames: NDArray[np.uint8] = field(repr=False)
     prompt: str
+    in_full: str
+    alone: bool
     landed: Landing | None
     latency_ms: float
     parts_ms: Mapping[str, float]
@@ -252,11 +255,15 @@ class RecordedRun:
         if len(shown) < len(line.pictures):
             raise ManifestError(f"{str(self._video)!r} ends in block {line.block}: it is damaged")
         landed = [each for each in self.landings if each.replaced_by is None]
+        steers = [each for each in landed if each.block <= line.block][-1]
+        taken = {each.block: each for each in self.manifest.taken or ()}.get(steers.block)
         return RecordedBlock(
             index=line.block,
             latent_frame=line.block * frames,
             frames=np.stack(shown),
-            prompt=[each.prompt for each in landed if each.block <= line.block][-1],
+            prompt=steers.prompt,
+            in_full=steers.prompt if taken is None else taken.in_full,
+            alone=taken is not None and taken.alone,
             landed=next((each for each in landed if each.block == line.block), None),
             latency_ms=line.latency_ms,
             parts_ms=line.parts_ms,

@@ -21,6 +21,7 @@ from longlive_widget.presets import UNSEEN, Attention, Preset
 from longlive_widget.runs.logbook import maker_of
 from longlive_widget.runs.manifest import Maker, Manifest, Scales, Turn, picture_hashes
 from longlive_widget.runs.recording import RecordedRun
+from longlive_widget.timeline import Taken
 
 TOLD_BLOCKS = 4
 MeasuredOn = Literal["the pictures as they were made", "a video with loss"]
@@ -143,6 +144,7 @@ def replay(
     if different:
         reasons = differences(manifest.maker, maker_of(engine))
         reasons += tuple(_of_turns(manifest.presets, session.presets))
+        reasons += tuple(_of_prompts(manifest, session.taken))
     measured_on: MeasuredOn | None = None
     if near_db and recording is not None:
         measured_on = _EXACT if recording.lossless else _WITH_LOSS
@@ -276,6 +278,16 @@ def _of_preset(then: Maker, now: Maker) -> Iterator[str]:
             was, is_now = getattr(then.preset, one.name), getattr(now.preset, one.name)
             yield from _other(f"{one.name} of the preset", was, is_now)
     yield from _stood_in(then.fallbacks, now.fallbacks)
+
+
+def _of_prompts(then: Manifest, now: Iterable[Taken]) -> Iterator[str]:
+    if then.taken is None:
+        return
+    there, here = ({each.block: each.in_full for each in taken} for taken in (then.taken, now))
+    for landing in then.landings:
+        if landing.replaced_by is None:
+            was, is_now = (taken.get(landing.block, landing.prompt) for taken in (there, here))
+            yield from _other(f"what {landing.prompt!r} is taken as", repr(was), repr(is_now))
 
 
 def _of_turns(then: Iterable[Turn], now: Iterable[TakenOver]) -> Iterator[str]:

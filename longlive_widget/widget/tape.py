@@ -71,10 +71,12 @@ def records_of(run: Manifest) -> Iterator[BlockRecord]:
     """What was measured of each block; a manifest knows neither window nor memory."""
     landed = {each.block: each for each in run.landings if each.replaced_by is None}
     turns = {turn.block: turn.preset.name for turn in run.presets}
-    prompt, preset = "", run.maker.preset.name
+    taken = {each.block: each for each in run.taken or ()}
+    prompt, preset, said = "", run.maker.preset.name, None
     for block in range(run.end):
         landing = landed.get(block)
-        prompt = prompt if landing is None else landing.prompt
+        if landing is not None:
+            prompt, said = landing.prompt, taken.get(block)
         preset = turns.get(block, preset)
         if block < run.first_block:
             continue
@@ -98,4 +100,6 @@ def records_of(run: Manifest) -> Iterator[BlockRecord]:
             host_bytes=0,
             device_bytes=None,
             device_reserved_bytes=None,
+            in_full="" if said is None or said.alone else said.in_full,
+            alone=said is not None and said.alone,
         )

@@ -89,6 +89,7 @@ class PaintedSession:
     positions = "relative"
     adapters = ((0, {}),)
     landings = ()
+    taken = ()
     presets = ()
 
     def __init__(self, engine, timeline, seed, watch=None, geometry=None) -> None:

@@ -20,7 +20,7 @@ from longlive_widget.engine.source import model_folder
 from longlive_widget.engine.steering import Steering
 from longlive_widget.errors import CheckpointError
 from longlive_widget.measure.inside import Inside
-from longlive_widget.timeline import Entry, Transition
+from longlive_widget.timeline import Entry, Taken, Transition
 from longlive_widget.tiny.captions import caption, switch_caption
 from longlive_widget.tiny.language import tiny_language
 from longlive_widget.tiny.loose_captions import loose_caption
@@ -536,12 +536,16 @@ def test_a_session_makes_what_the_prompt_in_full_would_make_and_tells_both(engin
 def test_a_branch_begins_with_what_was_known_there(engine):
     steering = Steering(engine.model, PromptCache(8))
     for said in (BALL, "it turns blue"):
-        steering.turn(Entry(0, said))
+        steering.turn(Entry(0, said), 0)
+    told = Taken(0, "a big blue ball bounces on white", alone=False)
+    assert steering.taken == (told,)
     branch = copy(steering)
-    steering.turn(Entry(0, "it grows"))
-    branch.turn(Entry(0, "it spins"))
+    steering.turn(Entry(0, "it grows"), 1)
+    branch.turn(Entry(0, "it spins"), 1)
     assert steering.in_full == "a big blue ball grows on white"
     assert branch.in_full == "a big blue ball spins on white"
+    assert steering.taken == (told, Taken(1, steering.in_full, alone=False))
+    assert branch.taken == (told, Taken(1, branch.in_full, alone=False))
 
 
 def test_what_a_prompt_is_taken_as_is_told_before_the_video_is_made(engine):

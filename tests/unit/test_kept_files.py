@@ -22,6 +22,7 @@ from longlive_widget.measure.records import read
 from longlive_widget.presets import PRESETS
 from longlive_widget.runs.journal import read_journal
 from longlive_widget.runs.manifest import VERSION
+from longlive_widget.timeline import Taken
 from longlive_widget.timeline_forms import read_timeline, timeline_as, timeline_from, write_timeline
 from longlive_widget.tiny.learner import Learner
 from longlive_widget.tiny.optimizers import optimizers_for
@@ -36,6 +37,7 @@ FORMS = {
     "manifest-1.json": (Manifest.read, "version", VERSION),
     "manifest-2.json": (Manifest.read, "version", VERSION),
     "manifest-3.json": (Manifest.read, "version", VERSION),
+    "manifest-4.json": (Manifest.read, "version", VERSION),
     "journal-2.jsonl": (read_journal, "version", VERSION),
 }
 
@@ -59,6 +61,12 @@ def test_manifests_of_each_version_are_read(name):
 def test_presets_that_took_over_are_read_and_before_version_3_none_tells_of_fallbacks(name, told):
     (turn,) = Manifest.read(KEPT / name).presets
     assert (turn.block, turn.preset.name, len(turn.fallbacks)) == (1, "small", told)
+
+
+def test_what_prompts_were_taken_as_is_read_and_before_version_4_none_tells():
+    told = Taken(1, "a blue ball rests on black", alone=False)
+    assert Manifest.read(KEPT / "manifest-4.json").taken == (told,)
+    assert Manifest.read(KEPT / "manifest-3.json").taken is None
 
 
 def test_the_journal_of_a_run_that_was_cut_off_is_read():

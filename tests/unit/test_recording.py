@@ -81,6 +81,23 @@ def test_a_recording_plays_where_there_is_no_torch(engine, tmp_path):
     assert done.stdout == "0 True\n", done.stderr
 
 
+def test_a_recording_knows_what_its_prompts_were_taken_as(engine, tmp_path):
+    plan = Timeline.of("a red ball rests on black", (3, "it turns blue"), (6, "a dinosaur"))
+    session = engine.session(plan, 3, size_px=(48, 32))
+    logbook, made = Logbook(engine, session), []
+    with RecordingFolder(tmp_path / "run", session.geometry, lossless=True) as folder:
+        for block in session.blocks(3):
+            made.append((block.prompt, block.in_full, block.alone))
+            page = logbook.add(session, block.index, picture_hashes(block.frames), 7.0, {})
+            folder.append(block.frames, page.manifest())
+    assert made[1:] == [
+        ("it turns blue", "a blue ball rests on black", False),
+        ("a dinosaur", "a dinosaur", True),
+    ]
+    played = Recording.open(tmp_path / "run").blocks()
+    assert [(block.prompt, block.in_full, block.alone) for block in played] == made
+
+
 def test_any_block_of_a_recording_is_played_without_those_before_it(engine, tmp_path):
     made = _record(engine, tmp_path / "run", lossless=True)
     recording = Recording.open(tmp_path / "run")

@@ -24,8 +24,9 @@ from longlive_widget.runs.logbook import Logbook, maker_of
 from longlive_widget.runs.manifest import VERSION, picture_hashes
 from longlive_widget.runs.recording import RecordingFolder
 from longlive_widget.runs.replay import differences
+from longlive_widget.timeline import Taken
 from longlive_widget.widget.runner import Runner
-from longlive_widget.widget.tape import state_of
+from longlive_widget.widget.tape import records_of, state_of
 
 RED, BLUE, STAR = "a red ball moves right on black", "it turns blue", "a big yellow star spins"
 SMALL_PX = (64, 48)
@@ -65,6 +66,29 @@ def test_a_manifest_says_where_live_switches_landed_and_a_hash_for_each_picture(
     ]
     assert [len(line.pictures) for line in run.blocks] == [9, 12, 12, 12, 12]
     assert len({*(h for line in run.blocks for h in line.pictures)}) == run.pictures == 57
+
+
+def test_a_manifest_says_what_a_prompt_was_taken_as_and_so_do_a_player_and_a_part_of_it(run):
+    in_full = "a blue ball moves right on black"
+    assert run.taken == (Taken(2, in_full, alone=False),)
+    assert (run.up_to(2).taken, run.since(3).taken) == ((), run.taken)
+    assert [record.in_full for record in records_of(run)] == ["", "", in_full, in_full, in_full]
+    alone = replace(run, taken=(Taken(2, BLUE, alone=True),))
+    assert [record.alone for record in records_of(alone)] == [False, False, True, True, True]
+    assert {record.in_full for record in records_of(alone)} == {""}
+
+
+def test_a_replay_tells_of_prompts_that_are_taken_otherwise_but_not_where_that_is_not_known(
+    engine, run
+):
+    in_full = "a blue square moves right on black"
+    last = replace(run.blocks[4], pictures=tuple("0" * 64 for _ in run.blocks[4].pictures))
+    other = replace(run, taken=(Taken(2, in_full, alone=False),), blocks=(*run.blocks[:4], last))
+    assert replay(other, engine=engine).reasons == (
+        f"what {BLUE!r} is taken as was {in_full!r}, here it is {run.taken[0].in_full!r}",
+    )
+    assert replay(replace(other, taken=run.taken), engine=engine).reasons == ()
+    assert replay(replace(other, taken=None), engine=engine).reasons == ()
 
 
 def test_a_manifest_at_the_end_of_a_cell_is_one_line(run):
@@ -278,8 +302,8 @@ def test_a_run_tells_what_stood_in_under_a_preset_that_took_over(tmp_path):
 
 def test_a_manifest_of_the_first_version_is_read_as_one_under_one_preset(run):
     said = json.loads(run.text())
-    first = _without(said, "presets") | {"version": 1}
-    assert Manifest.from_json(json.dumps(first)) == run
+    first = _without(_without(said, "presets"), "taken") | {"version": 1}
+    assert Manifest.from_json(json.dumps(first)) == replace(run, taken=None)
 
 
 def test_a_run_that_was_begun_without_a_block_has_no_manifest(engine):
@@ -363,6 +387,18 @@ DAMAGED = {
             said | {"maker": said["maker"] | {"preset": {"name": "x", "summary": 3}}}
         ),
         "summary 3 is not text",
+    ),
+    "a prompt that was taken where none landed": (
+        lambda said: json.dumps(said | {"taken": [said["taken"][0] | {"block": 1}]}),
+        "prompts were taken at blocks [1]",
+    ),
+    "a prompt that was taken twice": (
+        lambda said: json.dumps(said | {"taken": said["taken"] * 2}),
+        "prompts were taken at blocks [2, 2]",
+    ),
+    "a prompt that was taken as none": (
+        lambda said: json.dumps(said | {"taken": [said["taken"][0] | {"in_full": 3}]}),
+        "in_full 3 is no str",
     ),
     "adapters of none": (lambda said: json.dumps(said | {"adapters": []}), "adapters are said at"),
     "presets of none": (

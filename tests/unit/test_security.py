@@ -291,6 +291,7 @@ def test_words_are_text_in_every_page_that_is_written(kept, tmp_path, payload):
     told["presets"] = [{"block": 1, "preset": asdict(preset), "fallbacks": [f"later {name}"]}]
     for place in ("timeline", "landings"):
         told[place][0]["prompt"] = name
+    told["taken"] = [{"block": 0, "in_full": name, "alone": False}]
     folder = tmp_path / "run"
     folder.mkdir()
     (folder / MANIFEST).write_text(json.dumps(told))
