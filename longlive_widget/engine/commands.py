@@ -43,7 +43,9 @@ _READ_AS = {
 }
 """Words that no model was taught, and what they are here: what is compared is as it becomes."""
 COMMANDS = _MAKES | _REMOVES | {"add"}
-"""What a command begins with."""
+"""What a command begins with, beside the verbs of `_DOES`."""
+_DOES = frozenset({"stop", "spin", "rotate", "bounce", "move", "slow", "speed"})
+"""What a command begins with that names what is to be done, where a subject follows."""
 _NOTHING = Part("")
 _PLACES = frozenset(
     {"on", "over", "in", "under", "against", "at", "front", "of", "above", "across", "into", "onto"}
@@ -75,18 +77,32 @@ def ground_stated(words: Sequence[str]) -> list[str]:
     return found
 
 
+def begins_command(words: Sequence[str]) -> bool:
+    """Whether these begin with a command and what it is given to: "turn it", not "turn left"."""
+    first, *rest = words
+    if rest[:1] in (["down"], ["up"]):  # "slow down the ball"
+        del rest[0]
+    given = bool(rest) and (rest[0] in SUBJECTS | ARTICLES or rest[0] in _READ_AS)
+    return (first in _REMOVES | {"add"} and bool(rest)) or (first in COMMANDS | _DOES and given)
+
+
 def as_statement(parts: Sequence[Part], language: Language) -> Command | None:
     """A prompt's parts without those that only ask for the rest; None for a command of nothing."""
+    command = _stated(parts, language)
+    if command and command.verb == "add" and any(_is(part, "instead") for part in parts):
+        return None  # instead of what: of all, or of one thing
+    return command
+
+
+def _stated(parts: Sequence[Part], language: Language) -> Command | None:
     said = list(_plain(_placed(parts), language))
     first = said[0].words if said else ""
     if first in ARE and (_names_subject(said[1:]) or said[1:2] == [Part("there")]):
         return None  # "is it red": that is a question
     if (moved := _moved(said, language)) is not None:
         return Command(moved, "make")
-    if first in _MAKES and _names_subject(said[1:]):
+    if first in _MAKES and not _is_put(said) and _names_subject(said[1:]):
         made = _made(said[1:])
-        if made is None and first in _PUTS and said[1].words in INDEFINITE:
-            return Command(said[1:], "add")  # "put a star next to it"
         return None if made is None else Command(made, "make")
     if (added := _added(said)) is not None:
         of_ground = bool(added) and all(part.aspect == "ground" for part in added)
@@ -160,8 +176,8 @@ def _says_nothing(word: str, following: Sequence[Part]) -> bool:
 
 def _added(parts: list[Part]) -> list[Part] | None:
     """A thing that is asked for as one more; None where none is."""
-    rest = parts[1:] if parts and _is(parts[0], "add") else parts
-    asked = rest is not parts
+    asked = bool(parts) and (_is(parts[0], "add") or _is_put(parts))
+    rest = parts[1:] if asked else parts
     if rest and rest[-1].words in _COMES:
         rest = rest[:-1]
     words = [part.words for part in rest[:2]]
@@ -170,6 +186,13 @@ def _added(parts: list[Part]) -> list[Part] | None:
     if words in (["a", "second"], ["one", "more"]):
         return [Part("a"), *rest[2:]]
     return rest if asked else None
+
+
+def _is_put(parts: Sequence[Part]) -> bool:
+    """Whether a thing is put there that is none yet: "put a star next to it"."""
+    new = parts[1:2] and parts[1].words in INDEFINITE | {"another", "one"}
+    end = _end_of_subject(parts[1:]) if new and parts[0].words in _PUTS else None
+    return end is not None and parts[1 + end].aspect == "shape"
 
 
 def _names_subject(parts: Sequence[Part]) -> bool:
@@ -217,7 +240,8 @@ def _end_of_subject(parts: Sequence[Part]) -> int | None:
         another = parts[end + 2 :]
         named = [part.aspect in ("color", "size") or part.words in ARTICLES for part in another]
         length = named.index(False) if False in named else len(named)
-        if another[length:] == [] or another[length].aspect != "shape":
+        ends = another[length : length + 1]
+        if not ends or not (ends[0].aspect == "shape" or _is(ends[0], "one")):
             break
         end += 2 + length
     return end

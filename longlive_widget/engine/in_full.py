@@ -13,13 +13,13 @@ from longlive_widget.engine.commands import (
     ARE,
     ARTICLES,
     BECOMES,
-    COMMANDS,
     GROUND,
     LOOKS,
     STAYS,
     SUBJECTS,
     Verb,
     as_statement,
+    begins_command,
     ground_stated,
 )
 from longlive_widget.engine.language import Aspect, Language, Part
@@ -61,6 +61,11 @@ class _Mention:
         return any(
             self.is_now.get(aspect, value) != value for aspect, value in self.becomes.items()
         )
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether more is said of it than what it is called."""
+        return bool(self.becomes or self.does or self.ends)
 
     @property
     def said(self) -> Values:
@@ -110,11 +115,34 @@ def in_full(
 
 def _after(orders: Sequence["_Reader"], scene: _Scene | None) -> _Scene:
     """What is there after one or more orders, each of what the one before has made."""
-    first, *others = orders
-    made = _whole(first) if scene is None else _resolved(first, scene)
-    for order in others:
-        made = _resolved(order, made)
+    told: list[set[Aspect]] = []
+    made = scene
+    for order in orders:
+        before = made
+        made = _whole(order) if before is None else _resolved(order, before)
+        told = _told(told, order, () if before is None else before.things, made.things)
+    if made is None:
+        raise _NotUnderstoodError
     return made
+
+
+def _told(
+    told: list[set[Aspect]], order: "_Reader", before: tuple[Values, ...], now: tuple[Values, ...]
+) -> list[set[Aspect]]:
+    """What orders have asked for of each thing so far; what one has, none behind it may undo."""
+    found = []
+    for at, thing in enumerate(now):
+        same = [index for index, old in enumerate(before) if old is thing]
+        was = same[0] if same else at if len(now) == len(before) else None
+        old = {} if was is None else before[was]
+        changed = {aspect for aspect, _ in thing.items() ^ old.items()}
+        earlier = told[was] if was is not None and told else set()
+        if changed & earlier:
+            raise _NotUnderstoodError
+        asked = [mention.becomes | mention.does for mention in order.mentions]
+        named = [values.keys() for values in asked if values.items() <= thing.items()]
+        found.append(changed.union(earlier, *named))
+    return found
 
 
 def _says_all(order: "_Reader", scene: _Scene) -> bool:
@@ -135,14 +163,23 @@ def is_read(words: Sequence[str], language: Language) -> bool:
 
 def _orders(words: Sequence[str], language: Language) -> list["_Reader"]:
     """What a prompt asks for, in turn: it may be a command behind something else."""
-    try:
-        return [_read(words, language)]
-    except _NotUnderstoodError:
-        behind = [at for at in range(2, len(words)) if words[at] in COMMANDS]
-        at = max((at for at in behind if words[at - 1] in _LINKS), default=0)
-        if not at:
-            raise
-        return [*_orders(words[: at - 1], language), _read(words[at:], language)]
+    ends = [
+        at for at in range(1, len(words)) if words[at - 1] in _LINKS and begins_command(words[at:])
+    ]
+    starts = [0, *ends]
+    return [
+        _read(_without_link(words[start:end]), language)
+        for start, end in zip(starts, [*ends, len(words)], strict=True)
+        if start or _without_link(words[:end])
+    ]
+
+
+def _without_link(words: Sequence[str]) -> Sequence[str]:
+    """The words without what leads over to those behind them."""
+    end = len(words)
+    while end and words[end - 1] in _LINKS:
+        end -= 1
+    return words[:end]
 
 
 def _read(words: Sequence[str], language: Language) -> "_Reader":
@@ -443,7 +480,7 @@ def _things(reader: _Reader, before: tuple[Values, ...]) -> Iterator[Values]:
     elif not reader.mentions:
         yield from before
     else:
-        yield from _said_of(reader.mentions, before)
+        yield from _said_of(reader.mentions, before, asked=reader.verb == "make")
 
 
 def _picks_one(reader: _Reader, before: tuple[Values, ...]) -> bool:
@@ -458,14 +495,17 @@ def _is_new(reader: _Reader) -> bool:
     return "shape" in mention.is_now and mention.article != "the"
 
 
-def _said_of(mentions: list[_Mention], before: tuple[Values, ...]) -> Iterator[Values]:
-    """What things are after something was said of them."""
+def _said_of(
+    mentions: list[_Mention], before: tuple[Values, ...], *, asked: bool
+) -> Iterator[Values]:
+    """What things are after something was said of them, or `asked` for as a command."""
     if mentions[0].article == "both" and len(before) == _MOST_THINGS:
         yield from (_changed(old, mentions[0]) for old in before)
     elif len(mentions) == _MOST_THINGS:
         yield from _both(mentions, before)
     elif len(before) == 1:
-        if (mentions[0].becomes or mentions[0].refers) and not _may_be(mentions[0], before[0]):
+        is_there = asked or mentions[0].becomes or mentions[0].refers
+        if is_there and not _may_be(mentions[0], before[0]):
             raise _NotUnderstoodError
         yield _changed(before[0], mentions[0])
     elif mentions[0].article == "the" or mentions[0].becomes:
@@ -498,17 +538,25 @@ def _both(mentions: list[_Mention], before: tuple[Values, ...]) -> Iterator[Valu
         for index, mention in enumerate(mentions):
             yield _changed(before[0] if index == old else {}, mention)
         return
-    ordered = max(
-        permutations(mentions),
-        key=lambda order: sum(map(_nearness, order, before)),
-    )
-    if not all(
-        _may_be(mention, old)
-        for mention, old in zip(ordered, before, strict=True)
-        if mention.refers
-    ):
+    first, last = mentions
+    if first.is_changed and not last.is_changed and last.article == "the":
+        raise _NotUnderstoodError  # "the ball grows and the star": that it does too, or what?
+    refers = first.refers or last.refers
+    orders = [
+        order
+        for order in permutations(mentions)
+        if not refers or all(map(_is_meant, order, before))
+    ]
+    if not orders:
         raise _NotUnderstoodError
+    ordered = max(orders, key=lambda order: sum(map(_nearness, order, before)))
     yield from map(_changed, before, ordered)
+
+
+def _is_meant(mention: _Mention, old: Values) -> bool:
+    """Whether a thing is the one that is spoken of, beside another that is called "one"."""
+    named = sum(aspect in mention.is_now for aspect in _NAMED_BY)
+    return _may_be(mention, old) if mention.refers else _alike(mention, old) == named
 
 
 def _meant(mention: _Mention, before: tuple[Values, ...]) -> Values:

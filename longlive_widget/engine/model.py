@@ -220,7 +220,9 @@ class Model:
         is understood.
         """
         unknown, words = self.text_encoder.unknown_words(prompt), self.text_encoder.words
-        asks = unknown and self.language is not None and is_read(words(prompt), self.language)
+        if not unknown or self.language is None or self.text_encoder.unread(prompt):
+            return unknown
+        asks = is_read(words(prompt), self.language)
         return () if asks else unknown
 
     def read(self, prompt: str) -> TextMemory:

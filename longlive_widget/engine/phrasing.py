@@ -5,7 +5,7 @@ Knows words alone, neither what they say nor what a scene holds.
 
 from collections.abc import Iterator, Sequence
 
-from longlive_widget.engine.commands import ARTICLES, COMMANDS
+from longlive_widget.engine.commands import ARTICLES, begins_command
 
 _LOOKS = ("color", "colour", "shape", "size")
 _SAID_HERE = {
@@ -67,7 +67,7 @@ def in_plain_words(words: Sequence[str]) -> list[str]:
         said[0] = "only"
     elif first == "with":
         said[0] = "and"
-    elif first == "and" and second in COMMANDS:
+    elif first == "and" and begins_command(said[1:] or [""]):
         del said[0]
     elif (first, last) in (("slow", "down"), ("speed", "up")):
         said = ["make", *said[1:-1], "fast" if first == "speed" else "slowly"]

@@ -68,8 +68,6 @@ class Steering:
         transition = entry.transition
         in_full, self._known = self._model.take(entry.prompt, self._known)
         self.alone = self._model.is_alone(in_full, self._known)
-        if self.alone or in_full != entry.prompt:
-            self.taken += (Taken(block, in_full, self.alone),)
         if transition.blocks:
             self._way = _Way(self._embeds(), self._model.embed(in_full), transition)
         else:
@@ -78,6 +76,8 @@ class Steering:
         self._recache = transition.recache
         self._done = 0
         self._turned = True
+        if self.alone or in_full != entry.prompt:
+            self.taken += (Taken(block, in_full, self.alone),)
 
     def read_by(self, model: Model, prompts: PromptCache) -> None:
         """Have this model read from the next block on; `prompts` are those that it has read."""

@@ -49,11 +49,11 @@ class RecordedBlock:
     latent_frame: int
     frames: NDArray[np.uint8] = field(repr=False)
     prompt: str
-    in_full: str
-    alone: bool
     landed: Landing | None
     latency_ms: float
     parts_ms: Mapping[str, float]
+    in_full: str
+    alone: bool
 
 
 def free_place(path: str | Path) -> Path:

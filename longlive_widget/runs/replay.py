@@ -287,7 +287,8 @@ def _of_prompts(then: Manifest, now: Iterable[Taken]) -> Iterator[str]:
     for landing in then.landings:
         if landing.replaced_by is None:
             was, is_now = (taken.get(landing.block, landing.prompt) for taken in (there, here))
-            yield from _other(f"what {landing.prompt!r} is taken as", repr(was), repr(is_now))
+            if was != is_now:
+                yield f"{landing.prompt!r} was taken as {was!r}, here it is as {is_now!r}"
 
 
 def _of_turns(then: Iterable[Turn], now: Iterable[TakenOver]) -> Iterator[str]:

@@ -181,12 +181,25 @@ def latency_row(name: str, made_ms: Sequence[float], shown_ms: float) -> tuple[s
 
 
 def landing_rows(records: Sequence[BlockRecord]) -> list[tuple[str, str]]:
-    """The prompts that have landed, each with its block and time."""
+    """The prompts that have landed and what they were taken as, each with its block and time."""
     return [
-        (f"block {record.block}, {_seconds(record.first_picture):.2f} s", record.landed.prompt)
+        (
+            f"block {record.block}, {_seconds(record.first_picture):.2f} s",
+            f"{record.landed.prompt}{_taken(record)}",
+        )
         for record in records
         if record.landed is not None
     ]
+
+
+def _taken(record: BlockRecord) -> str:
+    """What a prompt was taken as, where it left something unsaid or was not understood, as words.
+
+    The page says it likewise under a player (`receipt.ts`).
+    """
+    if record.alone:
+        return "; taken as it stands, without what was said before"
+    return f"; taken as “{record.in_full}”" if record.in_full else ""
 
 
 def _seconds(picture: int) -> float:

@@ -17,6 +17,7 @@ from longlive_widget import Engine, LongLiveWidget, Manifest, Recording
 from longlive_widget.cli import main
 from longlive_widget.errors import OutputError, SessionError
 from longlive_widget.presets import Preset
+from longlive_widget.timeline import Taken
 from longlive_widget.widget.cell import run_code
 from longlive_widget.widget.export import write_page
 from longlive_widget.widget.still import summary_rows
@@ -57,6 +58,13 @@ def test_a_page_has_the_cell_that_makes_its_run_again_where_one_can_say_it(studi
     elsewhere = replace(run, maker=replace(run.maker, model="mine"))
     blocks = (block.frames for block in studio.blocks)
     assert 'id="cell"' not in write_page(tmp_path / "x.html", elsewhere, blocks).read_text()
+
+
+def test_a_page_says_what_its_prompts_were_taken_as(studio, page, tmp_path):
+    assert "; taken as it stands, without what was said before" in page
+    run = replace(studio.manifest(), taken=(Taken(2, "a <b> ball", alone=False),))
+    other = write_page(tmp_path / "x.html", run, (block.frames for block in studio.blocks))
+    assert "; taken as “a &lt;b&gt; ball”" in other.read_text(encoding="utf-8")
 
 
 def test_the_video_in_a_page_is_the_one_that_was_made_and_each_block_lies_where_it_is_said(

@@ -213,6 +213,14 @@ def engine() -> Engine:
             "a big red ball bounces and a small blue star on white",
         ),
         ("the red one turns blue", "a big blue ball bounces on white"),
+        ("make it small and turn it blue", "a small blue ball bounces on white"),
+        ("it becomes small. turn it blue.", "a small blue ball bounces on white"),
+        ("add a star and turn the ball blue", "a big blue ball bounces and a star on white"),
+        ("turn it blue and turn the background black", "a big blue ball bounces on black"),
+        ("put a star there", "a big red ball bounces and a star on white"),
+        ("put a star next to it, spinning", "a big red ball bounces and a star spins on white"),
+        ("put another star next to it", "a big red ball bounces and a star on white"),
+        ("put a black background", "a big red ball bounces on black"),
     ],
 )
 def test_what_a_prompt_for_one_thing_leaves_unsaid_stays(engine, prompt, in_full):
@@ -357,6 +365,34 @@ def test_what_a_prompt_for_one_thing_leaves_unsaid_stays(engine, prompt, in_full
         ),
         ("the other one grows", "the other one grows"),
         ("make the ball green and add a heart", "make the ball green and add a heart"),
+        (
+            "make the ball small and turn the star green",
+            "a small red ball bounces and a small green star spins slowly at sunset",
+        ),
+        (
+            "make the ball green, spin the star fast",
+            "a big green ball bounces and a small blue star spins fast at sunset",
+        ),
+        (
+            "make the ball green and stop the star",
+            "a big green ball bounces and a small blue star rests at sunset",
+        ),
+        (
+            "make the ball green and slow down the star",
+            "a big green ball bounces and a small blue star spins slowly at sunset",
+        ),
+        (
+            "stop the red one and the blue one",
+            "a big red ball rests and a small blue star rests at sunset",
+        ),
+        (
+            "remove the star and put a heart there",
+            "a big red ball bounces and a heart at sunset",
+        ),
+        (
+            "the big one stops and the small one turns green",
+            "a big red ball rests and a small green star spins slowly at sunset",
+        ),
     ],
 )
 def test_what_a_prompt_leaves_unsaid_of_two_things_stays_too(engine, prompt, in_full):
@@ -416,6 +452,19 @@ def test_words_that_only_ask_are_known_where_all_is_understood(engine, prompt, u
         (PAIR, "the other one grows"),
         ("fog", "it turns green"),
         ("it spins", "it turns green"),
+        (BALL, "make it bounce and make it spin"),  # which of both?
+        (BALL, "let it grow and let it spin"),
+        (BALL, "make it blue, then make it red"),
+        (BALL, "bounce and turn"),
+        (BALL, "put a star instead"),
+        (BALL, "the ball turns blue and make the star spin"),
+        (BALL, "make the star spin"),
+        (BALL, "hide the ball and add a star"),
+        (PAIR, "they bounce and turn"),
+        (PAIR, "put a heart there"),
+        (PAIR, "the red one moves left and the blue one too"),
+        (PAIR, "the ball moves left and the star"),
+        (PAIR, "the red one and a heart"),
     ],
 )
 def test_a_prompt_that_says_all_or_is_not_understood_is_taken_as_it_is(engine, before, prompt):
@@ -518,6 +567,13 @@ def test_nothing_is_added_for_which_the_model_reads_too_few_words(engine):
     assert model.take("it turns blue", "a ball") == ("a blue ball",) * 2
     long = "it turns blue in the rain"
     assert model.take(long, "a ball") == (long, "a ball")
+
+
+def test_a_long_text_is_no_more_than_too_long(engine):
+    text = "make it blue and " * 2000 + "add a star"
+    assert engine.in_full(Timeline.of(BALL, (3, text)))[1] == text
+    assert engine.unknown_words(text) == ("make", "add")
+    assert engine.unread(text)
 
 
 def test_a_session_makes_what_the_prompt_in_full_would_make_and_tells_both(engine):

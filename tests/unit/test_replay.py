@@ -85,7 +85,7 @@ def test_a_replay_tells_of_prompts_that_are_taken_otherwise_but_not_where_that_i
     last = replace(run.blocks[4], pictures=tuple("0" * 64 for _ in run.blocks[4].pictures))
     other = replace(run, taken=(Taken(2, in_full, alone=False),), blocks=(*run.blocks[:4], last))
     assert replay(other, engine=engine).reasons == (
-        f"what {BLUE!r} is taken as was {in_full!r}, here it is {run.taken[0].in_full!r}",
+        f"{BLUE!r} was taken as {in_full!r}, here it is as {run.taken[0].in_full!r}",
     )
     assert replay(replace(other, taken=run.taken), engine=engine).reasons == ()
     assert replay(replace(other, taken=None), engine=engine).reasons == ()

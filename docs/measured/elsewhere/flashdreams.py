@@ -9,8 +9,11 @@ installed:
 
 import json
 import statistics
+import subprocess
 import sys
 import time
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 
 import torch
@@ -21,6 +24,7 @@ from flashdreams.recipes.wan.autoencoder import vae
 from flashdreams.recipes.wan.transformer.wan21 import Wan21TransformerConfig
 
 LATENT_HEIGHT, LATENT_WIDTH, PIXELS = 60, 104, 8
+DRIVER = ("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader")
 STEADY_SHARE = 0.5
 """Of the blocks, the last ones: flashdreams compiles and records graphs in the first."""
 
@@ -74,6 +78,8 @@ def main(out: str, blocks: int) -> None:
         first_s = first_s or time.perf_counter() - began
     steady = taken_ms[-round(STEADY_SHARE * blocks) :]
     found = {
+        "flashdreams": version("flashdreams"),
+        "measured": datetime.now(UTC).isoformat(timespec="seconds"),
         "p50_ms": statistics.median(steady),
         "least_ms": min(steady),
         "most_ms": max(steady),
@@ -81,6 +87,7 @@ def main(out: str, blocks: int) -> None:
         "first_block_s": first_s,
         "torch": torch.__version__,
         "device": torch.cuda.get_device_name(),
+        "driver": subprocess.check_output(DRIVER, text=True).strip(),
         "last": parts,
     }
     Path(out).write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
