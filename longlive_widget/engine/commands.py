@@ -25,7 +25,7 @@ _ALSO = frozenset({"also", "too"})
 _MAKES = frozenset(
     {"make", "let", "turn", "change", "paint", "color", "colour", "put", "place", "set"}
 )
-_PUTS = frozenset({"put", "place", "set"})
+_PUTS = frozenset({"put", "place"})
 _REMOVES = frozenset({"remove", "delete", "erase", "hide"})
 _GOES = frozenset({"disappears", "vanishes"})
 _COMES = frozenset({"appears", "joins"})
@@ -243,8 +243,16 @@ def _end_of_subject(parts: Sequence[Part]) -> int | None:
         ends = another[length : length + 1]
         if not ends or not (ends[0].aspect == "shape" or _is(ends[0], "one")):
             break
+        if any(map(_is_finite, another[length + 1 : length + 2])):
+            break  # "spin the ball and the star turns green"
         end += 2 + length
     return end
+
+
+def _is_finite(part: Part) -> bool:
+    """Whether it says what one thing does: then those before it are no two."""
+    verbs = ARE | BECOMES - {"turn", "turning"}
+    return part.words in verbs or (part.aspect == "motion" and part.form == "says")
 
 
 def _ends_subject(part: Part) -> bool:

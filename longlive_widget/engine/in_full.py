@@ -47,6 +47,8 @@ class _Mention:
     """Whether a speed is said of it and not of how it becomes what it becomes."""
     trails: bool = False
     """Whether it is a participle behind the noun that says what it does."""
+    looks_behind: bool = False
+    """Whether looks stand behind its noun: "the star yellow"."""
     refers: bool = False
     """Whether its noun is "one": it is a thing that is there and looks so."""
 
@@ -65,7 +67,13 @@ class _Mention:
     @property
     def is_changed(self) -> bool:
         """Whether more is said of it than what it is called."""
-        return bool(self.becomes or self.does or self.ends)
+        return bool(self.looks_behind or self.becomes or self.does or self.ends)
+
+    @property
+    def asked(self) -> Values:
+        """What it is to be: of one that is there already, without what it is called."""
+        is_there = self.refers or self.article in SUBJECTS | {"the"}
+        return ({} if is_there else self.is_now) | self.becomes | self.does
 
     @property
     def said(self) -> Values:
@@ -114,32 +122,63 @@ def in_full(
 
 
 def _after(orders: Sequence["_Reader"], scene: _Scene | None) -> _Scene:
-    """What is there after one or more orders, each of what the one before has made."""
+    """What is there after one or more orders, each of what the one before has made.
+
+    Of two things "it" is the one that the order before has spoken of. What one has asked for, none
+    behind it may undo.
+    """
     told: list[set[Aspect]] = []
+    ground, it = None, None
+    has_gone = False
     made = scene
     for order in orders:
+        if order.ground is not None and ground not in (None, order.ground):
+            raise _NotUnderstoodError
+        if has_gone and order.speaks_of_it:
+            raise _NotUnderstoodError  # "remove the ball and make it green"
+        ground = order.ground or ground
         before = made
-        made = _whole(order) if before is None else _resolved(order, before)
+        made = _made(order, before, it)
         told = _told(told, order, () if before is None else before.things, made.things)
+        it = _spoken_of(() if before is None else before.things, made.things)
+        has_gone = order.verb == "remove"
     if made is None:
         raise _NotUnderstoodError
     return made
 
 
+def _made(order: "_Reader", before: _Scene | None, it: int | None) -> _Scene:
+    """What an order makes of a scene, or says by itself where there is none."""
+    if before is None:
+        return _whole(order)
+    if it is None or not order.speaks_of_it or len(before.things) < _MOST_THINGS:
+        return _resolved(order, before)
+    things = list(before.things)
+    things[it] = _changed(things[it], order.mentions[0])
+    return _Scene(tuple(things), order.ground or before.ground)
+
+
+def _spoken_of(before: tuple[Values, ...], now: tuple[Values, ...]) -> int | None:
+    """Which thing of those that are there now an order has changed, if it is one alone."""
+    others = [at for at, thing in enumerate(now) if not any(old is thing for old in before)]
+    return others[0] if len(others) == 1 else None
+
+
 def _told(
     told: list[set[Aspect]], order: "_Reader", before: tuple[Values, ...], now: tuple[Values, ...]
 ) -> list[set[Aspect]]:
-    """What orders have asked for of each thing so far; what one has, none behind it may undo."""
+    """What orders have asked for of each thing so far."""
     found = []
+    asked = [mention.asked for mention in order.mentions]
     for at, thing in enumerate(now):
         same = [index for index, old in enumerate(before) if old is thing]
         was = same[0] if same else at if len(now) == len(before) else None
-        old = {} if was is None else before[was]
-        changed = {aspect for aspect, _ in thing.items() ^ old.items()}
         earlier = told[was] if was is not None and told else set()
+        changed = (
+            set() if was is None else {aspect for aspect, _ in thing.items() ^ before[was].items()}
+        )
         if changed & earlier:
             raise _NotUnderstoodError
-        asked = [mention.becomes | mention.does for mention in order.mentions]
         named = [values.keys() for values in asked if values.items() <= thing.items()]
         found.append(changed.union(earlier, *named))
     return found
@@ -217,6 +256,11 @@ class _Reader:
             raise _NotUnderstoodError
         self._tidy()
 
+    @property
+    def speaks_of_it(self) -> bool:
+        """Whether what it speaks of is called "it" alone."""
+        return [mention.article for mention in self.mentions] == ["it"]
+
     def _take(self, part: Part, before: Part, following: Sequence[Part]) -> None:
         if before.aspect == "ground" and part.words in BECOMES | ARE:
             raise _NotUnderstoodError  # "the snow is red"
@@ -252,6 +296,7 @@ class _Reader:
             self._take_one(word)
         elif word == "both" and self.mentions:
             self._together = True
+            self._into = [mention.is_now for mention in self.mentions]
         elif word in ARTICLES or word in SUBJECTS:
             self._begin(word)
         elif word in BECOMES or (word in ARE and before.words not in ("that", "there")):
@@ -276,7 +321,7 @@ class _Reader:
 
     def _refer(self, word: str) -> None:
         looks = self.mentions and self._latest.article == "the" and self._latest.is_now
-        if word != "one" or not looks or self._latest.closed:
+        if word != "one" or not looks or self._latest.closed or self._latest.does:
             raise _NotUnderstoodError
         self._latest.refers = True
 
@@ -324,6 +369,7 @@ class _Reader:
         self._expects_complement = False
         if of_another and not self._into:
             self._mention_another()
+        self._latest.looks_behind |= not self._into and self._latest.closed
         for values in self._into or [self._latest.is_now]:
             _put(values, aspect, value)
 
@@ -457,7 +503,7 @@ def _put(values: Values, aspect: Aspect, value: str) -> None:
 
 def _whole(reader: _Reader) -> _Scene:
     """The scene that a prompt describes by itself."""
-    if reader.verb not in ("", "make"):
+    if reader.verb not in ("", "make", "add") or any(m.refers for m in reader.mentions):
         raise _NotUnderstoodError
     things = tuple(mention.said for mention in reader.mentions)
     if not things or not all("shape" in thing for thing in things):
@@ -520,6 +566,8 @@ def _said_of(
 def _left(reader: _Reader, before: tuple[Values, ...]) -> Iterator[Values]:
     """Of two things the one that stays."""
     if len(reader.mentions) != 1 or len(before) != _MOST_THINGS:
+        raise _NotUnderstoodError
+    if reader.verb == "remove" and reader.mentions[0].is_changed:
         raise _NotUnderstoodError
     meant = _meant(reader.mentions[0], before)
     if reader.verb == "only":

@@ -221,6 +221,11 @@ def engine() -> Engine:
         ("put a star next to it, spinning", "a big red ball bounces and a star spins on white"),
         ("put another star next to it", "a big red ball bounces and a star on white"),
         ("put a black background", "a big red ball bounces on black"),
+        ("add a heart and spin it", "a big red ball bounces and a heart spins on white"),
+        ("add a heart, then turn it yellow", "a big red ball bounces and a yellow heart on white"),
+        ("make it blue and turn it into a star", "a big blue star bounces on white"),
+        ("set a ball spinning", "a big red ball spins on white"),
+        ("a red ball and a star, make the ball spin", "a big red ball spins and a star on white"),
     ],
 )
 def test_what_a_prompt_for_one_thing_leaves_unsaid_stays(engine, prompt, in_full):
@@ -393,6 +398,26 @@ def test_what_a_prompt_for_one_thing_leaves_unsaid_stays(engine, prompt, in_full
             "the big one stops and the small one turns green",
             "a big red ball rests and a small green star spins slowly at sunset",
         ),
+        (
+            "make the ball green and the star yellow",
+            "a big green ball bounces and a small yellow star spins slowly at sunset",
+        ),
+        (
+            "make the ball spin and the star green",
+            "a big red ball spins and a small green star spins slowly at sunset",
+        ),
+        (
+            "the ball is small and the star big",
+            "a small red ball bounces and a big blue star spins slowly at sunset",
+        ),
+        (
+            "make the ball green and stop it",
+            "a big green ball rests and a small blue star spins slowly at sunset",
+        ),
+        (
+            "stop the red one and the blue one turns green",
+            "a big red ball rests and a small green star spins slowly at sunset",
+        ),
     ],
 )
 def test_what_a_prompt_leaves_unsaid_of_two_things_stays_too(engine, prompt, in_full):
@@ -465,6 +490,12 @@ def test_words_that_only_ask_are_known_where_all_is_understood(engine, prompt, u
         (PAIR, "the red one moves left and the blue one too"),
         (PAIR, "the ball moves left and the star"),
         (PAIR, "the red one and a heart"),
+        (BALL, "turn the background black, then turn the background white"),
+        (BALL, "add snow and add rain"),
+        (PAIR, "remove the ball and turn it green"),
+        (PAIR, "remove the red one and the blue one turns green"),
+        (PAIR, "make the red spinning one green"),
+        (PAIR, "make the red one and the blue one turns green"),
     ],
 )
 def test_a_prompt_that_says_all_or_is_not_understood_is_taken_as_it_is(engine, before, prompt):
@@ -567,6 +598,19 @@ def test_nothing_is_added_for_which_the_model_reads_too_few_words(engine):
     assert model.take("it turns blue", "a ball") == ("a blue ball",) * 2
     long = "it turns blue in the rain"
     assert model.take(long, "a ball") == (long, "a ball")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "taken"),
+    [
+        ("put a red ball and a blue star on white", "a red ball and a blue star on white"),
+        ("add a star", "a star"),
+        ("a star and a ball, both red, spin both", "a red star spins and a red ball spins"),
+        ("make the red one a ball", "make the red one a ball"),
+    ],
+)
+def test_a_first_prompt_may_be_a_command_and_speaks_of_nothing_that_is_there(engine, prompt, taken):
+    assert engine.in_full(prompt) == (taken,)
 
 
 def test_a_long_text_is_no_more_than_too_long(engine):
