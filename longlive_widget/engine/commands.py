@@ -42,7 +42,7 @@ _READ_AS = {
     "smaller": "small",
 }
 """Words that no model was taught, and what they are here: what is compared is as it becomes."""
-COMMANDS = _MAKES | _REMOVES | {"add"}
+_COMMANDS = _MAKES | _REMOVES | {"add"}
 """What a command begins with, beside the verbs of `_DOES`."""
 _DOES = frozenset({"stop", "spin", "rotate", "bounce", "move", "slow", "speed"})
 """What a command begins with that names what is to be done, where a subject follows."""
@@ -83,7 +83,7 @@ def begins_command(words: Sequence[str]) -> bool:
     if rest[:1] in (["down"], ["up"]):  # "slow down the ball"
         del rest[0]
     given = bool(rest) and (rest[0] in SUBJECTS | ARTICLES or rest[0] in _READ_AS)
-    return (first in _REMOVES | {"add"} and bool(rest)) or (first in COMMANDS | _DOES and given)
+    return (first in _REMOVES | {"add"} and bool(rest)) or (first in _COMMANDS | _DOES and given)
 
 
 def as_statement(parts: Sequence[Part], language: Language) -> Command | None:

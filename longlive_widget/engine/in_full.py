@@ -137,10 +137,10 @@ def _after(orders: Sequence["_Reader"], scene: _Scene | None) -> _Scene:
         if has_gone and order.speaks_of_it:
             raise _NotUnderstoodError  # "remove the ball and make it green"
         ground = order.ground or ground
-        before = made
-        made = _made(order, before, it)
-        told = _told(told, order, () if before is None else before.things, made.things)
-        it = _spoken_of(() if before is None else before.things, made.things)
+        before = () if made is None else made.things
+        made = _made(order, made, it)
+        told = _told(told, order, before, made.things)
+        it = _spoken_of(before, made.things)
         has_gone = order.verb == "remove"
     if made is None:
         raise _NotUnderstoodError

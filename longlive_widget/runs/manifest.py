@@ -261,6 +261,11 @@ class Manifest:
         each = (self.maker.fallbacks, *(turn.fallbacks for turn in self.presets))
         return tuple(dict.fromkeys(chain.from_iterable(each)))
 
+    @property
+    def taken_at(self) -> dict[int, Taken]:
+        """What is known of how prompts were taken, by the block on which each landed."""
+        return {each.block: each for each in self.taken or ()}
+
     def up_to(self, end: int) -> "Manifest":
         """The run as it was before block `end`, which must come after its first one."""
         return replace(

@@ -256,7 +256,7 @@ class RecordedRun:
             raise ManifestError(f"{str(self._video)!r} ends in block {line.block}: it is damaged")
         landed = [each for each in self.landings if each.replaced_by is None]
         steers = [each for each in landed if each.block <= line.block][-1]
-        taken = {each.block: each for each in self.manifest.taken or ()}.get(steers.block)
+        taken = self.manifest.taken_at.get(steers.block)
         return RecordedBlock(
             index=line.block,
             latent_frame=line.block * frames,

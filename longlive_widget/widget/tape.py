@@ -71,7 +71,7 @@ def records_of(run: Manifest) -> Iterator[BlockRecord]:
     """What was measured of each block; a manifest knows neither window nor memory."""
     landed = {each.block: each for each in run.landings if each.replaced_by is None}
     turns = {turn.block: turn.preset.name for turn in run.presets}
-    taken = {each.block: each for each in run.taken or ()}
+    taken = run.taken_at
     prompt, preset, said = "", run.maker.preset.name, None
     for block in range(run.end):
         landing = landed.get(block)

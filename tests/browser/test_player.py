@@ -1,11 +1,9 @@
 """The player in a real JupyterLab, on an engine that paints known pictures."""
 
-import warnings
 from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 from playwright.sync_api import expect
 
 from longlive_widget.geometry import Geometry
@@ -42,7 +40,6 @@ print(threads.count("longlive-runner"), "runner")
 """
 RESTART = "() => jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
 LONG = "a blue star that spins, and that then goes on to spin again for the sixth time"
-SOON_MS = 60_000
 MARKUP = "a <b>blue</b> star *spins*"
 
 
@@ -227,25 +224,11 @@ def another_tab(lab, page):
     other = lab.new_page()
     try:
         other.goto(f"{page.url.split('?')[0]}?token={TOKEN}")
-        _reloaded_where_nothing_came(other)
         studio(other)
         wait_for_data(other, "d.status === 'running' && +d.frame > 60")
         yield other
     finally:
         other.close()
-
-
-def _reloaded_where_nothing_came(other):
-    """As a person would: once in some dozen runs JupyterLab shows a saved view as nothing.
-
-    What it shows instead is told, so that the cause can be found.
-    """
-    try:
-        other.locator(".longlive").last.wait_for(state="attached", timeout=SOON_MS)
-    except PlaywrightTimeoutError:
-        shown = other.locator("#main").inner_text()
-        warnings.warn(f"another tab showed no studio, but: {shown[-2000:]!r}", stacklevel=2)
-        other.reload()
 
 
 def _shares_all_but_its_place(page, other):
